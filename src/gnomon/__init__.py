@@ -1,0 +1,48 @@
+"""Gnomon tells how long ML workloads take on hardware, and how far each model of it can be believed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gnomon.api.answers import Answer
+    from gnomon.api.compare import compare, compare_measurements
+    from gnomon.api.predict import predict, predict_many
+    from gnomon.api.questions import Overrides
+    from gnomon.core.errors import BadInput, GnomonError, Unsupported
+
+_HOME = {
+    "Answer": "gnomon.api.answers",
+    "BadInput": "gnomon.core.errors",
+    "GnomonError": "gnomon.core.errors",
+    "Overrides": "gnomon.api.questions",
+    "Unsupported": "gnomon.core.errors",
+    "compare": "gnomon.api.compare",
+    "compare_measurements": "gnomon.api.compare",
+    "predict": "gnomon.api.predict",
+    "predict_many": "gnomon.api.predict",
+}
+__all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader the order of use
+    "predict",
+    "predict_many",
+    "compare",
+    "compare_measurements",
+    "Answer",
+    "Overrides",
+    "GnomonError",
+    "BadInput",
+    "Unsupported",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import gnomon` stays quick."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'gnomon' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

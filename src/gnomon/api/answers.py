@@ -1,0 +1,158 @@
+"""An engine's answer to a question, with what people derive from a time: throughput, MFU, whether it fits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gnomon.api.questions import Question
+from gnomon.core.digest import plain
+from gnomon.core.prediction import Prediction
+from gnomon.core.scenario import Scenario
+from gnomon.core.units import show
+
+SCHEMA = "gnomon/predict/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One pass of an answer: the scenario, and a prediction or the reasons why there is none."""
+
+    quantity: str  # time, ttft (a prefill), tpot (a decode step)
+    scenario: Scenario
+    prediction: Prediction | None
+    reasons: tuple[str, ...] = ()  # why not; empty with a prediction
+
+    @property
+    def items_per_s(self) -> float | None:
+        """Images or tokens per second."""
+        return self.scenario.workload.items / self.prediction.value if self.prediction else None
+
+    @property
+    def mfu(self) -> float | None:
+        """Work done over what the device's peak in this format could do in the time. [Chowdhery et al. 2022, section 4.1]"""
+        if self.prediction is None:
+            return None
+        peak = self.scenario.system.device.peak(self.scenario.plan.dtype, is_matrix=True)
+        return None if peak is None else self.prediction.flop / (self.prediction.value * peak.value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """SI numbers with units, as documented in docs/reference/json.md."""
+        base: dict[str, Any] = {"quantity": self.quantity, "mode": self.scenario.plan.mode, "reasons": list(self.reasons)}
+        found = self.prediction
+        if found is None:
+            return base | {"value": None, "unit": "s"}
+        memory = plain(found.memory)
+        memory.pop("type")
+        return base | {
+            "value": found.value,
+            "unit": found.unit,
+            "interval": None if found.interval is None else _bare(plain(found.interval)),
+            "bound": found.bound,
+            "parts": [_bare(plain(part)) for part in found.parts],
+            "throughput": {"value": self.items_per_s, "unit": f"{self.scenario.workload.item}/s"},
+            "mfu": self.mfu,
+            "flop": found.flop,
+            "moved_bytes": found.moved_bytes,
+            "intensity_flop_per_byte": found.flop / found.moved_bytes if found.moved_bytes else None,
+            "memory": memory
+            | {"total_bytes": found.memory.total_bytes, "capacity_bytes": self.scenario.system.device.memory_bytes.value},
+            "fits": found.fits,
+            "assumptions": list(found.assumptions),
+            "outside": list(found.outside),
+            "provenance": _bare(plain(found.provenance)),
+        }
+
+
+def _bare(value: Any) -> Any:
+    """JSON without the names of Python types."""
+    if isinstance(value, dict):
+        return {key: _bare(item) for key, item in value.items() if key != "type"}
+    return [_bare(item) for item in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one engine says to one question."""
+
+    question: Question
+    engine: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every pass has a prediction."""
+        return all(outcome.prediction is not None for outcome in self.outcomes)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why some pass has none, each reason once."""
+        return tuple(dict.fromkeys(reason for outcome in self.outcomes for reason in outcome.reasons))
+
+    def __getitem__(self, quantity: str) -> Prediction:
+        """The prediction of "time", "ttft" or "tpot"; KeyError where this answer has none."""
+        for outcome in self.outcomes:
+            if outcome.quantity == quantity and outcome.prediction is not None:
+                return outcome.prediction
+        raise KeyError(quantity)
+
+    @property
+    def value(self) -> float:
+        """Seconds, of an answer with one quantity. ValueError for a decoder's two: ask for answer["ttft"] or ["tpot"]."""
+        if len(self.outcomes) != 1 or self.outcomes[0].prediction is None:
+            raise ValueError(f"this answer has {[o.quantity for o in self.outcomes if o.prediction]}; take one by its name")
+        return self.outcomes[0].prediction.value
+
+    def to_dict(self) -> dict[str, Any]:
+        """One row of the JSON document."""
+        plan = self.outcomes[0].scenario.plan
+        workloads = [outcome.scenario.workload for outcome in self.outcomes]
+        return {
+            "model": self.question.model.name,
+            "system": self.question.system.name,
+            "device": self.question.system.device.name,
+            "devices": self.question.system.count,
+            "engine": self.engine,
+            "batch": plan.batch,
+            "seq": next((w.seq for w in workloads if w.mode != "decode"), None),
+            "context": next((w.context for w in workloads if w.mode == "decode"), None),
+            "dtype": plan.dtype,
+            "weight_dtype": plan.weight_dtype or plan.dtype,
+            "attention": plan.attention,
+            "head": workloads[0].head,
+            "parameters": workloads[0].parameters,
+            "quantities": [outcome.to_dict() for outcome in self.outcomes],
+        }
+
+    def to_json(self) -> str:
+        """The row as a JSON document of its own."""
+        return json.dumps({"schema": SCHEMA, "rows": [self.to_dict()]}, indent=2)
+
+    def __repr__(self) -> str:
+        plan = self.outcomes[0].scenario.plan
+        head = f"{self.question.model.name} on {self.question.system.name}, batch {plan.batch}, {plan.dtype}, {self.engine}: "
+        return head + ", ".join(_one_line(outcome) for outcome in self.outcomes)
+
+
+_LABEL = {"time": "", "ttft": "TTFT ", "tpot": "TPOT "}
+
+
+def _one_line(outcome: Outcome) -> str:
+    found = outcome.prediction
+    if found is None:
+        return f"{_LABEL[outcome.quantity]}not answered ({'; '.join(outcome.reasons)})"
+    text = f"{_LABEL[outcome.quantity]}{show(found.value, 's')}"
+    if found.interval is not None:
+        text += f" ({found.interval.level:.0%} interval {show(found.interval.low, 's')} to {show(found.interval.high, 's')})"
+    return text if found.fits else text + ", does not fit"
+
+
+def answer(asked: Question, engine_name: str, engine: Any) -> Answer:
+    """Put a question to an engine: its predictions, or its reasons."""
+    outcomes = []
+    for quantity, scenario in asked.scenarios().items():
+        reasons = engine.missing(scenario)
+        found = None if reasons else engine.predict(scenario)
+        outcomes.append(Outcome(quantity=quantity, scenario=scenario, prediction=found, reasons=tuple(reasons)))
+    return Answer(question=asked, engine=engine_name, outcomes=tuple(outcomes))

@@ -1,0 +1,68 @@
+"""Tables of measurements: the catalogue's by name, the user's by path; filtered, and told apart by their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from gnomon.catalogue import ROOT
+from gnomon.core.errors import BadInput, near_match
+from gnomon.core.measurement import Measurement
+from gnomon.core.plan import Plan
+from gnomon.formats.aliases import canonical_device, canonical_model
+from gnomon.formats.kernel_table import KernelTable, kernel_table
+from gnomon.formats.model_table import ModelTable, model_table
+from gnomon.formats.table import FIRST_ROW_LINE, read_table
+
+
+def built_in_tables() -> dict[str, Path]:
+    """The catalogue's tables by name."""
+    folder = Path(str(ROOT / "measurements"))
+    return {path.stem: path for path in sorted(folder.glob("*.csv"))}
+
+
+def read_measurements(table: str, where: Mapping[str, tuple[str, ...]] | None = None) -> ModelTable | KernelTable:
+    """The rows of a table whose columns hold one of the values that `where` asks for. BadInput."""
+    tables = built_in_tables()
+    if table not in tables and "/" not in table and "." not in table:
+        raise BadInput(f"unknown table {table!r}{near_match(table, tables)} (built in: {', '.join(tables)}; or give a CSV or Parquet file)")
+    path = tables.get(table, Path(table))
+    frame = read_table(path).with_row_index("line", offset=FIRST_ROW_LINE)
+    for column, values in (where or {}).items():
+        frame = _filtered(path, frame, column, values)
+    if "op" in frame.columns and "model" not in frame.columns:
+        return kernel_table(path, frame)
+    return model_table(path, frame)
+
+
+def _filtered(path: Path, frame: pl.DataFrame, column: str, values: tuple[str, ...]) -> pl.DataFrame:
+    """Rows whose cell is one of `values`; devices and models match under any known spelling."""
+    if column not in frame.columns:
+        raise BadInput(f"{path}: no column {column!r} to filter by{near_match(column, frame.columns)} (columns: {', '.join(frame.columns)})")
+    canonical = {"device": canonical_device, "model": canonical_model}.get(column, lambda name: name)
+    wanted = {canonical(value) or value for value in values}
+    present = frame[column].unique().drop_nulls().to_list()
+    matching = [cell for cell in present if cell in values or (canonical(cell) or cell) in wanted]
+    missing = wanted - {canonical(cell) or cell for cell in matching} - set(matching)
+    if missing:
+        word = sorted(missing)[0]
+        raise BadInput(f"{path}: no row has {column} {word!r}{near_match(word, present)}")
+    return frame.filter(pl.col(column).is_in(matching))
+
+
+def plan_of(measured: Measurement) -> Plan:
+    """The plan that computes what the clock covered."""
+    is_decode = measured.mode == "decode"
+    return Plan(
+        mode=measured.mode,
+        batch=measured.batch,
+        seq=None if is_decode else measured.seq,
+        context=measured.seq if is_decode else None,
+        dtype=measured.dtype,
+        weight_dtype=measured.weight_dtype,
+        attention="eager" if measured.attention == "eager" else "fused",
+        head=measured.head,
+        classes=measured.classes,
+    )

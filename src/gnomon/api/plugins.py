@@ -1,0 +1,82 @@
+"""Plug-ins: parts found by entry point, listed without importing them; a broken one is a report, never a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from gnomon.core.engine import Engine
+from gnomon.core.errors import BadInput, near_match
+from gnomon.formats.model_format import ModelFormat
+
+Group = Literal["engines", "adapters", "formats", "executors"]
+GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")
+_PROTOCOLS: dict[str, type] = {"engines": Engine, "formats": ModelFormat}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlugIn:
+    """One entry point and what became of loading it."""
+
+    group: Group
+    name: str
+    package: str  # distribution that brings it, with its version
+    fault: str = ""  # why it cannot be used; empty: it can
+
+
+def _found(group: Group) -> dict[str, EntryPoint]:
+    """Entry points of a group by name; of two with one name the first in the alphabet of packages stays."""
+    points = sorted(entry_points(group=f"gnomon.{group}"), key=lambda p: (p.dist is None or p.dist.name, p.name))
+    found: dict[str, EntryPoint] = {}
+    for point in points:
+        found.setdefault(point.name, point)
+    return dict(sorted(found.items()))
+
+
+def names(group: Group) -> tuple[str, ...]:
+    """Names in a group, from metadata alone."""
+    return tuple(_found(group))
+
+
+@cache
+def load(group: Group, name: str) -> Any:
+    """An instance of the part. BadInput when it is unknown or broken."""
+    found = _found(group)
+    kind = group.removesuffix("s")
+    if name not in found:
+        known = ", ".join(found) or "none installed"
+        raise BadInput(f"unknown {kind} {name!r}{near_match(name, found)} (known: {known})")
+    point = found[name]
+    try:
+        part = point.load()()
+    except Exception as fault:  # whatever foreign code raises is the report
+        raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: {type(fault).__name__}: {fault}") from fault
+    protocol = _PROTOCOLS.get(group)
+    if protocol is not None and not isinstance(part, protocol):
+        raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: it lacks a part of the {protocol.__name__} protocol")
+    return part
+
+
+def inspect(group: Group) -> tuple[PlugIn, ...]:
+    """Every part of a group, loaded, with the fault of each that is broken."""
+    found = []
+    for name, point in _found(group).items():
+        fault = ""
+        try:
+            load(group, name)
+        except BadInput as broken:
+            fault = str(broken)
+        found.append(PlugIn(group=group, name=name, package=_package(point), fault=fault))
+    return tuple(found)
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name."""
+    part: Engine = load("engines", name)
+    return part

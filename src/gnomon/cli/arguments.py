@@ -1,0 +1,121 @@
+"""Parsing of arguments: an example before the help, one line per mistake, near matches for flags."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from gnomon.api.questions import Overrides
+from gnomon.core.errors import BadInput, UsageError, near_match
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are UsageErrors of one line."""
+
+    def __init__(self, verb: str, about: str, example: str) -> None:
+        super().__init__(
+            prog=f"gnomon {verb}",
+            usage=None,
+            description=f"example:\n  {example}\n\n{about}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog.removeprefix('gnomon ')}: {message}; see `{self.prog} --help`")
+
+    def read(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The arguments; UsageError with the near match of an unknown flag."""
+        found, unknown = self.parse_known_args(arguments)
+        if unknown:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            word = unknown[0].split("=")[0]
+            kind = "flag" if word.startswith("-") else "argument"
+            self.error(f"unknown {kind} {word!r}{near_match(word, flags) if kind == 'flag' else ''}")
+        return found
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A list written with commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def whole(name: str, text: str | None) -> int | None:
+    """A positive whole number; BadInput names the option."""
+    if text is None:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        raise BadInput(f"--{name}: {text!r} is not a positive whole number") from None
+    if value < 1:
+        raise BadInput(f"--{name}: {value} is not a positive whole number")
+    return value
+
+
+def wholes(name: str, text: str) -> tuple[int, ...]:
+    """Positive whole numbers written with commas."""
+    found = tuple(value for word in words(text) if (value := whole(name, word)) is not None)
+    if not found:
+        raise BadInput(f"--{name}: give one number or several with commas")
+    return found
+
+
+def add_plan_options(parser: Parser) -> None:
+    """How a model is run."""
+    group = parser.add_argument_group("the run")
+    group.add_argument("--mode", metavar="MODE", help="forward, prefill, decode, forward+backward or forward+backward+optimizer; a decoder without it is asked for TTFT and TPOT")
+    group.add_argument("--batch", default="1", metavar="N[,N...]", help="images or sequences (default 1)")
+    group.add_argument("--seq", metavar="TOKENS", help="input tokens of each sequence (default 1024, BERT 512)")
+    group.add_argument("--context", metavar="TOKENS", help="decode: tokens in the cache, the new one included (default: --seq)")
+    group.add_argument("--image", default="224", metavar="PIXELS", help="side of the image (default 224)")
+    group.add_argument("--dtype", metavar="FORMAT", help="of activations and arithmetic: fp32, tf32, fp16, bf16, fp8, fp4, int8, int4 (default: the model's usual one)")
+    group.add_argument("--weights", metavar="FORMAT", help="storage of weights where it differs, like int4")
+    group.add_argument("--kv", metavar="FORMAT", help="storage of the KV cache where it differs, like fp8")
+    group.add_argument("--attention", default="fused", choices=("fused", "eager"), help="eager: scores travel through memory (default fused)")
+    group.add_argument("--head", default="default", metavar="HEAD", help="none, classifier, lm, mlm, qa or pretraining (default: the model's own)")
+
+
+def plan_options(found: argparse.Namespace) -> dict[str, Any]:
+    """The options above as the fields of a plan, without batch."""
+    return {
+        "mode": found.mode,
+        "seq": whole("seq", found.seq),
+        "context": whole("context", found.context),
+        "image": whole("image", found.image),
+        "dtype": found.dtype,
+        "weight_dtype": found.weights,
+        "kv_dtype": found.kv,
+        "attention": found.attention,
+        "head": found.head,
+    }
+
+
+def add_override_options(parser: Parser) -> None:
+    """Numbers put in place of the device's."""
+    group = parser.add_argument_group("numbers in place of the device's (shown in the provenance; no interval then)")
+    group.add_argument("--device-peak", action="append", default=[], metavar="[FORMAT=]RATE", help='like "300 TFLOP/s" or "bf16=300 TFLOP/s"; may be given several times')
+    group.add_argument("--memory-bandwidth", metavar="RATE", help='like "2.8 TB/s"')
+    group.add_argument("--memory-capacity", metavar="SIZE", help='like "80 GB"')
+    group.add_argument("--launch-overhead", metavar="TIME", help='like "4 us"')
+    group.add_argument("--efficiency", metavar="SHARE", help="share of peaks and bandwidth that is reached, like 0.7 or 70%%")
+
+
+def overrides(found: argparse.Namespace) -> Overrides:
+    """The numbers that the user set."""
+    return Overrides(
+        device_peak=tuple(found.device_peak),
+        memory_bandwidth=found.memory_bandwidth,
+        memory_capacity=found.memory_capacity,
+        launch_overhead=found.launch_overhead,
+        efficiency=found.efficiency,
+    )
+
+
+def add_output_options(parser: Parser, *, csv: bool = True) -> None:
+    """How the result is written."""
+    group = parser.add_argument_group("output").add_mutually_exclusive_group()
+    group.add_argument("--json", action="store_true", help="one JSON object, SI numbers with units")
+    if csv:
+        group.add_argument("--csv", action="store_true", help="CSV, SI numbers, units in the column names")

@@ -1,0 +1,142 @@
+"""gnomon list: what is known by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gnomon.api import plugins
+from gnomon.api.measurements import built_in_tables
+from gnomon.api.scenarios import read_scenario, scenario_names
+from gnomon.cli.arguments import Parser, add_output_options
+from gnomon.cli.output import print_json, print_table, say
+from gnomon.core.errors import UsageError, near_match
+from gnomon.core.plan import Plan
+from gnomon.core.units import show
+from gnomon.core.workload import Workload
+from gnomon.formats.device_file import catalogue_device, catalogue_names
+from gnomon.formats.system_file import catalogue_systems
+from gnomon.zoo.models import Model, models
+
+Row = dict[str, Any]
+
+
+def _engines() -> list[Row]:
+    return [{"name": part.name, "package": part.package, "state": part.fault or "ok"} for part in plugins.inspect("engines")]
+
+
+def _adapters() -> list[Row]:
+    return [{"name": part.name, "package": part.package, "state": part.fault or "ok"} for part in plugins.inspect("adapters")]
+
+
+def _devices() -> list[Row]:
+    found = []
+    for device in map(catalogue_device, catalogue_names()):
+        half = device.peak("bf16", is_matrix=True) or device.peak("fp16", is_matrix=True)
+        found.append(
+            {
+                "name": device.name,
+                "title": device.title + (f" ({device.covers})" if device.covers else ""),
+                "architecture": device.architecture,
+                "silicon": device.silicon,
+                "fp32_flop_per_s": device.vector_flop_per_s["fp32"].value,
+                "half_flop_per_s": half.value if half else None,
+                "memory_bytes": device.memory_bytes.value,
+                "memory_bytes_per_s": device.memory_bytes_per_s.value,
+                "power_w": device.power_w.value if device.power_w else None,
+            }
+        )
+    return found
+
+
+def _systems() -> list[Row]:
+    return [
+        {"name": s.name, "device": s.device.name, "devices": s.count, "dimensions": ", ".join(d.name for d in s.dimensions)}
+        for s in catalogue_systems().values()
+    ]
+
+
+def _stated_plan(model: Model) -> Plan:
+    """The shape at which a model's work is stated: one image of 224 x 224, or one sequence of 512 or 1024 tokens."""
+    return Plan(mode="forward", dtype=model.dtype)
+
+
+def _stated_shape(workload: Workload) -> str:
+    return "1 image of 224 x 224" if workload.seq is None else f"1 sequence of {workload.seq} tokens"
+
+
+def _models() -> list[Row]:
+    found = []
+    for model in models().values():
+        workload = model.build(_stated_plan(model))
+        found.append(
+            {
+                "name": model.name,
+                "kind": model.kind,
+                "parameters": workload.parameters,
+                "flop": float((workload.table.flop * workload.table.repeat).sum()),
+                "shape": _stated_shape(workload),
+                "dtype": model.dtype,
+                "source": model.source,
+            }
+        )
+    return found
+
+
+def _scenarios() -> list[Row]:
+    found = []
+    for name in scenario_names():
+        asked = read_scenario(name)
+        found.append({"name": name, "model": asked.written.model, "on": asked.written.on, "title": asked.written.title})
+    return found
+
+
+def _measurements() -> list[Row]:
+    return [{"name": name, "file": path.name, "rows": sum(1 for _ in path.open()) - 1} for name, path in built_in_tables().items()]
+
+
+KINDS = {
+    "engines": _engines,
+    "adapters": _adapters,
+    "devices": _devices,
+    "systems": _systems,
+    "models": _models,
+    "scenarios": _scenarios,
+    "measurements": _measurements,
+}
+_SHOWN = {
+    "fp32_flop_per_s": ("FP32", "flop/s"),
+    "half_flop_per_s": ("FP16/BF16", "flop/s"),
+    "memory_bytes": ("memory", "B"),
+    "memory_bytes_per_s": ("bandwidth", "B/s"),
+    "power_w": ("power", "W"),
+    "flop": ("work", "flop"),
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print one list."""
+    parser = Parser("list", f"What is known by name: {', '.join(KINDS)}.", "gnomon list devices")
+    parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
+    add_output_options(parser, csv=False)
+    found = parser.read(arguments)
+    if found.kind not in KINDS:
+        raise UsageError(f"list: unknown kind {found.kind!r}{near_match(found.kind, KINDS)} (known: {', '.join(KINDS)})")
+    rows = KINDS[found.kind]()
+    if found.json:
+        print_json({"schema": f"gnomon/list-{found.kind}/1", "rows": rows})
+    elif rows:
+        columns = list(rows[0])
+        titles = [_SHOWN.get(name, (name, ""))[0] for name in columns]
+        print_table(titles, [[_cell(name, row[name]) for name in columns] for row in rows], spare=("source", "title", "dimensions", "silicon", "shape"))
+    else:
+        say(f"no {found.kind} are installed")
+    return 0
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name in _SHOWN:
+        return show(value, _SHOWN[name][1])
+    return f"{value:,}" if isinstance(value, int) else str(value)

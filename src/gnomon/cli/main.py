@@ -1,0 +1,87 @@
+"""`gnomon VERB ...`: finds the verb's file, runs it, and turns errors into one line and an exit code.
+
+Nothing heavy is imported before a verb runs: `gnomon --help` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+# verb -> module of this package, one line of help
+VERBS: dict[str, tuple[str, str]] = {
+    "predict": ("predict", "how long a model takes on a device: time, rate, memory, interval"),
+    "compare": ("compare", "every engine on a scenario, or an engine against measurements"),
+    "list": ("listing", "engines, adapters, devices, systems, models, scenarios, measurements"),
+    "show": ("show", "a device, model or scenario, each number with its source"),
+    "check": ("check", "whether a scenario, device or config.json file is sound, and who can answer it"),
+    "doctor": ("doctor", "what is installed, what is broken"),
+}
+
+EXAMPLE = """\
+example:
+  gnomon predict resnet-50 --on a100-sxm-80gb,t4 --batch 1,8,128
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"gnomon {version('gnomon')}")
+        return 0
+    try:
+        code = _run(arguments[0], arguments[1:])
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("gnomon: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of the output has gone: `gnomon ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(verb: str, rest: list[str]) -> int:
+    from gnomon.core.errors import GnomonError, UsageError, near_match
+
+    try:
+        if verb not in VERBS:
+            raise UsageError(f"unknown verb {verb!r}{near_match(verb, VERBS)}; see `gnomon --help`")
+        code: int = import_module(f"gnomon.cli.{VERBS[verb][0]}").run(rest)
+        return code
+    except GnomonError as fault:
+        for line in str(fault).splitlines():
+            print(f"gnomon: {line}", file=sys.stderr)
+        return fault.exit_code
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as bug:
+        if os.environ.get("GNOMON_TRACEBACK"):
+            raise
+        what = f"{type(bug).__name__}: {bug}".splitlines()[0]
+        print(f"gnomon: a bug of gnomon's own: {what}; set GNOMON_TRACEBACK=1 to see where, and please report it", file=sys.stderr)
+        return 1
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:{width}}  {text}" for name, (_, text) in VERBS.items())
+    return (
+        f"{EXAMPLE}\nusage: gnomon VERB [arguments]   (gnomon VERB --help says more)\n\nverbs:\n{verbs}\n\n"
+        "exit codes: 0 ok, 1 bug, 2 usage, 3 bad input, 4 unsupported, 5 outside tool, 6 check failed, 130 interrupted"
+    )
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

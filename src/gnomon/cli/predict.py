@@ -1,0 +1,181 @@
+"""gnomon predict: one table of times for models x systems x batches x engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gnomon.api.answers import SCHEMA, Answer, Outcome
+from gnomon.api.predict import DEFAULT_ENGINE, predict_many
+from gnomon.cli.arguments import (
+    Parser,
+    add_output_options,
+    add_override_options,
+    add_plan_options,
+    overrides,
+    plan_options,
+    wholes,
+    words,
+)
+from gnomon.cli.output import print_csv, print_json, print_table, say
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.units import show
+
+WHAT = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print the answers; Unsupported when no engine answers anything."""
+    parser = Parser(
+        "predict",
+        "How long a model takes on a device: time with a 90 % interval, rate, MFU, memory, what binds it.\n"
+        "Decoders without --mode are asked for the first token (TTFT: a prefill) and for each further one (TPOT: a decode step).",
+        "gnomon predict resnet-50 --on a100-sxm-80gb,t4 --batch 1,8,128",
+    )
+    parser.add_argument("models", metavar="MODEL[,MODEL...]", help="names of `gnomon list models`, or paths to config.json")
+    parser.add_argument("--on", required=True, metavar="SYSTEM[,SYSTEM...]", help="devices, DEVICE:COUNT, systems, or device files like ./my-gpu.yaml")
+    parser.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME[,NAME...]", help=f"default {DEFAULT_ENGINE}")
+    parser.add_argument("--parts", action="store_true", help="also print where the time goes")
+    add_plan_options(parser)
+    add_override_options(parser)
+    add_output_options(parser)
+    found = parser.read(arguments)
+    for option, text in (("MODEL", found.models), ("--on", found.on), ("--engine", found.engine)):
+        if not words(text):
+            raise BadInput(f"{option}: nothing given")
+    answers = predict_many(
+        words(found.models),
+        words(found.on),
+        batch=wholes("batch", found.batch),
+        engine=words(found.engine),
+        overrides=overrides(found),
+        **plan_options(found),
+    )
+    if not any(outcome.prediction for answer in answers for outcome in answer.outcomes):
+        raise Unsupported("\n".join(dict.fromkeys(f"{a.question.model.name} on {a.question.system.name}: {r}" for a in answers for r in a.reasons)))
+    _warn(answers)
+    if found.json:
+        print_json({"schema": SCHEMA, "rows": [answer.to_dict() for answer in answers]})
+    elif found.csv:
+        print_csv([_flat(answer, outcome) for answer in answers for outcome in answer.outcomes])
+    else:
+        print_answers(answers)
+        if found.parts:
+            print_parts(answers)
+    return 0
+
+
+def _warn(answers: Sequence[Answer]) -> None:
+    """What a reader of the numbers must not miss, each thing once."""
+    lines: dict[str, None] = {}
+    for answer in answers:
+        on = f"{answer.question.model.name} on {answer.question.system.name}"
+        for reason in answer.reasons:
+            lines[f"{on}: {answer.engine} did not answer: {reason}"] = None
+        for outcome in answer.outcomes:
+            if outcome.prediction and not outcome.prediction.fits:
+                need = show(outcome.prediction.memory.total_bytes, "B")
+                has = show(outcome.scenario.system.device.memory_bytes.value, "B")
+                batch = outcome.scenario.plan.batch
+                lines[f"warning: {on}, batch {batch}, {outcome.scenario.plan.mode}: needs {need}, the device has {has}: does not fit"] = None
+            for reason in outcome.prediction.outside if outcome.prediction else ():
+                if "does not fit" not in reason:
+                    lines[f"{on}: outside the validated range: {reason}"] = None
+    for line in lines:
+        say(line)
+
+
+COLUMNS = ("model", "system", "engine", "batch", "what", "dtype", "time", "90 % interval", "rate", "MFU", "memory", "by kind", "fits", "bound")
+SPARE = ("by kind", "MFU", "bound", "engine", "rate")
+
+
+def print_answers(answers: Sequence[Answer]) -> None:
+    """The table of answers: a row per pass."""
+    rows = [_cells(answer, outcome) for answer in answers for outcome in answer.outcomes]
+    engines = {answer.engine for answer in answers}
+    columns = [name for name in COLUMNS if name != "engine" or len(engines) > 1 or engines != {DEFAULT_ENGINE}]
+    print_table(columns, [[row[name] for name in columns] for row in rows], spare=SPARE)
+
+
+def what(outcome: Outcome) -> str:
+    """What the time is of: the mode and its length."""
+    workload = outcome.scenario.workload
+    name = f"{WHAT[outcome.quantity]} {workload.mode}".strip()
+    length = workload.context if workload.mode == "decode" else workload.seq
+    return name if length is None else f"{name} {'@' if workload.mode == 'decode' else ''}{length}"
+
+
+def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
+    plan, workload, found = outcome.scenario.plan, outcome.scenario.workload, outcome.prediction
+    cells = dict.fromkeys(COLUMNS, "-") | {
+        "model": answer.question.model.name,
+        "system": answer.question.system.name,
+        "engine": answer.engine,
+        "batch": str(plan.batch),
+        "what": what(outcome),
+        "dtype": plan.dtype + (f"/{plan.weight_dtype}" if plan.weight_dtype else ""),
+    }
+    if found is None:
+        return cells | {"bound": "not answered"}
+    memory = found.memory
+    kinds = (
+        ("weights", memory.weights_bytes),
+        ("KV", memory.kv_cache_bytes),
+        ("act", memory.activations_bytes),
+        ("grad", memory.gradients_bytes),
+        ("opt", memory.optimizer_bytes),
+    )
+    return cells | {
+        "time": show(found.value, "s"),
+        "90 % interval": f"{show(found.interval.low, 's')} - {show(found.interval.high, 's')}" if found.interval else "-",
+        "rate": f"{_rate(outcome.items_per_s or 0)} {workload.item}/s",
+        "MFU": f"{100 * outcome.mfu:.1f} %" if outcome.mfu is not None else "-",
+        "memory": show(memory.total_bytes, "B"),
+        "by kind": ", ".join(f"{name} {show(size, 'B', 2)}" for name, size in kinds if size),
+        "fits": "yes" if found.fits else "NO",
+        "bound": found.bound,
+    }
+
+
+def _rate(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def print_parts(answers: Sequence[Answer]) -> None:
+    """Where the time of each pass goes."""
+    for answer in answers:
+        for outcome in answer.outcomes:
+            found = outcome.prediction
+            if found is None:
+                continue
+            rows = [
+                [f"  {part.name}" if depth else part.name, show(part.value, found.unit), f"{100 * part.value / found.value:.1f} %"]
+                for top in found.parts
+                for depth, part in ((0, top), *((1, inner) for inner in top.parts))
+            ]
+            title = f"{answer.question.model.name} on {answer.question.system.name}, batch {outcome.scenario.plan.batch}, {what(outcome)}"
+            print()
+            print_table(["part", "time", "share"], rows, title=title)
+
+
+def _flat(answer: Answer, outcome: Outcome) -> dict[str, Any]:
+    """One CSV row of a pass."""
+    row = {key: value for key, value in answer.to_dict().items() if key != "quantities"}
+    found = outcome.to_dict()
+    memory, interval = found.get("memory", {}), found.get("interval") or {}
+    return row | {
+        "quantity": outcome.quantity,
+        "mode": found["mode"],
+        "value_s": found["value"],
+        "low_s": interval.get("low"),
+        "high_s": interval.get("high"),
+        "items_per_s": outcome.items_per_s,
+        "item": outcome.scenario.workload.item,
+        "mfu": found.get("mfu"),
+        "flop": found.get("flop"),
+        "moved_bytes": found.get("moved_bytes"),
+        **memory,
+        "fits": found.get("fits"),
+        "bound": found.get("bound"),
+        "reasons": "; ".join(found["reasons"]),
+    }

@@ -1,0 +1,1 @@
+"""Plain frozen data and pure functions; standard library and numpy only."""

@@ -1,0 +1,92 @@
+"""The backward pass of a graph: for each operator, the operators that compute its gradients.
+
+Rules follow torch's eager autograd without dropout; gradients of parameters are written once. Source of the counts:
+Narayanan et al. 2021, appendix (backward of a product costs two products); Dao et al. 2022 for fused attention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gnomon.core.errors import Unsupported
+from gnomon.core.op import (
+    AdamStep,
+    Attention,
+    Conv,
+    Elementwise,
+    Gather,
+    GroupedMatMul,
+    MatMul,
+    Norm,
+    Op,
+    Pool,
+    Softmax,
+)
+from gnomon.core.workload import Node
+
+# inputs read, outputs written by the gradient of each element-wise function. A sum of two arrays has nothing to compute
+# backward, but its counterpart, the fan-out of a residual, adds two gradients: the same traffic.
+_ELEMENTWISE_GRADIENT = {
+    "add": (2, 1),
+    "mul": (3, 2),
+    "relu": (2, 1),
+    "relu6": (2, 1),
+    "tanh": (2, 1),
+    "gelu": (2, 1),
+    "silu": (2, 1),
+    "silu_mul": (3, 2),
+    "rotary": (1, 1),
+    "copy": (1, 1),
+}
+
+
+def gradient_ops(op: Op, needs_input_gradient: bool = True) -> tuple[tuple[str, Op], ...]:
+    """Operators that compute the gradients of `op`, each with a suffix for its name.
+
+    `needs_input_gradient` is false for the first layer of an image model: nothing asks for the image's gradient.
+    """
+    match op:
+        case MatMul():
+            to_left = replace(op, n=op.k, k=op.n, has_bias=False, is_tied=True)
+            to_right = MatMul(batch=op.batch, m=op.k, n=op.n, k=op.m, dtype=op.dtype, is_weight=False)
+            both = (("grad_input", to_left), ("grad_weight", to_right))
+            return both if needs_input_gradient else both[1:]
+        case GroupedMatMul():
+            to_input = replace(op, n=op.k, k=op.n, is_tied=True)
+            return (("grad_input", to_input), ("grad_weight", replace(op, is_weight_gradient=True)))
+        case Conv():
+            both_conv = (
+                ("grad_input", replace(op, direction="input gradient", has_bias=False)),
+                ("grad_weight", replace(op, direction="weight gradient", has_bias=False)),
+            )
+            return both_conv if needs_input_gradient else both_conv[1:]
+        case Attention() | Norm() | Softmax() | Gather() | Pool():
+            return (("grad", replace(op, is_backward=True)),)
+        case Elementwise():
+            inputs, outputs = _ELEMENTWISE_GRADIENT[op.function]
+            return (("grad", replace(op, inputs=inputs, outputs=outputs)),)
+    raise Unsupported(f"no backward rule for operator {type(op).__name__}; add one in core/backward.py")
+
+
+def with_backward(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Forward nodes, then the gradients of each in reverse order."""
+    consumers: dict[str, list[str]] = {node.name: [] for node in nodes}
+    for node in nodes:
+        for source in node.after:
+            consumers[source].append(node.name)
+    backward: list[Node] = []
+    last_gradient: dict[str, str] = {}
+    for node in reversed(nodes):
+        after = tuple(last_gradient[name] for name in consumers[node.name] if name in last_gradient) or (node.name,)
+        is_first = not node.after and not isinstance(node.op, Gather)
+        for suffix, op in gradient_ops(node.op, needs_input_gradient=not is_first):
+            name = f"{node.name}.{suffix}"
+            backward.append(Node(name=name, op=op, after=after, repeat=node.repeat, phase="backward"))
+            last_gradient.setdefault(node.name, name)
+    return (*nodes, *backward)
+
+
+def with_optimizer(nodes: tuple[Node, ...], parameters: int, gradient_dtype: str) -> tuple[Node, ...]:
+    """Forward and backward nodes, then one Adam update of all parameters."""
+    step = AdamStep(weights=parameters, gradient_dtype=gradient_dtype)
+    return (*nodes, Node(name="optimizer", op=step, after=(nodes[-1].name,), phase="update"))

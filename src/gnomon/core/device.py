@@ -1,0 +1,108 @@
+"""A device: what its data sheet promises and what one kernel costs to start, each number with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.core.dtype import DTYPES
+
+Kind = Literal["datasheet", "measured", "paper", "assumed", "override"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sourced:
+    """A number in SI and where it comes from."""
+
+    value: float
+    source: str  # title of the document, run or reasoning
+    kind: Kind
+    note: str = ""  # what a reader must know to use the number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """All links of one kind on a device, taken together."""
+
+    name: str
+    bandwidth_bytes_per_s: Sourced  # per direction
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: the peaks as an array are kept once computed
+class Device:
+    """One device as software sees it (for a board of two, one of them)."""
+
+    name: str
+    title: str
+    vendor: str
+    architecture: str
+    silicon: str  # devices of the same silicon are one group when a device is left out
+    kind: Literal["gpu", "cpu"]
+    covers: str = ""  # what "one device" is, where it is not the whole board
+    matrix_flop_per_s: Mapping[str, Sourced]  # dense peak per dtype of the matrix unit
+    vector_flop_per_s: Mapping[str, Sourced]  # peak per dtype of the vector unit
+    memory_kind: str = ""
+    memory_bytes: Sourced
+    memory_bytes_per_s: Sourced
+    l2_bytes: Sourced | None = None
+    unit_name: str = "SM"
+    unit_count: Sourced | None = None  # SMs, CUs or cores
+    base_hz: Sourced | None = None
+    boost_hz: Sourced | None = None
+    links: tuple[Link, ...] = ()
+    power_w: Sourced | None = None
+    launch_s: Sourced  # time that one kernel launch adds when the host runs ahead
+    notes: tuple[str, ...] = ()
+
+    def peak(self, dtype: str, is_matrix: bool) -> Sourced | None:
+        """The peak that an operator in `dtype` meets; None where the device has no unit for it.
+
+        Products run on the matrix unit if it knows the format, else on the vector unit if that does. Vector operators
+        in a format that the vector unit lacks are computed in fp32, as frameworks do.
+        """
+        vector = self.vector_flop_per_s.get(dtype)
+        if is_matrix:
+            matrix = self.matrix_flop_per_s.get(dtype)
+            if matrix is None or vector is None:
+                return matrix or vector
+            return max(matrix, vector, key=lambda sourced: sourced.value)
+        return vector or self.vector_flop_per_s.get("fp32")
+
+    @cached_property
+    def peaks_flop_per_s(self) -> NDArray[np.float64]:
+        """`peak` as an array `(2, dtypes)`: row 0 vector operators, row 1 products; nan where there is no unit."""
+        table = np.full((2, len(DTYPES)), np.nan)
+        for is_matrix in (False, True):
+            for dtype in DTYPES.values():
+                if (peak := self.peak(dtype.name, is_matrix)) is not None:
+                    table[int(is_matrix), dtype.index] = peak.value
+        return table
+
+    @property
+    def product_dtypes(self) -> tuple[str, ...]:
+        """Formats in which products can run."""
+        return tuple(name for name in DTYPES if self.peak(name, is_matrix=True) is not None)
+
+    def numbers(self) -> dict[str, tuple[Sourced, str]]:
+        """Every number by its field path, with its SI unit."""
+        found: dict[str, tuple[Sourced | None, str]] = {}
+        for dtype, peak in self.matrix_flop_per_s.items():
+            found[f"compute.matrix.{dtype}"] = (peak, "flop/s")
+        for dtype, peak in self.vector_flop_per_s.items():
+            found[f"compute.vector.{dtype}"] = (peak, "flop/s")
+        found["memory.capacity"] = (self.memory_bytes, "B")
+        found["memory.bandwidth"] = (self.memory_bytes_per_s, "B/s")
+        found["l2.capacity"] = (self.l2_bytes, "B")
+        found["units.count"] = (self.unit_count, "")
+        found["clocks.base"] = (self.base_hz, "Hz")
+        found["clocks.boost"] = (self.boost_hz, "Hz")
+        for link in self.links:
+            found[f"links.{link.name}"] = (link.bandwidth_bytes_per_s, "B/s")
+        found["power"] = (self.power_w, "W")
+        found["launch_overhead"] = (self.launch_s, "s")
+        return {path: (sourced, unit) for path, (sourced, unit) in found.items() if sourced is not None}

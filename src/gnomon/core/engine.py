@@ -1,0 +1,42 @@
+"""What an engine is asked, and what gives operator times to those that compose them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.core.device import Device
+from gnomon.core.prediction import Prediction
+from gnomon.core.scenario import Scenario
+from gnomon.core.workload import OpTable
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A model of time. Same scenario in, same prediction out, byte for byte."""
+
+    name: str
+    cites: tuple[str, ...]
+
+    def missing(self, scenario: Scenario) -> tuple[str, ...]:
+        """Reasons, in words, why this engine cannot answer; empty when it can. Asked before any work."""
+        ...
+
+    def predict(self, scenario: Scenario) -> Prediction:
+        """The answer; raises Unsupported with the reasons of `missing` when there are any."""
+        ...
+
+    def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
+        """The answers in order; equal to one `predict` after another, only faster."""
+        ...
+
+
+class OpTimer(Protocol):
+    """A source of operator times."""
+
+    def times_s(self, ops: OpTable, device: Device) -> NDArray[np.float64]:
+        """Seconds of one copy of each operator `(ops,)`; nan where the device cannot run it."""
+        ...

@@ -1,0 +1,99 @@
+"""Memory that a workload needs on one device, by kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gnomon.core.dtype import DTYPES
+from gnomon.core.op import Attention, Elementwise, Op
+from gnomon.core.work import score_traffic_bytes
+from gnomon.core.workload import Node, Workload
+
+_ADAM_STATE_BYTES = 8.0  # two moments in fp32 per parameter [Kingma & Ba 2015]
+_MASTER_BYTES = 4.0  # an fp32 copy of weights kept in a shorter format [Micikevicius et al. 2018, section 3.1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """Bytes by kind at the worst moment of a pass. Buffers of the framework and fragmentation are not in it."""
+
+    weights_bytes: float
+    kv_cache_bytes: float = 0.0
+    activations_bytes: float = 0.0  # inference: live at once; training: kept for the backward pass
+    gradients_bytes: float = 0.0
+    optimizer_bytes: float = 0.0  # moments and master weights
+
+    @property
+    def total_bytes(self) -> float:
+        return (
+            self.weights_bytes + self.kv_cache_bytes + self.activations_bytes + self.gradients_bytes + self.optimizer_bytes
+        )
+
+
+def output_bytes(op: Op) -> float:
+    """Bytes of the array that an operator hands on."""
+    if isinstance(op, Attention):
+        return op.batch * op.heads * op.q_len * op.head_dim * DTYPES[op.dtype].bytes
+    return float(op.work()[2])
+
+
+def peak_live_bytes(nodes: tuple[Node, ...]) -> float:
+    """Largest sum of arrays alive while some node runs, each freed after its last reader.
+
+    A repeated node counts once: its copies run one after another.
+    """
+    last_use = {node.name: index for index, node in enumerate(nodes)}
+    for index, node in enumerate(nodes):
+        for source in node.after:
+            last_use[source] = index
+    sizes: dict[str, float] = {}
+    peak = 0.0
+    for index, node in enumerate(nodes):
+        sizes[node.name] = output_bytes(node.op)
+        peak = max(peak, sum(sizes.values()))
+        sizes = {name: size for name, size in sizes.items() if last_use[name] > index}
+    return peak
+
+
+def kept_for_backward_bytes(nodes: tuple[Node, ...]) -> float:
+    """Bytes of forward arrays that the backward pass reads again, without recomputation.
+
+    An output is kept when some reader's gradient needs it, and sums need nothing; unfused attention also keeps its
+    scores before and after the softmax.
+    """
+    is_kept = {node.name: False for node in nodes}
+    for node in nodes:
+        if not (isinstance(node.op, Elementwise) and node.op.function in ("add", "copy")):
+            for source in node.after:
+                is_kept[source] = True
+    total = 0.0
+    for node in nodes:
+        if is_kept[node.name]:
+            total += output_bytes(node.op) * node.repeat
+        if isinstance(node.op, Attention) and not node.op.is_fused:
+            op = node.op
+            scores = score_traffic_bytes(op.batch, op.heads, op.q_len, op.kv_len, DTYPES[op.dtype].bytes)
+            total += 2 * scores * node.repeat
+    return total
+
+
+def footprint(workload: Workload) -> Footprint:
+    """Memory of one pass of `workload`."""
+    if not workload.mode.startswith("forward+backward"):
+        return Footprint(
+            weights_bytes=workload.weight_bytes,
+            kv_cache_bytes=workload.kv_cache_bytes,
+            activations_bytes=peak_live_bytes(workload.nodes),
+        )
+    forward = tuple(node for node in workload.nodes if node.phase == "forward")
+    working_bytes = DTYPES[workload.dtype].bytes
+    optimizer = 0.0
+    if workload.mode.endswith("+optimizer"):
+        master = _MASTER_BYTES if working_bytes < _MASTER_BYTES else 0.0
+        optimizer = workload.parameters * (_ADAM_STATE_BYTES + master)
+    return Footprint(
+        weights_bytes=workload.weight_bytes,
+        activations_bytes=kept_for_backward_bytes(forward),
+        gradients_bytes=workload.parameters * working_bytes,
+        optimizer_bytes=optimizer,
+    )

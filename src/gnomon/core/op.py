@@ -1,0 +1,426 @@
+"""Operators: what a node of a workload does, with its shape and number formats.
+
+Every operator answers the same few questions: `work()` (flop, read and written bytes), `unit` (matrix or vector),
+`family` (for tables of errors), `parameters` and `weight_bytes` (what it keeps in memory), `launches` (kernels started).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+from gnomon.core import work
+from gnomon.core.dtype import DTYPES
+
+FAMILIES = (
+    "matmul",
+    "moe",
+    "conv",
+    "attention",
+    "norm",
+    "softmax",
+    "elementwise",
+    "embedding",
+    "pool",
+    "optimizer",
+)
+Unit = Literal["matrix", "vector"]
+
+
+class Op(Protocol):
+    """What every operator answers."""
+
+    unit: ClassVar[Unit]
+    family: ClassVar[str]
+
+    @property
+    def dtype(self) -> str: ...  # number format of the arithmetic
+
+    @property
+    def launches(self) -> int: ...  # kernels started by an eager framework
+
+    @property
+    def parameters(self) -> int: ...  # trained numbers kept, none if shared with another operator
+
+    @property
+    def weight_bytes(self) -> float: ...  # memory of those parameters
+
+    def work(self) -> work.Work: ...  # flop, read_bytes, write_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatMul:
+    """`batch` products (m, k) x (k, n); with `is_weight` the right factor is trained."""
+
+    unit: ClassVar[Unit] = "matrix"
+    family: ClassVar[str] = "matmul"
+    m: int  # rows of the left factor; tokens in a linear layer
+    n: int  # columns of the right factor; outputs of a linear layer
+    k: int  # the contraction
+    batch: int = 1  # independent products
+    dtype: str = "fp32"
+    weight_dtype: str | None = None  # storage of the right factor; None: as dtype
+    is_weight: bool = True  # the right factor is a parameter
+    out_dtype: str | None = None  # storage of the result; None: as dtype
+    is_tied: bool = False  # the weight is another operator's: read here, counted there
+    has_bias: bool = False
+    launches: int = 1
+
+    @property
+    def parameters(self) -> int:
+        if not self.is_weight:
+            return 0
+        weight = 0 if self.is_tied else self.batch * self.n * self.k
+        return weight + (self.n if self.has_bias else 0)
+
+    @property
+    def weight_bytes(self) -> float:
+        if not self.is_weight:
+            return 0.0
+        weight = 0.0 if self.is_tied else self.batch * self.n * self.k * DTYPES[self.weight_dtype or self.dtype].bytes
+        return weight + (self.n * DTYPES[self.out_dtype or self.dtype].bytes if self.has_bias else 0.0)
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        right = DTYPES[self.weight_dtype].bytes if self.weight_dtype else size
+        out = DTYPES[self.out_dtype].bytes if self.out_dtype else size
+        flop, read, write = work.matmul_work(self.batch, self.m, self.n, self.k, size, right, out)
+        if self.has_bias:
+            return flop + self.m * self.n, read + self.n * out, write
+        return flop, read, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupedMatMul:
+    """One product of a mixture of experts: every token meets `chosen` of `groups` weights (k, n)."""
+
+    unit: ClassVar[Unit] = "matrix"
+    family: ClassVar[str] = "moe"
+    tokens: int
+    groups: int  # experts held
+    chosen: int  # experts a token is sent to
+    n: int
+    k: int
+    dtype: str = "fp32"
+    weight_dtype: str | None = None
+    out_dtype: str | None = None
+    is_weight_gradient: bool = False  # the product of inputs and output gradients: writes weights instead of reading them
+    is_tied: bool = False  # the weights are another operator's: read here, counted there
+    launches: int = 1
+
+    @property
+    def parameters(self) -> int:
+        return 0 if self.is_weight_gradient or self.is_tied else self.groups * self.n * self.k
+
+    @property
+    def weight_bytes(self) -> float:
+        return self.parameters * DTYPES[self.weight_dtype or self.dtype].bytes
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        stored = DTYPES[self.weight_dtype or self.dtype].bytes
+        out = DTYPES[self.out_dtype].bytes if self.out_dtype else size
+        flop, read, write = work.grouped_matmul_work(self.groups, self.chosen, self.tokens, self.n, self.k, size, stored, out)
+        if self.is_weight_gradient:
+            rows = self.tokens * self.chosen
+            weights = work.touched_groups(self.groups, self.chosen, self.tokens) * self.n * self.k * size
+            return flop, rows * (self.n + self.k) * size, weights
+        return flop, read, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conv:
+    """A 2-D convolution on square kernels; `direction` says which of its three products."""
+
+    unit: ClassVar[Unit] = "matrix"
+    family: ClassVar[str] = "conv"
+    batch: int
+    c_in: int
+    c_out: int
+    in_h: int
+    in_w: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1  # c_in for a depthwise convolution
+    dtype: str = "fp32"
+    weight_dtype: str | None = None
+    has_bias: bool = False
+    direction: Literal["forward", "input gradient", "weight gradient"] = "forward"
+    launches: int = 1
+
+    @property
+    def out_h(self) -> int:
+        return int(work.conv_output(self.in_h, self.kernel, self.stride, self.padding))
+
+    @property
+    def out_w(self) -> int:
+        return int(work.conv_output(self.in_w, self.kernel, self.stride, self.padding))
+
+    @property
+    def parameters(self) -> int:
+        if self.direction != "forward":
+            return 0
+        return self.c_out * (self.c_in // self.groups) * self.kernel**2 + (self.c_out if self.has_bias else 0)
+
+    @property
+    def weight_bytes(self) -> float:
+        return self.parameters * DTYPES[self.weight_dtype or self.dtype].bytes
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        weight = DTYPES[self.weight_dtype].bytes if self.weight_dtype else size
+        in_pixels, out_pixels = self.in_h * self.in_w, self.out_h * self.out_w
+        window = self.kernel**2
+        flop, read, write = work.conv_work(
+            self.batch, self.c_in, self.c_out, in_pixels, out_pixels, window, self.groups, size, weight
+        )
+        weights = self.c_out * (self.c_in // self.groups) * window * weight
+        match self.direction:
+            case "forward":
+                bias = self.batch * self.c_out * out_pixels if self.has_bias else 0
+                return flop + bias, read + (self.c_out * size if self.has_bias else 0), write
+            case "input gradient":
+                return flop, write + weights, read - weights
+            case "weight gradient":
+                return flop, read - weights + write, weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Scaled dot-product attention of `q_len` queries over `kv_len` keys; grouped heads share keys and values."""
+
+    unit: ClassVar[Unit] = "matrix"
+    family: ClassVar[str] = "attention"
+    batch: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    q_len: int
+    kv_len: int
+    is_causal: bool
+    is_fused: bool = True  # False: scores go to memory and back, as eager frameworks do, and nothing is skipped by the mask
+    has_cache: bool = False  # keys and values stay in memory for the next token
+    window: int | None = None  # keys that a query sees at most (sliding window); None: all
+    dtype: str = "fp32"
+    kv_dtype: str | None = None
+    is_backward: bool = False
+
+    parameters: ClassVar[int] = 0
+    weight_bytes: ClassVar[float] = 0.0
+
+    @property
+    def launches(self) -> int:
+        """One kernel when fused; product, scale and mask, softmax, product when not. Twice that backward."""
+        return (1 if self.is_fused else 4) * (2 if self.is_backward else 1)
+
+    @property
+    def seen_kv_len(self) -> int:
+        """Keys that the last query can see."""
+        return self.kv_len if self.window is None else min(self.kv_len, self.window + self.q_len - 1)
+
+    @property
+    def pairs(self) -> float:
+        """Query-key pairs of one head that are computed."""
+        if not (self.is_fused and self.is_causal):
+            return float(self.q_len * self.kv_len)
+        outside = 0.0 if self.window is None else work.pairs_outside_window(self.q_len, self.kv_len, self.window)
+        return float(work.causal_pairs(self.q_len, self.kv_len)) - outside
+
+    @property
+    def cache_bytes(self) -> float:
+        """Memory of the keys and values kept for the next token."""
+        if not self.has_cache:
+            return 0.0
+        stored = DTYPES[self.kv_dtype or self.dtype].bytes
+        kept = self.kv_len if self.window is None else min(self.kv_len, self.window)
+        return 2.0 * self.batch * self.kv_heads * kept * self.head_dim * stored
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        stored = DTYPES[self.kv_dtype].bytes if self.kv_dtype else size
+        kv_len = self.seen_kv_len if self.is_fused else self.kv_len
+        flop, read, write = work.attention_work(
+            self.batch, self.heads, self.kv_heads, self.head_dim, self.q_len, kv_len, self.pairs, size, stored
+        )
+        scores = work.score_traffic_bytes(self.batch, self.heads, self.q_len, self.kv_len, size)
+        if self.is_backward:
+            # Fused: the scores are computed again, so five products instead of two; eager: four. Gradients of q, k, v
+            # leave, q, k, v, the output and its gradient come in. [Dao et al. 2022, algorithm 4]
+            flop *= 2.5 if self.is_fused else 2.0
+            read, write = read + 2 * write, read
+        if not self.is_fused:
+            # Product writes, scale and mask and softmax each read and write, product reads.
+            passes = 2 if self.is_backward else 3
+            softmax_flop = SOFTMAX_FLOP * self.batch * self.heads * self.pairs
+            return flop + softmax_flop, read + passes * scores, write + passes * scores
+        return flop, read, write
+
+
+# flop per element, an exponential, a root, a tanh or a division counted as one; the count decides nothing on today's
+# devices, whose vector units outrun their memory on all of these by an order of magnitude.
+SOFTMAX_FLOP = 5.0  # max, subtract, exponential, sum, divide
+NORM_FLOP = {"layer": 7.0, "rms": 4.0, "batch": 2.0}  # batch at inference: one multiply-add per element
+ELEMENTWISE_FLOP = {
+    "add": 1.0,
+    "mul": 1.0,
+    "relu": 1.0,
+    "relu6": 2.0,
+    "tanh": 1.0,
+    "gelu": 8.0,
+    "silu": 4.0,
+    "silu_mul": 5.0,
+    "rotary": 3.0,
+    "copy": 0.0,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Norm:
+    """A normalisation of a (rows, columns) array: layer and rms along a row, batch along a column (a channel)."""
+
+    unit: ClassVar[Unit] = "vector"
+    family: ClassVar[str] = "norm"
+    rows: int
+    columns: int
+    kind: Literal["layer", "rms", "batch"] = "layer"
+    dtype: str = "fp32"
+    has_weight: bool = True
+    has_bias: bool = True
+    is_backward: bool = False
+    launches: int = 1
+
+    @property
+    def parameters(self) -> int:
+        return 0 if self.is_backward else self.columns * (self.has_weight + self.has_bias)
+
+    @property
+    def weight_bytes(self) -> float:
+        return self.parameters * DTYPES[self.dtype].bytes
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        kept = self.columns * (self.has_weight + self.has_bias) * size
+        flop, read, write = work.rowwise_work(self.rows, self.columns, NORM_FLOP[self.kind], size, kept)
+        if self.is_backward:  # input and output gradient in, input gradient out, about twice the arithmetic
+            return 2 * flop, read + write, write + kept
+        return flop, read, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softmax:
+    """Softmax along each of `rows` rows of `columns` numbers."""
+
+    unit: ClassVar[Unit] = "vector"
+    family: ClassVar[str] = "softmax"
+    rows: int
+    columns: int
+    dtype: str = "fp32"
+    is_backward: bool = False
+    launches: int = 1
+
+    parameters: ClassVar[int] = 0
+    weight_bytes: ClassVar[float] = 0.0
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        flop, read, write = work.rowwise_work(self.rows, self.columns, SOFTMAX_FLOP, size, 0)
+        return (flop, read + write, write) if self.is_backward else (flop, read, write)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elementwise:
+    """A function of each element of `inputs` arrays of `elements` numbers."""
+
+    unit: ClassVar[Unit] = "vector"
+    family: ClassVar[str] = "elementwise"
+    elements: int
+    function: str  # a key of ELEMENTWISE_FLOP
+    inputs: int = 1
+    outputs: int = 1
+    dtype: str = "fp32"
+    launches: int = 1
+
+    parameters: ClassVar[int] = 0
+    weight_bytes: ClassVar[float] = 0.0
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        return work.elementwise_work(self.elements, self.inputs, self.outputs, ELEMENTWISE_FLOP[self.function], size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gather:
+    """A look-up of `rows` rows in a trained table of `table_rows` rows."""
+
+    unit: ClassVar[Unit] = "vector"
+    family: ClassVar[str] = "embedding"
+    rows: int
+    columns: int
+    table_rows: int
+    dtype: str = "fp32"
+    is_tied: bool = False  # the table is another operator's: read here, counted there
+    is_backward: bool = False
+    launches: int = 1
+
+    @property
+    def parameters(self) -> int:
+        return 0 if self.is_backward or self.is_tied else self.table_rows * self.columns
+
+    @property
+    def weight_bytes(self) -> float:
+        return self.parameters * DTYPES[self.dtype].bytes
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        flop, read, write = work.gather_work(self.rows, self.columns, size)
+        if self.is_backward:  # a dense gradient of the whole table is written, as torch's default does
+            return self.rows * self.columns * 1.0, read, self.table_rows * self.columns * size
+        return flop, read, write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Max or mean over windows: `in_elements` numbers become `out_elements`, each from `window` of them."""
+
+    unit: ClassVar[Unit] = "vector"
+    family: ClassVar[str] = "pool"
+    in_elements: int
+    out_elements: int
+    window: int
+    dtype: str = "fp32"
+    is_backward: bool = False
+    launches: int = 1
+
+    parameters: ClassVar[int] = 0
+    weight_bytes: ClassVar[float] = 0.0
+
+    def work(self) -> work.Work:
+        size = DTYPES[self.dtype].bytes
+        moved_in, moved_out = self.in_elements * size, self.out_elements * size
+        flop = float(self.out_elements * self.window)
+        return (flop, moved_out, moved_in) if self.is_backward else (flop, moved_in, moved_out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdamStep:
+    """One Adam update of `weights` numbers: moments and master weights in fp32, gradients as in the backward pass.
+
+    [Kingma & Ba 2015, algorithm 1]
+    """
+
+    unit: ClassVar[Unit] = "vector"
+    family: ClassVar[str] = "optimizer"
+    weights: int
+    gradient_dtype: str = "fp32"  # also the format of the working copy of the weights
+    launches: int = 1
+
+    dtype: ClassVar[str] = "fp32"
+    parameters: ClassVar[int] = 0
+    weight_bytes: ClassVar[float] = 0.0
+
+    def work(self) -> work.Work:
+        working = DTYPES[self.gradient_dtype].bytes
+        state = 3 * DTYPES["fp32"].bytes  # master weight and two moments
+        copy = working if working < DTYPES["fp32"].bytes else 0.0  # the working copy, where it is not the master itself
+        return 13.0 * self.weights, self.weights * (working + state), self.weights * (state + copy)

@@ -1,0 +1,50 @@
+"""A plan: how a model is run - what is computed, at which sizes, in which number formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gnomon.core.dtype import dtype
+from gnomon.core.errors import BadInput, near_match
+from gnomon.core.workload import MODES, Mode
+
+HEADS = ("default", "none", "classifier", "lm", "mlm", "qa", "pretraining")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a model function needs to build a graph. Raises BadInput for a size or name that cannot be."""
+
+    mode: Mode = "forward"
+    batch: int = 1  # images or sequences
+    seq: int | None = None  # tokens of each input sequence; None: the model's usual length
+    context: int | None = None  # decode: tokens of each sequence in the cache, the new one included
+    image: int = 224  # side of a square image, pixels
+    dtype: str = "fp16"  # of activations and arithmetic
+    weight_dtype: str | None = None  # storage of matrix weights where it differs (weight-only quantisation)
+    kv_dtype: str | None = None  # storage of the KV cache where it differs
+    attention: Literal["fused", "eager"] = "fused"  # eager: scores travel through memory
+    head: str = "default"  # default: the model's usual head
+    classes: int | None = None  # outputs of a classifier; None: 1000 for images, 2 for text
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise BadInput(f"mode: unknown {self.mode!r}{near_match(self.mode, MODES)} (known: {', '.join(MODES)})")
+        if self.head not in HEADS:
+            raise BadInput(f"head: unknown {self.head!r}{near_match(self.head, HEADS)} (known: {', '.join(HEADS)})")
+        if self.attention not in ("fused", "eager"):
+            raise BadInput(f"attention: unknown {self.attention!r} (known: fused, eager)")
+        for name, value in (
+            ("batch", self.batch),
+            ("seq", self.seq),
+            ("context", self.context),
+            ("image", self.image),
+            ("classes", self.classes),
+        ):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise BadInput(f"{name}: {value!r} is not a positive whole number")
+        for field in ("dtype", "weight_dtype", "kv_dtype"):
+            spelled = getattr(self, field)
+            if spelled is not None:
+                object.__setattr__(self, field, dtype(spelled).name)

@@ -1,0 +1,29 @@
+"""A scenario: one workload on one system - the question that every engine is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from gnomon.core.digest import digest
+from gnomon.core.plan import Plan
+from gnomon.core.system import System
+from gnomon.core.workload import Workload
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: the digest is kept once computed
+class Scenario:
+    """What runs, on what, how."""
+
+    workload: Workload
+    system: System
+    plan: Plan
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits over every field that can change an answer: the cache key.
+
+        Names of nodes count too: equal digests say that two files ask the same question, not that questions with
+        different digests must have different answers.
+        """
+        return digest((self.workload.digest, self.system.digest, self.plan))

@@ -1,0 +1,111 @@
+"""A workload: a graph of operators with shapes, and the same as columns of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.core.digest import digest
+from gnomon.core.dtype import DTYPES
+from gnomon.core.op import FAMILIES, Attention, Op
+
+Mode = Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer"]
+MODES: tuple[Mode, ...] = ("forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One operator of a workload, or `repeat` equal ones in a row."""
+
+    name: str
+    op: Op
+    after: tuple[str, ...] = ()  # names of the nodes whose outputs it reads; empty: the workload's input
+    repeat: int = 1  # work, parameters and kept activations are multiplied; the peak of live activations is not
+    phase: Literal["forward", "backward", "update"] = "forward"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpTable:
+    """Operators as numpy columns of one length `(ops,)`."""
+
+    flop: NDArray[np.float64]  # work of one copy
+    read_bytes: NDArray[np.float64]  # of one copy, weights included
+    write_bytes: NDArray[np.float64]  # of one copy
+    dtype: NDArray[np.int64]  # DType.index of the arithmetic
+    is_matrix: NDArray[np.bool_]  # runs on the matrix unit where the device has one for the dtype
+    family: NDArray[np.int64]  # index into op.FAMILIES
+    launches: NDArray[np.float64]  # kernels started by one copy
+    repeat: NDArray[np.float64]  # copies in the workload
+
+    def __len__(self) -> int:
+        return len(self.flop)
+
+    def take(self, chosen: NDArray[np.intp]) -> OpTable:
+        """The operators at the positions `chosen`, in that order."""
+        return OpTable(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: the sums and columns below are kept once computed
+class Workload:
+    """A model at one shape and precision, doing one thing (`mode`)."""
+
+    name: str  # the model
+    mode: Mode
+    nodes: tuple[Node, ...]
+    batch: int  # images or sequences
+    dtype: str  # of the arithmetic
+    item: Literal["image", "sequence", "token"]  # what a throughput counts
+    items: int  # how many of them one pass handles
+    seq: int | None = None  # tokens of each sequence handled in this pass; None for images
+    context: int | None = None  # tokens of each sequence in the KV cache after this pass; None without a cache
+    weight_dtype: str | None = None  # storage of the large weights where it is not dtype
+    head: str = "none"  # what sits on top: classifier, lm, mlm, none
+    assumptions: tuple[str, ...] = ()  # what the graph leaves out or takes for granted
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of every field."""
+        return digest(self)
+
+    @cached_property
+    def parameters(self) -> int:
+        """Trained numbers, shared ones once."""
+        return sum(node.op.parameters * node.repeat for node in self.nodes)
+
+    @cached_property
+    def weight_bytes(self) -> float:
+        """Memory of the parameters in their storage formats."""
+        return sum((node.op.weight_bytes * node.repeat for node in self.nodes), 0.0)
+
+    @cached_property
+    def kv_cache_bytes(self) -> float:
+        """Memory of keys and values kept after this pass."""
+        return sum((n.op.cache_bytes * n.repeat for n in self.nodes if isinstance(n.op, Attention)), 0.0)
+
+    @cached_property
+    def table(self) -> OpTable:
+        """The operators as columns, in the order of the nodes."""
+        return _table_of(self.nodes)
+
+
+_FAMILY_INDEX = {name: index for index, name in enumerate(FAMILIES)}
+
+
+def _table_of(nodes: tuple[Node, ...]) -> OpTable:
+    numbers = np.array(
+        [(*node.op.work(), node.op.launches, node.repeat) for node in nodes], dtype=np.float64
+    ).reshape(len(nodes), 5)
+    return OpTable(
+        flop=numbers[:, 0],
+        read_bytes=numbers[:, 1],
+        write_bytes=numbers[:, 2],
+        dtype=np.array([DTYPES[node.op.dtype].index for node in nodes], dtype=np.int64),
+        is_matrix=np.array([node.op.unit == "matrix" for node in nodes], dtype=np.bool_),
+        family=np.array([_FAMILY_INDEX[node.op.family] for node in nodes], dtype=np.int64),
+        launches=numbers[:, 3],
+        repeat=numbers[:, 4],
+    )

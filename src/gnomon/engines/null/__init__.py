@@ -1,0 +1,1 @@
+"""An engine that answers no scenario and says so."""

@@ -1,0 +1,59 @@
+"""Intervals of the roofline: bands of measured / predicted, read from the data file beside this code."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.core.op import FAMILIES
+from gnomon.core.prediction import Interval
+from gnomon.stats.intervals import RatioBand, band_of
+
+LEVEL = 0.9
+# Decades of predicted time that share a band: below 10 us launches decide, above 1 ms tiles and waves average out.
+_EDGES_S = (1e-5, 1e-4, 1e-3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Bands by stratum, and where they come from."""
+
+    data: str  # which rows
+    bands: dict[str, RatioBand]
+
+    def interval(self, value_s: float, stratum: str) -> Interval:
+        """The interval around a predicted time."""
+        band = band_of(self.bands, stratum)
+        method = f"quantiles of measured / predicted over {band.groups} kinds of silicon, each weighing the same"
+        return Interval(low=value_s * math.exp(band.low), high=value_s * math.exp(band.high), level=LEVEL, method=method)
+
+
+def kernel_strata(family: NDArray[np.int64], predicted_s: NDArray[np.float64]) -> NDArray[np.str_]:
+    """The stratum of each operator `(ops,)`: its family and the decade of its predicted time."""
+    decade = np.digitize(predicted_s, _EDGES_S)
+    names = np.array([f"{name}/{index}" for name in FAMILIES for index in range(len(_EDGES_S) + 1)])
+    return names[family * (len(_EDGES_S) + 1) + decade]
+
+
+def model_stratum(mode: str) -> str:
+    """The stratum of a whole model: what the clock covers."""
+    return "training" if mode.startswith("forward+backward") else mode
+
+
+@cache
+def shipped(what: str) -> Calibration | None:
+    """The calibration in the data file: `what` is "kernels" or "models". None where the file holds none."""
+    file = files(__package__) / "calibration.json"
+    if not file.is_file():
+        return None
+    found = json.loads(file.read_text(encoding="utf-8")).get(what)
+    if found is None:
+        return None
+    bands = {stratum: RatioBand(**band) for stratum, band in found["bands"].items()}
+    return Calibration(data=found["data"], bands=bands)

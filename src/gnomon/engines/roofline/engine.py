@@ -1,0 +1,149 @@
+"""The roofline engine: joins the equations to scenarios and operator tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.core.device import Device
+from gnomon.core.dtype import DTYPES
+from gnomon.core.errors import Unsupported
+from gnomon.core.footprint import footprint
+from gnomon.core.op import FAMILIES
+from gnomon.core.prediction import Bound, Part, Prediction, Provenance
+from gnomon.core.scenario import Scenario
+from gnomon.core.workload import OpTable
+from gnomon.engines.roofline.calibration import model_stratum, shipped
+from gnomon.engines.roofline.equations import compute_s, launched_s, memory_s, roofline_s
+
+Numbers = NDArray[np.float64]
+
+_ASSUMPTIONS = (
+    "every operator reaches the data sheet's peak or the memory's full bandwidth, whichever binds",
+    "every operator reads its inputs from memory and writes its outputs there once; caches keep nothing between operators",
+)
+
+
+def operator_terms_s(ops: OpTable, device: Device) -> tuple[Numbers, Numbers, Numbers]:
+    """Seconds of arithmetic, traffic and launches of one copy of each operator, three arrays `(ops,)`.
+
+    nan arithmetic where the device has no unit for the operator's format.
+    """
+    peak = device.peaks_flop_per_s[ops.is_matrix.astype(np.int64), ops.dtype]
+    compute: Numbers = compute_s(ops.flop, peak)
+    memory: Numbers = memory_s(ops.read_bytes + ops.write_bytes, device.memory_bytes_per_s.value)
+    return compute, memory, ops.launches * device.launch_s.value
+
+
+class RooflineEngine:
+    """Answers every workload on one device that has the formats it needs."""
+
+    name = "roofline"
+    cites = ("Williams, Waterman & Patterson 2009, Roofline: an insightful visual performance model, CACM 52(4)",)
+
+    def times_s(self, ops: OpTable, device: Device) -> Numbers:
+        """Seconds of one copy of each operator `(ops,)`; nan where the device cannot run it."""
+        compute, memory, _ = operator_terms_s(ops, device)
+        times: Numbers = launched_s(roofline_s(compute, memory), ops.launches, device.launch_s.value)
+        return times
+
+    def missing(self, scenario: Scenario) -> tuple[str, ...]:
+        """Reasons why it cannot answer."""
+        reasons = []
+        system = scenario.system
+        if system.count != 1:
+            reasons.append(f"roofline answers for one device, not for the {system.count} of {system.name}")
+        device = system.device
+        table = scenario.workload.table
+        peaks = device.peaks_flop_per_s[table.is_matrix.astype(np.int64), table.dtype]
+        names = list(DTYPES)
+        for dtype in sorted({names[i] for i in table.dtype[np.isnan(peaks)]}):
+            has = ", ".join(device.product_dtypes)
+            reasons.append(f"{device.name} has no unit for products in {dtype} (it has: {has})")
+        return tuple(reasons)
+
+    def predict(self, scenario: Scenario) -> Prediction:
+        """The time of one pass. Raises Unsupported with the reasons of `missing`."""
+        if reasons := self.missing(scenario):
+            raise Unsupported("; ".join(reasons))
+        workload, device = scenario.workload, scenario.system.device
+        table = workload.table
+        compute, memory, launch = (term * table.repeat for term in operator_terms_s(table, device))
+        times = roofline_s(compute, memory)
+        value = float(times.sum() + launch.sum())
+        is_compute = compute >= memory
+        need = footprint(workload)
+        calibration = shipped("models")
+        overrides = tuple(f"{path} = {s.source}" for path, (s, _) in device.numbers().items() if s.kind == "override")
+        return Prediction(
+            quantity="time",
+            value=value,
+            unit="s",
+            interval=calibration.interval(value, model_stratum(workload.mode)) if calibration and not overrides else None,
+            parts=_parts(table, times, launch, is_compute),
+            bound=_bound(float(times[is_compute].sum()), float(times[~is_compute].sum()), float(launch.sum())),
+            memory=need,
+            fits=need.total_bytes <= device.memory_bytes.value,
+            flop=float((table.flop * table.repeat).sum()),
+            moved_bytes=float(((table.read_bytes + table.write_bytes) * table.repeat).sum()),
+            assumptions=(*workload.assumptions, *_ASSUMPTIONS),
+            outside=_outside(device, need.total_bytes, bool(overrides)),
+            provenance=Provenance(
+                engine=self.name,
+                version=_version(),
+                scenario=scenario.digest,
+                cites=self.cites,
+                calibration=calibration.data if calibration else "",
+                overrides=overrides,
+            ),
+        )
+
+    def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
+        """The answers in order."""
+        return [self.predict(scenario) for scenario in scenarios]
+
+
+def _bound(compute: float, memory: float, launch: float) -> Bound:
+    """What takes most of the time."""
+    shares: dict[Bound, float] = {"compute": compute, "memory": memory, "overhead": launch}
+    return max(shares, key=lambda name: shares[name])
+
+
+def _parts(table: OpTable, times: Numbers, launch: Numbers, is_compute: NDArray[np.bool_]) -> tuple[Part, ...]:
+    """Time by family of operators, and within it by what binds them; both levels add up."""
+    size = len(FAMILIES)
+    bound_compute = np.bincount(table.family[is_compute], times[is_compute], size)
+    bound_memory = np.bincount(table.family[~is_compute], times[~is_compute], size)
+    launched = np.bincount(table.family, launch, size)
+    parts = []
+    for index in np.unique(table.family):
+        inner = (
+            Part(name="compute-bound operators", value=float(bound_compute[index]), kind="compute"),
+            Part(name="memory-bound operators", value=float(bound_memory[index]), kind="memory"),
+            Part(name="launches", value=float(launched[index]), kind="overhead"),
+        )
+        inner = tuple(part for part in inner if part.value > 0)
+        parts.append(Part(name=FAMILIES[index], value=sum(p.value for p in inner), kind="mixed", parts=inner))
+    return tuple(sorted(parts, key=lambda part: -part.value))
+
+
+def _outside(device: Device, need_bytes: float, is_overridden: bool) -> tuple[str, ...]:
+    """Why the answer is extrapolation."""
+    reasons = []
+    if need_bytes > device.memory_bytes.value:
+        reasons.append("the model does not fit into the device's memory: no such run can be measured")
+    if device.kind == "cpu":
+        reasons.append("no measured row of a CPU stands behind the interval")
+    if is_overridden:
+        reasons.append("numbers of the device were overridden, and the residuals behind the interval belong to data sheets: no interval")
+    return tuple(reasons)
+
+
+def _version() -> str:
+    try:
+        return version("gnomon")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "source"

@@ -1,0 +1,144 @@
+"""Measured whole models: a table's rows become Measurements, or are refused with a reason.
+
+Columns (a CSV or Parquet file): device, model, mode, measured_ms are required. Optional: ndev (1), batch, seq (tokens of
+the input; decode: of the context), precision, weights, head, classes, attention (fused or eager), option (a variant that
+no other column describes), statistic, software, power_w, clock_mhz, quality, conditions, source, and those that are read
+past: metric, value, unit, fw_ms, bw_ms, published, line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import polars as pl
+
+from gnomon.core.dtype import DTYPES
+from gnomon.core.measurement import Measurement
+from gnomon.core.workload import MODES, Mode
+from gnomon.formats.aliases import Format, SourceReading, alias_table, canonical_device, canonical_model
+from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positive
+
+REQUIRED = ("device", "model", "mode", "measured_ms")
+_NUMBERS = ("ndev", "batch", "seq", "measured_ms", "power_w", "clock_mhz", "classes")
+_TEXT = ("precision", "weights", "head", "attention", "option", "statistic", "software", "quality", "conditions", "source")
+_PAST = ("metric", "value", "unit", "fw_ms", "bw_ms", "published", "line")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Rows that no prediction can be compared with, and why."""
+
+    device: str  # as the table spells it, or our name where the spelling is known
+    subject: str  # the model or operator, likewise
+    mode: str  # what the clock covered, as the table spells it; empty for operators
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTable:
+    """What a table holds."""
+
+    rows: int
+    measurements: tuple[Measurement, ...]
+    refused: tuple[Refused, ...]
+    unread_columns: tuple[str, ...]
+
+
+def model_table(path: Path, frame: pl.DataFrame) -> ModelTable:
+    """The measurements in a table of text cells."""
+    unread = check_columns(path, frame, REQUIRED, (*REQUIRED, *_NUMBERS, *_TEXT, *_PAST))
+    if "line" not in frame.columns:
+        frame = frame.with_row_index("line", offset=FIRST_ROW_LINE)
+    frame = numeric(path, frame, _NUMBERS)
+    positive(path, frame, "measured_ms")
+    found: list[Measurement] = []
+    refused: Counter[tuple[str, str, str, str]] = Counter()
+    for row in frame.iter_rows(named=True):
+        read = _measurement(row)
+        if isinstance(read, Measurement):
+            found.append(read)
+        else:
+            device, model = row["device"] or "", row["model"] or ""
+            refused[canonical_device(device) or device, canonical_model(model) or model, row["mode"] or "", read] += 1
+    return ModelTable(
+        rows=len(frame),
+        measurements=tuple(found),
+        refused=tuple(
+            Refused(device=device, subject=model, mode=mode, reason=reason, rows=count)
+            for (device, model, mode, reason), count in refused.most_common()
+        ),
+        unread_columns=unread,
+    )
+
+
+_PLAIN = SourceReading(why="the row's own columns")
+
+
+def _measurement(row: Mapping[str, Any]) -> Measurement | str:
+    """The row as a Measurement, or the reason why it cannot be one."""
+    aliases = alias_table()
+    reading = aliases.sources.get(row.get("source") or "", _PLAIN)
+    if row.get("option"):
+        return f"option {_short(row['option'])}: a variant that no column describes"
+    if row["measured_ms"] is None:
+        return "no time: the row gives a throughput or a result of another kind"
+    model, device = canonical_model(row["model"] or ""), canonical_device(row["device"] or "")
+    if model is None:
+        return f"model {row['model']!r} is not in the zoo"
+    if device is None:
+        return f"device {row['device']!r} is not in the catalogue"
+    mode = reading.modes.get(row["mode"] or "") or aliases.modes.get(row["mode"] or "", row["mode"])
+    if mode not in MODES:
+        return f"mode {row['mode']!r} is not one of {', '.join(MODES)}"
+    for name in ("batch", "precision"):
+        if row.get(name) is None:
+            return f"no {name} given"
+    for name in ("ndev", "batch", "seq", "classes"):
+        value = row.get(name)
+        if value is not None and (value < 1 or value != int(value)):
+            return f"{name} {value:g} is not a positive whole number"
+    written = aliases.dtypes.get(row["precision"].lower(), Format(dtype=row["precision"].lower(), weights=row.get("weights")))
+    for dtype in (written.dtype, written.weights):
+        if dtype is not None and dtype not in DTYPES:
+            return f"precision {row['precision']!r} is no format known here"
+    return Measurement(
+        device=device,
+        devices=int(row.get("ndev") or 1),
+        model=model,
+        mode=cast(Mode, mode),
+        batch=int(row["batch"]),
+        seq=None if row.get("seq") is None else int(row["seq"]),
+        dtype=written.dtype,
+        weight_dtype=written.weights,
+        **_head(row, reading, f"{model} {mode}"),
+        attention=row.get("attention") or reading.attention,
+        time_s=row["measured_ms"] * 1e-3,
+        statistic=row.get("statistic") or "",
+        software=row.get("software") or reading.software,
+        power_w=row.get("power_w"),
+        clock_hz=None if row.get("clock_mhz") is None else row["clock_mhz"] * 1e6,
+        quality=row.get("quality") or "",
+        conditions=row.get("conditions") or "",
+        source=row.get("source") or "",
+        line=int(row["line"]),
+    )
+
+
+def _head(row: Mapping[str, Any], reading: SourceReading, what: str) -> dict[str, Any]:
+    """Head and number of classes: `classifier-2` names both."""
+    head = row.get("head") or reading.heads.get(what) or "default"
+    name, _, classes = head.partition("-")
+    if classes.isdigit():
+        return {"head": name, "classes": int(classes)}
+    return {"head": head, "classes": None if row.get("classes") is None else int(row["classes"])}
+
+
+def _short(text: str) -> str:
+    """A free text cut to a recognisable start: options of result tables differ in every row."""
+    kind = text.split(";")[0]
+    return repr(kind if len(kind) <= 24 else kind[:21] + "...")

@@ -1,0 +1,100 @@
+"""Numbers of device and system files: a text with its unit, a source, and a range that the world allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import model_validator
+
+from gnomon.core.device import Kind, Sourced
+from gnomon.core.errors import BadInput
+from gnomon.core.units import DECIMAL, parse, show
+from gnomon.formats.strict import Strict
+
+# What a number of this kind can be on any machine of the past and next decades: catches 3350 for 3.35e12.
+RANGES: dict[str, tuple[str, float, float]] = {
+    "peak": ("flop/s", 1e8, 1e18),
+    "bandwidth": ("B/s", 1e8, 1e15),
+    "capacity": ("B", 1e3, 1e15),
+    "frequency": ("Hz", 1e6, 1e11),
+    "power": ("W", 0.1, 1e6),
+    "latency": ("s", 0.0, 1.0),
+    "count": ("", 1.0, 1e7),
+    "ratio": ("", 1e-6, 1.0),
+}
+_EXAMPLE = {"flop/s": "TFLOP/s", "B/s": "TB/s", "B": "GB", "Hz": "MHz", "W": "W", "s": "us", "": ""}
+
+
+def quantity(text: str | float, kind: str) -> float:
+    """The number in `text` in SI, checked against the range of its kind.
+
+    A bare number is taken as SI when it lies in that range; otherwise the unit it looks like is named. BadInput.
+    """
+    unit, low, high = RANGES[kind]
+    bare = _bare(text)
+    if bare is None:
+        value = parse(text, unit)
+        if not low <= value <= high:
+            raise BadInput(f"{text!r} is outside {_range(kind)}{_meant(value, unit, low, high)}")
+        return value
+    if low <= bare <= high:
+        return bare
+    if unit == "":
+        raise BadInput(f"{text!r} is outside {_range(kind)}")
+    raise BadInput(f"{text!r} has no unit{_meant(bare, unit, low, high)}")
+
+
+def _bare(text: str | float) -> float | None:
+    if isinstance(text, bool):
+        raise BadInput(f"{text!r} is not a number")
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _range(kind: str) -> str:
+    unit, low, high = RANGES[kind]
+    return f"what a {kind} can be ({show(low, unit)} to {show(high, unit)})"
+
+
+def _meant(value: float, unit: str, low: float, high: float) -> str:
+    """The unit that a number out of range seems to be in."""
+    for prefix in ("G", "T", "M", "k") if unit in ("B/s", "B") else ("T", "G", "M", "k", "u", "n", "m"):
+        if value > 0 and low <= value * DECIMAL[prefix] <= high:
+            spelled = f"{prefix}{'FLOP/s' if unit == 'flop/s' else unit}"
+            return f"; {value:g} looks like {spelled}: write {f'{value:g} {spelled}'!r}"
+    return f"; write it with a unit, like '5 {_EXAMPLE[unit]}'"
+
+
+class Source(Strict):
+    """A document that numbers come from."""
+
+    title: str
+    kind: Kind
+
+
+class Number(Strict):
+    """A number as written: text alone, or text with a source and a note."""
+
+    value: str | float
+    source: str | None = None
+    note: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, data: Any) -> Any:
+        return data if isinstance(data, Mapping) else {"value": data}
+
+
+def sourced(number: Number, kind: str, field: str, where: str, sources: Mapping[str, Source], default: str) -> Sourced:
+    """`number` in SI with its source; BadInput naming file and field."""
+    name = number.source or default
+    if name not in sources:
+        raise BadInput(f"{where}: {field}: source {name!r} is not among the file's sources ({', '.join(sources)})")
+    try:
+        value = quantity(number.value, kind)
+    except BadInput as fault:
+        raise BadInput(f"{where}: {field}: {fault}") from None
+    return Sourced(value=value, source=sources[name].title, kind=sources[name].kind, note=number.note)

@@ -1,0 +1,157 @@
+"""YAML and JSON read strictly: no duplicate or unknown key, every fault with file, line and field path."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gnomon.core.errors import BadInput, near_match
+
+
+class Strict(BaseModel):
+    """A shape that a file must have, nothing more and nothing less."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+Path_ = tuple[str | int, ...]  # of a field: keys and positions from the top
+
+
+class _Lines(yaml.SafeLoader):
+    """The safe loader, refusing a key given twice and keeping the line of every field."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.line_of: dict[int, int] = {}  # id of a constructed node -> its line
+
+
+def _refuse_duplicates(loader: _Lines, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    seen: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        line = key_node.start_mark.line + 1
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", key_node.start_mark)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {key!r} is given twice, first on line {seen[key]}", key_node.start_mark
+            )
+        seen[key] = line
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _refuse_duplicates)
+
+# Plain words as YAML 1.2's core schema reads them: `on` is a word, not true, and 3.35e12 is a number, not a word.
+_Lines.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Lines.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Lines.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
+    list("-+0123456789."),
+)
+
+
+def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:
+    """The document in `text` and the line of every field path. BadInput naming `where` for anything malformed."""
+    loader = _Lines(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise BadInput(f"{where}: the file is empty")
+        return loader.construct_document(node), dict(_lines(node, ()))  # type: ignore[no-untyped-call]
+    except yaml.MarkedYAMLError as fault:
+        mark = fault.problem_mark
+        line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise BadInput(f"{where}{line}: {fault.problem}") from None
+    except (yaml.YAMLError, ValueError) as fault:
+        raise BadInput(f"{where}: {str(fault).splitlines()[0]}") from None
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _lines(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, int]]:
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            below = (*path, str(key.value))
+            yield from _lines(value, below)
+            yield below, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _lines(value, (*path, index))
+
+
+def read_text(path: Path) -> str:
+    """The file as text; BadInput when there is none or it is not text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path}: a folder, not a file") from None
+    except UnicodeDecodeError as fault:
+        raise BadInput(f"{path}: not text in UTF-8 (byte {fault.start})") from None
+    except OSError as fault:
+        raise BadInput(f"{path}: {fault.strerror}") from None
+
+
+def read_json(path: Path) -> Any:
+    """The JSON document in a file; BadInput with line and column where it is malformed."""
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as fault:
+        raise BadInput(f"{path}:{fault.lineno}:{fault.colno}: not JSON: {fault.msg}") from None
+
+
+def shaped(shape: type[Shape], data: Any, where: str, lines: dict[Path_, int] | None = None) -> Shape:
+    """`data` as `shape`. BadInput naming file, line, field, and the near match of an unknown key; first fault first."""
+    try:
+        return shape.model_validate(data)
+    except ValidationError as faults:
+        messages = [_explain(shape, dict(fault), where, lines or {}) for fault in faults.errors()]
+        raise BadInput("\n".join(dict.fromkeys(messages))) from None
+
+
+def _explain(shape: type[BaseModel], fault: dict[str, Any], where: str, lines: dict[Path_, int]) -> str:
+    location: Path_ = tuple(fault["loc"])
+    path = tuple(str(part) if not isinstance(part, int) else part for part in location)
+    known = path
+    while known and known not in lines:
+        known = known[:-1]
+    place = f"{where}:{lines[known]}" if known in lines else where
+    name = ".".join(str(part) for part in path) or "the document"
+    match fault["type"]:
+        case "extra_forbidden":
+            return f"{place}: {name}: unknown key{near_match(str(path[-1]), _keys_at(shape, location[:-1]))}"
+        case "missing":
+            return f"{place}: {name}: missing"
+        case "model_type" | "dict_type":
+            return f"{place}: {name}: a mapping of keys is wanted, not {fault['input']!r}"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    shown = repr(fault["input"])
+    return f"{place}: {name}: {message}" + ("" if fault["type"] == "value_error" else f", not {shown:.60}")
+
+
+def _keys_at(shape: type[BaseModel], location: Path_) -> tuple[str, ...]:
+    """Keys that the shape knows at a field path."""
+    current: Any = shape
+    for part in location:
+        fields = getattr(current, "model_fields", None)
+        if fields is None or part not in fields:
+            return ()
+        annotation = fields[str(part)].annotation
+        current = next(
+            (t for t in (annotation, *getattr(annotation, "__args__", ())) if hasattr(t, "model_fields")), None
+        )
+    return tuple(getattr(current, "model_fields", ()))

@@ -1,0 +1,63 @@
+"""Tables of numbers from CSV (plain or gzip) and Parquet: columns checked, every bad cell with file, line, column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from gnomon.core.errors import BadInput, near_match
+
+FIRST_ROW_LINE = 2  # line 1 of a CSV file is its header
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """All columns as text, a missing cell as null. BadInput when the file is no table."""
+    if not path.exists():
+        raise BadInput(f"{path}: no such file")
+    if path.is_dir():
+        raise BadInput(f"{path}: a folder, not a table")
+    try:
+        if path.suffix == ".parquet":
+            frame = pl.read_parquet(path)
+            frame = frame.with_columns(pl.all().cast(pl.String))
+        else:
+            frame = pl.read_csv(path, infer_schema=False)
+    except pl.exceptions.NoDataError:
+        raise BadInput(f"{path}: the file is empty") from None
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as fault:
+        raise BadInput(f"{path}: not a readable table: {str(fault).splitlines()[0]}") from None
+    return frame.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)))
+
+
+def check_columns(path: Path, frame: pl.DataFrame, required: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns that nothing here reads; BadInput when a required one is missing."""
+    for name in required:
+        if name not in frame.columns:
+            spare = [column for column in frame.columns if column not in known]
+            hint = near_match(name, spare).replace("did you mean", "is it")
+            raise BadInput(f"{path}: column {name!r} is missing{hint} (columns: {', '.join(frame.columns)})")
+    return tuple(column for column in frame.columns if column not in known)
+
+
+def numeric(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """`frame` with those columns as Float64; BadInput naming file, line and column of the first cell that is no number."""
+    present = [name for name in columns if name in frame.columns]
+    cast = frame.with_columns(pl.col(name).str.strip_chars().cast(pl.Float64, strict=False) for name in present)
+    for name in present:
+        bad = cast[name].is_null() & frame[name].is_not_null() | cast[name].is_infinite() | cast[name].is_nan()
+        if bad.any():
+            row = bad.arg_max() or 0
+            raise BadInput(
+                f"{path}:{row + FIRST_ROW_LINE}: column {name!r}: {frame[name][row]!r} is not a number"
+            )
+    return cast
+
+
+def positive(path: Path, frame: pl.DataFrame, column: str) -> None:
+    """BadInput naming the first line whose number in `column` is zero or less."""
+    bad = (frame[column] <= 0).fill_null(False)
+    if bad.any():
+        row = bad.arg_max() or 0
+        raise BadInput(f"{path}:{row + FIRST_ROW_LINE}: column {column!r}: {frame[column][row]:g} is not a positive number")

@@ -1,0 +1,1 @@
+"""Errors, ranks and intervals: arrays in, numbers out."""

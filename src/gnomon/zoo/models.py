@@ -1,0 +1,188 @@
+"""The models known by name: hyper-parameters, each set with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Literal
+
+from gnomon.core.errors import BadInput, near_match
+from gnomon.core.plan import Plan
+from gnomon.core.workload import Mode, Workload
+from gnomon.zoo import image
+from gnomon.zoo.decoder import Decoder, decoder
+from gnomon.zoo.encoder import Encoder, encoder
+
+Kind = Literal["image", "encoder", "decoder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model under a name: what it is, and how to build its graph."""
+
+    name: str
+    kind: Kind
+    source: str  # of the hyper-parameters
+    build: Callable[[Plan], Workload]
+    dtype: str = "fp16"  # the format it is usually run in
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """What it can be asked to do, the usual question first."""
+        training: tuple[Mode, ...] = ("forward+backward", "forward+backward+optimizer")
+        return ("prefill", "decode", "forward", *training) if self.kind == "decoder" else ("forward", *training)
+
+
+def _resnet(name: str, block: Literal["basic", "bottleneck"], depths: tuple[int, ...]) -> Model:
+    source = "He et al. 2016, Deep Residual Learning, table 1; strides as in torchvision (v1.5)"
+    return Model(name=name, kind="image", source=source, build=partial(image.resnet, name, block, depths))
+
+
+def _encoder(config: Encoder, source: str) -> Model:
+    return Model(name=config.name, kind="encoder", source=source, build=partial(encoder, config))
+
+
+def _decoder(config: Decoder, source: str, dtype: str = "fp16") -> Model:
+    return Model(name=config.name, kind="decoder", source=source, build=partial(decoder, config), dtype=dtype)
+
+
+def _gpt(name: str, layers: int, hidden: int, heads: int, positions: int) -> Decoder:
+    """A GPT-2 or GPT-3 shape: learned positions, biases everywhere, inner width four times the outer, tied head."""
+    return Decoder(
+        name=name,
+        layers=layers,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=heads,
+        head_dim=hidden // heads,
+        intermediate=4 * hidden,
+        vocab=50257,
+        positions=positions,
+        position="learned",
+        position_rows=positions,
+        norm="layer",
+        activation="gelu",
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        is_tied=True,
+    )
+
+
+def _opt(name: str, layers: int, hidden: int, heads: int) -> Decoder:
+    """An OPT shape: as GPT-3 with ReLU; its position table has two more rows than positions."""
+    gpt = _gpt(name, layers, hidden, heads, 2048)
+    return replace(gpt, vocab=50272, position_rows=2050, activation="relu")
+
+
+def _llama(
+    name: str,
+    layers: int,
+    hidden: int,
+    heads: int,
+    kv_heads: int,
+    intermediate: int,
+    vocab: int,
+    positions: int,
+    qkv_bias: bool = False,
+    experts: int = 0,
+    chosen: int = 0,
+) -> Decoder:
+    """A Llama shape: rotary positions, RMS norms, gated MLP, grouped heads, untied head."""
+    return Decoder(
+        name=name,
+        layers=layers,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=hidden // heads,
+        intermediate=intermediate,
+        vocab=vocab,
+        positions=positions,
+        qkv_bias=qkv_bias,
+        experts=experts,
+        experts_chosen=chosen,
+    )
+
+
+_GPT2 = "Radford et al. 2019, table 2; config.json of the released checkpoints"
+_GPT3 = (
+    "Brown et al. 2020, table 2.1; vocabulary of GPT-2; sparse attention layers taken as dense; where heads x head size is not "
+    "the printed width (XL: 24 x 128 over 2048; 13B: width 5140) the shape that gives the printed parameter count: 16 x 128, 5120"
+)
+_OPT = "Zhang et al. 2022, table 1; config.json of the released checkpoints"
+_LLAMA2 = "Touvron et al. 2023, Llama 2; config.json of the released checkpoints"
+_LLAMA3 = "Grattafiori et al. 2024, The Llama 3 Herd of Models, table 3; config.json of the released checkpoints"
+_MIXTRAL = "Jiang et al. 2024, Mixtral of Experts, table 1; config.json of the released checkpoints"
+_QWEN = "Qwen team 2024, Qwen2.5 technical report; config.json of the released checkpoints"
+_BERT = "Devlin et al. 2019, section 3; config.json of the released uncased checkpoints"
+
+_OPT_350M = replace(_opt("opt-350m", 24, 1024, 16), embed_dim=512, is_pre_norm=False, has_final_norm=False)
+
+_ALL = (
+    _resnet("resnet-18", "basic", (2, 2, 2, 2)),
+    _resnet("resnet-34", "basic", (3, 4, 6, 3)),
+    _resnet("resnet-50", "bottleneck", (3, 4, 6, 3)),
+    _resnet("resnet-101", "bottleneck", (3, 4, 23, 3)),
+    _resnet("resnet-152", "bottleneck", (3, 8, 36, 3)),
+    Model(
+        name="vgg-16",
+        kind="image",
+        source="Simonyan & Zisserman 2015, table 1, column D; torchvision",
+        build=partial(image.vgg, "vgg-16", ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))),
+    ),
+    Model(
+        name="mobilenet-v2",
+        kind="image",
+        source="Sandler et al. 2018, table 2; torchvision",
+        build=partial(image.mobilenet_v2, "mobilenet-v2"),
+    ),
+    _encoder(Encoder(name="bert-base", layers=12, hidden=768, heads=12, intermediate=3072, vocab=30522), _BERT),
+    _encoder(Encoder(name="bert-large", layers=24, hidden=1024, heads=16, intermediate=4096, vocab=30522), _BERT),
+    _decoder(_gpt("gpt2", 12, 768, 12, 1024), _GPT2),
+    _decoder(_gpt("gpt2-medium", 24, 1024, 16, 1024), _GPT2),
+    _decoder(_gpt("gpt2-large", 36, 1280, 20, 1024), _GPT2),
+    _decoder(_gpt("gpt2-xl", 48, 1600, 25, 1024), _GPT2),
+    _decoder(_gpt("gpt3-small", 12, 768, 12, 2048), _GPT3),
+    _decoder(_gpt("gpt3-medium", 24, 1024, 16, 2048), _GPT3),
+    _decoder(_gpt("gpt3-large", 24, 1536, 16, 2048), _GPT3),
+    _decoder(_gpt("gpt3-xl", 24, 2048, 16, 2048), _GPT3),
+    _decoder(_gpt("gpt3-2.7b", 32, 2560, 32, 2048), _GPT3),
+    _decoder(_gpt("gpt3-6.7b", 32, 4096, 32, 2048), _GPT3),
+    _decoder(_gpt("gpt3-13b", 40, 5120, 40, 2048), _GPT3),
+    _decoder(_gpt("gpt3-175b", 96, 12288, 96, 2048), _GPT3),
+    _decoder(_opt("opt-125m", 12, 768, 12), _OPT),
+    _decoder(_OPT_350M, _OPT),
+    _decoder(_opt("opt-1.3b", 24, 2048, 32), _OPT),
+    _decoder(_opt("opt-2.7b", 32, 2560, 32), _OPT),
+    _decoder(_opt("opt-6.7b", 32, 4096, 32), _OPT),
+    _decoder(_opt("opt-13b", 40, 5120, 40), _OPT),
+    _decoder(_opt("opt-30b", 48, 7168, 56), _OPT),
+    _decoder(_opt("opt-66b", 64, 9216, 72), _OPT),
+    _decoder(_opt("opt-175b", 96, 12288, 96), _OPT),
+    _decoder(_llama("llama-2-7b", 32, 4096, 32, 32, 11008, 32000, 4096), _LLAMA2),
+    _decoder(_llama("llama-2-13b", 40, 5120, 40, 40, 13824, 32000, 4096), _LLAMA2),
+    _decoder(_llama("llama-2-70b", 80, 8192, 64, 8, 28672, 32000, 4096), _LLAMA2),
+    _decoder(_llama("llama-3-8b", 32, 4096, 32, 8, 14336, 128256, 8192), _LLAMA3, "bf16"),
+    _decoder(_llama("llama-3-70b", 80, 8192, 64, 8, 28672, 128256, 8192), _LLAMA3, "bf16"),
+    _decoder(_llama("llama-3.1-405b", 126, 16384, 128, 8, 53248, 128256, 131072), _LLAMA3, "bf16"),
+    _decoder(_llama("mixtral-8x7b", 32, 4096, 32, 8, 14336, 32000, 32768, experts=8, chosen=2), _MIXTRAL, "bf16"),
+    _decoder(_llama("mixtral-8x22b", 56, 6144, 48, 8, 16384, 32000, 65536, experts=8, chosen=2), _MIXTRAL, "bf16"),
+    _decoder(_llama("qwen2.5-7b", 28, 3584, 28, 4, 18944, 152064, 131072, qkv_bias=True), _QWEN, "bf16"),
+    _decoder(_llama("qwen2.5-72b", 80, 8192, 64, 8, 29568, 152064, 131072, qkv_bias=True), _QWEN, "bf16"),
+)
+
+
+@cache
+def models() -> dict[str, Model]:
+    """Every model by its name."""
+    return {model.name: model for model in _ALL}
+
+
+def model(name: str) -> Model:
+    """The model of that name; BadInput with the near match otherwise."""
+    known = models()
+    if name.lower() not in known:
+        raise BadInput(f"unknown model {name!r}{near_match(name, known)}; see `gnomon list models`")
+    return known[name.lower()]

@@ -1,0 +1,109 @@
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+
+from gnomon.core.device import Sourced
+from gnomon.core.digest import digest, plain
+from gnomon.core.op import MatMul
+from gnomon.core.plan import Plan
+from gnomon.core.system import System
+from gnomon.core.workload import Node
+from gnomon.testing import devices, scenarios, tiny_scenarios
+
+SCENARIO = tiny_scenarios()["decoder-decode"]
+
+
+def test_equal_scenarios_have_equal_digests():
+    assert tiny_scenarios()["decoder-decode"].digest == tiny_scenarios()["decoder-decode"].digest
+
+
+@given(scenarios())
+def test_digest_is_sixteen_hexadecimal_digits(scenario):
+    assert len(scenario.digest) == 16
+    int(scenario.digest, 16)
+
+
+# A value other than SCENARIO's for every field; a field without an entry here fails the tests below.
+_OTHER_PLAN = {
+    "mode": "prefill",
+    "batch": 7,
+    "seq": 3,
+    "context": 15,
+    "image": 225,
+    "dtype": "fp32",
+    "weight_dtype": "int4",
+    "kv_dtype": "int8",
+    "attention": "eager",
+    "head": "none",
+    "classes": 3,
+}
+_OTHER_WORKLOAD = {
+    "name": "other",
+    "mode": "prefill",
+    "nodes": SCENARIO.workload.nodes[1:],
+    "batch": 7,
+    "dtype": "fp32",
+    "item": "image",
+    "items": 99,
+    "seq": 9,
+    "context": 99,
+    "weight_dtype": "int4",
+    "head": "none",
+    "assumptions": ("another",),
+}
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(Plan)])
+def test_digest_differs_when_any_field_of_the_plan_differs(field):
+    other = replace(SCENARIO, plan=replace(SCENARIO.plan, **{field: _OTHER_PLAN[field]}))
+    assert other.digest != SCENARIO.digest
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(SCENARIO.workload)])
+def test_digest_differs_when_any_field_of_the_workload_differs(field):
+    other = replace(SCENARIO, workload=replace(SCENARIO.workload, **{field: _OTHER_WORKLOAD[field]}))
+    assert other.digest != SCENARIO.digest
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(Node)])
+def test_digest_differs_when_any_field_of_a_node_differs(field):
+    other = {"name": "x", "op": MatMul(m=1, n=1, k=1), "after": ("x",), "repeat": 9, "phase": "update"}[field]
+    first, *rest = SCENARIO.workload.nodes
+    nodes = (replace(first, **{field: other}), *rest)
+    assert replace(SCENARIO, workload=replace(SCENARIO.workload, nodes=nodes)).digest != SCENARIO.digest
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(SCENARIO.system.device)])
+def test_digest_differs_when_any_field_of_the_device_differs(field):
+    device = SCENARIO.system.device
+    number = Sourced(value=12345.0, source="elsewhere", kind="assumed")
+    now = getattr(device, field)
+    if field.endswith("_flop_per_s"):
+        other = {**now, "fp32": number}
+    elif isinstance(now, tuple):
+        other = ()
+    elif isinstance(now, str):
+        other = now + "x"
+    else:
+        other = number
+    changed = replace(SCENARIO, system=replace(SCENARIO.system, device=replace(device, **{field: other})))
+    assert changed.digest != SCENARIO.digest
+
+
+def test_digest_differs_when_the_count_of_devices_differs():
+    system = SCENARIO.system
+    assert replace(SCENARIO, system=replace(system, count=2)).digest != SCENARIO.digest
+    assert System(name="other", device=system.device).digest != system.digest
+
+
+@given(devices())
+def test_digest_does_not_depend_on_the_order_of_a_mapping(device):
+    turned = replace(device, vector_flop_per_s=dict(reversed(device.vector_flop_per_s.items())))
+    assert digest(turned) == digest(device)
+
+
+def test_plain_form_tells_types_with_equal_fields_apart():
+    assert plain(Plan())["type"] == "Plan"
+    assert digest((1, 2)) != digest((2, 1))
+    assert digest((1, 2)) == digest([1, 2])
