@@ -16,7 +16,9 @@ def test_block_formats_carry_their_scales():
     assert dtype("int4").bytes == (128 * 4 + 16 + 4) / 128 / 8  # 128 share a scale of 16 and a zero point of 4
 
 
-@pytest.mark.parametrize(("spelled", "name"), [("float16", "fp16"), ("HALF", "fp16"), ("BF16", "bf16"), ("NVFP4", "fp4")])
+@pytest.mark.parametrize(
+    ("spelled", "name"), [("float16", "fp16"), ("HALF", "fp16"), ("BF16", "bf16"), ("NVFP4", "fp4")]
+)
 def test_usual_spellings_are_understood_in_any_case(spelled, name):
     assert dtype(spelled).name == name
 

@@ -8,7 +8,9 @@ def test_every_error_has_its_own_exit_code():
     assert codes == [1, 2, 3, 4, 5, 6]
 
 
-@pytest.mark.parametrize(("word", "near"), [("resnt-50", "resnet-50"), ("RESNET50", "resnet-50"), ("lama", "llama-2-7b")])
+@pytest.mark.parametrize(
+    ("word", "near"), [("resnt-50", "resnet-50"), ("RESNET50", "resnet-50"), ("lama", "llama-2-7b")]
+)
 def test_near_match_names_the_likeliest_word(word, near):
     assert near_match(word, ("bert-base", "resnet-50", "llama-2-7b")) == f"; did you mean {near!r}?"
 

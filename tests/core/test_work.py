@@ -93,9 +93,7 @@ def test_pairs_outside_a_window_agree_with_counting(queries, keys, window):
 @pytest.mark.parametrize(("groups", "chosen", "tokens"), [(8, 2, 1), (8, 2, 4), (8, 2, 10), (64, 6, 10), (4, 4, 3)])
 def test_touched_groups_agree_with_a_simulation(groups, chosen, tokens):
     random = np.random.default_rng(7)
-    draws = [
-        len({int(g) for _ in range(tokens) for g in random.permutation(groups)[:chosen]}) for _ in range(3000)
-    ]
+    draws = [len({int(g) for _ in range(tokens) for g in random.permutation(groups)[:chosen]}) for _ in range(3000)]
     error = 4 * np.std(draws) / np.sqrt(len(draws))
     assert work.touched_groups(groups, chosen, tokens) == pytest.approx(np.mean(draws), abs=max(error, 1e-9))
 

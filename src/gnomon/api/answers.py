@@ -39,7 +39,11 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """SI numbers with units, as documented in docs/reference/json.md."""
-        base: dict[str, Any] = {"quantity": self.quantity, "mode": self.scenario.plan.mode, "reasons": list(self.reasons)}
+        base: dict[str, Any] = {
+            "quantity": self.quantity,
+            "mode": self.scenario.plan.mode,
+            "reasons": list(self.reasons),
+        }
         found = self.prediction
         if found is None:
             return base | {"value": None, "unit": "s"}
@@ -57,7 +61,10 @@ class Outcome:
             "moved_bytes": found.moved_bytes,
             "intensity_flop_per_byte": found.flop / found.moved_bytes if found.moved_bytes else None,
             "memory": memory
-            | {"total_bytes": found.memory.total_bytes, "capacity_bytes": self.scenario.system.device.memory_bytes.value},
+            | {
+                "total_bytes": found.memory.total_bytes,
+                "capacity_bytes": self.scenario.system.device.memory_bytes.value,
+            },
             "fits": found.fits,
             "assumptions": list(found.assumptions),
             "outside": list(found.outside),
@@ -101,7 +108,9 @@ class Answer:
     def value(self) -> float:
         """Seconds, of an answer with one quantity. ValueError for a decoder's two: ask for answer["ttft"] or ["tpot"]."""
         if len(self.outcomes) != 1 or self.outcomes[0].prediction is None:
-            raise ValueError(f"this answer has {[o.quantity for o in self.outcomes if o.prediction]}; take one by its name")
+            raise ValueError(
+                f"this answer has {[o.quantity for o in self.outcomes if o.prediction]}; take one by its name"
+            )
         return self.outcomes[0].prediction.value
 
     def to_dict(self) -> dict[str, Any]:

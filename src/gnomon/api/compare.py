@@ -20,12 +20,12 @@ from gnomon.core.digest import plain
 from gnomon.core.errors import BadInput, GnomonError, Unsupported
 from gnomon.core.measurement import Measurement
 from gnomon.core.scenario import Scenario
-from gnomon.engines.roofline.calibration import LEVEL, kernel_strata, model_stratum
 from gnomon.formats.kernel_table import KernelTable
 from gnomon.formats.model_table import ModelTable, Refused
 from gnomon.formats.system_file import device, system
 from gnomon.stats.errors import ErrorSummary, error_summary, percent_errors
 from gnomon.stats.intervals import HeldOut, RatioBand, leave_group_out, ratio_bands
+from gnomon.stats.strata import LEVEL, MODEL_STRATUM, kernel_strata
 
 Numbers = NDArray[np.float64]
 SCHEMA = "gnomon/compare/1"
@@ -51,7 +51,7 @@ class Compared:
 
 def compare(scenarios: Sequence[str], engines: Sequence[str] = ()) -> list[Compared]:
     """Each scenario (a catalogue name or a file) under every engine, or those named, beside the built-in measurements."""
-    chosen = {name: plugins.engine(name) for name in engines or plugins.names("engines")}
+    chosen = {name: plugins.engine(name) for name in engines} if engines else plugins.working("engines")
     table = read_measurements("published")
     assert isinstance(table, ModelTable)
     found = []
@@ -70,7 +70,8 @@ def _like(asked: ScenarioQuestion, measured: Sequence[Measurement]) -> tuple[Mea
         row
         for row in measured
         for plan, workload in wanted
-        if (row.model, row.device, row.devices) == (question.model.name, question.system.device.name, question.system.count)
+        if (row.model, row.device, row.devices)
+        == (question.model.name, question.system.device.name, question.system.count)
         and (row.mode, row.batch, row.dtype, row.weight_dtype) == (plan.mode, plan.batch, plan.dtype, plan.weight_dtype)
         and row.seq in (None, workload.context if plan.mode == "decode" else workload.seq)
         and row.head in ("default", workload.head)
@@ -85,7 +86,9 @@ class Comparison:
     engine: str
     kind: str  # models or kernels
     asked: int  # rows of the table, after filtering
-    rows: pl.DataFrame  # answered rows: device, silicon, subject, mode, dtype, quality, measured_s, predicted_s, low_s, high_s, ...
+    rows: (
+        pl.DataFrame
+    )  # answered rows: device, silicon, subject, mode, dtype, quality, measured_s, predicted_s, low_s, high_s, ...
     refused: tuple[Refused, ...]
     unread_columns: tuple[str, ...]
 
@@ -218,7 +221,9 @@ def _compare_models(table: str, engine_name: str, read: ModelTable) -> Compariso
 
 
 _MODEL_SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("device", "silicon", "subject", "mode", "dtype", "weights", "head", "stratum", "quality"), pl.String),
+    **dict.fromkeys(
+        ("device", "silicon", "subject", "mode", "dtype", "weights", "head", "stratum", "quality"), pl.String
+    ),
     **dict.fromkeys(("batch", "seq", "line"), pl.Int64),
     **dict.fromkeys(("measured_s", "predicted_s", "low_s", "high_s"), pl.Float64),
     **dict.fromkeys(("statistic", "software", "conditions", "source"), pl.String),
@@ -241,7 +246,7 @@ def _model_row(measured: Measurement, engine: Any) -> dict[str, Any]:
         "dtype": measured.dtype,
         "weights": measured.weight_dtype or measured.dtype,
         "head": scenario.workload.head,
-        "stratum": model_stratum(measured.mode),
+        "stratum": MODEL_STRATUM,
         "quality": measured.quality,
         "batch": measured.batch,
         "seq": measured.seq,
@@ -281,7 +286,9 @@ def _compare_kernels(table: str, engine_name: str, read: KernelTable) -> Compari
         pl.lit("").alias("mode"),
     )
     answered = np.isfinite(predicted)
-    without = frame.filter(~pl.Series(answered)).group_by("device", "subject", "dtype").len().sort("len", descending=True)
+    without = (
+        frame.filter(~pl.Series(answered)).group_by("device", "subject", "dtype").len().sort("len", descending=True)
+    )
     refused = tuple(
         Refused(device=d, subject=op, mode="", reason=f"{d} has no unit for {op} in {dtype}", rows=n)
         for d, op, dtype, n in without.iter_rows()
@@ -298,4 +305,3 @@ def _compare_kernels(table: str, engine_name: str, read: KernelTable) -> Compari
         refused=(*read.refused, *refused),
         unread_columns=read.unread_columns,
     )
-

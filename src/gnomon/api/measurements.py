@@ -27,7 +27,9 @@ def read_measurements(table: str, where: Mapping[str, tuple[str, ...]] | None = 
     """The rows of a table whose columns hold one of the values that `where` asks for. BadInput."""
     tables = built_in_tables()
     if table not in tables and "/" not in table and "." not in table:
-        raise BadInput(f"unknown table {table!r}{near_match(table, tables)} (built in: {', '.join(tables)}; or give a CSV or Parquet file)")
+        raise BadInput(
+            f"unknown table {table!r}{near_match(table, tables)} (built in: {', '.join(tables)}; or give a CSV or Parquet file)"
+        )
     path = tables.get(table, Path(table))
     frame = read_table(path).with_row_index("line", offset=FIRST_ROW_LINE)
     for column, values in (where or {}).items():
@@ -40,7 +42,9 @@ def read_measurements(table: str, where: Mapping[str, tuple[str, ...]] | None = 
 def _filtered(path: Path, frame: pl.DataFrame, column: str, values: tuple[str, ...]) -> pl.DataFrame:
     """Rows whose cell is one of `values`; devices and models match under any known spelling."""
     if column not in frame.columns:
-        raise BadInput(f"{path}: no column {column!r} to filter by{near_match(column, frame.columns)} (columns: {', '.join(frame.columns)})")
+        raise BadInput(
+            f"{path}: no column {column!r} to filter by{near_match(column, frame.columns)} (columns: {', '.join(frame.columns)})"
+        )
     canonical = {"device": canonical_device, "model": canonical_model}.get(column, lambda name: name)
     wanted = {canonical(value) or value for value in values}
     present = frame[column].unique().drop_nulls().to_list()

@@ -55,8 +55,15 @@ def load(group: Group, name: str) -> Any:
         raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: {type(fault).__name__}: {fault}") from fault
     protocol = _PROTOCOLS.get(group)
     if protocol is not None and not isinstance(part, protocol):
-        raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: it lacks a part of the {protocol.__name__} protocol")
+        raise BadInput(
+            f"{kind} {name!r} of {_package(point)} is broken: it lacks a part of the {protocol.__name__} protocol"
+        )
     return part
+
+
+def working(group: Group) -> dict[str, Any]:
+    """Every part of a group that can be used, by name; the broken ones are left to `inspect`."""
+    return {part.name: load(group, part.name) for part in inspect(group) if not part.fault}
 
 
 def inspect(group: Group) -> tuple[PlugIn, ...]:

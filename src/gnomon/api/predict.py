@@ -35,7 +35,7 @@ def predict_many(
 ) -> list[Answer]:
     """The answers for every combination, in the order model, system, batch, engine."""
     engines = {name: plugins.engine(name) for name in engine}
-    found = []
+    found: list[Answer] = []
     for one_model, one_system, one_batch in product(models, on, tuple(batch)):
         asked = question(one_model, one_system, dtype_text=dtype, overrides=overrides, batch=one_batch, **options)
         found.extend(answer(asked, name, chosen) for name, chosen in engines.items())

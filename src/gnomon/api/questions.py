@@ -31,12 +31,12 @@ def model(text: str) -> Model:
     path = Path(text)
     if not path.exists():
         raise BadInput(f"{path}: no such file")
-    for name in plugins.names("formats"):
-        part = plugins.load("formats", name)
+    formats = plugins.working("formats")
+    for part in formats.values():
         if part.recognises(path):
             found: Model = part.read(path)
             return found
-    raise BadInput(f"{path}: no installed format reads this file (formats: {', '.join(plugins.names('formats'))})")
+    raise BadInput(f"{path}: no installed format reads this file (formats: {', '.join(formats)})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,22 +53,26 @@ class Overrides:
         """`device` with these numbers, each marked as an override. BadInput names the option."""
         for written in self.device_peak:
             device = _with_peak(device, written)
-        changes: dict[str, Sourced] = {}
-        for option, kind, target in (
-            ("memory_bandwidth", "bandwidth", "memory_bytes_per_s"),
-            ("memory_capacity", "capacity", "memory_bytes"),
-            ("launch_overhead", "latency", "launch_s"),
-        ):
-            written_number = getattr(self, option)
-            if written_number is not None:
-                value = _quantity(written_number, kind, option)
-                changes[target] = _override(value, f"--{option.replace('_', '-')} {written_number}")
-        device = replace(device, **changes) if changes else device
+        device = replace(
+            device,
+            memory_bytes_per_s=_replaced(
+                device.memory_bytes_per_s, self.memory_bandwidth, "bandwidth", "memory_bandwidth"
+            ),
+            memory_bytes=_replaced(device.memory_bytes, self.memory_capacity, "capacity", "memory_capacity"),
+            launch_s=_replaced(device.launch_s, self.launch_overhead, "latency", "launch_overhead"),
+        )
         return _with_efficiency(device, self.efficiency) if self.efficiency is not None else device
 
 
 def _override(value: float, source: str) -> Sourced:
     return Sourced(value=value, source=source, kind="override")
+
+
+def _replaced(number: Sourced, written: str | None, kind: str, option: str) -> Sourced:
+    """The user's number, or the device's where none is written."""
+    if written is None:
+        return number
+    return _override(_quantity(written, kind, option), f"--{option.replace('_', '-')} {written}")
 
 
 def _quantity(text: str, kind: str, option: str) -> float:
@@ -163,7 +167,13 @@ _QUANTITY = {"prefill": "ttft", "decode": "tpot"}
 
 
 def question(
-    model_text: str, on: str, *, mode: str | None = None, dtype_text: str | None = None, overrides: Overrides | None = None, **shape: object
+    model_text: str,
+    on: str,
+    *,
+    mode: str | None = None,
+    dtype_text: str | None = None,
+    overrides: Overrides | None = None,
+    **shape: object,
 ) -> Question:
     """The question that names and options ask. `shape` holds the other fields of a Plan."""
     chosen, machine = model(model_text), system_of(on)

@@ -36,7 +36,9 @@ def read_scenario(text: str) -> ScenarioQuestion:
         path = Path(text)
         return _question(path.stem, parse_scenario(read_text(path), text), text, path.parent)
     if text not in scenario_names():
-        raise BadInput(f"unknown scenario {text!r}{near_match(text, scenario_names())}; see `gnomon list scenarios`, or give a file")
+        raise BadInput(
+            f"unknown scenario {text!r}{near_match(text, scenario_names())}; see `gnomon list scenarios`, or give a file"
+        )
     written = (ROOT / "scenarios" / f"{text}.yaml").read_text(encoding="utf-8")
     return _question(text, parse_scenario(written, f"scenarios/{text}.yaml"), f"scenarios/{text}.yaml", Path())
 
@@ -45,7 +47,11 @@ def _question(name: str, written: ScenarioFile, where: str, folder: Path) -> Sce
     shape = written.model_dump(exclude={"schema_", "title", "model", "on", "mode", "dtype"})
     try:
         asked = question(
-            _beside(written.model, folder), _beside(written.on, folder), mode=written.mode, dtype_text=written.dtype, **shape
+            _beside(written.model, folder),
+            _beside(written.on, folder),
+            mode=written.mode,
+            dtype_text=written.dtype,
+            **shape,
         )
         asked.scenarios()
     except BadInput as fault:

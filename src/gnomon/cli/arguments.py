@@ -65,16 +65,36 @@ def wholes(name: str, text: str) -> tuple[int, ...]:
 def add_plan_options(parser: Parser) -> None:
     """How a model is run."""
     group = parser.add_argument_group("the run")
-    group.add_argument("--mode", metavar="MODE", help="forward, prefill, decode, forward+backward or forward+backward+optimizer; a decoder without it is asked for TTFT and TPOT")
+    group.add_argument(
+        "--mode",
+        metavar="MODE",
+        help="forward, prefill, decode, forward+backward or forward+backward+optimizer; a decoder without it is asked for TTFT and TPOT",
+    )
     group.add_argument("--batch", default="1", metavar="N[,N...]", help="images or sequences (default 1)")
     group.add_argument("--seq", metavar="TOKENS", help="input tokens of each sequence (default 1024, BERT 512)")
-    group.add_argument("--context", metavar="TOKENS", help="decode: tokens in the cache, the new one included (default: --seq)")
+    group.add_argument(
+        "--context", metavar="TOKENS", help="decode: tokens in the cache, the new one included (default: --seq)"
+    )
     group.add_argument("--image", default="224", metavar="PIXELS", help="side of the image (default 224)")
-    group.add_argument("--dtype", metavar="FORMAT", help="of activations and arithmetic: fp32, tf32, fp16, bf16, fp8, fp4, int8, int4 (default: the model's usual one)")
+    group.add_argument(
+        "--dtype",
+        metavar="FORMAT",
+        help="of activations and arithmetic: fp32, tf32, fp16, bf16, fp8, fp4, int8, int4 (default: the model's usual one)",
+    )
     group.add_argument("--weights", metavar="FORMAT", help="storage of weights where it differs, like int4")
     group.add_argument("--kv", metavar="FORMAT", help="storage of the KV cache where it differs, like fp8")
-    group.add_argument("--attention", default="fused", choices=("fused", "eager"), help="eager: scores travel through memory (default fused)")
-    group.add_argument("--head", default="default", metavar="HEAD", help="none, classifier, lm, mlm, qa or pretraining (default: the model's own)")
+    group.add_argument(
+        "--attention",
+        default="fused",
+        choices=("fused", "eager"),
+        help="eager: scores travel through memory (default fused)",
+    )
+    group.add_argument(
+        "--head",
+        default="default",
+        metavar="HEAD",
+        help="none, classifier, lm, mlm, qa or pretraining (default: the model's own)",
+    )
 
 
 def plan_options(found: argparse.Namespace) -> dict[str, Any]:
@@ -95,11 +115,19 @@ def plan_options(found: argparse.Namespace) -> dict[str, Any]:
 def add_override_options(parser: Parser) -> None:
     """Numbers put in place of the device's."""
     group = parser.add_argument_group("numbers in place of the device's (shown in the provenance; no interval then)")
-    group.add_argument("--device-peak", action="append", default=[], metavar="[FORMAT=]RATE", help='like "300 TFLOP/s" or "bf16=300 TFLOP/s"; may be given several times')
+    group.add_argument(
+        "--device-peak",
+        action="append",
+        default=[],
+        metavar="[FORMAT=]RATE",
+        help='like "300 TFLOP/s" or "bf16=300 TFLOP/s"; may be given several times',
+    )
     group.add_argument("--memory-bandwidth", metavar="RATE", help='like "2.8 TB/s"')
     group.add_argument("--memory-capacity", metavar="SIZE", help='like "80 GB"')
     group.add_argument("--launch-overhead", metavar="TIME", help='like "4 us"')
-    group.add_argument("--efficiency", metavar="SHARE", help="share of peaks and bandwidth that is reached, like 0.7 or 70%%")
+    group.add_argument(
+        "--efficiency", metavar="SHARE", help="share of peaks and bandwidth that is reached, like 0.7 or 70%%"
+    )
 
 
 def overrides(found: argparse.Namespace) -> Overrides:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gnomon.api import plugins
 from gnomon.api.questions import model as model_of
@@ -21,7 +22,9 @@ def run(arguments: Sequence[str]) -> int:
         "Whether a device file, a config.json or a scenario is sound; for a scenario, which engines can answer and why the others cannot.",
         "gnomon check my-scenario.yaml",
     )
-    parser.add_argument("file", metavar="FILE", help="a YAML file of a device or scenario, a config.json, or a name of `gnomon list`")
+    parser.add_argument(
+        "file", metavar="FILE", help="a YAML file of a device or scenario, a config.json, or a name of `gnomon list`"
+    )
     add_output_options(parser, csv=False)
     found = parser.read(arguments)
     kind = kind_of(found.file)
@@ -33,7 +36,9 @@ def run(arguments: Sequence[str]) -> int:
     else:
         model = model_of(found.file)
         workload = model.build(Plan(mode="forward", dtype=model.dtype))
-        summary = f"model {model.name}: sound; {workload.parameters:,} parameters in {len(workload.nodes)} kinds of operators"
+        summary = (
+            f"model {model.name}: sound; {workload.parameters:,} parameters in {len(workload.nodes)} kinds of operators"
+        )
     if found.json:
         print_json({"schema": "gnomon/check/1", "kind": kind, "file": found.file, "sound": True, "engines": []})
     else:
@@ -43,14 +48,13 @@ def run(arguments: Sequence[str]) -> int:
 
 def _check_scenario(name: str, as_json: bool) -> int:
     asked = read_scenario(name)
-    rows = []
-    for engine_name in plugins.names("engines"):
-        engine = plugins.engine(engine_name)
+    rows: list[dict[str, Any]] = []
+    for engine_name, engine in plugins.working("engines").items():
         reasons = dict.fromkeys(r for scenario in asked.question.scenarios().values() for r in engine.missing(scenario))
         rows.append({"engine": engine_name, "answers": not reasons, "reasons": list(reasons)})
     if as_json:
         print_json({"schema": "gnomon/check/1", "kind": "scenario", "file": name, "sound": True, "engines": rows})
     else:
-        cells = [[str(row["engine"]), "yes" if row["answers"] else "no", "; ".join(map(str, row["reasons"]))] for row in rows]  # type: ignore[arg-type]
+        cells = [[row["engine"], "yes" if row["answers"] else "no", "; ".join(row["reasons"])] for row in rows]
         print_table(["engine", "answers", "why not"], cells, title=f"scenario {asked.name}: sound")
     return 0 if any(row["answers"] for row in rows) else 4

@@ -7,6 +7,7 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import polars as pl
@@ -35,14 +36,30 @@ def run(arguments: Sequence[str]) -> int:
         "A table of measurements: one engine's errors by device, model or operator, and mode; the worst rows; intervals.",
         "gnomon compare --measurements published --where model=resnet-50,bert-large --rows",
     )
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="names of `gnomon list scenarios`, or YAML files")
-    parser.add_argument("--measurements", metavar="TABLE", help="a name of `gnomon list measurements`, or a CSV or Parquet file")
-    parser.add_argument("--engine", metavar="NAME[,NAME...]", help=f"default: every engine; for measurements {DEFAULT_ENGINE}")
-    parser.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE[,VALUE...]", help="keep rows of the table; may be given several times")
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", help="names of `gnomon list scenarios`, or YAML files"
+    )
+    parser.add_argument(
+        "--measurements", metavar="TABLE", help="a name of `gnomon list measurements`, or a CSV or Parquet file"
+    )
+    parser.add_argument(
+        "--engine", metavar="NAME[,NAME...]", help=f"default: every engine; for measurements {DEFAULT_ENGINE}"
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE[,VALUE...]",
+        help="keep rows of the table; may be given several times",
+    )
     parser.add_argument("--rows", action="store_true", help="also print each row, predicted beside measured")
     parser.add_argument("--sample", metavar="N", help="with --rows: at most N rows for each device, model and mode")
     parser.add_argument("--report", metavar="FILE", help="also write an HTML page")
-    parser.add_argument("--calibrate", metavar="FILE", help="also write the bands of measured / predicted that these rows give, beside those of the other kind of table already in the file")
+    parser.add_argument(
+        "--calibrate",
+        metavar="FILE",
+        help="also write the bands of measured / predicted that these rows give, beside those of the other kind of table already in the file",
+    )
     add_output_options(parser)
     found = parser.read(arguments)
     if bool(found.scenarios) == bool(found.measurements):
@@ -88,17 +105,42 @@ def _scenario_rows(one: Compared) -> list[dict[str, Any]]:
             if found := answer.outcomes[index].prediction:
                 low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
                 error = None if truth is None else 100 * (found.value - truth) / truth
-                rows.append(base | {"who": answer.engine, "time_s": found.value, "low_s": low, "high_s": high, "error_percent": error, "software": ""})
+                rows.append(
+                    base
+                    | {
+                        "who": answer.engine,
+                        "time_s": found.value,
+                        "low_s": low,
+                        "high_s": high,
+                        "error_percent": error,
+                        "software": "",
+                    }
+                )
         rows.extend(
             base
-            | {"who": "measured", "time_s": m.time_s, "low_s": None, "high_s": None, "error_percent": None, "software": m.software}
+            | {
+                "who": "measured",
+                "time_s": m.time_s,
+                "low_s": None,
+                "high_s": None,
+                "error_percent": None,
+                "software": m.software,
+            }
             for m in measured
         )
     return rows
 
 
 def _scenario_cells(row: Mapping[str, Any]) -> list[str]:
-    return [row["scenario"], row["what"], row["who"], show(row["time_s"], "s"), _interval(row), _percent(row["error_percent"]), row["software"]]
+    return [
+        row["scenario"],
+        row["what"],
+        row["who"],
+        show(row["time_s"], "s"),
+        _interval(row),
+        _percent(row["error_percent"]),
+        row["software"],
+    ]
 
 
 def _interval(row: Mapping[str, Any]) -> str:
@@ -122,7 +164,14 @@ def _measurements(found: argparse.Namespace) -> int:
     with working(f"comparing {engines[0]} with {found.measurements}"):
         result = compare_measurements(found.measurements, engine=engines[0], where=_where(found.where))
         if result.rows.is_empty():
-            raise Unsupported("\n".join([f"no row of {found.measurements} can be answered:", *(f"{n} rows: {why}" for why, n in result.reasons().items())][:20]))
+            raise Unsupported(
+                "\n".join(
+                    [
+                        f"no row of {found.measurements} can be answered:",
+                        *(f"{n} rows: {why}" for why, n in result.reasons().items()),
+                    ][:20]
+                )
+            )
         document = result.to_dict(with_rows=found.rows or result.kind == "models")
     for column in result.unread_columns:
         say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
@@ -134,15 +183,16 @@ def _measurements(found: argparse.Namespace) -> int:
         if found.rows:
             _print_rows(result, sample)
         _print_summary(result)
-    if path := paths.get("calibrate"):
+    if "calibrate" in paths:
+        path = paths["calibrate"]
         bands = {stratum: _bare(band) for stratum, band in result.bands().items()}
         kept = read_json(path) if path.exists() else {}
         data = f"{Path(result.table).name}, {len(result.clean)} rows"
         write_whole(path, json.dumps(kept | {result.kind: {"data": data, "bands": bands}}, indent=1) + "\n")
         say(f"calibration written to {path}")
-    if path := paths.get("report"):
-        write_whole(path, comparison_page(document))
-        print(f"\nreport: {path.resolve()}")
+    if "report" in paths:
+        write_whole(paths["report"], comparison_page(document))
+        print(f"\nreport: {paths['report'].resolve()}")
     return 0
 
 
@@ -169,7 +219,20 @@ def _print_rows(result: Comparison, sample: int | None) -> None:
     if sample is not None:
         frame = frame.group_by("device", "subject", "mode", maintain_order=True).head(sample)
     subject = "model" if result.kind == "models" else "operator"
-    columns = [subject, "device", "mode", "batch", "seq", "dtype", "measured", "predicted", "90 % interval", "error", "software", "line"]
+    columns = [
+        subject,
+        "device",
+        "mode",
+        "batch",
+        "seq",
+        "dtype",
+        "measured",
+        "predicted",
+        "90 % interval",
+        "error",
+        "software",
+        "line",
+    ]
     rows = [
         [
             row["subject"],
@@ -197,12 +260,19 @@ _ERROR_COLUMNS = ["group", "rows", "coverage", "median", "mean", "p90", "bias", 
 def _print_summary(result: Comparison) -> None:
     """Error tables, refusals, worst rows and intervals."""
     refused = sum(result.reasons().values())
-    print(f"{result.engine} on {result.table}: {result.asked:,} rows, {len(result.clean):,} compared, {len(result.rows) - len(result.clean):,} apart (doubted), {refused:,} refused")
+    print(
+        f"{result.engine} on {result.table}: {result.asked:,} rows, {len(result.clean):,} compared, {len(result.rows) - len(result.clean):,} apart (doubted), {refused:,} refused"
+    )
     print("absolute errors in percent of the measured time; bias is the mean signed error\n")
     _print_errors("all", {"all": result.overall()})
     groups = {"device": "by device", "subject": "by model", "mode": "by mode"}
     if result.kind == "kernels":
-        groups = {"device": "by device", "family": "by family of operators", "subject": "by operator", "dtype": "by precision"}
+        groups = {
+            "device": "by device",
+            "family": "by family of operators",
+            "subject": "by operator",
+            "dtype": "by precision",
+        }
     for column, title in groups.items():
         _print_errors(title, result.by(column))
     if doubted := result.doubted():
@@ -211,10 +281,22 @@ def _print_summary(result: Comparison) -> None:
         print_table(["rows", "refused because"], [[f"{n:,}", reason] for reason, n in reasons.items()], title="refused")
         print()
     worst = [
-        [str(row["line"]), row["subject"], row["device"], row["dtype"], show(row["measured_s"], "s"), show(row["predicted_s"], "s"), _percent(row["error_percent"])]
+        [
+            str(row["line"]),
+            row["subject"],
+            row["device"],
+            row["dtype"],
+            show(row["measured_s"], "s"),
+            show(row["predicted_s"], "s"),
+            _percent(row["error_percent"]),
+        ]
         for row in result.worst().iter_rows(named=True)
     ]
-    print_table(["line", "what", "device", "dtype", "measured", "predicted", "error"], worst, title="worst rows (line of the table)")
+    print_table(
+        ["line", "what", "device", "dtype", "measured", "predicted", "error"],
+        worst,
+        title="worst rows (line of the table)",
+    )
     _print_intervals(result)
 
 
@@ -244,13 +326,21 @@ def _print_intervals(result: Comparison) -> None:
         return
     print()
     rows = [
-        [one.group, f"{one.rows:,}", _share(one), _share(other), f"{100 * one.median_half_width:.0f} %", f"{100 * other.median_half_width:.0f} %"]
+        [
+            one.group,
+            f"{one.rows:,}",
+            _share(one),
+            _share(other),
+            f"{100 * one.median_half_width:.0f} %",
+            f"{100 * other.median_half_width:.0f} %",
+        ]
         for one, other in zip(held, by_row, strict=True)
     ]
-    for name, pick in (("mean", _mean), ("lowest", min)):
-        cells = [f"{100 * pick([h.coverage for h in side]):.0f} %" for side in (held, by_row)]  # type: ignore[operator]
-        rows.append([name, "", *cells, "", ""])
-    rows.append(["median", "", "", "", *(f"{100 * _median(side):.0f} %" for side in (held, by_row))])
+    shares = [[h.coverage for h in side] for side in (held, by_row)]
+    widths = [[h.median_half_width for h in side] for side in (held, by_row)]
+    rows.append(["mean", "", *(f"{100 * fmean(side):.0f} %" for side in shares), "", ""])
+    rows.append(["lowest", "", *(f"{100 * min(side):.0f} %" for side in shares), "", ""])
+    rows.append(["median", "", "", "", *(f"{100 * median(side):.0f} %" for side in widths)])
     print_table(
         ["silicon left out", "rows", "inside", "inside, by row", "half width", "half width, by row"],
         rows,
@@ -260,13 +350,3 @@ def _print_intervals(result: Comparison) -> None:
 
 def _share(one: HeldOut) -> str:
     return f"{100 * one.coverage:.0f} %"
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _median(side: Sequence[HeldOut]) -> float:
-    values = sorted(h.median_half_width for h in side)
-    middle = len(values) // 2
-    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2

@@ -33,13 +33,17 @@ def run(arguments: Sequence[str]) -> int:
     parts = [part for group in plugins.GROUPS for part in plugins.inspect(group)]
     if found.json:
         rows = [{"group": p.group, "name": p.name, "package": p.package, "fault": p.fault or None} for p in parts]
-        print_json({"schema": "gnomon/doctor/1", "versions": facts, "catalogue": catalogue, "damage": damage, "plug_ins": rows})
+        print_json(
+            {"schema": "gnomon/doctor/1", "versions": facts, "catalogue": catalogue, "damage": damage, "plug_ins": rows}
+        )
     else:
         print_table(["what", "version"], [[key, value] for key, value in facts.items()])
         print()
         print_table(["catalogue", "entries"], [[key, str(value)] for key, value in catalogue.items()])
         print()
-        print_table(["kind", "plug-in", "package", "state"], [[p.group, p.name, p.package, p.fault or "ok"] for p in parts])
+        print_table(
+            ["kind", "plug-in", "package", "state"], [[p.group, p.name, p.package, p.fault or "ok"] for p in parts]
+        )
         for line in damage:
             print(f"damaged: {line}")
     return 6 if damage else 0

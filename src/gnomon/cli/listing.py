@@ -22,11 +22,16 @@ Row = dict[str, Any]
 
 
 def _engines() -> list[Row]:
-    return [{"name": part.name, "package": part.package, "state": part.fault or "ok"} for part in plugins.inspect("engines")]
+    return [
+        {"name": part.name, "package": part.package, "state": part.fault or "ok"} for part in plugins.inspect("engines")
+    ]
 
 
 def _adapters() -> list[Row]:
-    return [{"name": part.name, "package": part.package, "state": part.fault or "ok"} for part in plugins.inspect("adapters")]
+    return [
+        {"name": part.name, "package": part.package, "state": part.fault or "ok"}
+        for part in plugins.inspect("adapters")
+    ]
 
 
 def _devices() -> list[Row]:
@@ -51,7 +56,12 @@ def _devices() -> list[Row]:
 
 def _systems() -> list[Row]:
     return [
-        {"name": s.name, "device": s.device.name, "devices": s.count, "dimensions": ", ".join(d.name for d in s.dimensions)}
+        {
+            "name": s.name,
+            "device": s.device.name,
+            "devices": s.count,
+            "dimensions": ", ".join(d.name for d in s.dimensions),
+        }
         for s in catalogue_systems().values()
     ]
 
@@ -92,7 +102,10 @@ def _scenarios() -> list[Row]:
 
 
 def _measurements() -> list[Row]:
-    return [{"name": name, "file": path.name, "rows": sum(1 for _ in path.open()) - 1} for name, path in built_in_tables().items()]
+    return [
+        {"name": name, "file": path.name, "rows": sum(1 for _ in path.open()) - 1}
+        for name, path in built_in_tables().items()
+    ]
 
 
 KINDS = {
@@ -121,14 +134,20 @@ def run(arguments: Sequence[str]) -> int:
     add_output_options(parser, csv=False)
     found = parser.read(arguments)
     if found.kind not in KINDS:
-        raise UsageError(f"list: unknown kind {found.kind!r}{near_match(found.kind, KINDS)} (known: {', '.join(KINDS)})")
+        raise UsageError(
+            f"list: unknown kind {found.kind!r}{near_match(found.kind, KINDS)} (known: {', '.join(KINDS)})"
+        )
     rows = KINDS[found.kind]()
     if found.json:
         print_json({"schema": f"gnomon/list-{found.kind}/1", "rows": rows})
     elif rows:
         columns = list(rows[0])
         titles = [_SHOWN.get(name, (name, ""))[0] for name in columns]
-        print_table(titles, [[_cell(name, row[name]) for name in columns] for row in rows], spare=("source", "title", "dimensions", "silicon", "shape"))
+        print_table(
+            titles,
+            [[_cell(name, row[name]) for name in columns] for row in rows],
+            spare=("source", "title", "dimensions", "silicon", "shape"),
+        )
     else:
         say(f"no {found.kind} are installed")
     return 0

@@ -65,7 +65,10 @@ def _run(verb: str, rest: list[str]) -> int:
         if os.environ.get("GNOMON_TRACEBACK"):
             raise
         what = f"{type(bug).__name__}: {bug}".splitlines()[0]
-        print(f"gnomon: a bug of gnomon's own: {what}; set GNOMON_TRACEBACK=1 to see where, and please report it", file=sys.stderr)
+        print(
+            f"gnomon: a bug of gnomon's own: {what}; set GNOMON_TRACEBACK=1 to see where, and please report it",
+            file=sys.stderr,
+        )
         return 1
 
 

@@ -33,7 +33,9 @@ def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writerows(rows)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", spare: Sequence[str] = ()) -> None:
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", spare: Sequence[str] = ()
+) -> None:
     """A table that fits the terminal: columns named in `spare` are left out one by one, the first first, and said so."""
     console = Console(highlight=False, soft_wrap=False)
     width = console.width if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL

@@ -32,8 +32,15 @@ def run(arguments: Sequence[str]) -> int:
         "Decoders without --mode are asked for the first token (TTFT: a prefill) and for each further one (TPOT: a decode step).",
         "gnomon predict resnet-50 --on a100-sxm-80gb,t4 --batch 1,8,128",
     )
-    parser.add_argument("models", metavar="MODEL[,MODEL...]", help="names of `gnomon list models`, or paths to config.json")
-    parser.add_argument("--on", required=True, metavar="SYSTEM[,SYSTEM...]", help="devices, DEVICE:COUNT, systems, or device files like ./my-gpu.yaml")
+    parser.add_argument(
+        "models", metavar="MODEL[,MODEL...]", help="names of `gnomon list models`, or paths to config.json"
+    )
+    parser.add_argument(
+        "--on",
+        required=True,
+        metavar="SYSTEM[,SYSTEM...]",
+        help="devices, DEVICE:COUNT, systems, or device files like ./my-gpu.yaml",
+    )
     parser.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME[,NAME...]", help=f"default {DEFAULT_ENGINE}")
     parser.add_argument("--parts", action="store_true", help="also print where the time goes")
     add_plan_options(parser)
@@ -52,7 +59,13 @@ def run(arguments: Sequence[str]) -> int:
         **plan_options(found),
     )
     if not any(outcome.prediction for answer in answers for outcome in answer.outcomes):
-        raise Unsupported("\n".join(dict.fromkeys(f"{a.question.model.name} on {a.question.system.name}: {r}" for a in answers for r in a.reasons)))
+        raise Unsupported(
+            "\n".join(
+                dict.fromkeys(
+                    f"{a.question.model.name} on {a.question.system.name}: {r}" for a in answers for r in a.reasons
+                )
+            )
+        )
     _warn(answers)
     if found.json:
         print_json({"schema": SCHEMA, "rows": [answer.to_dict() for answer in answers]})
@@ -77,7 +90,9 @@ def _warn(answers: Sequence[Answer]) -> None:
                 need = show(outcome.prediction.memory.total_bytes, "B")
                 has = show(outcome.scenario.system.device.memory_bytes.value, "B")
                 batch = outcome.scenario.plan.batch
-                lines[f"warning: {on}, batch {batch}, {outcome.scenario.plan.mode}: needs {need}, the device has {has}: does not fit"] = None
+                lines[
+                    f"warning: {on}, batch {batch}, {outcome.scenario.plan.mode}: needs {need}, the device has {has}: does not fit"
+                ] = None
             for reason in outcome.prediction.outside if outcome.prediction else ():
                 if "does not fit" not in reason:
                     lines[f"{on}: outside the validated range: {reason}"] = None
@@ -85,7 +100,22 @@ def _warn(answers: Sequence[Answer]) -> None:
         say(line)
 
 
-COLUMNS = ("model", "system", "engine", "batch", "what", "dtype", "time", "90 % interval", "rate", "MFU", "memory", "by kind", "fits", "bound")
+COLUMNS = (
+    "model",
+    "system",
+    "engine",
+    "batch",
+    "what",
+    "dtype",
+    "time",
+    "90 % interval",
+    "rate",
+    "MFU",
+    "memory",
+    "by kind",
+    "fits",
+    "bound",
+)
 SPARE = ("by kind", "MFU", "bound", "engine", "rate")
 
 
@@ -127,7 +157,9 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
     )
     return cells | {
         "time": show(found.value, "s"),
-        "90 % interval": f"{show(found.interval.low, 's')} - {show(found.interval.high, 's')}" if found.interval else "-",
+        "90 % interval": f"{show(found.interval.low, 's')} - {show(found.interval.high, 's')}"
+        if found.interval
+        else "-",
         "rate": f"{_rate(outcome.items_per_s or 0)} {workload.item}/s",
         "MFU": f"{100 * outcome.mfu:.1f} %" if outcome.mfu is not None else "-",
         "memory": show(memory.total_bytes, "B"),
@@ -149,7 +181,11 @@ def print_parts(answers: Sequence[Answer]) -> None:
             if found is None:
                 continue
             rows = [
-                [f"  {part.name}" if depth else part.name, show(part.value, found.unit), f"{100 * part.value / found.value:.1f} %"]
+                [
+                    f"  {part.name}" if depth else part.name,
+                    show(part.value, found.unit),
+                    f"{100 * part.value / found.value:.1f} %",
+                ]
                 for top in found.parts
                 for depth, part in ((0, top), *((1, inner) for inner in top.parts))
             ]

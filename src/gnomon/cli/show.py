@@ -26,7 +26,9 @@ from gnomon.zoo.models import Model, models
 
 def run(arguments: Sequence[str]) -> int:
     """Print what NAME is."""
-    parser = Parser("show", "Every number of a device, model or scenario, each with its source.", "gnomon show h100-sxm")
+    parser = Parser(
+        "show", "Every number of a device, model or scenario, each with its source.", "gnomon show h100-sxm"
+    )
     parser.add_argument("name", metavar="DEVICE|MODEL|SCENARIO", help="a name of `gnomon list`, or a file")
     add_override_options(parser)
     add_output_options(parser, csv=False)
@@ -50,7 +52,9 @@ def kind_of(name: str) -> str:
         schema = str(data.get("schema", "")) if isinstance(data, dict) else ""
         kind = schema.removeprefix("gnomon/").split("/")[0]
         if kind not in ("device", "scenario"):
-            raise BadInput(f"{name}: schema: {schema or 'missing'}; a file here begins with `schema: gnomon/device/1` or `schema: gnomon/scenario/1`")
+            raise BadInput(
+                f"{name}: schema: {schema or 'missing'}; a file here begins with `schema: gnomon/device/1` or `schema: gnomon/scenario/1`"
+            )
         return kind
     if canonical_device(name):
         return "device"
@@ -59,7 +63,9 @@ def kind_of(name: str) -> str:
     if name in scenario_names():
         return "scenario"
     known = (*catalogue_names(), *models(), *scenario_names(), *catalogue_systems())
-    raise BadInput(f"nothing here is called {name!r}{near_match(name, known)}; see `gnomon list devices`, `models`, `scenarios`")
+    raise BadInput(
+        f"nothing here is called {name!r}{near_match(name, known)}; see `gnomon list devices`, `models`, `scenarios`"
+    )
 
 
 def _show_device(device: Device, as_json: bool) -> int:
@@ -84,7 +90,15 @@ def _show_device(device: Device, as_json: bool) -> int:
     print()
     print_table(
         ["number", "value", "kind", "source"],
-        [[path, show(n.value, unit) if unit else f"{n.value:g}", n.kind, n.source + (f" ({n.note})" if n.note else "")] for path, (n, unit) in numbers.items()],
+        [
+            [
+                path,
+                show(n.value, unit) if unit else f"{n.value:g}",
+                n.kind,
+                n.source + (f" ({n.note})" if n.note else ""),
+            ]
+            for path, (n, unit) in numbers.items()
+        ],
     )
     for note in device.notes:
         print(f"note: {note}")

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.core.digest import digest
 from gnomon.core.dtype import DTYPES
 
 Kind = Literal["datasheet", "measured", "paper", "assumed", "override"]
@@ -58,6 +59,11 @@ class Device:
     power_w: Sourced | None = None
     launch_s: Sourced  # time that one kernel launch adds when the host runs ahead
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of every field."""
+        return digest(self)
 
     def peak(self, dtype: str, is_matrix: bool) -> Sourced | None:
         """The peak that an operator in `dtype` meets; None where the device has no unit for it.

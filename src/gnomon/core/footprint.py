@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gnomon.core.dtype import DTYPES
 from gnomon.core.op import Attention, Elementwise, Op
 from gnomon.core.work import score_traffic_bytes
-from gnomon.core.workload import Node, Workload
+
+if TYPE_CHECKING:
+    from gnomon.core.workload import Node
 
 _ADAM_STATE_BYTES = 8.0  # two moments in fp32 per parameter [Kingma & Ba 2015]
 _MASTER_BYTES = 4.0  # an fp32 copy of weights kept in a shorter format [Micikevicius et al. 2018, section 3.1]
@@ -26,7 +29,11 @@ class Footprint:
     @property
     def total_bytes(self) -> float:
         return (
-            self.weights_bytes + self.kv_cache_bytes + self.activations_bytes + self.gradients_bytes + self.optimizer_bytes
+            self.weights_bytes
+            + self.kv_cache_bytes
+            + self.activations_bytes
+            + self.gradients_bytes
+            + self.optimizer_bytes
         )
 
 
@@ -77,23 +84,28 @@ def kept_for_backward_bytes(nodes: tuple[Node, ...]) -> float:
     return total
 
 
-def footprint(workload: Workload) -> Footprint:
-    """Memory of one pass of `workload`."""
-    if not workload.mode.startswith("forward+backward"):
+def footprint(
+    nodes: tuple[Node, ...],
+    *,
+    mode: str,
+    dtype: str,
+    parameters: int,
+    weights_bytes: float,
+    kv_cache_bytes: float,
+) -> Footprint:
+    """Memory of one pass over `nodes`; `dtype` is that of the arithmetic, whose format gradients have."""
+    if not mode.startswith("forward+backward"):
         return Footprint(
-            weights_bytes=workload.weight_bytes,
-            kv_cache_bytes=workload.kv_cache_bytes,
-            activations_bytes=peak_live_bytes(workload.nodes),
+            weights_bytes=weights_bytes, kv_cache_bytes=kv_cache_bytes, activations_bytes=peak_live_bytes(nodes)
         )
-    forward = tuple(node for node in workload.nodes if node.phase == "forward")
-    working_bytes = DTYPES[workload.dtype].bytes
-    optimizer = 0.0
-    if workload.mode.endswith("+optimizer"):
+    working_bytes = DTYPES[dtype].bytes
+    optimizer_bytes = 0.0
+    if mode.endswith("+optimizer"):
         master = _MASTER_BYTES if working_bytes < _MASTER_BYTES else 0.0
-        optimizer = workload.parameters * (_ADAM_STATE_BYTES + master)
+        optimizer_bytes = parameters * (_ADAM_STATE_BYTES + master)
     return Footprint(
-        weights_bytes=workload.weight_bytes,
-        activations_bytes=kept_for_backward_bytes(forward),
-        gradients_bytes=workload.parameters * working_bytes,
-        optimizer_bytes=optimizer,
+        weights_bytes=weights_bytes,
+        activations_bytes=kept_for_backward_bytes(tuple(node for node in nodes if node.phase == "forward")),
+        gradients_bytes=parameters * working_bytes,
+        optimizer_bytes=optimizer_bytes,
     )

@@ -104,7 +104,9 @@ class GroupedMatMul:
     dtype: str = "fp32"
     weight_dtype: str | None = None
     out_dtype: str | None = None
-    is_weight_gradient: bool = False  # the product of inputs and output gradients: writes weights instead of reading them
+    is_weight_gradient: bool = (
+        False  # the product of inputs and output gradients: writes weights instead of reading them
+    )
     is_tied: bool = False  # the weights are another operator's: read here, counted there
     launches: int = 1
 
@@ -120,7 +122,9 @@ class GroupedMatMul:
         size = DTYPES[self.dtype].bytes
         stored = DTYPES[self.weight_dtype or self.dtype].bytes
         out = DTYPES[self.out_dtype].bytes if self.out_dtype else size
-        flop, read, write = work.grouped_matmul_work(self.groups, self.chosen, self.tokens, self.n, self.k, size, stored, out)
+        flop, read, write = work.grouped_matmul_work(
+            self.groups, self.chosen, self.tokens, self.n, self.k, size, stored, out
+        )
         if self.is_weight_gradient:
             rows = self.tokens * self.chosen
             weights = work.touched_groups(self.groups, self.chosen, self.tokens) * self.n * self.k * size
@@ -199,7 +203,9 @@ class Attention:
     q_len: int
     kv_len: int
     is_causal: bool
-    is_fused: bool = True  # False: scores go to memory and back, as eager frameworks do, and nothing is skipped by the mask
+    is_fused: bool = (
+        True  # False: scores go to memory and back, as eager frameworks do, and nothing is skipped by the mask
+    )
     has_cache: bool = False  # keys and values stay in memory for the next token
     window: int | None = None  # keys that a query sees at most (sliding window); None: all
     dtype: str = "fp32"

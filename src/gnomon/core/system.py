@@ -33,4 +33,4 @@ class System:
     @cached_property
     def digest(self) -> str:
         """Digest of every field."""
-        return digest(self)
+        return digest((self.name, self.device.digest, self.count, self.dimensions))

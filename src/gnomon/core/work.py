@@ -15,7 +15,9 @@ Work = tuple[Number, Number, Number]
 INDEX_BYTES = 8  # an index of a gather: int64, the type of torch's embedding
 
 
-def matmul_work(batch: Number, m: Number, n: Number, k: Number, a_bytes: Number, b_bytes: Number, out_bytes: Number) -> Work:
+def matmul_work(
+    batch: Number, m: Number, n: Number, k: Number, a_bytes: Number, b_bytes: Number, out_bytes: Number
+) -> Work:
     """Work of `batch` products (m, k) x (k, n); `a_bytes`, `b_bytes`, `out_bytes` are bytes per element.
 
     flop = 2 b m n k; read = b (m k a + k n b); write = b m n o.  [Williams et al. 2009 for the counting]
@@ -34,7 +36,14 @@ def touched_groups(groups: Number, chosen: Number, tokens: Number) -> Number:
 
 
 def grouped_matmul_work(
-    groups: Number, chosen: Number, tokens: Number, n: Number, k: Number, in_bytes: Number, weight_bytes: Number, out_bytes: Number
+    groups: Number,
+    chosen: Number,
+    tokens: Number,
+    n: Number,
+    k: Number,
+    in_bytes: Number,
+    weight_bytes: Number,
+    out_bytes: Number,
 ) -> Work:
     """Work of a mixture-of-experts product: each of `tokens` rows of length k meets `chosen` of `groups` (k, n) weights.
 
@@ -46,7 +55,13 @@ def grouped_matmul_work(
 
 
 def moe_mlp_work(
-    experts: Number, chosen: Number, tokens: Number, intermediate: Number, hidden: Number, act_bytes: Number, weight_bytes: Number
+    experts: Number,
+    chosen: Number,
+    tokens: Number,
+    intermediate: Number,
+    hidden: Number,
+    act_bytes: Number,
+    weight_bytes: Number,
 ) -> Work:
     """Work of a fused gated MLP over experts: three (hidden, intermediate) weights each, inner activations on chip.
 
@@ -127,7 +142,9 @@ def score_traffic_bytes(batch: Number, heads: Number, q_len: Number, kv_len: Num
     return batch * heads * q_len * kv_len * act_bytes
 
 
-def rowwise_work(rows: Number, columns: Number, flop_per_element: Number, act_bytes: Number, parameter_bytes: Number) -> Work:
+def rowwise_work(
+    rows: Number, columns: Number, flop_per_element: Number, act_bytes: Number, parameter_bytes: Number
+) -> Work:
     """Work of an operator that reads a (rows, columns) array and a few parameters once and writes the array once.
 
     Norms and softmax: a row fits on chip, so the two passes over it cost one read.
@@ -136,7 +153,9 @@ def rowwise_work(rows: Number, columns: Number, flop_per_element: Number, act_by
     return flop_per_element * elements, elements * act_bytes + parameter_bytes, elements * act_bytes
 
 
-def elementwise_work(elements: Number, inputs: Number, outputs: Number, flop_per_element: Number, act_bytes: Number) -> Work:
+def elementwise_work(
+    elements: Number, inputs: Number, outputs: Number, flop_per_element: Number, act_bytes: Number
+) -> Work:
     """Work of an operator on arrays of `elements`: `inputs` arrays read, `outputs` arrays written."""
     return flop_per_element * elements, inputs * elements * act_bytes, outputs * elements * act_bytes
 

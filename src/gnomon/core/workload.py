@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gnomon.core.digest import digest
 from gnomon.core.dtype import DTYPES
+from gnomon.core.footprint import Footprint, footprint
 from gnomon.core.op import FAMILIES, Attention, Op
 
 Mode = Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer"]
@@ -28,7 +29,7 @@ class Node:
     phase: Literal["forward", "backward", "update"] = "forward"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is derived below is kept once computed
 class OpTable:
     """Operators as numpy columns of one length `(ops,)`."""
 
@@ -43,6 +44,16 @@ class OpTable:
 
     def __len__(self) -> int:
         return len(self.flop)
+
+    @cached_property
+    def moved_bytes(self) -> NDArray[np.float64]:
+        """Bytes read and written by one copy of each operator."""
+        return self.read_bytes + self.write_bytes
+
+    @cached_property
+    def peak_index(self) -> NDArray[np.int64]:
+        """Which of a device's peaks each operator meets: its place in the flattened `Device.peaks_flop_per_s`."""
+        return self.dtype + self.is_matrix * np.int64(len(DTYPES))
 
     def take(self, chosen: NDArray[np.intp]) -> OpTable:
         """The operators at the positions `chosen`, in that order."""
@@ -87,6 +98,18 @@ class Workload:
         return sum((n.op.cache_bytes * n.repeat for n in self.nodes if isinstance(n.op, Attention)), 0.0)
 
     @cached_property
+    def footprint(self) -> Footprint:
+        """Memory of one pass, by kind."""
+        return footprint(
+            self.nodes,
+            mode=self.mode,
+            dtype=self.dtype,
+            parameters=self.parameters,
+            weights_bytes=self.weight_bytes,
+            kv_cache_bytes=self.kv_cache_bytes,
+        )
+
+    @cached_property
     def table(self) -> OpTable:
         """The operators as columns, in the order of the nodes."""
         return _table_of(self.nodes)
@@ -96,9 +119,9 @@ _FAMILY_INDEX = {name: index for index, name in enumerate(FAMILIES)}
 
 
 def _table_of(nodes: tuple[Node, ...]) -> OpTable:
-    numbers = np.array(
-        [(*node.op.work(), node.op.launches, node.repeat) for node in nodes], dtype=np.float64
-    ).reshape(len(nodes), 5)
+    numbers = np.array([(*node.op.work(), node.op.launches, node.repeat) for node in nodes], dtype=np.float64).reshape(
+        len(nodes), 5
+    )
     return OpTable(
         flop=numbers[:, 0],
         read_bytes=numbers[:, 1],

@@ -97,7 +97,9 @@ def parse_device(text: str, where: str) -> Device:
         for dtype in getattr(raw.compute, unit):
             if dtype not in DTYPES:
                 place = f"{where}:{lines.get(('compute', unit, dtype), 1)}"
-                raise BadInput(f"{place}: compute.{unit}.{dtype}: unknown dtype{near_match(dtype, DTYPES)} (known: {', '.join(DTYPES)})")
+                raise BadInput(
+                    f"{place}: compute.{unit}.{dtype}: unknown dtype{near_match(dtype, DTYPES)} (known: {', '.join(DTYPES)})"
+                )
     if "fp32" not in raw.compute.vector:
         raise BadInput(f"{where}: compute.vector.fp32: missing; element-wise operators are computed in fp32")
     return Device(
@@ -118,7 +120,10 @@ def parse_device(text: str, where: str) -> Device:
         unit_count=optional(raw.units.count if raw.units else None, "count", "units", "count"),
         base_hz=optional(raw.clocks.base, "frequency", "clocks", "base"),
         boost_hz=optional(raw.clocks.boost, "frequency", "clocks", "boost"),
-        links=tuple(Link(name=k.name, bandwidth_bytes_per_s=number(k.bandwidth, "bandwidth", "links", k.name)) for k in raw.links),
+        links=tuple(
+            Link(name=k.name, bandwidth_bytes_per_s=number(k.bandwidth, "bandwidth", "links", k.name))
+            for k in raw.links
+        ),
         power_w=optional(raw.power, "power", "power"),
         launch_s=optional(raw.launch_overhead, "latency", "launch_overhead") or _USUAL_LAUNCH,
         notes=raw.notes,

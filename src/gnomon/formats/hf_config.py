@@ -50,12 +50,18 @@ class _Llama(_Config):
     @model_validator(mode="after")
     def _heads_divide(self) -> _Llama:
         if self.head_dim is None and self.hidden_size % self.num_attention_heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}")
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
+            )
         groups = self.num_key_value_heads or self.num_attention_heads
         if self.num_attention_heads % groups:
-            raise ValueError(f"num_attention_heads {self.num_attention_heads} is not a multiple of num_key_value_heads {groups}")
+            raise ValueError(
+                f"num_attention_heads {self.num_attention_heads} is not a multiple of num_key_value_heads {groups}"
+            )
         if self.num_experts_per_tok > self.num_local_experts:
-            raise ValueError(f"num_experts_per_tok {self.num_experts_per_tok} is more than num_local_experts {self.num_local_experts}")
+            raise ValueError(
+                f"num_experts_per_tok {self.num_experts_per_tok} is more than num_local_experts {self.num_local_experts}"
+            )
         return self
 
 
@@ -64,7 +70,9 @@ class _Gpt2(_Config):
     n_embd: int = Field(ge=1, validation_alias=AliasChoices("n_embd", "hidden_size"))
     n_layer: int = Field(ge=1, validation_alias=AliasChoices("n_layer", "num_hidden_layers"))
     n_head: int = Field(ge=1, validation_alias=AliasChoices("n_head", "num_attention_heads"))
-    n_positions: int = Field(default=1024, ge=1, validation_alias=AliasChoices("n_positions", "max_position_embeddings"))
+    n_positions: int = Field(
+        default=1024, ge=1, validation_alias=AliasChoices("n_positions", "max_position_embeddings")
+    )
     n_inner: int | None = Field(default=None, ge=1)
     activation_function: str = "gelu_new"
     tie_word_embeddings: bool = True
@@ -94,7 +102,9 @@ class _Opt(_Config):
     @model_validator(mode="after")
     def _heads_divide(self) -> _Opt:
         if self.hidden_size % self.num_attention_heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}")
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
+            )
         return self
 
 
@@ -108,11 +118,14 @@ class _Bert(_Config):
     max_position_embeddings: int = Field(default=512, ge=1)
     type_vocab_size: int = Field(default=2, ge=1)
     id2label: dict[str, str] | None = None
+    architectures: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _heads_divide(self) -> _Bert:
         if self.hidden_size % self.num_attention_heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}")
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
+            )
         return self
 
 
@@ -130,7 +143,9 @@ _ACTIVATIONS = {
 
 def _activation(spelled: str, where: str, field: str) -> str:
     if spelled not in _ACTIVATIONS:
-        raise BadInput(f"{where}: {field}: no rule for activation {spelled!r}{near_match(spelled, _ACTIVATIONS)} (known: {', '.join(_ACTIVATIONS)})")
+        raise BadInput(
+            f"{where}: {field}: no rule for activation {spelled!r}{near_match(spelled, _ACTIVATIONS)} (known: {', '.join(_ACTIVATIONS)})"
+        )
     return _ACTIVATIONS[spelled]
 
 
@@ -228,10 +243,12 @@ _BERT_HEADS = {
 
 def _bert(data: Any, name: str, where: str) -> Encoder:
     config = shaped(_Bert, data, where)
-    architecture = (data.get("architectures") or ["BertModel"])[0]
+    architecture = (config.architectures or ("BertModel",))[0]
     if architecture not in _BERT_HEADS:
         known = ", ".join(_BERT_HEADS)
-        raise BadInput(f"{where}: architectures: no rule for {architecture!r}{near_match(architecture, _BERT_HEADS)} (known: {known})")
+        raise BadInput(
+            f"{where}: architectures: no rule for {architecture!r}{near_match(architecture, _BERT_HEADS)} (known: {known})"
+        )
     return Encoder(
         name=name,
         layers=config.num_hidden_layers,
@@ -267,12 +284,16 @@ class HFConfig:
             raise BadInput(f"{where}: model_type: missing; a Hugging Face config.json names its architecture there")
         kind = data["model_type"]
         if kind not in ARCHITECTURES:
-            raise BadInput(f"{where}: model_type: no rule for architecture {kind!r}{near_match(kind, ARCHITECTURES)} (known: {', '.join(ARCHITECTURES)})")
+            raise BadInput(
+                f"{where}: model_type: no rule for architecture {kind!r}{near_match(kind, ARCHITECTURES)} (known: {', '.join(ARCHITECTURES)})"
+            )
         name = path.stem if path.stem != "config" else (path.resolve().parent.name or "config")
         source = f"{where} ({kind})"
         dtype = {"float32": "fp32", "bfloat16": "bf16"}.get(str(data.get("torch_dtype") or data.get("dtype")), "fp16")
         if kind == "bert":
-            return Model(name=name, kind="encoder", source=source, build=partial(encoder, _bert(data, name, where)), dtype=dtype)
+            return Model(
+                name=name, kind="encoder", source=source, build=partial(encoder, _bert(data, name, where)), dtype=dtype
+            )
         config = _READERS[kind](data, name, where)
         return Model(name=name, kind="decoder", source=source, build=partial(decoder, config), dtype=dtype)
 

@@ -58,7 +58,9 @@ class _Shapes:
     def kv_bytes(self) -> Column:
         """Bytes of a cached key element: `kv=FORMAT` in `extra`, else as the activations."""
         stored = self.frame["extra"].str.extract(r"kv=(\w+)", 1).to_list()
-        known = {name: DTYPES[f.dtype].bytes for name, f in alias_table().dtypes.items()} | {n: d.bytes for n, d in DTYPES.items()}
+        known = {name: DTYPES[f.dtype].bytes for name, f in alias_table().dtypes.items()} | {
+            n: d.bytes for n, d in DTYPES.items()
+        }
         return np.array([known.get(s or "", act) for s, act in zip(stored, self.act_bytes, strict=True)])
 
 
@@ -84,7 +86,9 @@ def _at_least_half(s: _Shapes) -> Column:
 def _conv(s: _Shapes) -> work.Work:
     side, kernel = s.extra("in"), s.extra("ks")
     out = work.conv_output(side, kernel, s.extra("stride"), s.extra("pad"))
-    return work.conv_work(s["b"], s.extra("cin"), s.extra("cout"), side**2, out**2, kernel**2, 1.0, s.act_bytes, s.weight_bytes)
+    return work.conv_work(
+        s["b"], s.extra("cin"), s.extra("cout"), side**2, out**2, kernel**2, 1.0, s.act_bytes, s.weight_bytes
+    )
 
 
 def _attention(s: _Shapes) -> work.Work:
@@ -92,7 +96,9 @@ def _attention(s: _Shapes) -> work.Work:
     queries, keys = s["seq_q"], s["seq_kv"]
     pairs = work.causal_pairs(queries, keys)
     act = _at_least_half(s)  # queries and outputs stay in 16 bits beside an 8-bit cache
-    return work.attention_work(s["b"], s["heads"], s["kv_heads"], s["head_dim"], queries, keys, pairs, act, s.kv_bytes())
+    return work.attention_work(
+        s["b"], s["heads"], s["kv_heads"], s["head_dim"], queries, keys, pairs, act, s.kv_bytes()
+    )
 
 
 def _moe(s: _Shapes) -> work.Work:
@@ -204,8 +210,14 @@ def kernel_table(path: Path, frame: pl.DataFrame) -> KernelTable:
 def _refused(frame: pl.DataFrame) -> tuple[Refused, ...]:
     """Rows with a reason, counted by device, operator and reason, the largest count first."""
     device = pl.coalesce("device_name", "device").fill_null("").alias("device")
-    counts = frame.group_by(device, pl.col("op").fill_null(""), "reason").len().sort("len", "device", "op", descending=[True, False, False])
-    return tuple(Refused(device=d, subject=op, mode="", reason=reason, rows=n) for d, op, reason, n in counts.iter_rows())
+    counts = (
+        frame.group_by(device, pl.col("op").fill_null(""), "reason")
+        .len()
+        .sort("len", "device", "op", descending=[True, False, False])
+    )
+    return tuple(
+        Refused(device=d, subject=op, mode="", reason=reason, rows=n) for d, op, reason, n in counts.iter_rows()
+    )
 
 
 def _formats() -> dict[str, Format]:

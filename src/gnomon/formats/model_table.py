@@ -24,7 +24,18 @@ from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positiv
 
 REQUIRED = ("device", "model", "mode", "measured_ms")
 _NUMBERS = ("ndev", "batch", "seq", "measured_ms", "power_w", "clock_mhz", "classes")
-_TEXT = ("precision", "weights", "head", "attention", "option", "statistic", "software", "quality", "conditions", "source")
+_TEXT = (
+    "precision",
+    "weights",
+    "head",
+    "attention",
+    "option",
+    "statistic",
+    "software",
+    "quality",
+    "conditions",
+    "source",
+)
 _PAST = ("metric", "value", "unit", "fw_ms", "bw_ms", "published", "line")
 
 
@@ -64,7 +75,7 @@ def model_table(path: Path, frame: pl.DataFrame) -> ModelTable:
             found.append(read)
         else:
             device, model = row["device"] or "", row["model"] or ""
-            refused[canonical_device(device) or device, canonical_model(model) or model, row["mode"] or "", read] += 1
+            refused[canonical_device(device) or device, canonical_model(model) or model, _mode(row), read] += 1
     return ModelTable(
         rows=len(frame),
         measurements=tuple(found),
@@ -82,7 +93,7 @@ _PLAIN = SourceReading(why="the row's own columns")
 def _measurement(row: Mapping[str, Any]) -> Measurement | str:
     """The row as a Measurement, or the reason why it cannot be one."""
     aliases = alias_table()
-    reading = aliases.sources.get(row.get("source") or "", _PLAIN)
+    reading = _reading(row)
     if row.get("option"):
         return f"option {_short(row['option'])}: a variant that no column describes"
     if row["measured_ms"] is None:
@@ -92,7 +103,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
         return f"model {row['model']!r} is not in the zoo"
     if device is None:
         return f"device {row['device']!r} is not in the catalogue"
-    mode = reading.modes.get(row["mode"] or "") or aliases.modes.get(row["mode"] or "", row["mode"])
+    mode = _mode(row)
     if mode not in MODES:
         return f"mode {row['mode']!r} is not one of {', '.join(MODES)}"
     for name in ("batch", "precision"):
@@ -102,10 +113,12 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
         value = row.get(name)
         if value is not None and (value < 1 or value != int(value)):
             return f"{name} {value:g} is not a positive whole number"
-    written = aliases.dtypes.get(row["precision"].lower(), Format(dtype=row["precision"].lower(), weights=row.get("weights")))
-    for dtype in (written.dtype, written.weights):
-        if dtype is not None and dtype not in DTYPES:
-            return f"precision {row['precision']!r} is no format known here"
+    written = _format(row["precision"])
+    if written.dtype not in DTYPES:
+        return f"precision {row['precision']!r} is no format known here"
+    weights = _format(row["weights"]).dtype if row.get("weights") else written.weights
+    if weights is not None and weights not in DTYPES:
+        return f"weights {row['weights']!r} are in no format known here"
     return Measurement(
         device=device,
         devices=int(row.get("ndev") or 1),
@@ -114,7 +127,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
         batch=int(row["batch"]),
         seq=None if row.get("seq") is None else int(row["seq"]),
         dtype=written.dtype,
-        weight_dtype=written.weights,
+        weight_dtype=weights,
         **_head(row, reading, f"{model} {mode}"),
         attention=row.get("attention") or reading.attention,
         time_s=row["measured_ms"] * 1e-3,
@@ -127,6 +140,21 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
         source=row.get("source") or "",
         line=int(row["line"]),
     )
+
+
+def _format(spelled: str) -> Format:
+    """What a source's precision means; a word that no source uses stands for itself."""
+    return alias_table().dtypes.get(spelled.lower(), Format(dtype=spelled.lower()))
+
+
+def _reading(row: Mapping[str, Any]) -> SourceReading:
+    return alias_table().sources.get(row.get("source") or "", _PLAIN)
+
+
+def _mode(row: Mapping[str, Any]) -> str:
+    """What the clock covered, in our spelling where the row's is known."""
+    written = row["mode"] or ""
+    return _reading(row).modes.get(written) or alias_table().modes.get(written, written)
 
 
 def _head(row: Mapping[str, Any], reading: SourceReading, what: str) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def _bare(text: str | float) -> float | None:
 
 def _range(kind: str) -> str:
     unit, low, high = RANGES[kind]
-    return f"what a {kind} can be ({show(low, unit)} to {show(high, unit)})"
+    shown = [show(limit, unit) if unit else f"{limit:g}" for limit in (low, high)]
+    return f"what a {kind} can be ({shown[0]} to {shown[1]})"
 
 
 def _meant(value: float, unit: str, low: float, high: float) -> str:
@@ -85,7 +86,11 @@ class Number(Strict):
     @model_validator(mode="before")
     @classmethod
     def _bare(cls, data: Any) -> Any:
-        return data if isinstance(data, Mapping) else {"value": data}
+        if isinstance(data, Mapping):
+            return data
+        if isinstance(data, bool) or not isinstance(data, (str, int, float)):
+            raise ValueError(f"a number with its unit is wanted, not {data!r}")
+        return {"value": data}
 
 
 def sourced(number: Number, kind: str, field: str, where: str, sources: Mapping[str, Source], default: str) -> Sourced:

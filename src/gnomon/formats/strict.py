@@ -35,7 +35,7 @@ class _Lines(yaml.SafeLoader):
 def _refuse_duplicates(loader: _Lines, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
     seen: dict[Any, int] = {}
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
         if not isinstance(key, Hashable):
             raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", key_node.start_mark)
@@ -51,10 +51,14 @@ _Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _refuse_d
 
 # Plain words as YAML 1.2's core schema reads them: `on` is a word, not true, and 3.35e12 is a number, not a word.
 _Lines.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")]
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Lines.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Lines.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Lines.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
@@ -64,20 +68,25 @@ _Lines.add_implicit_resolver(
 
 def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:
     """The document in `text` and the line of every field path. BadInput naming `where` for anything malformed."""
-    loader = _Lines(text)
+    try:
+        loader = _Lines(text)
+    except yaml.YAMLError as fault:  # a character that no YAML may hold
+        raise BadInput(f"{where}: {str(fault).splitlines()[0]}") from None
     try:
         node = loader.get_single_node()
         if node is None:
             raise BadInput(f"{where}: the file is empty")
-        return loader.construct_document(node), dict(_lines(node, ()))  # type: ignore[no-untyped-call]
+        return loader.construct_document(node), dict(_lines(node, ()))
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark
         line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise BadInput(f"{where}{line}: {fault.problem}") from None
     except (yaml.YAMLError, ValueError) as fault:
         raise BadInput(f"{where}: {str(fault).splitlines()[0]}") from None
+    except RecursionError:
+        raise BadInput(f"{where}: nested too deeply") from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _lines(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, int]]:
@@ -112,6 +121,8 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path))
     except json.JSONDecodeError as fault:
         raise BadInput(f"{path}:{fault.lineno}:{fault.colno}: not JSON: {fault.msg}") from None
+    except RecursionError:
+        raise BadInput(f"{path}: nested too deeply") from None
 
 
 def shaped(shape: type[Shape], data: Any, where: str, lines: dict[Path_, int] | None = None) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -48,7 +49,9 @@ def parse_system(text: str, where: str) -> System:
             name=d.name,
             kind=d.kind,
             size=d.size,
-            bandwidth_bytes_per_s=sourced(d.bandwidth, "bandwidth", f"dimensions.{d.name}.bandwidth", where, raw.sources, raw.source),
+            bandwidth_bytes_per_s=sourced(
+                d.bandwidth, "bandwidth", f"dimensions.{d.name}.bandwidth", where, raw.sources, raw.source
+            ),
             latency_s=sourced(d.latency, "latency", f"dimensions.{d.name}.latency", where, raw.sources, raw.source),
         )
         for d in raw.dimensions
@@ -76,8 +79,13 @@ def device(text: str) -> Device:
         return read_device(Path(text))
     name = canonical_device(text)
     if name is None:
-        raise BadInput(f"unknown device {text!r}{near_match(text, catalogue_names())}; see `gnomon list devices`, or give a file like ./my-gpu.yaml")
+        raise BadInput(
+            f"unknown device {text!r}{near_match(text, catalogue_names())}; see `gnomon list devices`, or give a file like ./my-gpu.yaml"
+        )
     return catalogue_device(name)
+
+
+_COUNT = re.compile(r"-?[0-9]+")
 
 
 def system(text: str) -> System:
@@ -85,8 +93,10 @@ def system(text: str) -> System:
     if text in catalogue_systems():
         return catalogue_systems()[text]
     name, colon, count_text = text.rpartition(":")
-    if not colon or not count_text.lstrip("-").isdigit():
+    if not colon or is_path(text) and not _COUNT.fullmatch(count_text):
         return System(name=text, device=device(text))
+    if not _COUNT.fullmatch(count_text):
+        raise BadInput(f"{text!r}: {count_text!r} is not a number of devices")
     count = int(count_text)
     if count < 1:
         raise BadInput(f"{text!r}: a system has one device or more, not {count}")

@@ -49,9 +49,7 @@ def numeric(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataF
         bad = cast[name].is_null() & frame[name].is_not_null() | cast[name].is_infinite() | cast[name].is_nan()
         if bad.any():
             row = bad.arg_max() or 0
-            raise BadInput(
-                f"{path}:{row + FIRST_ROW_LINE}: column {name!r}: {frame[name][row]!r} is not a number"
-            )
+            raise BadInput(f"{path}:{_line(frame, row)}: column {name!r}: {frame[name][row]!r} is not a number")
     return cast
 
 
@@ -60,4 +58,9 @@ def positive(path: Path, frame: pl.DataFrame, column: str) -> None:
     bad = (frame[column] <= 0).fill_null(False)
     if bad.any():
         row = bad.arg_max() or 0
-        raise BadInput(f"{path}:{row + FIRST_ROW_LINE}: column {column!r}: {frame[column][row]:g} is not a positive number")
+        raise BadInput(f"{path}:{_line(frame, row)}: column {column!r}: {frame[column][row]:g} is not a positive number")
+
+
+def _line(frame: pl.DataFrame, row: int) -> int:
+    """The line of a row in its file: rows of a filtered table carry it along."""
+    return int(frame["line"][row]) if "line" in frame.columns else row + FIRST_ROW_LINE

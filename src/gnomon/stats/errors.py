@@ -45,7 +45,9 @@ def error_summary(predicted: Numbers, measured: Numbers, refused: int = 0) -> Er
     """Errors of `predicted` against `measured`, both `(rows,)` in one unit; `refused` rows lower the coverage."""
     asked = len(measured) + refused
     if not len(measured):
-        return ErrorSummary(rows=0, asked=asked, median_ape=None, mean_ape=None, p90_ape=None, bias=None, kendall_tau=None)
+        return ErrorSummary(
+            rows=0, asked=asked, median_ape=None, mean_ape=None, p90_ape=None, bias=None, kendall_tau=None
+        )
     signed = percent_errors(predicted, measured)
     size = np.abs(signed)
     return ErrorSummary(

@@ -56,13 +56,13 @@ def decoder(config: Decoder, plan: Plan) -> Workload:
     scored = plan.batch if plan.mode in ("prefill", "decode") else tokens
     if config.embed_dim:
         graph.add("project_out", linear(tokens, config.hidden, config.embed_dim, plan))
+    width = config.embed_dim or config.hidden
     if head == "lm":
-        width = config.embed_dim or config.hidden
         graph.add("lm_head", full_linear(scored, width, config.vocab, plan, is_tied=config.is_tied))
         if plan.mode.startswith("forward+backward"):
             graph.add("loss", Softmax(rows=scored, columns=config.vocab, dtype=act))
     elif head == "classifier":
-        graph.add("classifier", full_linear(plan.batch, config.hidden, plan.classes or 2, plan))
+        graph.add("classifier", full_linear(plan.batch, width, plan.classes or 2, plan))
     return graph.workload(
         config.name,
         plan,
@@ -102,7 +102,12 @@ USUAL_TOKENS = 1024  # sequence length where none is asked for; shown with every
 def _norm(config: Decoder, tokens: int, act: str) -> Norm:
     has = config.norm_has_parameters
     return Norm(
-        rows=tokens, columns=config.hidden, kind=config.norm, dtype=act, has_weight=has, has_bias=has and config.norm == "layer"
+        rows=tokens,
+        columns=config.hidden,
+        kind=config.norm,
+        dtype=act,
+        has_weight=has,
+        has_bias=has and config.norm == "layer",
     )
 
 

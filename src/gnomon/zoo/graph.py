@@ -19,7 +19,9 @@ def activation_dtype(plan: Plan) -> str:
     return _ACTIVATIONS.get(plan.dtype, plan.dtype)
 
 
-def linear(tokens: int, inputs: int, outputs: int, plan: Plan, *, has_bias: bool = False, is_tied: bool = False) -> MatMul:
+def linear(
+    tokens: int, inputs: int, outputs: int, plan: Plan, *, has_bias: bool = False, is_tied: bool = False
+) -> MatMul:
     """A linear layer in the plan's formats."""
     return MatMul(
         m=tokens,
@@ -33,7 +35,9 @@ def linear(tokens: int, inputs: int, outputs: int, plan: Plan, *, has_bias: bool
     )
 
 
-def full_linear(tokens: int, inputs: int, outputs: int, plan: Plan, *, has_bias: bool = False, is_tied: bool = False) -> MatMul:
+def full_linear(
+    tokens: int, inputs: int, outputs: int, plan: Plan, *, has_bias: bool = False, is_tied: bool = False
+) -> MatMul:
     """A linear layer that quantised checkpoints leave in the activations' format: heads and routers."""
     dtype = "tf32" if plan.dtype == "tf32" else activation_dtype(plan)
     return MatMul(m=tokens, n=outputs, k=inputs, dtype=dtype, has_bias=has_bias, is_tied=is_tied)
@@ -57,12 +61,22 @@ class Graph:
         return name
 
     def elementwise(
-        self, name: str, function: str, elements: int, dtype: str, *, after: tuple[str, ...] | None = None, repeat: int = 1
+        self,
+        name: str,
+        function: str,
+        elements: int,
+        dtype: str,
+        *,
+        after: tuple[str, ...] | None = None,
+        repeat: int = 1,
     ) -> str:
         """Append a function of one array, or of as many arrays as `after` names."""
         inputs = 2 if function == "silu_mul" else len(after) if after else 1
         return self.add(
-            name, Elementwise(elements=elements, function=function, inputs=inputs, dtype=dtype), after=after, repeat=repeat
+            name,
+            Elementwise(elements=elements, function=function, inputs=inputs, dtype=dtype),
+            after=after,
+            repeat=repeat,
         )
 
     def workload(

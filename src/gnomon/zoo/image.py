@@ -64,7 +64,9 @@ class ImageGraph:
         return self.graph.add(name, op, repeat=repeat)
 
     def function(self, name: str, function: str, repeat: int = 1, after: tuple[str, ...] | None = None) -> str:
-        return self.graph.elementwise(name, function, self.elements, activation_dtype(self.plan), after=after, repeat=repeat)
+        return self.graph.elementwise(
+            name, function, self.elements, activation_dtype(self.plan), after=after, repeat=repeat
+        )
 
     def pool(self, name: str, kernel: int, stride: int, padding: int = 0) -> None:
         self.resize(name, int(conv_output(self.side, kernel, stride, padding)), window=kernel**2)
@@ -124,7 +126,11 @@ def resnet(name: str, block: Literal["basic", "bottleneck"], depths: tuple[int, 
 def _block(net: ImageGraph, block: str, name: str, width: int, outputs: int, stride: int, repeat: int) -> None:
     """A residual block; its shortcut is a 1x1 convolution where shapes differ."""
     source, channels, side = net.graph.last, net.channels, net.side
-    layers = ((1, 1, width), (3, stride, width), (1, 1, outputs)) if block == "bottleneck" else ((3, stride, width), (3, 1, width))
+    layers = (
+        ((1, 1, width), (3, stride, width), (1, 1, outputs))
+        if block == "bottleneck"
+        else ((3, stride, width), (3, 1, width))
+    )
     for index, (kernel, step, wide) in enumerate(layers, start=1):
         net.conv(f"{name}.conv{index}", wide, kernel, stride=step, repeat=repeat)
         net.norm(f"{name}.norm{index}", repeat=repeat)
@@ -160,7 +166,15 @@ def vgg(name: str, stages: tuple[tuple[int, int], ...], plan: Plan) -> Workload:
 
 
 # Expansion, channels, blocks, first stride. [Sandler et al. 2018, table 2]
-MOBILENET_V2 = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+MOBILENET_V2 = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
 def mobilenet_v2(name: str, plan: Plan) -> Workload:

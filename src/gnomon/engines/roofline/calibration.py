@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gnomon.core.op import FAMILIES
 from gnomon.core.prediction import Interval
 from gnomon.stats.intervals import RatioBand, band_of
-
-LEVEL = 0.9
-# Decades of predicted time that share a band: below 10 us launches decide, above 1 ms tiles and waves average out.
-_EDGES_S = (1e-5, 1e-4, 1e-3)
+from gnomon.stats.strata import LEVEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +24,9 @@ class Calibration:
         """The interval around a predicted time."""
         band = band_of(self.bands, stratum)
         method = f"quantiles of measured / predicted over {band.groups} kinds of silicon, each weighing the same"
-        return Interval(low=value_s * math.exp(band.low), high=value_s * math.exp(band.high), level=LEVEL, method=method)
-
-
-def kernel_strata(family: NDArray[np.int64], predicted_s: NDArray[np.float64]) -> NDArray[np.str_]:
-    """The stratum of each operator `(ops,)`: its family and the decade of its predicted time."""
-    decade = np.digitize(predicted_s, _EDGES_S)
-    names = np.array([f"{name}/{index}" for name in FAMILIES for index in range(len(_EDGES_S) + 1)])
-    return names[family * (len(_EDGES_S) + 1) + decade]
-
-
-def model_stratum(mode: str) -> str:
-    """The stratum of a whole model: what the clock covers."""
-    return "training" if mode.startswith("forward+backward") else mode
+        return Interval(
+            low=value_s * math.exp(band.low), high=value_s * math.exp(band.high), level=LEVEL, method=method
+        )
 
 
 @cache

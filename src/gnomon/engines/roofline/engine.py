@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 from gnomon.core.device import Device
 from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import Unsupported
-from gnomon.core.footprint import footprint
 from gnomon.core.op import FAMILIES
 from gnomon.core.prediction import Bound, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.workload import OpTable
-from gnomon.engines.roofline.calibration import model_stratum, shipped
+from gnomon.engines.roofline.calibration import shipped
 from gnomon.engines.roofline.equations import compute_s, launched_s, memory_s, roofline_s
+from gnomon.stats.strata import MODEL_STRATUM
 
 Numbers = NDArray[np.float64]
+
+_BLOCK = 16_384  # rows computed at once: their columns stay in a core's cache (128 KiB each)
 
 _ASSUMPTIONS = (
     "every operator reaches the data sheet's peak or the memory's full bandwidth, whichever binds",
@@ -27,15 +30,14 @@ _ASSUMPTIONS = (
 )
 
 
-def operator_terms_s(ops: OpTable, device: Device) -> tuple[Numbers, Numbers, Numbers]:
-    """Seconds of arithmetic, traffic and launches of one copy of each operator, three arrays `(ops,)`.
+def operator_limits_s(ops: OpTable, device: Device, rows: slice = slice(None)) -> tuple[Numbers, Numbers]:
+    """Seconds of arithmetic and of traffic of one copy of each operator in `rows`, two arrays `(ops,)`.
 
     nan arithmetic where the device has no unit for the operator's format.
     """
-    peak = device.peaks_flop_per_s[ops.is_matrix.astype(np.int64), ops.dtype]
-    compute: Numbers = compute_s(ops.flop, peak)
-    memory: Numbers = memory_s(ops.read_bytes + ops.write_bytes, device.memory_bytes_per_s.value)
-    return compute, memory, ops.launches * device.launch_s.value
+    compute: Numbers = compute_s(ops.flop[rows], device.peaks_flop_per_s.take(ops.peak_index[rows]))
+    memory: Numbers = memory_s(ops.moved_bytes[rows], device.memory_bytes_per_s.value)
+    return compute, memory
 
 
 class RooflineEngine:
@@ -46,8 +48,11 @@ class RooflineEngine:
 
     def times_s(self, ops: OpTable, device: Device) -> Numbers:
         """Seconds of one copy of each operator `(ops,)`; nan where the device cannot run it."""
-        compute, memory, _ = operator_terms_s(ops, device)
-        times: Numbers = launched_s(roofline_s(compute, memory), ops.launches, device.launch_s.value)
+        times = np.empty(len(ops))
+        for start in range(0, len(ops), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            roofline = roofline_s(*operator_limits_s(ops, device, rows))
+            times[rows] = launched_s(roofline, ops.launches[rows], device.launch_s.value)
         return times
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
@@ -58,7 +63,7 @@ class RooflineEngine:
             reasons.append(f"roofline answers for one device, not for the {system.count} of {system.name}")
         device = system.device
         table = scenario.workload.table
-        peaks = device.peaks_flop_per_s[table.is_matrix.astype(np.int64), table.dtype]
+        peaks = device.peaks_flop_per_s.take(table.peak_index)
         names = list(DTYPES)
         for dtype in sorted({names[i] for i in table.dtype[np.isnan(peaks)]}):
             has = ", ".join(device.product_dtypes)
@@ -71,24 +76,25 @@ class RooflineEngine:
             raise Unsupported("; ".join(reasons))
         workload, device = scenario.workload, scenario.system.device
         table = workload.table
-        compute, memory, launch = (term * table.repeat for term in operator_terms_s(table, device))
-        times = roofline_s(compute, memory)
+        compute, memory = operator_limits_s(table, device)
+        times = roofline_s(compute, memory) * table.repeat
+        launch = launched_s(0.0, table.launches, device.launch_s.value) * table.repeat
         value = float(times.sum() + launch.sum())
         is_compute = compute >= memory
-        need = footprint(workload)
+        need = workload.footprint
         calibration = shipped("models")
         overrides = tuple(f"{path} = {s.source}" for path, (s, _) in device.numbers().items() if s.kind == "override")
         return Prediction(
             quantity="time",
             value=value,
             unit="s",
-            interval=calibration.interval(value, model_stratum(workload.mode)) if calibration and not overrides else None,
+            interval=calibration.interval(value, MODEL_STRATUM) if calibration and not overrides else None,
             parts=_parts(table, times, launch, is_compute),
             bound=_bound(float(times[is_compute].sum()), float(times[~is_compute].sum()), float(launch.sum())),
             memory=need,
             fits=need.total_bytes <= device.memory_bytes.value,
             flop=float((table.flop * table.repeat).sum()),
-            moved_bytes=float(((table.read_bytes + table.write_bytes) * table.repeat).sum()),
+            moved_bytes=float((table.moved_bytes * table.repeat).sum()),
             assumptions=(*workload.assumptions, *_ASSUMPTIONS),
             outside=_outside(device, need.total_bytes, bool(overrides)),
             provenance=Provenance(
@@ -120,7 +126,7 @@ def _parts(table: OpTable, times: Numbers, launch: Numbers, is_compute: NDArray[
     launched = np.bincount(table.family, launch, size)
     parts = []
     for index in np.unique(table.family):
-        inner = (
+        inner: tuple[Part, ...] = (
             Part(name="compute-bound operators", value=float(bound_compute[index]), kind="compute"),
             Part(name="memory-bound operators", value=float(bound_memory[index]), kind="memory"),
             Part(name="launches", value=float(launched[index]), kind="overhead"),
@@ -138,11 +144,15 @@ def _outside(device: Device, need_bytes: float, is_overridden: bool) -> tuple[st
     if device.kind == "cpu":
         reasons.append("no measured row of a CPU stands behind the interval")
     if is_overridden:
-        reasons.append("numbers of the device were overridden, and the residuals behind the interval belong to data sheets: no interval")
+        reasons.append(
+            "numbers of the device were overridden, and the residuals behind the interval belong to data sheets: no interval"
+        )
     return tuple(reasons)
 
 
+@cache
 def _version() -> str:
+    """Version of the installed package."""
     try:
         return version("gnomon")
     except PackageNotFoundError:  # run from a source tree that is not installed

@@ -1,0 +1,122 @@
+import json
+
+import pytest
+
+from gnomon.core.errors import BadInput
+from gnomon.core.op import Attention
+from gnomon.core.plan import Plan
+from gnomon.formats.hf_config import HF_CONFIG
+
+LLAMA = {
+    "model_type": "llama",
+    "vocab_size": 100,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
+BERT = LLAMA | {"model_type": "bert"}
+GPT2 = {"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 4}
+OPT = LLAMA | {"model_type": "opt", "ffn_dim": 128}
+
+
+def _read(tmp_path, data):
+    file = tmp_path / "config.json"
+    file.write_text(data if isinstance(data, str) else json.dumps(data))
+    return HF_CONFIG.read(file)
+
+
+def _without(data, *names):
+    return {key: value for key, value in data.items() if key not in names}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (LLAMA | {"model_type": "lama"}, ": model_type: no rule for architecture 'lama'; did you mean 'llama'? (known: "),
+        (_without(LLAMA, "model_type"), ": model_type: missing; a Hugging Face config.json names its architecture there"),
+        (LLAMA | {"model_type": 5}, ": model_type: missing"),
+        ([1], ": model_type: missing"),
+        ('{"model_type": "llama"', ":1:23: not JSON: "),
+        (_without(LLAMA, "hidden_size"), ": hidden_size: missing"),
+        (_without(GPT2, "n_embd"), ": n_embd: missing"),
+        (_without(OPT, "ffn_dim"), ": ffn_dim: missing"),
+        (LLAMA | {"hidden_size": "big"}, ": hidden_size: Input should be a valid integer"),
+        (LLAMA | {"hidden_size": 0}, ": hidden_size: Input should be greater than or equal to 1, not 0"),
+        (LLAMA | {"num_attention_heads": 5}, "hidden_size 64 is not a multiple of num_attention_heads 5"),
+        (LLAMA | {"num_key_value_heads": 3}, "num_attention_heads 4 is not a multiple of num_key_value_heads 3"),
+        (GPT2 | {"n_head": 5}, "n_embd 64 is not a multiple of n_head 5"),
+        (OPT | {"num_attention_heads": 5}, "hidden_size 64 is not a multiple of num_attention_heads 5"),
+        (BERT | {"num_attention_heads": 5}, "hidden_size 64 is not a multiple of num_attention_heads 5"),
+        (
+            LLAMA | {"model_type": "mixtral", "num_local_experts": 2, "num_experts_per_tok": 3},
+            "num_experts_per_tok 3 is more than num_local_experts 2",
+        ),
+        (LLAMA | {"hidden_act": "gelu"}, ": hidden_act: a llama with 'gelu' has no rule; its gate is silu"),
+        (BERT | {"hidden_act": "gelo"}, ": hidden_act: no rule for activation 'gelo'; did you mean 'gelu'?"),
+        (BERT | {"architectures": ["BertForMaskedLm"]}, ": architectures: no rule for 'BertForMaskedLm'; did you mean"),
+        (BERT | {"architectures": [5]}, ": architectures.0: Input should be a valid string, not 5"),
+        (BERT | {"architectures": "BertModel"}, ": architectures: Input should be a valid tuple, not 'BertModel'"),
+    ],
+)
+def test_a_faulty_configuration_is_refused_with_file_field_and_remedy(tmp_path, data, message):
+    with pytest.raises(BadInput) as fault:
+        _read(tmp_path, data)
+    assert str(fault.value).startswith(f"{tmp_path}/config.json:")
+    assert message in str(fault.value)
+
+
+def test_a_model_is_named_for_its_file_or_for_the_folder_of_a_config_json(tmp_path):
+    folder = tmp_path / "my-llama"
+    folder.mkdir()
+    for file, name in ((folder / "config.json", "my-llama"), (folder / "other.json", "other")):
+        file.write_text(json.dumps(LLAMA))
+        assert HF_CONFIG.read(file).name == name
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "dtype"),
+    [("torch_dtype", "bfloat16", "bf16"), ("dtype", "float32", "fp32"), ("torch_dtype", "float16", "fp16"), ("other", "x", "fp16")],
+)
+def test_the_usual_format_is_that_of_the_checkpoint(tmp_path, field, written, dtype):
+    assert _read(tmp_path, LLAMA | {field: written}).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("data", "window"),
+    [
+        (LLAMA | {"model_type": "mistral", "sliding_window": 8}, 8),
+        (LLAMA | {"model_type": "mistral", "sliding_window": None}, None),
+        (LLAMA | {"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": False}, None),
+        (LLAMA | {"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": True}, 8),
+        (LLAMA | {"sliding_window": 8}, None),
+    ],
+)
+def test_a_sliding_window_is_read_where_the_architecture_uses_it(tmp_path, data, window):
+    workload = _read(tmp_path, data).build(Plan(seq=16))
+    assert {node.op.window for node in workload.nodes if isinstance(node.op, Attention)} == {window}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "head"),
+    [("BertModel", "none"), ("BertForMaskedLM", "mlm"), ("BertForQuestionAnswering", "qa"), ("BertForPreTraining", "pretraining")],
+)
+def test_the_class_of_a_bert_says_its_head(tmp_path, architecture, head):
+    assert _read(tmp_path, BERT | {"architectures": [architecture]}).build(Plan(seq=4)).head == head
+
+
+def test_labels_of_a_classifier_count_its_classes(tmp_path):
+    three = BERT | {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "a", "1": "b", "2": "c"}}
+    two = _without(three, "id2label")
+    more = _read(tmp_path, three).build(Plan(seq=4)).parameters - _read(tmp_path, two).build(Plan(seq=4)).parameters
+    assert more == 64 + 1
+
+
+def test_fields_that_do_not_shape_the_graph_are_passed_over(tmp_path):
+    plain, decorated = (_read(tmp_path, data).build(Plan(seq=4)) for data in (LLAMA, LLAMA | {"rope_theta": 1e6, "pad": 0}))
+    assert plain.digest == decorated.digest
+
+
+def test_only_json_files_are_recognised(tmp_path):
+    assert HF_CONFIG.recognises(tmp_path / "config.json")
+    assert not HF_CONFIG.recognises(tmp_path / "config.yaml")
