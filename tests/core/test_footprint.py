@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.core.footprint import footprint, kept_for_backward_bytes, output_bytes, peak_live_bytes
+from gnomon.core.footprint import kept_for_backward_bytes, output_bytes, peak_live_bytes
 from gnomon.core.op import Attention, Elementwise, MatMul, Norm
 from gnomon.core.plan import Plan
 from gnomon.core.workload import Node, Workload
@@ -45,7 +45,7 @@ def test_the_live_peak_lies_between_the_largest_array_and_all_of_them(graph):
 
 
 def test_inference_needs_weights_and_the_live_peak():
-    need = footprint(_workload((A, B, C)))
+    need = _workload((A, B, C)).footprint
     assert need.weights_bytes == (24 + 120 + 100) * 2
     assert need.activations_bytes == 104
     assert need.total_bytes == 488 + 104
@@ -87,7 +87,7 @@ def test_eager_attention_hands_on_its_output_without_the_scores():
 def test_training_in_16_bits_takes_16_bytes_a_parameter(dtype, gradients, optimizer):
     plan = Plan(mode="forward+backward+optimizer", batch=1, seq=8, dtype=dtype)
     workload = model("gpt2").build(plan)
-    need = footprint(workload)
+    need = workload.footprint
     assert need.gradients_bytes == gradients * 124439808
     assert need.optimizer_bytes == optimizer * 124439808
     assert need.weights_bytes + need.gradients_bytes + need.optimizer_bytes == 16 * 124439808
@@ -95,11 +95,11 @@ def test_training_in_16_bits_takes_16_bytes_a_parameter(dtype, gradients, optimi
 
 def test_forward_and_backward_without_update_keep_no_optimizer_state():
     workload = model("gpt2").build(Plan(mode="forward+backward", batch=1, seq=8))
-    assert footprint(workload).optimizer_bytes == 0
-    assert footprint(workload).gradients_bytes > 0
+    assert workload.footprint.optimizer_bytes == 0
+    assert workload.footprint.gradients_bytes > 0
 
 
 def test_the_cache_of_llama_2_7b_takes_half_a_mebibyte_a_token():
     # 2 x 32 layers x 32 heads x 128 x 2 B = 524288 B. [Kwon et al. 2023 give 800 KB for OPT-13B by the same count]
-    need = footprint(model("llama-2-7b").build(Plan(mode="decode", batch=1, context=1000)))
+    need = model("llama-2-7b").build(Plan(mode="decode", batch=1, context=1000)).footprint
     assert need.kv_cache_bytes == 524288 * 1000

@@ -33,8 +33,14 @@ def _without(data, *names):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (LLAMA | {"model_type": "lama"}, ": model_type: no rule for architecture 'lama'; did you mean 'llama'? (known: "),
-        (_without(LLAMA, "model_type"), ": model_type: missing; a Hugging Face config.json names its architecture there"),
+        (
+            LLAMA | {"model_type": "lama"},
+            ": model_type: no rule for architecture 'lama'; did you mean 'llama'? (known: ",
+        ),
+        (
+            _without(LLAMA, "model_type"),
+            ": model_type: missing; a Hugging Face config.json names its architecture there",
+        ),
         (LLAMA | {"model_type": 5}, ": model_type: missing"),
         ([1], ": model_type: missing"),
         ('{"model_type": "llama"', ":1:23: not JSON: "),
@@ -76,7 +82,12 @@ def test_a_model_is_named_for_its_file_or_for_the_folder_of_a_config_json(tmp_pa
 
 @pytest.mark.parametrize(
     ("field", "written", "dtype"),
-    [("torch_dtype", "bfloat16", "bf16"), ("dtype", "float32", "fp32"), ("torch_dtype", "float16", "fp16"), ("other", "x", "fp16")],
+    [
+        ("torch_dtype", "bfloat16", "bf16"),
+        ("dtype", "float32", "fp32"),
+        ("torch_dtype", "float16", "fp16"),
+        ("other", "x", "fp16"),
+    ],
 )
 def test_the_usual_format_is_that_of_the_checkpoint(tmp_path, field, written, dtype):
     assert _read(tmp_path, LLAMA | {field: written}).dtype == dtype
@@ -99,7 +110,12 @@ def test_a_sliding_window_is_read_where_the_architecture_uses_it(tmp_path, data,
 
 @pytest.mark.parametrize(
     ("architecture", "head"),
-    [("BertModel", "none"), ("BertForMaskedLM", "mlm"), ("BertForQuestionAnswering", "qa"), ("BertForPreTraining", "pretraining")],
+    [
+        ("BertModel", "none"),
+        ("BertForMaskedLM", "mlm"),
+        ("BertForQuestionAnswering", "qa"),
+        ("BertForPreTraining", "pretraining"),
+    ],
 )
 def test_the_class_of_a_bert_says_its_head(tmp_path, architecture, head):
     assert _read(tmp_path, BERT | {"architectures": [architecture]}).build(Plan(seq=4)).head == head
@@ -113,7 +129,9 @@ def test_labels_of_a_classifier_count_its_classes(tmp_path):
 
 
 def test_fields_that_do_not_shape_the_graph_are_passed_over(tmp_path):
-    plain, decorated = (_read(tmp_path, data).build(Plan(seq=4)) for data in (LLAMA, LLAMA | {"rope_theta": 1e6, "pad": 0}))
+    plain, decorated = (
+        _read(tmp_path, data).build(Plan(seq=4)) for data in (LLAMA, LLAMA | {"rope_theta": 1e6, "pad": 0})
+    )
     assert plain.digest == decorated.digest
 
 

@@ -7,12 +7,21 @@ from gnomon.core.errors import BadInput
 from gnomon.core.measurement import Measurement
 from gnomon.formats.model_table import Refused, model_table
 
-ROW = {"device": "NVIDIA H100", "model": "ResNet50", "mode": "inference", "batch": "8", "precision": "float16", "measured_ms": "2.5"}
+ROW = {
+    "device": "NVIDIA H100",
+    "model": "ResNet50",
+    "mode": "inference",
+    "batch": "8",
+    "precision": "float16",
+    "measured_ms": "2.5",
+}
 
 
 def _read(*rows):
     columns = {name: None for row in rows for name in row}
-    return model_table(Path("t.csv"), pl.DataFrame([columns | row for row in rows], schema=dict.fromkeys(columns, pl.String)))
+    return model_table(
+        Path("t.csv"), pl.DataFrame([columns | row for row in rows], schema=dict.fromkeys(columns, pl.String))
+    )
 
 
 def test_a_row_becomes_a_measurement_in_our_names_and_si():
@@ -78,7 +87,13 @@ def test_rows_that_nothing_can_be_compared_with_are_counted_by_reason():
     )
     assert table.rows == 13
     assert len(table.measurements) == 1
-    assert table.refused[0] == Refused(reason="option 'fusion': a variant that no column describes", rows=2)
+    assert table.refused[0] == Refused(
+        device="h100-sxm",
+        subject="resnet-50",
+        mode="forward",
+        reason="option 'fusion': a variant that no column describes",
+        rows=2,
+    )
     assert {refused.reason for refused in table.refused[1:]} == {
         "model 'alexnet' is not in the zoo",
         "device 'abacus' is not in the catalogue",

@@ -28,7 +28,11 @@ def test_a_quantity_in_range_becomes_si(text, kind, value):
         (3350, "bandwidth", "3350 has no unit; 3350 looks like GB/s: write '3350 GB/s'"),
         ("989", "peak", "'989' has no unit; 989 looks like TFLOP/s: write '989 TFLOP/s'"),
         (5, "latency", "5 has no unit; 5 looks like us: write '5 us'"),
-        ("3350 B/s", "bandwidth", "'3350 B/s' is outside what a bandwidth can be (100 MB/s to 1.00 PB/s); 3350 looks like"),
+        (
+            "3350 B/s",
+            "bandwidth",
+            "'3350 B/s' is outside what a bandwidth can be (100 MB/s to 1.00 PB/s); 3350 looks like",
+        ),
         ("nan", "peak", "'nan' has no unit; write it with a unit, like '5 TFLOP/s'"),
         ("-5 GB", "capacity", "'-5 GB' is outside what a capacity can be"),
         ("1.5", "ratio", "'1.5' is outside what a ratio can be (1e-06 to 1)"),

@@ -13,7 +13,9 @@ CSV = "device,time,note\nt4,1.5,\nt4,,slow\n"
 def test_csv_gzip_and_parquet_read_alike(tmp_path):
     (tmp_path / "t.csv").write_text(CSV)
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(CSV.encode()))
-    pl.DataFrame({"device": ["t4", "t4"], "time": [1.5, None], "note": [None, "slow"]}).write_parquet(tmp_path / "t.parquet")
+    pl.DataFrame({"device": ["t4", "t4"], "time": [1.5, None], "note": [None, "slow"]}).write_parquet(
+        tmp_path / "t.parquet"
+    )
     plain, packed, parquet = (read_table(tmp_path / name) for name in ("t.csv", "t.csv.gz", "t.parquet"))
     assert plain.equals(packed)
     assert plain.equals(parquet)
@@ -61,7 +63,12 @@ def test_columns_that_nobody_reads_are_named():
 
 @pytest.mark.parametrize(
     ("cells", "line", "shown"),
-    [(["1", "fast"], 3, "'fast'"), ([None, "1", "2 ms"], 4, "'2 ms'"), (["nan"], 2, "'nan'"), (["1", "inf"], 3, "'inf'")],
+    [
+        (["1", "fast"], 3, "'fast'"),
+        ([None, "1", "2 ms"], 4, "'2 ms'"),
+        (["nan"], 2, "'nan'"),
+        (["1", "inf"], 3, "'inf'"),
+    ],
 )
 def test_text_in_a_number_column_is_refused_with_line_and_column(cells, line, shown):
     with pytest.raises(BadInput) as fault:
@@ -70,7 +77,10 @@ def test_text_in_a_number_column_is_refused_with_line_and_column(cells, line, sh
 
 
 def test_spaces_around_a_number_do_no_harm():
-    assert numeric(Path("t.csv"), pl.DataFrame({"time": [" 1.5 ", None]}), ("time", "other"))["time"].to_list() == [1.5, None]
+    assert numeric(Path("t.csv"), pl.DataFrame({"time": [" 1.5 ", None]}), ("time", "other"))["time"].to_list() == [
+        1.5,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("bad", [-1.0, 0.0])

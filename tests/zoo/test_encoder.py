@@ -32,7 +32,11 @@ def test_attention_of_an_encoder_sees_both_sides():
 
 
 def test_the_pooler_reads_one_token_and_the_mlm_head_every_token():
-    rows = {n.name: n.op.m for n in encoder(TINY, Plan(batch=2, seq=4, head="pretraining")).nodes if isinstance(n.op, MatMul)}
+    rows = {
+        n.name: n.op.m
+        for n in encoder(TINY, Plan(batch=2, seq=4, head="pretraining")).nodes
+        if isinstance(n.op, MatMul)
+    }
     assert (rows["pooler"], rows["classifier"], rows["mlm_decoder"]) == (2, 2, 8)
 
 

@@ -16,11 +16,15 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, verb: str, about: str, example: str) -> None:
         super().__init__(
             prog=f"gnomon {verb}",
-            usage=None,
-            description=f"example:\n  {example}\n\n{about}",
+            description=about,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self.example = example
+
+    def format_help(self) -> str:
+        """The help, an example first."""
+        return f"example:\n  {self.example}\n\n{super().format_help()}"
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog.removeprefix('gnomon ')}: {message}; see `{self.prog} --help`")

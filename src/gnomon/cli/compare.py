@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
@@ -237,7 +236,7 @@ def _print_rows(result: Comparison, sample: int | None) -> None:
         [
             row["subject"],
             row["device"],
-            row["mode"],
+            row["mode"].replace("forward+backward", "fwd+bwd").replace("+optimizer", "+opt"),
             str(row.get("batch") or ""),
             str(row.get("seq") or ""),
             row["dtype"] + (f"/{row['weights']}" if row.get("weights", row["dtype"]) != row["dtype"] else ""),
@@ -245,13 +244,17 @@ def _print_rows(result: Comparison, sample: int | None) -> None:
             show(row["predicted_s"], "s"),
             _interval(row),
             _percent(row["error_percent"]),
-            textwrap.shorten((row.get("software") or "").split(" (")[0], 36, placeholder="..."),
+            _cut(row.get("software") or "", 28),
             str(row["line"]),
         ]
         for row in frame.sort("subject", "device", "line").iter_rows(named=True)
     ]
     print_table(columns, rows, title=f"{result.engine} beside {result.table}", spare=("line", "seq", "software"))
     print()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3].rstrip() + "..."
 
 
 _ERROR_COLUMNS = ["group", "rows", "coverage", "median", "mean", "p90", "bias", "Kendall tau"]

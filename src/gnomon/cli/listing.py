@@ -16,6 +16,7 @@ from gnomon.core.units import show
 from gnomon.core.workload import Workload
 from gnomon.formats.device_file import catalogue_device, catalogue_names
 from gnomon.formats.system_file import catalogue_systems
+from gnomon.formats.table import read_table
 from gnomon.zoo.models import Model, models
 
 Row = dict[str, Any]
@@ -103,8 +104,7 @@ def _scenarios() -> list[Row]:
 
 def _measurements() -> list[Row]:
     return [
-        {"name": name, "file": path.name, "rows": sum(1 for _ in path.open()) - 1}
-        for name, path in built_in_tables().items()
+        {"name": name, "file": path.name, "rows": len(read_table(path))} for name, path in built_in_tables().items()
     ]
 
 

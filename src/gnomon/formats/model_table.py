@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 
 from gnomon.core.dtype import DTYPES
 from gnomon.core.measurement import Measurement
-from gnomon.core.workload import MODES, Mode
+from gnomon.core.workload import MODES
 from gnomon.formats.aliases import Format, SourceReading, alias_table, canonical_device, canonical_model
 from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positive
 
@@ -92,7 +92,6 @@ _PLAIN = SourceReading(why="the row's own columns")
 
 def _measurement(row: Mapping[str, Any]) -> Measurement | str:
     """The row as a Measurement, or the reason why it cannot be one."""
-    aliases = alias_table()
     reading = _reading(row)
     if row.get("option"):
         return f"option {_short(row['option'])}: a variant that no column describes"
@@ -123,7 +122,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
         device=device,
         devices=int(row.get("ndev") or 1),
         model=model,
-        mode=cast(Mode, mode),
+        mode=mode,
         batch=int(row["batch"]),
         seq=None if row.get("seq") is None else int(row["seq"]),
         dtype=written.dtype,

@@ -41,8 +41,8 @@ def quantity(text: str | float, kind: str) -> float:
     if low <= bare <= high:
         return bare
     if unit == "":
-        raise BadInput(f"{text!r} is outside {_range(kind)}")
-    raise BadInput(f"{text!r} has no unit{_meant(bare, unit, low, high)}")
+        raise BadInput(f"{_written(text)} is outside {_range(kind)}")
+    raise BadInput(f"{_written(text)} has no unit{_meant(bare, unit, low, high)}")
 
 
 def _bare(text: str | float) -> float | None:
@@ -52,6 +52,11 @@ def _bare(text: str | float) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def _written(text: str | float) -> str:
+    """The number as the user wrote it."""
+    return repr(text) if isinstance(text, str) else f"{text:g}"
 
 
 def _range(kind: str) -> str:

@@ -93,7 +93,7 @@ def system(text: str) -> System:
     if text in catalogue_systems():
         return catalogue_systems()[text]
     name, colon, count_text = text.rpartition(":")
-    if not colon or is_path(text) and not _COUNT.fullmatch(count_text):
+    if not colon or (is_path(text) and not _COUNT.fullmatch(count_text)):
         return System(name=text, device=device(text))
     if not _COUNT.fullmatch(count_text):
         raise BadInput(f"{text!r}: {count_text!r} is not a number of devices")

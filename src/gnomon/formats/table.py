@@ -58,7 +58,9 @@ def positive(path: Path, frame: pl.DataFrame, column: str) -> None:
     bad = (frame[column] <= 0).fill_null(False)
     if bad.any():
         row = bad.arg_max() or 0
-        raise BadInput(f"{path}:{_line(frame, row)}: column {column!r}: {frame[column][row]:g} is not a positive number")
+        raise BadInput(
+            f"{path}:{_line(frame, row)}: column {column!r}: {frame[column][row]:g} is not a positive number"
+        )
 
 
 def _line(frame: pl.DataFrame, row: int) -> int:

@@ -1,7 +1,5 @@
 """The contract that every engine keeps, as tests that a plug-in's author inherits."""
 
-# ruff: noqa: D102 - the name of a test is its sentence
-
 from __future__ import annotations
 
 import json

@@ -1,0 +1,195 @@
+"""`gnomon compare`, both forms."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+HEADER = "device,model,mode,batch,seq,precision,measured_ms\n"
+
+
+def test_a_scenario_shows_the_measured_value_beside_the_prediction(gnomon) -> None:
+    run = gnomon("compare", "resnet-50-inference-a100")
+    assert run.code == 0
+    assert "68.2 ms" in run.out
+    assert "roofline" in run.out
+    assert "null does not answer" in run.err
+
+
+def test_a_prediction_is_compared_only_with_its_like(gnomon) -> None:
+    """TensorRT-LLM printed a first token of 36 ms for a prompt of 2048; the decode row of another length is not its like."""
+    (entry,) = gnomon("compare", "llama-2-7b-chat-h100", "--json").json["scenarios"]
+    assert [(m["mode"], m["seq"]) for m in entry["measured"]] == [("prefill", 2048)]
+
+
+def test_a_table_gives_errors_by_device_model_and_mode_and_names_the_worst_row(gnomon) -> None:
+    document = gnomon("compare", "--measurements", "published", "--json").json
+    assert document["schema"] == "gnomon/compare/1"
+    assert document["overall"]["rows"] == document["rows_answered"] > 200
+    for group in ("device", "subject", "mode"):
+        assert sum(entry["rows"] for entry in document["by"][group]) == document["overall"]["rows"]
+    errors = [abs(row["error_percent"]) for row in document["rows"]]
+    assert abs(document["worst"][0]["error_percent"]) == max(errors)
+    assert document["overall"]["median_ape"] == pytest.approx(pl.Series(errors).median())
+
+
+def test_the_rows_of_the_demo_hold_four_models_on_four_devices_each(gnomon) -> None:
+    words = ("--where", "model=resnet-50,bert-large,gpt2-large,llama-2-7b", "--json")
+    rows = gnomon("compare", "--measurements", "published", *words).json["rows"]
+    for model in ("resnet-50", "bert-large", "gpt2-large", "llama-2-7b"):
+        assert len({row["device"] for row in rows if row["subject"] == model}) >= 4
+    assert all(row["software"] and row["mode"] and row["dtype"] and row["batch"] for row in rows)
+
+
+def test_csv_and_parquet_and_gzip_give_the_same_rows(gnomon, tmp_path: Path) -> None:
+    text = HEADER + "t4,bert-large,forward,8,384,fp16,92.92\nTesla T4,resnet50,inf,128,,fp16,114.24\n"
+    plain, parquet, zipped = tmp_path / "a.csv", tmp_path / "a.parquet", tmp_path / "a.csv.gz"
+    plain.write_text(text)
+    pl.read_csv(plain).write_parquet(parquet)
+    import gzip
+
+    zipped.write_bytes(gzip.compress(text.encode()))
+    found = [
+        [
+            (r["subject"], r["predicted_s"], r["measured_s"])
+            for r in gnomon("compare", "--measurements", str(p), "--json").json["rows"]
+        ]
+        for p in (plain, parquet, zipped)
+    ]
+    assert found[0] == found[1] == found[2]
+    assert [row[0] for row in found[0]] == ["bert-large", "resnet-50"]
+
+
+def test_refused_rows_are_counted_with_their_reason(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(
+        HEADER.replace("measured_ms", "measured_ms,option")
+        + "t4,bert-large,forward,8,384,fp16,92.92,\nt4,nonsuch,forward,1,,fp16,1,\nq9,gpt2,forward,1,8,fp16,1,\n"
+        + "t4,gpt2,forward,1,8,fp16,1,fusion\nt4,gpt2,forward,1,8,bf16,1,\n"
+    )
+    document = gnomon("compare", "--measurements", str(file), "--json").json
+    assert (document["rows_asked"], document["rows_answered"]) == (5, 1)
+    assert document["overall"]["coverage"] == pytest.approx(0.2)
+    reasons = " | ".join(entry["reason"] for entry in document["refused"])
+    for words in (
+        "'nonsuch' is not in the zoo",
+        "'q9' is not in the catalogue",
+        "'fusion'",
+        "no unit for products in bf16",
+    ):
+        assert words in reasons
+
+
+def test_rows_that_their_source_doubts_are_set_apart(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(
+        HEADER.replace("measured_ms", "measured_ms,quality")
+        + "t4,bert-large,forward,8,384,fp16,92.92,\nt4,bert-large,forward,8,384,fp16,900,throttled\n"
+    )
+    document = gnomon("compare", "--measurements", str(file), "--json").json
+    assert document["overall"]["rows"] == 1
+    assert [(entry["group"], entry["rows"]) for entry in document["doubted"]] == [("throttled", 1)]
+
+
+def test_operators_are_compared_by_device_family_and_operator(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    file.write_text(
+        "device,op,dtype,m,n,k,b,h,measured_us\nh100_sxm,gemm,fp16,4096,4096,4096,,,250\n"
+        "h100,softmax,fp32,,,,4096,4096,80\nh100,layer_attn,fp16,4096,,,,,10\n"
+    )
+    document = gnomon("compare", "--measurements", str(file), "--json").json
+    assert document["kind"] == "kernels"
+    assert {entry["group"] for entry in document["by"]["family"]} >= {"matmul", "softmax"}
+    assert document["refused"] == [{"reason": "operator 'layer_attn': the row carries no complete shape", "rows": 1}]
+
+
+def test_the_report_is_one_page_with_the_rows_and_its_place_comes_last(gnomon, tmp_path: Path) -> None:
+    page = tmp_path / "deep" / "page.html"
+    run = gnomon(
+        "compare", "--measurements", "published", "--where", "model=gpt2-large", "--rows", "--report", str(page)
+    )
+    assert run.out.splitlines()[-1] == f"report: {page}"
+    text = page.read_text()
+    assert "gpt2-large" in text
+    assert "http" not in text.replace("https://", "").split("<style>")[0]
+
+
+def test_a_calibration_file_holds_bands_and_keeps_those_of_the_other_kind(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps({"kernels": {"data": "others", "bands": {}}}))
+    assert gnomon("compare", "--measurements", "published", "--calibrate", str(file)).code == 0
+    found = json.loads(file.read_text())
+    assert found["kernels"]["data"] == "others"
+    assert found["models"]["bands"][""]["high"] > 0
+
+
+def test_csv_output_has_a_row_for_each_answered_row(gnomon) -> None:
+    run = gnomon("compare", "--measurements", "published", "--where", "model=gpt2-large", "--csv")
+    rows = list(csv.DictReader(io.StringIO(run.out)))
+    assert len(rows) == 15
+    assert all(float(row["predicted_s"]) > 0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (HEADER + "t4,gpt2,forward,1,8,fp16,fast\n", ":2: column 'measured_ms': 'fast' is not a number"),
+        (
+            HEADER + "t4,gpt2,forward,1,8,fp16,1\nt4,gpt2,forward,one,8,fp16,1\n",
+            ":3: column 'batch': 'one' is not a number",
+        ),
+        (HEADER + "t4,gpt2,forward,1,8,fp16,0\n", ":2: column 'measured_ms': 0 is not a positive number"),
+        (HEADER + "t4,gpt2,forward,1,8,fp16,-2\n", "is not a positive number"),
+        ("devise,model,mode,measured_ms\nt4,gpt2,forward,1\n", "column 'device' is missing; is it 'devise'?"),
+        ("", "the file is empty"),
+    ],
+)
+def test_a_wrong_table_is_named_with_line_and_column(gnomon, tmp_path: Path, text: str, line: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(text)
+    run = gnomon("compare", "--measurements", str(file))
+    assert run.code == 3
+    assert line in run.err
+    assert len(run.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        ((), 2, "give scenarios, or --measurements TABLE"),
+        (("a", "--measurements", "published"), 2, "give scenarios, or --measurements TABLE"),
+        (("nonsuch",), 3, "unknown scenario 'nonsuch'"),
+        (("--measurements", "publisht"), 3, "did you mean 'published'?"),
+        (("--measurements", "./none.csv"), 3, "no such file"),
+        (("--measurements", "published", "--where", "model"), 3, "COLUMN=VALUE"),
+        (("--measurements", "published", "--where", "modell=gpt2"), 3, "did you mean 'model'?"),
+        (("--measurements", "published", "--where", "model=gpt5"), 3, "no row has model 'gpt5'"),
+        (("--measurements", "published", "--engine", "null"), 4, "no row of published can be answered"),
+    ],
+)
+def test_a_wrong_comparison_ends_in_a_clear_line_and_its_exit_code(gnomon, words, code, line) -> None:
+    run = gnomon("compare", *words)
+    assert run.code == code
+    assert line in run.err
+    assert run.out == ""
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(gnomon, tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    target = folder / "page.html"
+    if os.geteuid() == 0:  # root may write everywhere: a file in place of the folder stops it too
+        folder.rmdir()
+        folder.write_text("in the way")
+    else:
+        folder.chmod(0o500)
+    run = gnomon("compare", "--measurements", "published", "--report", str(target))
+    assert run.code == 3
+    assert "cannot be written" in run.err
+    assert run.out == ""

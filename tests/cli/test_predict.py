@@ -1,0 +1,131 @@
+"""`gnomon predict`: the table, the JSON, the CSV, and every way to ask wrongly."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+import gnomon as api
+
+
+def test_the_table_has_a_row_per_device_and_batch_with_unit_and_interval(gnomon) -> None:
+    run = gnomon("predict", "resnet-50", "--on", "a100-sxm-80gb,t4", "--batch", "1,8,128")
+    lines = [line for line in run.out.splitlines() if line.startswith("resnet-50")]
+    assert run.code == 0
+    assert len(lines) == 6
+    assert all("ms" in line or "us" in line for line in lines)
+    assert all(" - " in line and "image/s" in line for line in lines)
+
+
+def test_json_and_csv_and_python_give_the_same_numbers(gnomon) -> None:
+    words = ("predict", "llama-2-7b", "--on", "h100-sxm", "--batch", "4", "--seq", "512")
+    document = gnomon(*words, "--json").json
+    rows = list(csv.DictReader(io.StringIO(gnomon(*words, "--csv").out)))
+    answer = api.predict("llama-2-7b", on="h100-sxm", batch=4, seq=512)
+    assert document["schema"] == "gnomon/predict/1"
+    for quantity, row in zip(document["rows"][0]["quantities"], rows, strict=True):
+        assert quantity["quantity"] == row["quantity"]
+        assert quantity["value"] == float(row["value_s"]) == answer[quantity["quantity"]].value
+        assert quantity["interval"]["low"] <= quantity["value"] <= quantity["interval"]["high"]
+    assert document["rows"] == json.loads(answer.to_json())["rows"]
+
+
+def test_a_decoder_is_asked_for_ttft_and_tpot_apart(gnomon) -> None:
+    row = gnomon("predict", "gpt2-xl", "--on", "l4", "--json").json["rows"][0]
+    assert [(q["quantity"], q["mode"]) for q in row["quantities"]] == [("ttft", "prefill"), ("tpot", "decode")]
+
+
+def test_a_mode_gives_one_quantity(gnomon) -> None:
+    row = gnomon("predict", "gpt2", "--on", "l4", "--mode", "forward+backward", "--json").json["rows"][0]
+    assert [q["quantity"] for q in row["quantities"]] == ["time"]
+    assert row["quantities"][0]["memory"]["gradients_bytes"] > 0
+
+
+def test_a_model_that_does_not_fit_is_a_warning_with_both_sizes_and_false_in_json(gnomon) -> None:
+    run = gnomon("predict", "llama-2-70b", "--on", "t4", "--json")
+    assert run.code == 0
+    assert not any(q["fits"] for q in run.json["rows"][0]["quantities"])
+    assert "needs 138 GB, the device has 16.0 GB: does not fit" in run.err
+
+
+def test_an_override_changes_the_number_voids_the_interval_and_shows_in_the_provenance(gnomon) -> None:
+    words = ("predict", "bert-large", "--on", "t4", "--dtype", "fp16", "--json")
+    plain = gnomon(*words).json["rows"][0]["quantities"][0]
+    changed = gnomon(*words, "--device-peak", "fp16=650 TFLOP/s").json["rows"][0]["quantities"][0]
+    assert changed["value"] < plain["value"]
+    assert changed["interval"] is None
+    assert changed["provenance"]["overrides"] == ["compute.matrix.fp16 = --device-peak fp16=650 TFLOP/s"]
+
+
+def test_a_device_file_answers_like_the_catalogue(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "my-gpu.yaml"
+    file.write_text(
+        "schema: gnomon/device/1\nname: my-gpu\ncompute:\n  matrix: {fp16: 65 TFLOP/s}\n"
+        "  vector: {fp32: 8.1 TFLOP/s, fp16: 16.2 TFLOP/s}\nmemory: {capacity: 16 GB, bandwidth: 320 GB/s}\n"
+        "launch_overhead: 5 us\n"
+    )
+    mine, theirs = (
+        gnomon("predict", "resnet-50", "--on", on, "--dtype", "fp16", "--json").json["rows"][0]["quantities"][0][
+            "value"
+        ]
+        for on in (str(file), "t4")
+    )
+    assert mine == theirs
+
+
+def test_a_config_json_answers_under_the_name_of_its_folder(gnomon, tmp_path: Path) -> None:
+    folder = tmp_path / "my-llama"
+    folder.mkdir()
+    config = {"model_type": "llama", "vocab_size": 1000, "hidden_size": 64, "intermediate_size": 128}
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 2, "num_attention_heads": 4}))
+    run = gnomon("predict", str(folder / "config.json"), "--on", "t4", "--json")
+    assert run.json["rows"][0]["model"] == "my-llama"
+
+
+def test_one_device_that_cannot_is_a_row_without_a_number_beside_one_that_can(gnomon) -> None:
+    run = gnomon("predict", "resnet-50", "--on", "t4,a100-sxm-80gb", "--dtype", "bf16", "--json")
+    values = [row["quantities"][0]["value"] for row in run.json["rows"]]
+    assert run.code == 0
+    assert values[0] is None
+    assert values[1] > 0
+    assert "no unit for products in bf16" in run.json["rows"][0]["quantities"][0]["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (("resnt-50", "--on", "t4"), 3, "did you mean 'resnet-50'?"),
+        (("resnet-50", "--on", "h1oo"), 3, "did you mean 'h100"),
+        (("resnet-50", "--on", "t4", "--engine", "rofline"), 3, "did you mean 'roofline'?"),
+        (("resnet-50", "--on", "t4", "--dtype", "fp17"), 3, "did you mean 'fp16'?"),
+        (("resnet-50", "--on", "t4", "--bacth", "8"), 2, "did you mean '--batch'?"),
+        (("resnet-50", "--on", "t4", "--batch", "0"), 3, "--batch: 0 is not a positive whole number"),
+        (("resnet-50", "--on", "t4", "--batch", "-1"), 3, "--batch: -1 is not a positive whole number"),
+        (("resnet-50", "--on", "t4", "--batch", "1,x"), 3, "--batch: 'x' is not a positive whole number"),
+        (("resnet-50", "--on", "t4", "--memory-bandwidth", "3.35 TBs"), 3, "did you mean 'TB/s'?"),
+        (("resnet-50", "--on", "t4", "--memory-bandwidth", "3350"), 3, "3350 looks like GB/s"),
+        (("resnet-50", "--on", "t4", "--efficiency", "1.2"), 3, "--efficiency"),
+        (("resnet-50", "--on", "t4", "--seq", "8"), 3, "resnet-50 is an image model"),
+        (("bert-large", "--on", "t4", "--seq", "513"), 3, "513 tokens are more than the 512 positions"),
+        (("bert-large", "--on", "t4", "--mode", "decode"), 3, "is an encoder, it has no decode"),
+        (("bert-large", "--on", "t4", "--mode", "forwards"), 3, "did you mean 'forward'?"),
+        (("resnet-50", "--on", "t4", "--dtype", "bf16"), 4, "t4 has no unit for products in bf16"),
+        (("resnet-50", "--on", "t4", "--engine", "null"), 4, "null answers nothing"),
+        (("llama-2-70b", "--on", "h100-sxm:8"), 4, "for one device, not for the 8"),
+        (("resnet-50", "--on", "t4:0"), 3, "one device or more"),
+        (("resnet-50",), 2, "--on"),
+        (("resnet-50", "--on", "./absent.yaml"), 3, "no such file"),
+        (("./absent.json", "--on", "t4"), 3, "no such file"),
+    ],
+)
+def test_a_wrong_question_ends_in_one_clear_line_and_its_exit_code(gnomon, words, code, line) -> None:
+    run = gnomon("predict", *words)
+    assert run.code == code
+    assert line in run.err
+    assert run.out == ""
+    assert len(run.err.strip().splitlines()) == 1
+    assert "Traceback" not in run.err

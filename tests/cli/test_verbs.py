@@ -1,0 +1,182 @@
+"""list, show, check, doctor, help."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gnomon.cli.listing import KINDS
+from gnomon.cli.main import VERBS
+from gnomon.formats.device_file import catalogue_names
+
+
+def test_help_names_every_verb_after_an_example(gnomon) -> None:
+    run = gnomon("--help")
+    assert run.code == 0
+    assert run.out.startswith("example:")
+    assert all(f"  {verb} " in run.out for verb in VERBS)
+
+
+def test_help_imports_no_numpy() -> None:
+    code = "import sys; from gnomon.cli.main import main; main(['--help']); sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_each_verb_shows_an_example_first(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from gnomon.cli.main import main
+
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.index("example:") < 400
+
+
+def test_an_unknown_verb_names_the_near_one(gnomon) -> None:
+    run = gnomon("pedict")
+    assert (run.code, run.out) == (2, "")
+    assert "did you mean 'predict'?" in run.err
+
+
+def test_no_verb_at_all_is_a_usage_error_that_shows_the_help(gnomon) -> None:
+    assert gnomon().code == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_list_can_be_read_by_a_person_and_by_a_program(gnomon, kind: str) -> None:
+    assert gnomon("list", kind).code == 0
+    document = gnomon("list", kind, "--json").json
+    assert document["schema"] == f"gnomon/list-{kind}/1"
+    if kind != "adapters":
+        assert all(row["name"] for row in document["rows"])
+
+
+def test_list_models_states_parameters_work_shape_and_source(gnomon) -> None:
+    rows = {row["name"]: row for row in gnomon("list", "models", "--json").json["rows"]}
+    assert rows["resnet-50"]["parameters"] == 25_557_032
+    assert rows["resnet-50"]["flop"] / 2 == pytest.approx(4.09e9, rel=0.01)
+    assert all(row["source"] and row["shape"] for row in rows.values())
+
+
+def test_an_unknown_kind_of_list_names_the_near_one(gnomon) -> None:
+    run = gnomon("list", "devicse")
+    assert run.code == 2
+    assert "did you mean 'devices'?" in run.err
+
+
+@pytest.mark.parametrize("name", catalogue_names())
+def test_show_gives_every_number_of_a_device_with_its_source(gnomon, name: str) -> None:
+    for number in gnomon("show", name, "--json").json["numbers"]:
+        assert number["source"]
+        assert number["kind"] in ("datasheet", "measured", "paper", "assumed")
+        assert number["value"] > 0
+
+
+def test_show_marks_an_overridden_number(gnomon) -> None:
+    run = gnomon("show", "t4", "--memory-bandwidth", "250 GB/s", "--json")
+    found = {number["field"]: number for number in run.json["numbers"]}
+    assert found["memory.bandwidth"]["value"] == 250e9
+    assert found["memory.bandwidth"]["kind"] == "override"
+
+
+def test_show_of_a_model_lists_its_operators(gnomon) -> None:
+    document = gnomon("show", "mixtral-8x7b", "--json").json
+    assert document["parameters"] == 46_702_792_704
+    assert sum(row["parameters"] * row["repeat"] for row in document["operators"]) == document["parameters"]
+
+
+def test_show_of_a_scenario_gives_its_digest(gnomon) -> None:
+    assert gnomon("show", "resnet-50-inference-a100", "--json").json["digests"]["time"]
+
+
+def test_show_of_nothing_known_is_bad_input(gnomon) -> None:
+    run = gnomon("show", "resnet-5O")
+    assert run.code == 3
+    assert "did you mean 'resnet-50'?" in run.err
+
+
+def test_check_says_which_engine_answers_a_scenario_and_why_another_does_not(gnomon) -> None:
+    run = gnomon("check", "llama-2-7b-chat-h100", "--json")
+    verdicts = {row["engine"]: row for row in run.json["engines"]}
+    assert run.code == 0
+    assert verdicts["roofline"]["answers"]
+    assert verdicts["null"]["reasons"]
+
+
+def test_check_of_a_scenario_that_nobody_answers_is_unsupported(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "wide.yaml"
+    file.write_text("schema: gnomon/scenario/1\nmodel: llama-2-70b\non: h100-sxm:8\n")
+    run = gnomon("check", str(file))
+    assert run.code == 4
+    assert "for one device, not for the 8" in run.out
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "schema: gnomon/scenario/1\nmodel: gpt2\non: t4\nbtach: 8\n",
+            "s.yaml:4: btach: unknown key; did you mean 'batch'?",
+        ),
+        (
+            "schema: gnomon/scenario/1\nmodel: gpt2\non: t4\non: l4\n",
+            "s.yaml:4:1: key 'on' is given twice, first on line 3",
+        ),
+        ("schema: gnomon/scenario/1\nmodel: gpt2\n", "on: missing"),
+        ("schema: gnomon/scenario/2\nmodel: gpt2\non: t4\n", "schema"),
+        ("schema: gnomon/scenario/1\nmodel: gpt2\non: t4\nbatch: 0\n", "s.yaml:4: batch"),
+        ("schema: gnomon/scenario/1\nmodel: gtp2\non: t4\n", "did you mean 'gpt2'?"),
+        ("schema: gnomon/scenario/1\nmodel: gpt2\non: t4\nseq: 5000\n", "5000 tokens are more than the 1024 positions"),
+        ("schema: [", "s.yaml"),
+        ("", "the file is empty"),
+    ],
+)
+def test_a_wrong_scenario_file_is_named_with_line_and_field(gnomon, tmp_path: Path, text: str, line: str) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(text)
+    run = gnomon("check", str(file))
+    assert run.code == 3
+    assert line in run.err
+    assert run.out == ""
+
+
+def test_doctor_finds_this_installation_sound(gnomon) -> None:
+    run = gnomon("doctor", "--json")
+    assert run.code == 0
+    assert run.json["damage"] == []
+    assert not any(part["fault"] for part in run.json["plug_ins"] if part["package"].startswith("gnomon "))
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m gnomon list models --json | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_is_told(tmp_path: Path) -> None:
+    """Under `script`, which gives the program a terminal of 80 columns."""
+    import shutil
+
+    if shutil.which("script") is None:
+        pytest.skip("the program `script` is missing")
+    command = f"stty cols 80; {sys.executable} -m gnomon predict resnet-50 --on t4"
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"NO_COLOR": "1", "TERM": "dumb"},
+    )
+    lines = done.stdout.replace("\r", "").splitlines()
+    assert any("columns left out to fit 80 characters" in line for line in lines)
+    assert all(len(line) <= 80 for line in lines if line.startswith(("model", "resnet")))
