@@ -109,6 +109,15 @@ def test_operators_are_compared_by_device_family_and_operator(gnomon, tmp_path: 
     assert document["refused"] == [{"reason": "operator 'layer_attn': the row carries no complete shape", "rows": 1}]
 
 
+def test_operators_have_a_page_too_with_the_interval_of_each_row(gnomon, tmp_path: Path) -> None:
+    file, page = tmp_path / "k.csv", tmp_path / "k.html"
+    file.write_text("device,op,dtype,m,n,k,measured_us\nh100_sxm,gemm,fp16,4096,4096,4096,250\n")
+    words = ("--rows", "--report", str(page), "--json")
+    (row,) = gnomon("compare", "--measurements", str(file), *words).json["rows"]
+    assert row["low_s"] <= row["predicted_s"] < row["high_s"]
+    assert "gemm" in page.read_text()
+
+
 def test_the_report_is_one_page_with_the_rows_and_its_place_comes_last(gnomon, tmp_path: Path) -> None:
     page = tmp_path / "deep" / "page.html"
     run = gnomon(

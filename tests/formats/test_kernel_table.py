@@ -21,7 +21,29 @@ from gnomon.core.op import (
 from gnomon.core.work import moe_mlp_work
 from gnomon.formats.kernel_table import RULES, kernel_table
 
-HEADER = ["device", "op", "dtype", "b", "m", "n", "k", "h", "heads", "kv_heads", "head_dim", "seq_q", "seq_kv", "experts", "topk", "tp", "ep", "extra", "measured_us", "source", "quality"]
+HEADER = [
+    "device",
+    "op",
+    "dtype",
+    "b",
+    "m",
+    "n",
+    "k",
+    "h",
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "seq_q",
+    "seq_kv",
+    "experts",
+    "topk",
+    "tp",
+    "ep",
+    "extra",
+    "measured_us",
+    "source",
+    "quality",
+]
 
 
 def _read(*rows):

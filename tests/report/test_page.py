@@ -17,7 +17,8 @@ from gnomon.report.page import comparison_page
 
 @pytest.fixture(scope="module")
 def document():
-    return compare_measurements("published", where={"model": ("llama-2-7b",)}).to_dict(with_rows=True)
+    found = compare_measurements("published", where={"model": ("llama-2-7b",)})
+    return found.to_dict(found.rows)
 
 
 def test_every_row_shows_its_measured_and_predicted_time(document) -> None:

@@ -17,6 +17,7 @@ from gnomon.api.predict import DEFAULT_ENGINE
 from gnomon.api.questions import build, model
 from gnomon.api.scenarios import ScenarioQuestion, read_scenario
 from gnomon.core.digest import plain
+from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, GnomonError, Unsupported
 from gnomon.core.measurement import Measurement
 from gnomon.core.scenario import Scenario
@@ -139,8 +140,13 @@ class Comparison:
             raise BadInput(f"{self.table}: no row was answered, so there is nothing to calibrate from")
         return ratio_bands(*self._residuals(), LEVEL)
 
-    def to_dict(self, *, with_rows: bool) -> dict[str, Any]:
-        """The document of `gnomon compare --measurements --json`: SI numbers, errors in percent."""
+    def sample(self, count: int | None) -> pl.DataFrame:
+        """Answered rows in order: all of them, or at most `count` of each device, subject and mode."""
+        groups = self.rows.group_by("device", "subject", "mode", maintain_order=True)
+        return (self.rows if count is None else groups.head(count)).sort("subject", "device", "line")
+
+    def to_dict(self, rows: pl.DataFrame | None = None) -> dict[str, Any]:
+        """The document of `gnomon compare --measurements --json`: SI numbers, errors in percent; `rows` where given."""
         groups = ("device", "subject", "mode") if self.kind == "models" else ("device", "subject", "family", "dtype")
         return {
             "schema": SCHEMA,
@@ -162,7 +168,7 @@ class Comparison:
                 "silicon_weighs_alike": [_bare(h) for h in self.held_out()],
                 "rows_weigh_alike": [_bare(h) for h in self.held_out(by_row=True)],
             },
-        } | ({"rows": self.rows.to_dicts()} if with_rows else {})
+        } | ({} if rows is None else {"rows": rows.to_dicts()})
 
     def _residuals(self) -> tuple[Numbers, NDArray[np.str_], NDArray[np.str_]]:
         clean = self.clean
@@ -270,7 +276,7 @@ def _error(frame: pl.DataFrame) -> pl.Series:
 
 def _compare_kernels(table: str, engine_name: str, read: KernelTable) -> Comparison:
     timer = plugins.engine(engine_name)
-    if not hasattr(timer, "times_s"):
+    if not isinstance(timer, OpTimer):
         raise Unsupported(f"engine {engine_name!r} gives no operator times, and {table} holds operators")
     devices = read.rows["device"].to_numpy()
     predicted = np.full(len(devices), np.nan)
@@ -295,7 +301,14 @@ def _compare_kernels(table: str, engine_name: str, read: KernelTable) -> Compari
     )
     frame = frame.filter(pl.Series(answered))
     strata = kernel_strata(read.ops.family[answered], predicted[answered])
-    frame = frame.with_columns(_error(frame), pl.Series("stratum", strata.astype(object), dtype=pl.String))
+    ends = timer.intervals_s(read.ops.take(np.flatnonzero(answered)), predicted[answered])
+    low, high = ends or (np.full(len(strata), np.nan),) * 2
+    frame = frame.with_columns(
+        _error(frame),
+        pl.Series("stratum", strata.astype(object), dtype=pl.String),
+        pl.Series("low_s", low).fill_nan(None),
+        pl.Series("high_s", high).fill_nan(None),
+    )
     return Comparison(
         table=table,
         engine=engine_name,

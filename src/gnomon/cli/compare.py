@@ -9,8 +9,6 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-import polars as pl
-
 from gnomon.api.compare import SCHEMA, Compared, Comparison, compare, compare_measurements
 from gnomon.api.predict import DEFAULT_ENGINE
 from gnomon.cli.arguments import Parser, add_output_options, whole, words
@@ -52,7 +50,9 @@ def run(arguments: Sequence[str]) -> int:
         help="keep rows of the table; may be given several times",
     )
     parser.add_argument("--rows", action="store_true", help="also print each row, predicted beside measured")
-    parser.add_argument("--sample", metavar="N", help="with --rows: at most N rows for each device, model and mode")
+    parser.add_argument(
+        "--sample", metavar="N", help="with --rows: at most N rows for each device, model and mode (operators: 1)"
+    )
     parser.add_argument("--report", metavar="FILE", help="also write an HTML page")
     parser.add_argument(
         "--calibrate",
@@ -171,7 +171,9 @@ def _measurements(found: argparse.Namespace) -> int:
                     ][:20]
                 )
             )
-        document = result.to_dict(with_rows=found.rows or result.kind == "models")
+        if result.kind == "kernels":
+            sample = sample or 1  # such tables have hundreds of thousands of rows
+        document = result.to_dict(result.sample(sample) if found.rows or result.kind == "models" else None)
     for column in result.unread_columns:
         say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
     if found.json:
@@ -191,7 +193,11 @@ def _measurements(found: argparse.Namespace) -> int:
         say(f"calibration written to {path}")
     if "report" in paths:
         write_whole(paths["report"], comparison_page(document))
-        print(f"\nreport: {paths['report'].resolve()}")
+        written = f"report: {paths['report'].resolve()}"
+        if found.json or found.csv:
+            say(written)
+        else:
+            print(f"\n{written}")
     return 0
 
 
@@ -211,12 +217,6 @@ def _where(written: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 def _print_rows(result: Comparison, sample: int | None) -> None:
     """Each row, predicted beside measured."""
-    frame = result.rows
-    if result.kind == "kernels":
-        frame = frame.with_columns(pl.lit(None).alias("low_s"), pl.lit(None).alias("high_s"))
-        sample = sample or 1  # tables of operators have hundreds of thousands of rows
-    if sample is not None:
-        frame = frame.group_by("device", "subject", "mode", maintain_order=True).head(sample)
     subject = "model" if result.kind == "models" else "operator"
     columns = [
         subject,
@@ -247,7 +247,7 @@ def _print_rows(result: Comparison, sample: int | None) -> None:
             _cut(row.get("software") or "", 28),
             str(row["line"]),
         ]
-        for row in frame.sort("subject", "device", "line").iter_rows(named=True)
+        for row in result.sample(sample).iter_rows(named=True)
     ]
     print_table(columns, rows, title=f"{result.engine} beside {result.table}", spare=("line", "seq", "software"))
     print()

@@ -34,9 +34,16 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class OpTimer(Protocol):
     """A source of operator times."""
 
     def times_s(self, ops: OpTable, device: Device) -> NDArray[np.float64]:
         """Seconds of one copy of each operator `(ops,)`; nan where the device cannot run it."""
+        ...
+
+    def intervals_s(
+        self, ops: OpTable, times_s: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Low and high ends of the 90 % intervals around those times, or None without a calibration."""
         ...

@@ -106,7 +106,10 @@ def test_half_the_bandwidth_and_half_the_peak_take_at_most_twice_the_time(scenar
         matrix_flop_per_s={d: halved(p) for d, p in device.matrix_flop_per_s.items()},
         vector_flop_per_s={d: halved(p) for d, p in device.vector_flop_per_s.items()},
     )
-    fast, half = ENGINE.predict(scenario).value, ENGINE.predict(replace(scenario, system=System(name="s", device=slow))).value
+    fast, half = (
+        ENGINE.predict(scenario).value,
+        ENGINE.predict(replace(scenario, system=System(name="s", device=slow))).value,
+    )
     assert fast <= half <= 2 * fast * (1 + 1e-12)
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+import numpy as np
+
 from gnomon.core.prediction import Interval
-from gnomon.stats.intervals import RatioBand, band_of
+from gnomon.stats.intervals import Labels, Numbers, RatioBand, band_of
 from gnomon.stats.strata import LEVEL
 
 
@@ -27,6 +29,13 @@ class Calibration:
         return Interval(
             low=value_s * math.exp(band.low), high=value_s * math.exp(band.high), level=LEVEL, method=method
         )
+
+    def ends_s(self, values_s: Numbers, strata: Labels) -> tuple[Numbers, Numbers]:
+        """Low and high ends around predicted times `(ops,)` of those strata."""
+        names, index = np.unique(strata, return_inverse=True)
+        bands = [band_of(self.bands, str(name)) for name in names]
+        low, high = np.array([b.low for b in bands]), np.array([b.high for b in bands])
+        return values_s * np.exp(low[index]), values_s * np.exp(high[index])
 
 
 @cache

@@ -18,7 +18,7 @@ from gnomon.core.scenario import Scenario
 from gnomon.core.workload import OpTable
 from gnomon.engines.roofline.calibration import shipped
 from gnomon.engines.roofline.equations import compute_s, launched_s, memory_s, roofline_s
-from gnomon.stats.strata import MODEL_STRATUM
+from gnomon.stats.strata import MODEL_STRATUM, kernel_strata
 
 Numbers = NDArray[np.float64]
 
@@ -54,6 +54,11 @@ class RooflineEngine:
             roofline = roofline_s(*operator_limits_s(ops, device, rows))
             times[rows] = launched_s(roofline, ops.launches[rows], device.launch_s.value)
         return times
+
+    def intervals_s(self, ops: OpTable, times_s: Numbers) -> tuple[Numbers, Numbers] | None:
+        """Low and high ends of the intervals around those times, two arrays `(ops,)`; None without a calibration."""
+        calibration = shipped("kernels")
+        return None if calibration is None else calibration.ends_s(times_s, kernel_strata(ops.family, times_s))
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer."""

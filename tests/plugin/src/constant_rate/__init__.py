@@ -1,0 +1,1 @@
+"""An engine of one number: the smallest plug-in that answers."""
