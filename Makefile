@@ -28,7 +28,7 @@ help: ## list these targets
 
 demo: $(READY) ## predict published measurements, print the table, write build/demo.html
 	@mkdir -p build
-	.venv/bin/gnomon compare --measurements published --where model=resnet-50,bert-large,gpt2-large,llama-2-7b --rows --report build/demo.html
+	.venv/bin/gnomon compare --measurements published --where model=resnet-50,bert-large,gpt2-large,llama-2-7b --rows --sample 1 --report build/demo.html
 
 test: $(READY) ## everything that must hold: style, layers, types, tests, documentation
 	@mkdir -p build

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 # The same examples in every run: a failure on one machine is a failure on all.
-settings.register_profile("gnomon", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("gnomon", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("gnomon")
 
 _ROOT = Path(__file__).parent.parent

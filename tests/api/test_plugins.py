@@ -21,7 +21,9 @@ PLUGIN = Path(__file__).parent.parent / "plugin"
 
 def _from_source(name):
     """A module of the plug-in, without installing it."""
-    spec = importlib.util.spec_from_file_location(f"constant_rate_{name}", PLUGIN / "src" / "constant_rate" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(
+        f"constant_rate_{name}", PLUGIN / "src" / "constant_rate" / f"{name}.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -67,11 +69,22 @@ def test_a_part_that_lacks_the_protocol_is_reported(monkeypatch):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """A folder with the plug-in installed in it, as pip would do it."""
-    pytest.importorskip("hatchling", reason="hatchling is not installed: the plug-in cannot be built (pip install hatchling)")
+    pytest.importorskip(
+        "hatchling", reason="hatchling is not installed: the plug-in cannot be built (pip install hatchling)"
+    )
     source = tmp_path_factory.mktemp("source") / "plugin"
     shutil.copytree(PLUGIN, source)  # a build leaves nothing behind in the repository
     target = tmp_path_factory.mktemp("target")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-index",
+        "--no-deps",
+    ]
     command += ["--no-build-isolation", "--target", str(target), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

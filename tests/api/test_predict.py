@@ -24,11 +24,11 @@ def test_a_decoder_is_answered_by_time_to_first_token_and_time_per_token():
         _ = found.value
 
 
-def test_a_decode_step_of_llama_2_7b_takes_at_least_the_reading_of_its_weights():
-    # 6.74 G parameters less the embedding table's 131 M, 2 bytes each, at 3.35 TB/s: 3.94 ms.
-    found = gnomon.predict("llama-2-7b", "h100-sxm", batch=1, mode="decode", context=16)
-    assert found.value == pytest.approx(3.94e-3, rel=0.25)
-    assert found.value > 3.94e-3
+def test_a_decode_step_of_llama_2_7b_takes_the_reading_of_its_weights():
+    # 6.74 G parameters less the embedding table's 131 M, 2 bytes each, at 3.35 TB/s: 3.94 ms. The rest is small.
+    no_launch = Overrides(launch_overhead="0 s")
+    found = gnomon.predict("llama-2-7b", "h100-sxm", batch=1, mode="decode", context=16, overrides=no_launch)
+    assert found.value == pytest.approx(3.94e-3, rel=0.01)
     assert found["tpot"].bound == "memory"
 
 
@@ -69,9 +69,15 @@ def test_half_the_efficiency_takes_longer():
 
 def test_many_answers_come_in_order_and_equal_single_ones():
     found = gnomon.predict_many(["resnet-18", "resnet-50"], ["t4", "a100"], batch=[1, 2], engine=["null", "roofline"])
-    asked = [(a.question.model.name, a.question.system.name, a.outcomes[0].scenario.plan.batch, a.engine) for a in found]
+    asked = [
+        (a.question.model.name, a.question.system.name, a.outcomes[0].scenario.plan.batch, a.engine) for a in found
+    ]
     assert asked == [
-        (m, s, b, e) for m in ("resnet-18", "resnet-50") for s in ("t4", "a100") for b in (1, 2) for e in ("null", "roofline")
+        (m, s, b, e)
+        for m in ("resnet-18", "resnet-50")
+        for s in ("t4", "a100")
+        for b in (1, 2)
+        for e in ("null", "roofline")
     ]
     assert found[-1].to_dict() == gnomon.predict("resnet-50", "a100", batch=2).to_dict()
 
@@ -80,7 +86,13 @@ def test_json_is_one_object_with_a_schema_and_si_numbers():
     found = json.loads(gnomon.predict("llama-2-7b", "h100-sxm", batch=2, seq=128).to_json())
     assert found["schema"] == "gnomon/predict/1"
     (row,) = found["rows"]
-    assert (row["model"], row["device"], row["batch"], row["seq"], row["context"]) == ("llama-2-7b", "h100-sxm", 2, 128, 128)
+    assert (row["model"], row["device"], row["batch"], row["seq"], row["context"]) == (
+        "llama-2-7b",
+        "h100-sxm",
+        2,
+        128,
+        128,
+    )
     for quantity in row["quantities"]:
         assert quantity["unit"] == "s"
         assert quantity["interval"]["low"] <= quantity["value"] <= quantity["interval"]["high"]

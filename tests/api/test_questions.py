@@ -139,7 +139,12 @@ def test_a_decoder_is_asked_for_prefill_and_decode():
 
 @pytest.mark.parametrize(
     ("name", "mode", "quantity"),
-    [("llama-2-7b", "prefill", "ttft"), ("llama-2-7b", "forward", "time"), ("resnet-50", None, "time"), ("bert-base", None, "time")],
+    [
+        ("llama-2-7b", "prefill", "ttft"),
+        ("llama-2-7b", "forward", "time"),
+        ("resnet-50", None, "time"),
+        ("bert-base", None, "time"),
+    ],
 )
 def test_a_mode_is_one_pass(name, mode, quantity):
     assert list(question(name, "h100-sxm", mode=mode).passes) == [quantity]

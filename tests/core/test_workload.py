@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 from hypothesis import given
 
 from gnomon.core.dtype import DTYPES
+from gnomon.core.errors import Unsupported
 from gnomon.core.op import FAMILIES
-from gnomon.core.workload import Workload
+from gnomon.core.workload import Node, Workload
 from gnomon.testing import workloads
 
 
@@ -30,3 +32,13 @@ def test_an_empty_workload_has_an_empty_table():
     assert len(empty.table) == 0
     assert np.array_equal(empty.table.flop, np.zeros(0))
     assert (empty.parameters, empty.weight_bytes, empty.kv_cache_bytes) == (0, 0, 0)
+
+
+def test_an_operator_without_a_rule_is_an_error_that_names_it():
+    class Scan:
+        """An operator that nobody knows."""
+
+    node = Node(name="mixer", op=Scan())
+    workload = Workload(name="w", mode="forward", nodes=(node,), batch=1, dtype="fp16", item="token", items=1)
+    with pytest.raises(Unsupported, match="node 'mixer': operator Scan has no rule"):
+        _ = workload.table

@@ -62,6 +62,9 @@ def _without(data, *names):
         (BERT | {"hidden_act": "gelo"}, ": hidden_act: no rule for activation 'gelo'; did you mean 'gelu'?"),
         (BERT | {"architectures": ["BertForMaskedLm"]}, ": architectures: no rule for 'BertForMaskedLm'; did you mean"),
         (BERT | {"architectures": [5]}, ": architectures.0: Input should be a valid string, not 5"),
+        (LLAMA | {"architectures": [5]}, ": architectures.0: Input should be a valid string, not 5"),
+        (GPT2 | {"architectures": "GPT2LMHeadModel"}, ": architectures: Input should be a valid tuple"),
+        (OPT | {"id2label": 3}, ": id2label: a mapping of keys is wanted, not 3"),
         (BERT | {"architectures": "BertModel"}, ": architectures: Input should be a valid tuple, not 'BertModel'"),
     ],
 )
@@ -138,3 +141,30 @@ def test_fields_that_do_not_shape_the_graph_are_passed_over(tmp_path):
 def test_only_json_files_are_recognised(tmp_path):
     assert HF_CONFIG.recognises(tmp_path / "config.json")
     assert not HF_CONFIG.recognises(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "head"),
+    [("LlamaForCausalLM", "lm"), ("LlamaModel", "none"), ("LlamaForSequenceClassification", "classifier")],
+)
+def test_the_architecture_of_a_decoder_names_its_head(tmp_path, architecture, head):
+    config = {"model_type": "llama", "vocab_size": 100, "hidden_size": 32, "intermediate_size": 64}
+    config |= {"num_hidden_layers": 1, "num_attention_heads": 2, "architectures": [architecture]}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    workload = HF_CONFIG.read(path).build(Plan())
+    widths = {"lm": 32 * 100, "none": 0, "classifier": 32 * 2}
+    body = 100 * 32 + (4 * 32 * 32 + 3 * 32 * 64 + 2 * 32) + 32
+    assert workload.head == head
+    assert workload.parameters == body + widths[head]
+
+
+def test_an_architecture_without_a_rule_is_refused_by_its_name(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(
+        json.dumps(
+            {"model_type": "gpt2", "n_embd": 8, "n_head": 2, "n_layer": 1, "architectures": ["GPT2DoubleHeadsModel"]}
+        )
+    )
+    with pytest.raises(BadInput, match="no rule for 'GPT2DoubleHeadsModel'"):
+        HF_CONFIG.read(path)

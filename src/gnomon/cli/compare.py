@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--rows", action="store_true", help="also print each row, predicted beside measured")
     parser.add_argument(
-        "--sample", metavar="N", help="with --rows: at most N rows for each device, model and mode (operators: 1)"
+        "--sample", metavar="N", help="with --rows: print at most N rows for each device, model and mode (operators: 1)"
     )
     parser.add_argument("--report", metavar="FILE", help="also write an HTML page")
     parser.add_argument(
@@ -173,7 +173,8 @@ def _measurements(found: argparse.Namespace) -> int:
             )
         if result.kind == "kernels":
             sample = sample or 1  # such tables have hundreds of thousands of rows
-        document = result.to_dict(result.sample(sample) if found.rows or result.kind == "models" else None)
+        shown = sample if result.kind == "kernels" else None
+        document = result.to_dict(result.sample(shown) if found.rows or result.kind == "models" else None)
     for column in result.unread_columns:
         say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
     if found.json:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDTH_WITHOUT_TERMINAL = 160  # columns, where the output goes to a file or a pipe
+WIDTH_WITHOUT_TERMINAL = 180  # columns, where the output goes to a file or a pipe
 
 
 def say(text: str) -> None:

@@ -114,9 +114,10 @@ COLUMNS = (
     "memory",
     "by kind",
     "fits",
+    "flop/B",
     "bound",
 )
-SPARE = ("by kind", "MFU", "bound", "engine", "rate")
+SPARE = ("flop/B", "by kind", "MFU", "bound", "engine", "rate")
 
 
 def print_answers(answers: Sequence[Answer]) -> None:
@@ -165,6 +166,7 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "memory": show(memory.total_bytes, "B"),
         "by kind": ", ".join(f"{name} {show(size, 'B', 2)}" for name, size in kinds if size),
         "fits": "yes" if found.fits else "NO",
+        "flop/B": f"{found.flop / found.moved_bytes:.3g}" if found.moved_bytes else "-",
         "bound": found.bound,
     }
 

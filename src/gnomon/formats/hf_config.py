@@ -23,6 +23,9 @@ class _Config(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    architectures: tuple[str, ...] | None = None  # the library's class, which names the head
+    id2label: dict[str, str] | None = None  # the classes of a classifier
+
 
 _Size = Field(ge=1)
 
@@ -117,8 +120,6 @@ class _Bert(_Config):
     hidden_act: str = "gelu"
     max_position_embeddings: int = Field(default=512, ge=1)
     type_vocab_size: int = Field(default=2, ge=1)
-    id2label: dict[str, str] | None = None
-    architectures: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _heads_divide(self) -> _Bert:
@@ -149,6 +150,20 @@ def _activation(spelled: str, where: str, field: str) -> str:
     return _ACTIVATIONS[spelled]
 
 
+# How the library names its classes, and the head that each puts on a decoder.
+_DECODER_HEADS = {"ForCausalLM": "lm", "LMHeadModel": "lm", "ForSequenceClassification": "classifier", "Model": "none"}
+
+
+def _decoder_head(config: _Config, where: str) -> dict[str, Any]:
+    """Head and number of classes that the file's architecture asks for; a language model where it names none."""
+    architecture = (config.architectures or ("ForCausalLM",))[0]
+    head = next((head for ending, head in _DECODER_HEADS.items() if architecture.endswith(ending)), None)
+    if head is None or architecture.endswith("DoubleHeadsModel"):
+        endings = ", ".join(f"...{ending}" for ending in _DECODER_HEADS)
+        raise BadInput(f"{where}: architectures: no rule for {architecture!r} (known: {endings})")
+    return {"usual_head": head, "usual_classes": len(config.id2label) if config.id2label else 2}
+
+
 def _llama(data: Any, name: str, where: str) -> Decoder:
     config = shaped(_Llama, data, where)
     kind = data["model_type"]
@@ -158,6 +173,7 @@ def _llama(data: Any, name: str, where: str) -> Decoder:
     is_qwen = kind == "qwen2"
     return Decoder(
         name=name,
+        **_decoder_head(config, where),
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
         heads=config.num_attention_heads,
@@ -180,6 +196,7 @@ def _gpt2(data: Any, name: str, where: str) -> Decoder:
     config = shaped(_Gpt2, data, where)
     return Decoder(
         name=name,
+        **_decoder_head(config, where),
         layers=config.n_layer,
         hidden=config.n_embd,
         heads=config.n_head,
@@ -208,6 +225,7 @@ def _opt(data: Any, name: str, where: str) -> Decoder:
     embed = config.word_embed_proj_dim
     return Decoder(
         name=name,
+        **_decoder_head(config, where),
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
         heads=config.num_attention_heads,

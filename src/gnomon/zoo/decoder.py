@@ -40,6 +40,8 @@ class Decoder:
     window: int | None = None  # keys that a query sees at most
     experts: int = 0  # of each layer's mixture; 0: a dense MLP
     experts_chosen: int = 0
+    usual_head: Literal["lm", "classifier", "none"] = "lm"  # where the plan asks for the default
+    usual_classes: int = 2
 
 
 def decoder(config: Decoder, plan: Plan) -> Workload:
@@ -74,7 +76,7 @@ def decoder(config: Decoder, plan: Plan) -> Workload:
 
 
 def _head(config: Decoder, plan: Plan) -> str:
-    head = "lm" if plan.head == "default" else plan.head
+    head = config.usual_head if plan.head == "default" else plan.head
     if head not in ("lm", "none", "classifier"):
         raise BadInput(f"head: {config.name} has no head {plan.head!r} (it has: lm, classifier, none)")
     return head
