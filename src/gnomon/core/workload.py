@@ -122,7 +122,9 @@ _FAMILY_INDEX = {name: index for index, name in enumerate(FAMILIES)}
 def _table_of(nodes: tuple[Node, ...]) -> OpTable:
     for node in nodes:
         if getattr(node.op, "family", None) not in _FAMILY_INDEX:
-            raise Unsupported(f"node {node.name!r}: operator {type(node.op).__name__} has no rule; add one in core/op.py")
+            raise Unsupported(
+                f"node {node.name!r}: operator {type(node.op).__name__} has no rule; add one in core/op.py"
+            )
     numbers = np.array([(*node.op.work(), node.op.launches, node.repeat) for node in nodes], dtype=np.float64).reshape(
         len(nodes), 5
     )
