@@ -202,3 +202,18 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(gnomon, tmp_
     assert run.code == 3
     assert "cannot be written" in run.err
     assert run.out == ""
+
+
+def test_a_line_column_of_the_table_itself_is_passed_over(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(HEADER.replace("measured_ms", "measured_ms,line") + "t4,gpt2,forward,1,8,fp16,1,77\n")
+    (row,) = gnomon("compare", "--measurements", str(file), "--json").json["rows"]
+    assert row["line"] == 2
+
+
+def test_an_unknown_kind_of_attention_refuses_the_row(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    rows = "t4,gpt2,forward,1,8,fp16,1,eager\nt4,gpt2,forward,1,8,fp16,1,flash\n"
+    file.write_text(HEADER.replace("measured_ms", "measured_ms,attention") + rows)
+    document = gnomon("compare", "--measurements", str(file), "--json").json
+    assert document["refused"] == [{"reason": "attention 'flash' is neither fused nor eager", "rows": 1}]

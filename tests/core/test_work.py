@@ -23,12 +23,12 @@ def test_a_small_product_by_hand():
 def test_a_small_convolution_by_hand():
     # One image, 2 channels of 4 x 4, to 3 channels of 2 x 2 by windows of 3 x 3: 2 x 4 x 3 x 2 x 9 = 432 flop;
     # image 2 x 16 x 4 bytes, weights 3 x 2 x 9 x 4 bytes; out 3 x 4 x 4 bytes.
-    assert work.conv_work(1, 2, 3, 16, 4, 9, 1, 4, 4) == (432.0, 128 + 216, 48)
+    assert work.conv_work(1, 2, 3, 16, 4, 9, 1, 4, 4, 4) == (432.0, 128 + 216, 48)
 
 
 def test_a_depthwise_convolution_has_one_input_channel_per_output():
     # 2 channels in 2 groups: 2 x 4 x 2 x 1 x 9 = 144 flop, weights 2 x 1 x 9.
-    assert work.conv_work(1, 2, 2, 16, 4, 9, 2, 1, 1) == (144.0, 32 + 18, 8)
+    assert work.conv_work(1, 2, 2, 16, 4, 9, 2, 1, 1, 1) == (144.0, 32 + 18, 8)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ _DIMENSIONS = {
     "grouped_matmul_work": ({"in_bytes": _BYTE, "weight_bytes": _BYTE, "out_bytes": _BYTE}, (_COUNT, _BYTE, _BYTE)),
     "moe_mlp_work": ({"act_bytes": _BYTE, "weight_bytes": _BYTE}, (_COUNT, _BYTE, _BYTE)),
     "conv_output": ({}, (_COUNT,)),
-    "conv_work": ({"act_bytes": _BYTE, "weight_bytes": _BYTE}, (_COUNT, _BYTE, _BYTE)),
+    "conv_work": ({"act_bytes": _BYTE, "weight_bytes": _BYTE, "out_bytes": _BYTE}, (_COUNT, _BYTE, _BYTE)),
     "causal_pairs": ({}, (_COUNT,)),
     "pairs_outside_window": ({}, (_COUNT,)),
     "attention_work": ({"act_bytes": _BYTE, "kv_bytes": _BYTE}, (_COUNT, _BYTE, _BYTE)),

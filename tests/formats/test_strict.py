@@ -54,3 +54,9 @@ def test_what_is_no_text_file_is_refused(tmp_path):
     (tmp_path / "bytes.yaml").write_bytes(b"a: \xff")
     with pytest.raises(BadInput, match=r"bytes\.yaml: not text in UTF-8 \(byte 3\)"):
         read_text(tmp_path / "bytes.yaml")
+
+
+def test_aliases_upon_aliases_are_read_without_unfolding_them():
+    levels = "\n".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30))
+    data, _ = load_yaml(f"a0: &a0 [x]\n{levels}\n", "bomb.yaml")
+    assert len(data) == 30

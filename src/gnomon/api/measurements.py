@@ -31,7 +31,8 @@ def read_measurements(table: str, where: Mapping[str, tuple[str, ...]] | None = 
             f"unknown table {table!r}{near_match(table, tables)} (built in: {', '.join(tables)}; or give a CSV or Parquet file)"
         )
     path = tables.get(table, Path(table))
-    frame = read_table(path).with_row_index("line", offset=FIRST_ROW_LINE)
+    frame = read_table(path)
+    frame = frame.drop("line", strict=False).with_row_index("line", offset=FIRST_ROW_LINE)
     for column, values in (where or {}).items():
         frame = _filtered(path, frame, column, values)
     if "op" in frame.columns and "model" not in frame.columns:
@@ -66,7 +67,7 @@ def plan_of(measured: Measurement) -> Plan:
         context=measured.seq if is_decode else None,
         dtype=measured.dtype,
         weight_dtype=measured.weight_dtype,
-        attention="eager" if measured.attention == "eager" else "fused",
+        attention=measured.attention,
         head=measured.head,
         classes=measured.classes,
     )

@@ -51,7 +51,7 @@ def load(group: Group, name: str) -> Any:
     point = found[name]
     try:
         part = point.load()()
-    except Exception as fault:  # whatever foreign code raises is the report
+    except (Exception, SystemExit) as fault:  # whatever foreign code raises is the report
         raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: {type(fault).__name__}: {fault}") from fault
     protocol = _PROTOCOLS.get(group)
     if protocol is not None and not isinstance(part, protocol):

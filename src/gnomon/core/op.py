@@ -149,6 +149,7 @@ class Conv:
     groups: int = 1  # c_in for a depthwise convolution
     dtype: str = "fp32"
     weight_dtype: str | None = None
+    out_dtype: str | None = None  # storage of the result; None: as dtype
     has_bias: bool = False
     direction: Literal["forward", "input gradient", "weight gradient"] = "forward"
     launches: int = 1
@@ -176,8 +177,9 @@ class Conv:
         weight = DTYPES[self.weight_dtype].bytes if self.weight_dtype else size
         in_pixels, out_pixels = self.in_h * self.in_w, self.out_h * self.out_w
         window = self.kernel**2
+        out = DTYPES[self.out_dtype].bytes if self.out_dtype else size
         flop, read, write = work.conv_work(
-            self.batch, self.c_in, self.c_out, in_pixels, out_pixels, window, self.groups, size, weight
+            self.batch, self.c_in, self.c_out, in_pixels, out_pixels, window, self.groups, size, weight, out
         )
         weights = self.c_out * (self.c_in // self.groups) * window * weight
         match self.direction:

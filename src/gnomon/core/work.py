@@ -87,6 +87,7 @@ def conv_work(
     groups: Number,
     act_bytes: Number,
     weight_bytes: Number,
+    out_bytes: Number,
 ) -> Work:
     """Work of a direct convolution; `in_pixels`, `out_pixels`, `window` are products of the two sides.
 
@@ -94,7 +95,7 @@ def conv_work(
     """
     flop = 2.0 * batch * out_pixels * c_out * (c_in / groups) * window
     read = batch * c_in * in_pixels * act_bytes + c_out * (c_in / groups) * window * weight_bytes
-    return flop, read, batch * c_out * out_pixels * act_bytes
+    return flop, read, batch * c_out * out_pixels * out_bytes
 
 
 def causal_pairs(q_len: Number, kv_len: Number) -> Number:

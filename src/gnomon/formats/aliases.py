@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Literal
 
 from pydantic import Field
 
@@ -26,7 +27,7 @@ class SourceReading(Strict):
     why: str
     modes: dict[str, str] = Field(default_factory=dict)
     heads: dict[str, str] = Field(default_factory=dict)  # "model mode" in our spelling -> head
-    attention: str = "fused"
+    attention: Literal["fused", "eager"] = "fused"
     software: str = ""
 
 

@@ -87,7 +87,16 @@ def _conv(s: _Shapes) -> work.Work:
     side, kernel = s.extra("in"), s.extra("ks")
     out = work.conv_output(side, kernel, s.extra("stride"), s.extra("pad"))
     return work.conv_work(
-        s["b"], s.extra("cin"), s.extra("cout"), side**2, out**2, kernel**2, 1.0, s.act_bytes, s.weight_bytes
+        s["b"],
+        s.extra("cin"),
+        s.extra("cout"),
+        side**2,
+        out**2,
+        kernel**2,
+        1.0,
+        s.act_bytes,
+        s.weight_bytes,
+        s.act_bytes,
     )
 
 

@@ -118,6 +118,9 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
     weights = _format(row["weights"]).dtype if row.get("weights") else written.weights
     if weights is not None and weights not in DTYPES:
         return f"weights {row['weights']!r} are in no format known here"
+    attention = row.get("attention") or reading.attention
+    if attention not in ("fused", "eager"):
+        return f"attention {attention!r} is neither fused nor eager"
     return Measurement(
         device=device,
         devices=int(row.get("ndev") or 1),
@@ -128,7 +131,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
         dtype=written.dtype,
         weight_dtype=weights,
         **_head(row, reading, f"{model} {mode}"),
-        attention=row.get("attention") or reading.attention,
+        attention=attention,
         time_s=row["measured_ms"] * 1e-3,
         statistic=row.get("statistic") or "",
         software=row.get("software") or reading.software,

@@ -76,7 +76,7 @@ def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:
         node = loader.get_single_node()
         if node is None:
             raise BadInput(f"{where}: the file is empty")
-        return loader.construct_document(node), dict(_lines(node, ()))
+        return loader.construct_document(node), dict(_lines(node, (), set()))
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark
         line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -89,16 +89,20 @@ def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:
         loader.dispose()
 
 
-def _lines(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, int]]:
+def _lines(node: yaml.Node, path: Path_, seen: set[int]) -> Iterator[tuple[Path_, int]]:
+    """The line of every field path; a node that an alias uses again is followed once."""
     yield path, node.start_mark.line + 1
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             below = (*path, str(key.value))
-            yield from _lines(value, below)
+            yield from _lines(value, below, seen)
             yield below, key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield from _lines(value, (*path, index))
+            yield from _lines(value, (*path, index), seen)
 
 
 def read_text(path: Path) -> str:

@@ -85,7 +85,7 @@ def _head(config: Decoder, plan: Plan) -> str:
 def _lengths(config: Decoder, plan: Plan) -> tuple[int, int]:
     """New tokens and visible tokens of each sequence."""
     if plan.mode == "decode":
-        if plan.seq is not None and plan.context is None:
+        if plan.seq is not None:
             raise BadInput("seq: a decode step handles one token; give the tokens already there as context")
         keys = plan.context or min(USUAL_TOKENS, config.positions)
         queries = 1

@@ -53,6 +53,7 @@ class ImageGraph:
             groups=groups,
             dtype=self.plan.dtype,
             weight_dtype=self.plan.weight_dtype,
+            out_dtype=activation_dtype(self.plan),
             has_bias=has_bias,
         )
         self.graph.add(name, op, after=None if after is None else (after,), repeat=repeat)
