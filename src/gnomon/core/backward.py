@@ -48,7 +48,9 @@ def gradient_ops(op: Op, needs_input_gradient: bool = True) -> tuple[tuple[str, 
     match op:
         case MatMul():
             to_left = replace(op, n=op.k, k=op.n, has_bias=False, is_tied=True)
-            to_right = MatMul(batch=op.batch, m=op.k, n=op.n, k=op.m, dtype=op.dtype, is_weight=False)
+            to_right = MatMul(
+                batch=op.batch, m=op.k, n=op.n, k=op.m, dtype=op.dtype, out_dtype=op.out_dtype, is_weight=False
+            )
             both = (("grad_input", to_left), ("grad_weight", to_right))
             return both if needs_input_gradient else both[1:]
         case GroupedMatMul():

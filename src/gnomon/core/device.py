@@ -62,8 +62,12 @@ class Device:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of every field."""
-        return digest(self)
+        """Digest of what can change an answer: names, silicon and values, not titles, sources and notes."""
+        values = {path: number.value for path, (number, _) in self.numbers().items()}
+        return digest((self.name, self.silicon, self.kind, values))
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     def peak(self, dtype: str, is_matrix: bool) -> Sourced | None:
         """The peak that an operator in `dtype` meets; None where the device has no unit for it.

@@ -44,10 +44,17 @@ def output_bytes(op: Op) -> float:
     return float(op.work()[2])
 
 
+def scratch_bytes(op: Op) -> float:
+    """Bytes that an operator needs only while it runs: the scores of unfused attention, before and after the softmax."""
+    if isinstance(op, Attention) and not op.is_fused:
+        return 2 * score_traffic_bytes(op.batch, op.heads, op.q_len, op.kv_len, DTYPES[op.dtype].bytes)
+    return 0.0
+
+
 def peak_live_bytes(nodes: tuple[Node, ...]) -> float:
     """Largest sum of arrays alive while some node runs, each freed after its last reader.
 
-    A repeated node counts once: its copies run one after another.
+    A node's own scratch counts while it runs. A repeated node counts once: its copies run one after another.
     """
     last_use = {node.name: index for index, node in enumerate(nodes)}
     for index, node in enumerate(nodes):
@@ -57,7 +64,7 @@ def peak_live_bytes(nodes: tuple[Node, ...]) -> float:
     peak = 0.0
     for index, node in enumerate(nodes):
         sizes[node.name] = output_bytes(node.op)
-        peak = max(peak, sum(sizes.values()))
+        peak = max(peak, sum(sizes.values()) + scratch_bytes(node.op))
         sizes = {name: size for name, size in sizes.items() if last_use[name] > index}
     return peak
 
@@ -77,10 +84,7 @@ def kept_for_backward_bytes(nodes: tuple[Node, ...]) -> float:
     for node in nodes:
         if is_kept[node.name]:
             total += output_bytes(node.op) * node.repeat
-        if isinstance(node.op, Attention) and not node.op.is_fused:
-            op = node.op
-            scores = score_traffic_bytes(op.batch, op.heads, op.q_len, op.kv_len, DTYPES[op.dtype].bytes)
-            total += 2 * scores * node.repeat
+        total += scratch_bytes(node.op) * node.repeat
     return total
 
 
@@ -88,17 +92,17 @@ def footprint(
     nodes: tuple[Node, ...],
     *,
     mode: str,
-    dtype: str,
+    gradient_dtype: str,
     parameters: int,
     weights_bytes: float,
     kv_cache_bytes: float,
 ) -> Footprint:
-    """Memory of one pass over `nodes`; `dtype` is that of the arithmetic, whose format gradients have."""
+    """Memory of one pass over `nodes`; the working copy of the weights has the gradients' format in training."""
     if not mode.startswith("forward+backward"):
         return Footprint(
             weights_bytes=weights_bytes, kv_cache_bytes=kv_cache_bytes, activations_bytes=peak_live_bytes(nodes)
         )
-    working_bytes = DTYPES[dtype].bytes
+    working_bytes = DTYPES[gradient_dtype].bytes
     optimizer_bytes = 0.0
     if mode.endswith("+optimizer"):
         master = _MASTER_BYTES if working_bytes < _MASTER_BYTES else 0.0

@@ -127,7 +127,7 @@ class GroupedMatMul:
         )
         if self.is_weight_gradient:
             rows = self.tokens * self.chosen
-            weights = work.touched_groups(self.groups, self.chosen, self.tokens) * self.n * self.k * size
+            weights = work.touched_groups(self.groups, self.chosen, self.tokens) * self.n * self.k * out
             return flop, rows * (self.n + self.k) * size, weights
         return flop, read, write
 

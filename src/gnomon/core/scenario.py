@@ -21,9 +21,9 @@ class Scenario:
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits over every field that can change an answer: the cache key.
+        """Sixteen hexadecimal digits over every value that can change an answer: the cache key.
 
-        Names of nodes count too: equal digests say that two files ask the same question, not that questions with
-        different digests must have different answers.
+        Equal digests are the same question, however its system was spelled. Names of nodes count, so a different digest
+        does not promise a different answer.
         """
         return digest((self.workload.digest, self.system.digest, self.plan))

@@ -32,5 +32,8 @@ class System:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of every field."""
-        return digest((self.name, self.device.digest, self.count, self.dimensions))
+        """Digest of what can change an answer: the device, the count, the network's values."""
+        network = [
+            (d.kind, d.size, d.bandwidth_bytes_per_s.value, d.latency_s.value) for d in self.dimensions
+        ]
+        return digest((self.device.digest, self.count, network))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Literal
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnomon.core.digest import digest
 from gnomon.core.dtype import DTYPES
-from gnomon.core.errors import Unsupported
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.footprint import Footprint, footprint
 from gnomon.core.op import FAMILIES, Attention, Op
 
@@ -46,6 +46,16 @@ class OpTable:
     def __len__(self) -> int:
         return len(self.flop)
 
+    @property
+    def total_flop(self) -> float:
+        """Work of all copies of all operators."""
+        return float((self.flop * self.repeat).sum())
+
+    @property
+    def total_moved_bytes(self) -> float:
+        """Traffic of all copies of all operators."""
+        return float((self.moved_bytes * self.repeat).sum())
+
     @cached_property
     def moved_bytes(self) -> NDArray[np.float64]:
         """Bytes read and written by one copy of each operator."""
@@ -75,13 +85,44 @@ class Workload:
     seq: int | None = None  # tokens of each sequence handled in this pass; None for images
     context: int | None = None  # tokens of each sequence in the KV cache after this pass; None without a cache
     weight_dtype: str | None = None  # storage of the large weights where it is not dtype
+    gradient_dtype: str | None = None  # storage of gradients in training; None: as dtype
     head: str = "none"  # what sits on top: classifier, lm, mlm, none
     assumptions: tuple[str, ...] = ()  # what the graph leaves out or takes for granted
 
+    def __post_init__(self) -> None:
+        known: set[str] = set()
+        for node in self.nodes:
+            if node.name in known:
+                raise BadInput(f"{self.name}: two nodes are called {node.name!r}")
+            for source in node.after:
+                if source not in known:
+                    raise BadInput(f"{self.name}: node {node.name!r} comes after {source!r}, which no earlier node is called")
+            if node.repeat < 1:
+                raise BadInput(f"{self.name}: node {node.name!r} is repeated {node.repeat} times; once is the least")
+            known.add(node.name)
+        for dtype in (self.dtype, self.weight_dtype, self.gradient_dtype):
+            if dtype is not None and dtype not in DTYPES:
+                raise BadInput(f"{self.name}: unknown dtype {dtype!r}")
+
     @cached_property
     def digest(self) -> str:
-        """Digest of every field."""
-        return digest(self)
+        """Digest of every field but the assumptions, which are words."""
+        return digest(replace(self, assumptions=()))
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a backward pass is part of it."""
+        return self.mode.startswith("forward+backward")
+
+    @cached_property
+    def model_flop(self) -> float:
+        """The work that the model itself asks for: its products, forward once and in training twice more.
+
+        Nothing recomputed and nothing element-wise. [Chowdhery et al. 2022, appendix B: the work of an MFU]
+        """
+        forward = np.array([node.phase == "forward" for node in self.nodes])
+        products = self.table.flop * self.table.repeat * self.table.is_matrix
+        return float(products[forward].sum()) * (3 if self.is_training else 1)
 
     @cached_property
     def parameters(self) -> int:
@@ -104,7 +145,7 @@ class Workload:
         return footprint(
             self.nodes,
             mode=self.mode,
-            dtype=self.dtype,
+            gradient_dtype=self.gradient_dtype or self.dtype,
             parameters=self.parameters,
             weights_bytes=self.weight_bytes,
             kv_cache_bytes=self.kv_cache_bytes,

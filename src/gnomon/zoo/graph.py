@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gnomon.core.backward import with_backward, with_optimizer
+from gnomon.core.errors import Unsupported
 from gnomon.core.op import Elementwise, MatMul, Op
 from gnomon.core.plan import Plan
 from gnomon.core.workload import Node, Workload
@@ -94,7 +95,10 @@ class Graph:
         seq: new tokens of each sequence, None for images; context: tokens of each in the cache afterwards.
         """
         nodes = tuple(self.nodes)
-        if plan.mode.startswith("forward+backward"):
+        if is_training := plan.mode.startswith("forward+backward"):
+            if plan.weight_dtype or plan.dtype in ("int8", "int4", "fp4"):
+                stored = plan.weight_dtype or plan.dtype
+                raise Unsupported(f"{name}: no rule for training with {stored} weights; use fp32, tf32, fp16, bf16 or fp8")
             parameters = sum(node.op.parameters * node.repeat for node in nodes)
             nodes = with_backward(nodes)
             assumptions = (*assumptions, "training without dropout and without recomputation of activations")
@@ -108,6 +112,7 @@ class Graph:
             batch=plan.batch,
             dtype=plan.dtype,
             weight_dtype=plan.weight_dtype,
+            gradient_dtype=activation_dtype(plan) if is_training else None,
             item="image" if seq is None else "token",
             items=plan.batch * (seq or 1),
             seq=seq,
