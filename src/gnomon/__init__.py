@@ -6,27 +6,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gnomon.api.answers import Answer
-    from gnomon.api.compare import compare, compare_measurements
+    from gnomon.api.compare import compare
+    from gnomon.api.comparison import compare_measurements
+    from gnomon.api.names import system
+    from gnomon.api.overrides import Overrides
     from gnomon.api.predict import predict, predict_many
-    from gnomon.api.questions import Overrides
+    from gnomon.api.questions import workload
     from gnomon.core.errors import BadInput, GnomonError, Unsupported
 
 _HOME = {
     "Answer": "gnomon.api.answers",
     "BadInput": "gnomon.core.errors",
     "GnomonError": "gnomon.core.errors",
-    "Overrides": "gnomon.api.questions",
+    "Overrides": "gnomon.api.overrides",
     "Unsupported": "gnomon.core.errors",
     "compare": "gnomon.api.compare",
-    "compare_measurements": "gnomon.api.compare",
+    "compare_measurements": "gnomon.api.comparison",
     "predict": "gnomon.api.predict",
     "predict_many": "gnomon.api.predict",
+    "system": "gnomon.api.names",
+    "workload": "gnomon.api.questions",
 }
 __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader the order of use
     "predict",
     "predict_many",
     "compare",
     "compare_measurements",
+    "workload",
+    "system",
     "Answer",
     "Overrides",
     "GnomonError",

@@ -68,7 +68,9 @@ def test_half_the_efficiency_takes_longer():
 
 
 def test_many_answers_come_in_order_and_equal_single_ones():
-    found = gnomon.predict_many(["resnet-18", "resnet-50"], ["t4", "a100"], batch=[1, 2], engine=["null", "roofline"])
+    found = gnomon.predict_many(
+        ["resnet-18", "resnet-50"], ["t4", "a100"], batches=[1, 2], engines=["null", "roofline"]
+    )
     asked = [
         (a.question.model.name, a.question.system.name, a.outcomes[0].scenario.plan.batch, a.engine) for a in found
     ]

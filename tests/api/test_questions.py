@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from gnomon.api.questions import Overrides, build, model, question, usual_dtype
+from gnomon.api.names import model
+from gnomon.api.overrides import Overrides
+from gnomon.api.questions import build, question, usual_dtype
 from gnomon.core.errors import BadInput
 from gnomon.core.plan import Plan
 from gnomon.formats.device_file import catalogue_device, catalogue_names
@@ -161,7 +163,7 @@ def test_a_decode_takes_its_length_as_context():
         ({"batch": -1}, "batch: -1 is not a positive whole number"),
         ({"bacth": 1}, "unknown option 'bacth'; did you mean 'batch'?"),
         ({"mode": "decoding"}, "mode: unknown 'decoding'; did you mean 'decode'?"),
-        ({"dtype_text": "fp17"}, "unknown dtype 'fp17'; did you mean"),
+        ({"dtype": "fp17"}, "unknown dtype 'fp17'; did you mean"),
     ],
 )
 def test_a_faulty_question_is_refused(options, message):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.core.footprint import kept_for_backward_bytes, output_bytes, peak_live_bytes
+from gnomon.core.footprint import kept_for_backward_bytes, output_bytes, peak_live_bytes, scratch_bytes
 from gnomon.core.op import Attention, Elementwise, MatMul, Norm
 from gnomon.core.plan import Plan
 from gnomon.core.workload import Node, Workload
@@ -41,7 +41,16 @@ def test_repeating_a_node_does_not_raise_the_live_peak(graph, times):
 @given(nodes())
 def test_the_live_peak_lies_between_the_largest_array_and_all_of_them(graph):
     sizes = [output_bytes(node.op) for node in graph]
-    assert max(sizes) <= peak_live_bytes(graph) <= sum(sizes)
+    scratch = [scratch_bytes(node.op) for node in graph]
+    assert max(sizes) <= peak_live_bytes(graph) <= sum(sizes) + max(scratch)
+
+
+def test_unfused_attention_needs_its_scores_twice_while_it_runs():
+    sizes = {"batch": 2, "heads": 3, "kv_heads": 3, "head_dim": 4, "q_len": 5, "kv_len": 7, "is_causal": True}
+    nodes = [Node(name="a", op=Attention(**sizes, dtype="fp16", is_fused=fused)) for fused in (True, False)]
+    output = 2 * 3 * 5 * 4 * 2
+    assert peak_live_bytes((nodes[0],)) == output
+    assert peak_live_bytes((nodes[1],)) == output + 2 * (2 * 3 * 5 * 7 * 2)
 
 
 def test_inference_needs_weights_and_the_live_peak():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.api.compare import compare_measurements
+from gnomon.api.comparison import compare_measurements
 from gnomon.core.units import show
 from gnomon.report.page import comparison_page
 

@@ -13,7 +13,6 @@ from gnomon.stats.intervals import (
     leave_group_out,
     ratio_band,
     ratio_bands,
-    split_conformal_quantile,
     weighted_quantile,
 )
 
@@ -21,20 +20,6 @@ SCORES = st.lists(st.floats(-10, 10), min_size=1, max_size=40).map(np.array)
 
 
 # --- Equation: by hand
-
-
-@pytest.mark.parametrize(
-    ("count", "level", "rank"),
-    [(9, 0.9, 9), (10, 0.9, 10), (19, 0.9, 18), (99, 0.9, 90), (3, 0.5, 2)],  # ceil((n + 1) level)
-)
-def test_split_conformal_takes_the_ranked_score(count, level, rank):
-    scores = np.arange(1.0, count + 1)[::-1]
-    assert split_conformal_quantile(scores, level) == rank
-
-
-def test_split_conformal_promises_nothing_from_too_few_scores():
-    assert split_conformal_quantile(np.arange(8.0), 0.9) == math.inf
-    assert split_conformal_quantile(np.zeros(0), 0.5) == math.inf
 
 
 @pytest.mark.parametrize(
@@ -78,20 +63,6 @@ def test_weighted_quantile_agrees_with_numpy(values, level, seed):
     if abs(share - level) < 1e-9:  # at a step the two may round to either side
         return
     assert weighted_quantile(values, weights, level) == expected
-
-
-def test_split_conformal_covers_what_it_promises():
-    # 4000 draws of 29 calibration scores and one new score; theory: between 0.9 and 0.9 + 1/30, exactly 27/30.
-    random = np.random.default_rng(11)
-    scores = random.lognormal(size=(4000, 30))
-    inside = [row[-1] <= split_conformal_quantile(row[:-1], 0.9) for row in scores]
-    assert np.mean(inside) == pytest.approx(27 / 30, abs=4 * math.sqrt(0.9 * 0.1 / 4000))
-
-
-def test_split_conformal_agrees_with_numpys_higher_quantile():
-    scores = np.random.default_rng(5).normal(size=37)
-    expected = np.quantile(scores, math.ceil(38 * 0.9) / 37, method="inverted_cdf")
-    assert split_conformal_quantile(scores, 0.9) == expected
 
 
 def test_leaving_groups_out_agrees_with_doing_it_by_hand():

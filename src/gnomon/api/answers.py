@@ -8,6 +8,7 @@ from typing import Any
 
 from gnomon.api.questions import Question
 from gnomon.core.digest import plain
+from gnomon.core.engine import Engine
 from gnomon.core.prediction import Prediction
 from gnomon.core.scenario import Scenario
 from gnomon.core.units import show
@@ -31,11 +32,17 @@ class Outcome:
 
     @property
     def mfu(self) -> float | None:
-        """Work done over what the device's peak in this format could do in the time. [Chowdhery et al. 2022, section 4.1]"""
+        """The model's own work over what the devices' peak in this format could do in the time, a share.
+
+        [Chowdhery et al. 2022, appendix B]
+        """
         if self.prediction is None:
             return None
-        peak = self.scenario.system.device.peak(self.scenario.plan.dtype, is_matrix=True)
-        return None if peak is None else self.prediction.flop / (self.prediction.value * peak.value)
+        system = self.scenario.system
+        peak = system.device.peak(self.scenario.plan.dtype, is_matrix=True)
+        if peak is None:
+            return None
+        return self.scenario.workload.model_flop / (self.prediction.value * peak.value * system.count)
 
     def to_dict(self) -> dict[str, Any]:
         """SI numbers with units, as documented in docs/reference/json.md."""
@@ -48,15 +55,15 @@ class Outcome:
         if found is None:
             return base | {"value": None, "unit": "s"}
         memory = plain(found.memory)
-        memory.pop("type")
         return base | {
             "value": found.value,
             "unit": found.unit,
-            "interval": None if found.interval is None else _bare(plain(found.interval)),
+            "interval": plain(found.interval),
             "bound": found.bound,
-            "parts": [_bare(plain(part)) for part in found.parts],
+            "parts": [plain(part) for part in found.parts],
             "throughput": {"value": self.items_per_s, "unit": f"{self.scenario.workload.item}/s"},
             "mfu": self.mfu,
+            "model_flop": self.scenario.workload.model_flop,
             "flop": found.flop,
             "moved_bytes": found.moved_bytes,
             "intensity_flop_per_byte": found.flop / found.moved_bytes if found.moved_bytes else None,
@@ -68,15 +75,8 @@ class Outcome:
             "fits": found.fits,
             "assumptions": list(found.assumptions),
             "outside": list(found.outside),
-            "provenance": _bare(plain(found.provenance)),
+            "provenance": plain(found.provenance),
         }
-
-
-def _bare(value: Any) -> Any:
-    """JSON without the names of Python types."""
-    if isinstance(value, dict):
-        return {key: _bare(item) for key, item in value.items() if key != "type"}
-    return [_bare(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ def _one_line(outcome: Outcome) -> str:
     return text if found.fits else text + ", does not fit"
 
 
-def answer(asked: Question, engine_name: str, engine: Any) -> Answer:
+def answer(asked: Question, engine_name: str, engine: Engine) -> Answer:
     """Put a question to an engine: its predictions, or its reasons."""
     outcomes = []
     for quantity, scenario in asked.scenarios().items():

@@ -1,35 +1,23 @@
-"""compare(): scenarios answered by every engine beside what was measured; tables of measurements beside one engine."""
+"""compare(): scenarios answered by every engine, beside what was measured of their like."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
 from gnomon.api import plugins
 from gnomon.api.answers import Answer, answer
-from gnomon.api.measurements import plan_of, read_measurements
-from gnomon.api.predict import DEFAULT_ENGINE
-from gnomon.api.questions import build, model
+from gnomon.api.measurements import read_measurements
+from gnomon.api.questions import build
 from gnomon.api.scenarios import ScenarioQuestion, read_scenario
 from gnomon.core.digest import plain
-from gnomon.core.engine import OpTimer
-from gnomon.core.errors import BadInput, GnomonError, Unsupported
 from gnomon.core.measurement import Measurement
-from gnomon.core.scenario import Scenario
-from gnomon.formats.kernel_table import KernelTable
-from gnomon.formats.model_table import ModelTable, Refused
-from gnomon.formats.system_file import device, system
-from gnomon.stats.errors import ErrorSummary, error_summary, percent_errors
-from gnomon.stats.intervals import HeldOut, RatioBand, leave_group_out, ratio_bands
-from gnomon.stats.strata import LEVEL, MODEL_STRATUM, kernel_strata
+from gnomon.core.plan import Plan
+from gnomon.core.workload import Workload
+from gnomon.formats.model_table import ModelTable
 
-Numbers = NDArray[np.float64]
-SCHEMA = "gnomon/compare/1"
+USUAL_IMAGE = 224  # side in pixels of every image row in the tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +34,13 @@ class Compared:
             "scenario": self.scenario.name,
             "title": self.scenario.written.title,
             "answers": [answer.to_dict() for answer in self.answers],
-            "measured": [_bare(row) for row in self.measured],
+            "measured": [plain(row) for row in self.measured],
         }
 
 
 def compare(scenarios: Sequence[str], engines: Sequence[str] = ()) -> list[Compared]:
     """Each scenario (a catalogue name or a file) under every engine, or those named, beside the built-in measurements."""
-    chosen = {name: plugins.engine(name) for name in engines} if engines else plugins.working("engines")
+    chosen = {name: plugins.engine(name) for name in engines} if engines else plugins.engines()
     table = read_measurements("published")
     assert isinstance(table, ModelTable)
     found = []
@@ -64,257 +52,28 @@ def compare(scenarios: Sequence[str], engines: Sequence[str] = ()) -> list[Compa
 
 
 def _like(asked: ScenarioQuestion, measured: Sequence[Measurement]) -> tuple[Measurement, ...]:
-    """The measurements of the same model, device, mode, sizes and formats, with a head of the same kind."""
+    """The measurements whose clock covered one of the scenario's passes on the same system."""
     question = asked.question
-    wanted = [(plan, build(question.model, plan)) for plan in question.passes.values()]
+    system = (question.system.device.name, question.system.count)
+    passes = [(plan, build(question.model, plan)) for plan in question.passes.values()]
     return tuple(
         row
         for row in measured
-        for plan, workload in wanted
-        if (row.model, row.device, row.devices)
-        == (question.model.name, question.system.device.name, question.system.count)
-        and (row.mode, row.batch, row.dtype, row.weight_dtype) == (plan.mode, plan.batch, plan.dtype, plan.weight_dtype)
-        and row.seq in (None, workload.context if plan.mode == "decode" else workload.seq)
+        if row.model == question.model.name and (row.device, row.devices) == system
+        if any(_is_like(row, plan, workload) for plan, workload in passes)
+    )
+
+
+def _is_like(row: Measurement, plan: Plan, workload: Workload) -> bool:
+    """Whether a row was measured at the plan's sizes and formats; what the row does not say is taken as equal."""
+    length = workload.context if plan.mode == "decode" else workload.seq
+    return (
+        (row.mode, row.batch, row.dtype) == (plan.mode, plan.batch, plan.dtype)
+        and (row.weight_dtype or row.dtype) == (plan.weight_dtype or plan.dtype)
+        and plan.kv_dtype is None
+        and row.seq in (None, length)
+        and (workload.item != "image" or plan.image == USUAL_IMAGE)
         and row.head in ("default", workload.head)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Predictions of one engine beside the rows of one table."""
-
-    table: str
-    engine: str
-    kind: str  # models or kernels
-    asked: int  # rows of the table, after filtering
-    rows: (
-        pl.DataFrame
-    )  # answered rows: device, silicon, subject, mode, dtype, quality, measured_s, predicted_s, low_s, high_s, ...
-    refused: tuple[Refused, ...]
-    unread_columns: tuple[str, ...]
-
-    @property
-    def clean(self) -> pl.DataFrame:
-        """Answered rows that nobody doubts."""
-        return self.rows.filter(pl.col("quality") == "")
-
-    def overall(self) -> ErrorSummary:
-        """Errors of all clean rows; coverage over everything asked but the doubted rows."""
-        return _summary(self.clean, sum(r.rows for r in self.refused))
-
-    def by(self, column: str) -> dict[str, ErrorSummary]:
-        """Errors of the clean rows by device, subject, mode or family, the largest group first; refused groups too."""
-        refused: dict[str, int] = {}
-        for entry in self.refused:
-            if (key := getattr(entry, column, None)) is not None:
-                refused[key] = refused.get(key, 0) + entry.rows
-        groups = {str(key[0]): frame for key, frame in self.clean.group_by(column, maintain_order=True)}
-        empty = self.clean.clear()
-        found = {key: _summary(groups.get(key, empty), refused.get(key, 0)) for key in [*groups, *refused]}
-        return dict(sorted(found.items(), key=lambda item: (-item[1].rows, -item[1].asked, item[0])))
-
-    def doubted(self) -> dict[str, ErrorSummary]:
-        """Errors of the rows that a quality mark sets apart, by mark."""
-        marked = self.rows.filter(pl.col("quality") != "")
-        return {str(key[0]): _summary(frame, 0) for key, frame in marked.group_by("quality", maintain_order=True)}
-
-    def worst(self, count: int = 5) -> pl.DataFrame:
-        """The clean rows with the largest absolute error."""
-        return self.clean.sort(pl.col("error_percent").abs(), descending=True).head(count)
-
-    def reasons(self) -> dict[str, int]:
-        """Rows refused by reason, the largest count first."""
-        counts: dict[str, int] = {}
-        for entry in self.refused:
-            counts[entry.reason] = counts.get(entry.reason, 0) + entry.rows
-        return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-    def held_out(self, *, by_row: bool = False) -> list[HeldOut]:
-        """Intervals on each kind of silicon, calibrated on the others; empty with one kind of silicon."""
-        ratios, groups, strata = self._residuals()
-        return leave_group_out(ratios, groups, strata, LEVEL, by_row=by_row)
-
-    def bands(self) -> dict[str, RatioBand]:
-        """What these rows would calibrate: bands of measured / predicted by stratum."""
-        if self.clean.is_empty():
-            raise BadInput(f"{self.table}: no row was answered, so there is nothing to calibrate from")
-        return ratio_bands(*self._residuals(), LEVEL)
-
-    def sample(self, count: int | None) -> pl.DataFrame:
-        """Answered rows in order: all of them, or at most `count` of each device, subject and mode."""
-        groups = self.rows.group_by("device", "subject", "mode", maintain_order=True)
-        return (self.rows if count is None else groups.head(count)).sort("subject", "device", "line")
-
-    def to_dict(self, rows: pl.DataFrame | None = None) -> dict[str, Any]:
-        """The document of `gnomon compare --measurements --json`: SI numbers, errors in percent; `rows` where given."""
-        groups = ("device", "subject", "mode") if self.kind == "models" else ("device", "subject", "family", "dtype")
-        return {
-            "schema": SCHEMA,
-            "table": self.table,
-            "engine": self.engine,
-            "kind": self.kind,
-            "rows_asked": self.asked,
-            "rows_answered": len(self.rows),
-            "rows_doubted": len(self.rows) - len(self.clean),
-            "unread_columns": list(self.unread_columns),
-            "refused": [{"reason": reason, "rows": rows} for reason, rows in self.reasons().items()],
-            "overall": _fields(self.overall()),
-            "by": {group: [{"group": k} | _fields(v) for k, v in self.by(group).items()] for group in groups},
-            "doubted": [{"group": k} | _fields(v) for k, v in self.doubted().items()],
-            "worst": self.worst().to_dicts(),
-            "intervals": {
-                "level": LEVEL,
-                "left_out": "silicon",
-                "silicon_weighs_alike": [_bare(h) for h in self.held_out()],
-                "rows_weigh_alike": [_bare(h) for h in self.held_out(by_row=True)],
-            },
-        } | ({} if rows is None else {"rows": rows.to_dicts()})
-
-    def _residuals(self) -> tuple[Numbers, NDArray[np.str_], NDArray[np.str_]]:
-        clean = self.clean
-        ratios = np.log(clean["measured_s"].to_numpy() / clean["predicted_s"].to_numpy())
-        return ratios, clean["silicon"].to_numpy().astype(str), clean["stratum"].to_numpy().astype(str)
-
-
-def _fields(summary: ErrorSummary) -> dict[str, Any]:
-    return _bare(summary) | {"coverage": summary.coverage}
-
-
-def _bare(value: Any) -> dict[str, Any]:
-    found: dict[str, Any] = plain(value)
-    found.pop("type")
-    return found
-
-
-def _summary(frame: pl.DataFrame, refused: int) -> ErrorSummary:
-    return error_summary(frame["predicted_s"].to_numpy(), frame["measured_s"].to_numpy(), refused)
-
-
-def compare_measurements(
-    table: str, *, engine: str = DEFAULT_ENGINE, where: Mapping[str, tuple[str, ...]] | None = None
-) -> Comparison:
-    """Predictions beside the rows of a table: a built-in one by name, or a CSV or Parquet file.
-
-    where: column -> values to keep. Rows that no prediction can be compared with are counted with their reasons.
-    """
-    read = read_measurements(table, where)
-    if isinstance(read, KernelTable):
-        return _compare_kernels(table, engine, read)
-    return _compare_models(table, engine, read)
-
-
-def _compare_models(table: str, engine_name: str, read: ModelTable) -> Comparison:
-    engine = plugins.engine(engine_name)
-    rows: list[dict[str, Any]] = []
-    refused = list(read.refused)
-    for measured in read.measurements:
-        try:
-            rows.append(_model_row(measured, engine))
-        except GnomonError as fault:
-            where = {"device": measured.device, "subject": measured.model, "mode": measured.mode}
-            refused.append(Refused(**where, reason=str(fault), rows=1))
-    frame = pl.DataFrame(rows, schema=_MODEL_SCHEMA)
-    frame = frame.with_columns(_error(frame))
-    return Comparison(
-        table=table,
-        engine=engine_name,
-        kind="models",
-        asked=read.rows,
-        rows=frame,
-        refused=tuple(refused),
-        unread_columns=read.unread_columns,
-    )
-
-
-_MODEL_SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(
-        ("device", "silicon", "subject", "mode", "dtype", "weights", "head", "stratum", "quality"), pl.String
-    ),
-    **dict.fromkeys(("batch", "seq", "line"), pl.Int64),
-    **dict.fromkeys(("measured_s", "predicted_s", "low_s", "high_s"), pl.Float64),
-    **dict.fromkeys(("statistic", "software", "conditions", "source"), pl.String),
-    "fits": pl.Boolean,
-}
-
-
-def _model_row(measured: Measurement, engine: Any) -> dict[str, Any]:
-    """One measured row with its prediction. Raises a GnomonError with the reason where there is none."""
-    plan, machine = plan_of(measured), system(f"{measured.device}:{measured.devices}")
-    scenario = Scenario(workload=build(model(measured.model), plan), system=machine, plan=plan)
-    if reasons := engine.missing(scenario):
-        raise Unsupported("; ".join(reasons))
-    found = engine.predict(scenario)
-    return {
-        "device": measured.device,
-        "silicon": machine.device.silicon,
-        "subject": measured.model,
-        "mode": measured.mode,
-        "dtype": measured.dtype,
-        "weights": measured.weight_dtype or measured.dtype,
-        "head": scenario.workload.head,
-        "stratum": MODEL_STRATUM,
-        "quality": measured.quality,
-        "batch": measured.batch,
-        "seq": measured.seq,
-        "line": measured.line,
-        "measured_s": measured.time_s,
-        "predicted_s": found.value,
-        "low_s": found.interval.low if found.interval else None,
-        "high_s": found.interval.high if found.interval else None,
-        "statistic": measured.statistic,
-        "software": measured.software,
-        "conditions": measured.conditions,
-        "source": measured.source,
-        "fits": found.fits,
-    }
-
-
-def _error(frame: pl.DataFrame) -> pl.Series:
-    errors = percent_errors(frame["predicted_s"].to_numpy(), frame["measured_s"].to_numpy())
-    return pl.Series("error_percent", errors, dtype=pl.Float64)
-
-
-def _compare_kernels(table: str, engine_name: str, read: KernelTable) -> Comparison:
-    timer = plugins.engine(engine_name)
-    if not isinstance(timer, OpTimer):
-        raise Unsupported(f"engine {engine_name!r} gives no operator times, and {table} holds operators")
-    devices = read.rows["device"].to_numpy()
-    predicted = np.full(len(devices), np.nan)
-    silicon = np.empty(len(devices), dtype=object)
-    for name in np.unique(devices):
-        chosen = np.flatnonzero(devices == name)
-        described = device(str(name))
-        predicted[chosen] = timer.times_s(read.ops.take(chosen), described)
-        silicon[chosen] = described.silicon
-    frame = read.rows.rename({"op": "subject"}).with_columns(
-        pl.Series("predicted_s", predicted),
-        pl.Series("silicon", silicon, dtype=pl.String),
-        pl.lit("").alias("mode"),
-    )
-    answered = np.isfinite(predicted)
-    without = (
-        frame.filter(~pl.Series(answered)).group_by("device", "subject", "dtype").len().sort("len", descending=True)
-    )
-    refused = tuple(
-        Refused(device=d, subject=op, mode="", reason=f"{d} has no unit for {op} in {dtype}", rows=n)
-        for d, op, dtype, n in without.iter_rows()
-    )
-    frame = frame.filter(pl.Series(answered))
-    strata = kernel_strata(read.ops.family[answered], predicted[answered])
-    ends = timer.intervals_s(read.ops.take(np.flatnonzero(answered)), predicted[answered])
-    low, high = ends or (np.full(len(strata), np.nan),) * 2
-    frame = frame.with_columns(
-        _error(frame),
-        pl.Series("stratum", strata.astype(object), dtype=pl.String),
-        pl.Series("low_s", low).fill_nan(None),
-        pl.Series("high_s", high).fill_nan(None),
-    )
-    return Comparison(
-        table=table,
-        engine=engine_name,
-        kind="kernels",
-        asked=read.total,
-        rows=frame,
-        refused=(*read.refused, *refused),
-        unread_columns=read.unread_columns,
+        and row.classes in (None, plan.classes)
+        and row.attention in (None, plan.attention)
     )

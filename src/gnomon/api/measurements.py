@@ -23,14 +23,21 @@ def built_in_tables() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.csv"))}
 
 
+def table_path(table: str) -> Path:
+    """Where the table of that name, or at that path, lies. BadInput for an unknown name."""
+    tables = built_in_tables()
+    if table in tables:
+        return tables[table]
+    if "/" not in table and "." not in table:
+        near = near_match(table, tables)
+        known = ", ".join(tables)
+        raise BadInput(f"unknown table {table!r}{near} (built in: {known}; or give a CSV or Parquet file)")
+    return Path(table)
+
+
 def read_measurements(table: str, where: Mapping[str, tuple[str, ...]] | None = None) -> ModelTable | KernelTable:
     """The rows of a table whose columns hold one of the values that `where` asks for. BadInput."""
-    tables = built_in_tables()
-    if table not in tables and "/" not in table and "." not in table:
-        raise BadInput(
-            f"unknown table {table!r}{near_match(table, tables)} (built in: {', '.join(tables)}; or give a CSV or Parquet file)"
-        )
-    path = tables.get(table, Path(table))
+    path = table_path(table)
     frame = read_table(path)
     frame = frame.drop("line", strict=False).with_row_index("line", offset=FIRST_ROW_LINE)
     for column, values in (where or {}).items():
@@ -67,7 +74,7 @@ def plan_of(measured: Measurement) -> Plan:
         context=measured.seq if is_decode else None,
         dtype=measured.dtype,
         weight_dtype=measured.weight_dtype,
-        attention=measured.attention,
+        attention=measured.attention or "fused",
         head=measured.head,
         classes=measured.classes,
     )

@@ -13,7 +13,10 @@ from gnomon.formats.model_format import ModelFormat
 
 Group = Literal["engines", "adapters", "formats", "executors"]
 GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")
-_PROTOCOLS: dict[str, type] = {"engines": Engine, "formats": ModelFormat}
+# What a part of each group is. An adapter answers like an engine, by driving an outside tool; executors get theirs with
+# the experiments that need them.
+_PROTOCOLS: dict[str, type] = {"engines": Engine, "adapters": Engine, "formats": ModelFormat}
+OWN = "gnomon"  # the distribution whose parts no other replaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,21 @@ class PlugIn:
 
 
 def _found(group: Group) -> dict[str, EntryPoint]:
-    """Entry points of a group by name; of two with one name the first in the alphabet of packages stays."""
-    points = sorted(entry_points(group=f"gnomon.{group}"), key=lambda p: (p.dist is None or p.dist.name, p.name))
+    """Entry points of a group by name; of two with one name Gnomon's own stays, else the first by its package."""
     found: dict[str, EntryPoint] = {}
-    for point in points:
+    for point in _every(group):
         found.setdefault(point.name, point)
     return dict(sorted(found.items()))
+
+
+def _every(group: Group) -> list[EntryPoint]:
+    """Entry points of a group, Gnomon's own first."""
+
+    def place(point: EntryPoint) -> tuple[bool, str, str]:
+        package = point.dist.name if point.dist else ""
+        return package != OWN, package, point.name
+
+    return sorted(entry_points(group=f"gnomon.{group}"), key=place)
 
 
 def names(group: Group) -> tuple[str, ...]:
@@ -53,6 +65,8 @@ def load(group: Group, name: str) -> Any:
         part = point.load()()
     except (Exception, SystemExit) as fault:  # whatever foreign code raises is the report
         raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: {type(fault).__name__}: {fault}") from fault
+    if getattr(part, "name", name) != name:
+        raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: it calls itself {part.name!r}")
     protocol = _PROTOCOLS.get(group)
     if protocol is not None and not isinstance(part, protocol):
         raise BadInput(
@@ -76,6 +90,11 @@ def inspect(group: Group) -> tuple[PlugIn, ...]:
         except BadInput as broken:
             fault = str(broken)
         found.append(PlugIn(group=group, name=name, package=_package(point), fault=fault))
+    used = _found(group)
+    for point in _every(group):
+        if point != used[point.name]:
+            fault = f"hidden: {_package(used[point.name])} has a part of that name"
+            found.append(PlugIn(group=group, name=point.name, package=_package(point), fault=fault))
     return tuple(found)
 
 
@@ -84,6 +103,16 @@ def _package(point: EntryPoint) -> str:
 
 
 def engine(name: str) -> Engine:
-    """The engine of that name."""
-    part: Engine = load("engines", name)
+    """The engine or adapter of that name."""
+    part: Engine = load("adapters" if name in names("adapters") and name not in names("engines") else "engines", name)
     return part
+
+
+def engines() -> dict[str, Engine]:
+    """Every engine and adapter that can be used, by name."""
+    return {**working("adapters"), **working("engines")}
+
+
+def faults() -> tuple[str, ...]:
+    """What is wrong with the parts that cannot be used, one line each."""
+    return tuple(part.fault for group in GROUPS for part in inspect(group) if part.fault)

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import Any
+from typing import Unpack
 
 from gnomon.api import plugins
 from gnomon.api.answers import Answer, answer
-from gnomon.api.questions import Overrides, question
+from gnomon.api.questions import Options, question
 
 DEFAULT_ENGINE = "roofline"
 
 
-def predict(model: str, on: str, *, engine: str = DEFAULT_ENGINE, dtype: str | None = None, **options: Any) -> Answer:
+def predict(model: str, on: str, *, engine: str = DEFAULT_ENGINE, **options: Unpack[Options]) -> Answer:
     """How long `model` takes on the system `on`, as one engine sees it.
 
-    model: a name of `gnomon list models` or a path to a config.json. on: a device, DEVICE:COUNT, a system or a device file.
-    options: mode, batch, seq, context, image, weight_dtype, kv_dtype, attention, head, classes, overrides.
+    model: a name of `gnomon list models` or a path to a config.json. on: a device, DEVICE:COUNT, a system or a file.
     Raises a GnomonError that says what to mend; an engine that cannot answer gives an Answer with reasons.
     """
-    return answer(question(model, on, dtype_text=dtype, **options), engine, plugins.engine(engine))
+    return answer(question(model, on, **options), engine, plugins.engine(engine))
 
 
 def predict_many(
     models: Sequence[str],
     on: Sequence[str],
     *,
-    batch: Iterable[int] = (1,),
-    engine: Sequence[str] = (DEFAULT_ENGINE,),
-    dtype: str | None = None,
-    overrides: Overrides | None = None,
-    **options: Any,
+    batches: Iterable[int] = (1,),
+    engines: Sequence[str] = (DEFAULT_ENGINE,),
+    **options: Unpack[Options],
 ) -> list[Answer]:
     """The answers for every combination, in the order model, system, batch, engine."""
-    engines = {name: plugins.engine(name) for name in engine}
+    chosen = {name: plugins.engine(name) for name in engines}
     found: list[Answer] = []
-    for one_model, one_system, one_batch in product(models, on, tuple(batch)):
-        asked = question(one_model, one_system, dtype_text=dtype, overrides=overrides, batch=one_batch, **options)
-        found.extend(answer(asked, name, chosen) for name, chosen in engines.items())
+    for model, system, batch in product(models, on, tuple(batches)):
+        of_this_batch: Options = {**options, "batch": batch}
+        asked = question(model, system, **of_this_batch)
+        found.extend(answer(asked, name, engine) for name, engine in chosen.items())
     return found

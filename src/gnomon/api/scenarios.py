@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from gnomon import catalogue
 from gnomon.api.questions import Question, question
-from gnomon.catalogue import ROOT
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.device_file import is_path
 from gnomon.formats.scenario_file import ScenarioFile, parse_scenario
@@ -23,11 +22,9 @@ class ScenarioQuestion:
     question: Question
 
 
-@cache
 def scenario_names() -> tuple[str, ...]:
     """Names of the catalogue's scenarios."""
-    folder = ROOT / "scenarios"
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")))
+    return catalogue.names("scenarios")
 
 
 def read_scenario(text: str) -> ScenarioQuestion:
@@ -39,19 +36,26 @@ def read_scenario(text: str) -> ScenarioQuestion:
         raise BadInput(
             f"unknown scenario {text!r}{near_match(text, scenario_names())}; see `gnomon list scenarios`, or give a file"
         )
-    written = (ROOT / "scenarios" / f"{text}.yaml").read_text(encoding="utf-8")
-    return _question(text, parse_scenario(written, f"scenarios/{text}.yaml"), f"scenarios/{text}.yaml", Path())
+    where = f"scenarios/{text}.yaml"
+    return _question(text, parse_scenario(catalogue.text("scenarios", text), where), where, Path())
 
 
 def _question(name: str, written: ScenarioFile, where: str, folder: Path) -> ScenarioQuestion:
-    shape = written.model_dump(exclude={"schema_", "title", "model", "on", "mode", "dtype"})
     try:
         asked = question(
             _beside(written.model, folder),
             _beside(written.on, folder),
             mode=written.mode,
-            dtype_text=written.dtype,
-            **shape,
+            batch=written.batch,
+            seq=written.seq,
+            context=written.context,
+            image=written.image,
+            dtype=written.dtype,
+            weight_dtype=written.weight_dtype,
+            kv_dtype=written.kv_dtype,
+            attention=written.attention,
+            head=written.head,
+            classes=written.classes,
         )
         asked.scenarios()
     except BadInput as fault:

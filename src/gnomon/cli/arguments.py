@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from gnomon.api.questions import Overrides
+from gnomon.api.overrides import Overrides
+from gnomon.api.questions import Options
 from gnomon.core.errors import BadInput, UsageError, near_match
 
 
@@ -99,21 +100,23 @@ def add_plan_options(parser: Parser) -> None:
         metavar="HEAD",
         help="none, classifier, lm, mlm, qa or pretraining (default: the model's own)",
     )
+    group.add_argument("--classes", metavar="N", help="outputs of a classifier (default: 1000 for images, 2 for text)")
 
 
-def plan_options(found: argparse.Namespace) -> dict[str, Any]:
-    """The options above as the fields of a plan, without batch."""
-    return {
-        "mode": found.mode,
-        "seq": whole("seq", found.seq),
-        "context": whole("context", found.context),
-        "image": whole("image", found.image),
-        "dtype": found.dtype,
-        "weight_dtype": found.weights,
-        "kv_dtype": found.kv,
-        "attention": found.attention,
-        "head": found.head,
-    }
+def plan_options(found: argparse.Namespace) -> Options:
+    """The options above, without batch."""
+    return Options(
+        mode=found.mode,
+        seq=whole("seq", found.seq),
+        context=whole("context", found.context),
+        image=whole("image", found.image) or 224,
+        dtype=found.dtype,
+        weight_dtype=found.weights,
+        kv_dtype=found.kv,
+        attention=found.attention,
+        head=found.head,
+        classes=whole("classes", found.classes),
+    )
 
 
 def add_override_options(parser: Parser) -> None:

@@ -12,7 +12,7 @@ from gnomon.api.measurements import built_in_tables
 from gnomon.api.scenarios import read_scenario, scenario_names
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table
-from gnomon.core.errors import GnomonError
+from gnomon.core.errors import CheckFailed, GnomonError
 from gnomon.formats.device_file import catalogue_device, catalogue_names
 from gnomon.formats.system_file import catalogue_systems
 from gnomon.zoo.models import models
@@ -46,7 +46,9 @@ def run(arguments: Sequence[str]) -> int:
         )
         for line in damage:
             print(f"damaged: {line}")
-    return 6 if damage else 0
+    if damage:
+        raise CheckFailed(f"the catalogue is damaged in {len(damage)} places; install gnomon again")
+    return 0
 
 
 def _dependencies() -> dict[str, str]:

@@ -10,14 +10,13 @@ from gnomon.api.measurements import built_in_tables
 from gnomon.api.scenarios import read_scenario, scenario_names
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
+from gnomon.cli.stated import stated_shape, stated_workload
 from gnomon.core.errors import UsageError, near_match
-from gnomon.core.plan import Plan
 from gnomon.core.units import show
-from gnomon.core.workload import Workload
 from gnomon.formats.device_file import catalogue_device, catalogue_names
 from gnomon.formats.system_file import catalogue_systems
 from gnomon.formats.table import read_table
-from gnomon.zoo.models import Model, models
+from gnomon.zoo.models import models
 
 Row = dict[str, Any]
 
@@ -67,26 +66,17 @@ def _systems() -> list[Row]:
     ]
 
 
-def _stated_plan(model: Model) -> Plan:
-    """The shape at which a model's work is stated: one image of 224 x 224, or one sequence of 512 or 1024 tokens."""
-    return Plan(mode="forward", dtype=model.dtype)
-
-
-def _stated_shape(workload: Workload) -> str:
-    return "1 image of 224 x 224" if workload.seq is None else f"1 sequence of {workload.seq} tokens"
-
-
 def _models() -> list[Row]:
     found = []
     for model in models().values():
-        workload = model.build(_stated_plan(model))
+        workload = stated_workload(model)
         found.append(
             {
                 "name": model.name,
                 "kind": model.kind,
                 "parameters": workload.parameters,
-                "flop": float((workload.table.flop * workload.table.repeat).sum()),
-                "shape": _stated_shape(workload),
+                "flop": workload.table.total_flop,
+                "shape": stated_shape(workload),
                 "dtype": model.dtype,
                 "source": model.source,
             }

@@ -50,13 +50,14 @@ def run(arguments: Sequence[str]) -> int:
     for option, text in (("MODEL", found.models), ("--on", found.on), ("--engine", found.engine)):
         if not words(text):
             raise BadInput(f"{option}: nothing given")
+    options = plan_options(found)
+    options["overrides"] = overrides(found)
     answers = predict_many(
         words(found.models),
         words(found.on),
-        batch=wholes("batch", found.batch),
-        engine=words(found.engine),
-        overrides=overrides(found),
-        **plan_options(found),
+        batches=wholes("batch", found.batch),
+        engines=words(found.engine),
+        **options,
     )
     if not any(outcome.prediction for answer in answers for outcome in answer.outcomes):
         raise Unsupported(
@@ -117,7 +118,7 @@ COLUMNS = (
     "flop/B",
     "bound",
 )
-SPARE = ("flop/B", "by kind", "MFU", "bound", "engine", "rate")
+SPARE = ("flop/B", "by kind", "MFU", "bound", "engine", "rate", "memory", "dtype")
 
 
 def print_answers(answers: Sequence[Answer]) -> None:

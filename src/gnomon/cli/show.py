@@ -1,71 +1,42 @@
-"""gnomon show: every number of a device, model or scenario with its source."""
+"""gnomon show: every number of a device, system, model or scenario with its source."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from gnomon.api.questions import model as model_of
-from gnomon.api.scenarios import read_scenario, scenario_names
+from gnomon.api import names
+from gnomon.api.names import kind_of
+from gnomon.api.scenarios import read_scenario
 from gnomon.cli.arguments import Parser, add_output_options, add_override_options, overrides
 from gnomon.cli.output import print_json, print_table
+from gnomon.cli.stated import stated_shape, stated_workload
 from gnomon.core.device import Device
-from gnomon.core.errors import BadInput, near_match
 from gnomon.core.op import FAMILIES
-from gnomon.core.plan import Plan
+from gnomon.core.system import System
 from gnomon.core.units import show
-from gnomon.core.workload import Workload
-from gnomon.formats.aliases import canonical_device, canonical_model
-from gnomon.formats.device_file import catalogue_names, is_path
 from gnomon.formats.scenario_file import ScenarioFile
-from gnomon.formats.strict import load_yaml, read_text
-from gnomon.formats.system_file import catalogue_systems
-from gnomon.formats.system_file import device as device_of
-from gnomon.zoo.models import Model, models
+from gnomon.zoo.models import Model
 
 
 def run(arguments: Sequence[str]) -> int:
     """Print what NAME is."""
     parser = Parser(
-        "show", "Every number of a device, model or scenario, each with its source.", "gnomon show h100-sxm"
+        "show", "Every number of a device, system, model or scenario, each with its source.", "gnomon show h100-sxm"
     )
-    parser.add_argument("name", metavar="DEVICE|MODEL|SCENARIO", help="a name of `gnomon list`, or a file")
+    parser.add_argument("name", metavar="DEVICE|SYSTEM|MODEL|SCENARIO", help="a name of `gnomon list`, or a file")
     add_override_options(parser)
     add_output_options(parser, csv=False)
     found = parser.read(arguments)
-    kind = kind_of(found.name)
-    if kind == "model":
-        return _show_model(model_of(found.name), found.json)
-    if kind == "scenario":
-        return _show_scenario(found.name, found.json)
-    return _show_device(overrides(found).apply(device_of(found.name)), found.json)
-
-
-def kind_of(name: str) -> str:
-    """Whether a name or file is a device, a model or a scenario. BadInput when it is none of them."""
-    if is_path(name):
-        if name.endswith(".json"):
-            return "model"
-        from pathlib import Path
-
-        data, _ = load_yaml(read_text(Path(name)), name)
-        schema = str(data.get("schema", "")) if isinstance(data, dict) else ""
-        kind = schema.removeprefix("gnomon/").split("/")[0]
-        if kind not in ("device", "scenario"):
-            raise BadInput(
-                f"{name}: schema: {schema or 'missing'}; a file here begins with `schema: gnomon/device/1` or `schema: gnomon/scenario/1`"
-            )
-        return kind
-    if canonical_device(name):
-        return "device"
-    if canonical_model(name):
-        return "model"
-    if name in scenario_names():
-        return "scenario"
-    known = (*catalogue_names(), *models(), *scenario_names(), *catalogue_systems())
-    raise BadInput(
-        f"nothing here is called {name!r}{near_match(name, known)}; see `gnomon list devices`, `models`, `scenarios`"
-    )
+    match kind_of(found.name):
+        case "model":
+            return _show_model(names.model(found.name), found.json)
+        case "scenario":
+            return _show_scenario(found.name, found.json)
+        case "system":
+            return _show_system(names.system(found.name), found.json)
+        case "device":
+            return _show_device(overrides(found).apply(names.device(found.name)), found.json)
 
 
 def _show_device(device: Device, as_json: bool) -> int:
@@ -105,8 +76,50 @@ def _show_device(device: Device, as_json: bool) -> int:
     return 0
 
 
+def _show_system(system: System, as_json: bool) -> int:
+    rows: list[dict[str, Any]] = [
+        {
+            "field": f"{d.name}.{field}",
+            "value": n.value,
+            "unit": unit,
+            "kind": n.kind,
+            "source": n.source,
+            "note": n.note,
+        }
+        for d in system.dimensions
+        for field, n, unit in (("bandwidth", d.bandwidth_bytes_per_s, "B/s"), ("latency", d.latency_s, "s"))
+    ]
+    facts = {"name": system.name, "title": system.title, "device": system.device.name, "devices": system.count}
+    levels = [{"name": d.name, "kind": d.kind, "size": d.size} for d in system.dimensions]
+    if as_json:
+        print_json(
+            {
+                "schema": "gnomon/system-numbers/1",
+                **facts,
+                "levels": levels,
+                "numbers": rows,
+                "notes": list(system.notes),
+            }
+        )
+        return 0
+    print_table(["fact", "value"], [[key, str(value)] for key, value in facts.items() if value])
+    print()
+    print_table(
+        ["level, innermost first", "kind", "joins"],
+        [[str(level[k]) for k in ("name", "kind", "size")] for level in levels],
+    )
+    print()
+    print_table(
+        ["number", "value", "kind", "source"],
+        [[row["field"], show(row["value"], row["unit"]), row["kind"], row["source"]] for row in rows],
+    )
+    for note in system.notes:
+        print(f"note: {note}")
+    return 0
+
+
 def _show_model(model: Model, as_json: bool) -> int:
-    workload = model.build(Plan(mode="forward", dtype=model.dtype))
+    workload = stated_workload(model)
     table = workload.table
     rows: list[dict[str, Any]] = [
         {
@@ -124,8 +137,8 @@ def _show_model(model: Model, as_json: bool) -> int:
         "name": model.name,
         "kind": model.kind,
         "parameters": workload.parameters,
-        "flop": float((table.flop * table.repeat).sum()),
-        "shape": _shape(workload),
+        "flop": table.total_flop,
+        "shape": stated_shape(workload),
         "head": workload.head,
         "usual dtype": model.dtype,
         "modes": ", ".join(model.modes),
@@ -159,12 +172,6 @@ def _show_model(model: Model, as_json: bool) -> int:
     return 0
 
 
-def _shape(workload: Workload) -> str:
-    if workload.seq is None:
-        return "1 image of 224 x 224"
-    return f"1 sequence of {workload.seq} tokens"
-
-
 def _show_scenario(name: str, as_json: bool) -> int:
     asked = read_scenario(name)
     written = asked.written
@@ -173,7 +180,8 @@ def _show_scenario(name: str, as_json: bool) -> int:
     if as_json:
         print_json({"schema": "gnomon/scenario/1", "name": asked.name, **facts, "digests": digests})
         return 0
-    shown = [[key, str(value)] for key, value in facts.items() if value not in (None, "")]
+    usual = {key: field.default for key, field in ScenarioFile.model_fields.items()}
+    shown = [[key, str(value)] for key, value in facts.items() if value != usual[key]]
     shown += [[f"digest of {quantity}", digest] for quantity, digest in digests.items()]
     print_table(["field", "value"], shown)
     return 0

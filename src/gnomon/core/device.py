@@ -93,6 +93,10 @@ class Device:
                     table[int(is_matrix), dtype.index] = peak.value
         return table
 
+    def overrides(self) -> tuple[str, ...]:
+        """Numbers that a user put in place of the device's own, each as "field = what was written"."""
+        return tuple(f"{path} = {n.source}" for path, (n, _) in self.numbers().items() if n.kind == "override")
+
     @property
     def product_dtypes(self) -> tuple[str, ...]:
         """Formats in which products can run."""

@@ -42,8 +42,13 @@ class OpTimer(Protocol):
         """Seconds of one copy of each operator `(ops,)`; nan where the device cannot run it."""
         ...
 
+
+@runtime_checkable
+class OpIntervals(Protocol):
+    """A source of intervals around operator times; an OpTimer may be one too."""
+
     def intervals_s(
-        self, ops: OpTable, times_s: NDArray[np.float64]
+        self, ops: OpTable, device: Device, times_s: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Low and high ends of the 90 % intervals around those times, or None without a calibration."""
+        """Low and high ends `(ops,)` of the 90 % intervals around those times, or None without a calibration."""
         ...

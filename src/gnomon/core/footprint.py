@@ -47,7 +47,7 @@ def output_bytes(op: Op) -> float:
 def scratch_bytes(op: Op) -> float:
     """Bytes that an operator needs only while it runs: the scores of unfused attention, before and after the softmax."""
     if isinstance(op, Attention) and not op.is_fused:
-        return 2 * score_traffic_bytes(op.batch, op.heads, op.q_len, op.kv_len, DTYPES[op.dtype].bytes)
+        return 2.0 * float(score_traffic_bytes(op.batch, op.heads, op.q_len, op.kv_len, DTYPES[op.dtype].bytes))
     return 0.0
 
 

@@ -22,7 +22,7 @@ class Measurement:
     weight_dtype: str | None
     head: str  # plan's spelling; "default" where the source does not say
     classes: int | None
-    attention: Literal["fused", "eager"]  # eager: scores travelled through memory
+    attention: Literal["fused", "eager"] | None  # eager: scores travelled through memory; None: the source does not say
     time_s: float
     statistic: str = ""  # mean, median, best of ...; empty: unstated
     software: str = ""

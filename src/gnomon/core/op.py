@@ -431,4 +431,5 @@ class AdamStep:
         working = DTYPES[self.gradient_dtype].bytes
         state = 3 * DTYPES["fp32"].bytes  # master weight and two moments
         copy = working if working < DTYPES["fp32"].bytes else 0.0  # the working copy, where it is not the master itself
-        return 13.0 * self.weights, self.weights * (working + state), self.weights * (state + copy)
+        # Algorithm 1: first average 3, second 4, two corrections 2; root, sum, quotient, product, difference 5.
+        return 14.0 * self.weights, self.weights * (working + state), self.weights * (state + copy)

@@ -28,12 +28,12 @@ class System:
     name: str
     device: Device
     count: int = 1
+    title: str = ""
+    notes: tuple[str, ...] = ()
     dimensions: tuple[Dimension, ...] = ()  # empty for one device, or where the network is not described
 
     @cached_property
     def digest(self) -> str:
         """Digest of what can change an answer: the device, the count, the network's values."""
-        network = [
-            (d.kind, d.size, d.bandwidth_bytes_per_s.value, d.latency_s.value) for d in self.dimensions
-        ]
+        network = [(d.kind, d.size, d.bandwidth_bytes_per_s.value, d.latency_s.value) for d in self.dimensions]
         return digest((self.device.digest, self.count, network))

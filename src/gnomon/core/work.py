@@ -20,7 +20,7 @@ def matmul_work(
 ) -> Work:
     """Work of `batch` products (m, k) x (k, n); `a_bytes`, `b_bytes`, `out_bytes` are bytes per element.
 
-    flop = 2 b m n k; read = b (m k a + k n b); write = b m n o.  [Williams et al. 2009 for the counting]
+    flop = 2 b m n k; read = b (m k a + k n b); write = b m n o.
     """
     flop = 2.0 * batch * m * n * k
     read = batch * (m * k * a_bytes + k * n * b_bytes)

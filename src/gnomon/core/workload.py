@@ -96,7 +96,9 @@ class Workload:
                 raise BadInput(f"{self.name}: two nodes are called {node.name!r}")
             for source in node.after:
                 if source not in known:
-                    raise BadInput(f"{self.name}: node {node.name!r} comes after {source!r}, which no earlier node is called")
+                    raise BadInput(
+                        f"{self.name}: node {node.name!r} comes after {source!r}, which no earlier node is called"
+                    )
             if node.repeat < 1:
                 raise BadInput(f"{self.name}: node {node.name!r} is repeated {node.repeat} times; once is the least")
             known.add(node.name)

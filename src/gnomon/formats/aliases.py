@@ -27,7 +27,7 @@ class SourceReading(Strict):
     why: str
     modes: dict[str, str] = Field(default_factory=dict)
     heads: dict[str, str] = Field(default_factory=dict)  # "model mode" in our spelling -> head
-    attention: Literal["fused", "eager"] = "fused"
+    attention: Literal["fused", "eager"] | None = None
     software: str = ""
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gnomon.catalogue import ROOT
+from gnomon import catalogue
 from gnomon.core.device import Device, Link, Sourced
 from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput, near_match
@@ -130,16 +130,15 @@ def parse_device(text: str, where: str) -> Device:
     )
 
 
-@cache
 def catalogue_names() -> tuple[str, ...]:
     """Names of the catalogue's devices, sorted."""
-    return tuple(sorted(f.name.removesuffix(".yaml") for f in (ROOT / "devices").iterdir() if f.name.endswith(".yaml")))
+    return catalogue.names("devices")
 
 
 @cache
 def catalogue_device(name: str) -> Device:
     """A device of the catalogue by its exact name."""
-    return parse_device((ROOT / "devices" / f"{name}.yaml").read_text(encoding="utf-8"), f"devices/{name}.yaml")
+    return parse_device(catalogue.text("devices", name), f"devices/{name}.yaml")
 
 
 def is_path(text: str) -> bool:

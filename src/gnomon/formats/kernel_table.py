@@ -20,7 +20,7 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.op import ELEMENTWISE_FLOP, FAMILIES, NORM_FLOP, SOFTMAX_FLOP
 from gnomon.core.workload import OpTable
 from gnomon.formats.aliases import Format, alias_table, canonical_device
-from gnomon.formats.model_table import Refused
+from gnomon.formats.refused import Refused
 from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positive
 
 REQUIRED = ("device", "op", "dtype", "measured_us")

@@ -20,6 +20,7 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.measurement import Measurement
 from gnomon.core.workload import MODES
 from gnomon.formats.aliases import Format, SourceReading, alias_table, canonical_device, canonical_model
+from gnomon.formats.refused import Refused
 from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positive
 
 REQUIRED = ("device", "model", "mode", "measured_ms")
@@ -37,17 +38,6 @@ _TEXT = (
     "source",
 )
 _PAST = ("metric", "value", "unit", "fw_ms", "bw_ms", "published", "line")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """Rows that no prediction can be compared with, and why."""
-
-    device: str  # as the table spells it, or our name where the spelling is known
-    subject: str  # the model or operator, likewise
-    mode: str  # what the clock covered, as the table spells it; empty for operators
-    reason: str
-    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +109,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
     if weights is not None and weights not in DTYPES:
         return f"weights {row['weights']!r} are in no format known here"
     attention = row.get("attention") or reading.attention
-    if attention not in ("fused", "eager"):
+    if attention not in ("fused", "eager", None):
         return f"attention {attention!r} is neither fused nor eager"
     return Measurement(
         device=device,

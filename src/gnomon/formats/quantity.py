@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import model_validator
 
-from gnomon.core.device import Kind, Sourced
+from gnomon.core.device import Sourced
 from gnomon.core.errors import BadInput
 from gnomon.core.units import DECIMAL, parse, show
 from gnomon.formats.strict import Strict
@@ -78,7 +78,7 @@ class Source(Strict):
     """A document that numbers come from."""
 
     title: str
-    kind: Kind
+    kind: Literal["datasheet", "measured", "paper", "assumed"]
 
 
 class Number(Strict):

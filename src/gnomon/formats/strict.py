@@ -27,10 +27,6 @@ Path_ = tuple[str | int, ...]  # of a field: keys and positions from the top
 class _Lines(yaml.SafeLoader):
     """The safe loader, refusing a key given twice and keeping the line of every field."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.line_of: dict[int, int] = {}  # id of a constructed node -> its line
-
 
 def _refuse_duplicates(loader: _Lines, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
     seen: dict[Any, int] = {}

@@ -1,20 +1,17 @@
-"""Systems: YAML -> System, and the short form DEVICE[:COUNT] of the command line."""
+"""System files: YAML -> System. Its device is one of the catalogue's."""
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from gnomon.catalogue import ROOT
-from gnomon.core.device import Device
-from gnomon.core.errors import BadInput, near_match
+from gnomon import catalogue
+from gnomon.core.errors import BadInput
 from gnomon.core.system import Dimension, System
 from gnomon.formats.aliases import canonical_device
-from gnomon.formats.device_file import catalogue_device, catalogue_names, is_path, read_device
+from gnomon.formats.device_file import catalogue_device
 from gnomon.formats.quantity import Number, Source, sourced
 from gnomon.formats.strict import Strict, load_yaml, shaped
 
@@ -59,45 +56,23 @@ def parse_system(text: str, where: str) -> System:
     count = 1
     for dimension in dimensions:
         count *= dimension.size
-    return System(name=raw.name, device=device(raw.device), count=count, dimensions=dimensions)
+    found = canonical_device(raw.device)
+    if found is None:
+        raise BadInput(f"{where}:{lines.get(('device',), 1)}: device: {raw.device!r} is not in the catalogue")
+    return System(
+        name=raw.name,
+        title=raw.title,
+        device=catalogue_device(found),
+        count=count,
+        dimensions=dimensions,
+        notes=raw.notes,
+    )
 
 
 @cache
 def catalogue_systems() -> dict[str, System]:
     """The catalogue's systems by name."""
-    found = {}
-    for file in sorted((ROOT / "systems").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".yaml"):
-            read = parse_system(file.read_text(encoding="utf-8"), f"systems/{file.name}")
-            found[read.name] = read
-    return found
-
-
-def device(text: str) -> Device:
-    """A device by catalogue name, by another known spelling, or from a file. BadInput with the near match."""
-    if is_path(text):
-        return read_device(Path(text))
-    name = canonical_device(text)
-    if name is None:
-        raise BadInput(
-            f"unknown device {text!r}{near_match(text, catalogue_names())}; see `gnomon list devices`, or give a file like ./my-gpu.yaml"
-        )
-    return catalogue_device(name)
-
-
-_COUNT = re.compile(r"-?[0-9]+")
-
-
-def system(text: str) -> System:
-    """What `--on` names: DEVICE, DEVICE:COUNT, a system's name, or a device file with or without :COUNT."""
-    if text in catalogue_systems():
-        return catalogue_systems()[text]
-    name, colon, count_text = text.rpartition(":")
-    if not colon or (is_path(text) and not _COUNT.fullmatch(count_text)):
-        return System(name=text, device=device(text))
-    if not _COUNT.fullmatch(count_text):
-        raise BadInput(f"{text!r}: {count_text!r} is not a number of devices")
-    count = int(count_text)
-    if count < 1:
-        raise BadInput(f"{text!r}: a system has one device or more, not {count}")
-    return System(name=text, device=device(name), count=count)
+    return {
+        name: parse_system(catalogue.text("systems", name), f"systems/{name}.yaml")
+        for name in catalogue.names("systems")
+    }

@@ -1,15 +1,16 @@
-"""Intervals from residuals of held-out groups.
+"""Split-conformal intervals from residuals of held-out groups.
 
 A prediction p gets the interval [p e^low, p e^high], with low and high quantiles of the log ratios ln(measured /
-predicted) of other devices' rows. Rows of one device err together, so a device counts as one draw: every group weighs
-the same however many rows it has (the pooled distribution of hierarchical data; Dunn, Wasserman & Ramdas 2022, section
-2.2; Lee, Barber & Willett 2023). With K groups no method can promise more than K / (K + 1) for a new group without
-assuming the shape of the tail: the level is nominal, and the coverage on groups left out is measured beside it.
+predicted) of rows that the prediction was not fitted to: split conformal prediction with the ratio as score [Vovk,
+Gammerman & Shafer 2005; Lei et al. 2018]. Rows of one device err together, so a device counts as one draw: every group
+weighs the same however many rows it has, by pooling the groups' distributions [Dunn, Wasserman & Ramdas 2022, "CDF
+pooling"]. Pooling promises its level only as the number of groups grows; with K groups no method can promise more than
+K / (K + 1) for a new one without assuming the shape of the tail. The level is therefore nominal, and the coverage on
+groups left out is measured beside it.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,18 +20,8 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 Labels = NDArray[np.str_]
 
+LEVEL = 0.9  # of every interval here
 FEWEST_GROUPS = 3  # a stratum seen in fewer groups borrows the quantiles of all rows
-
-
-def split_conformal_quantile(scores: Numbers, level: float) -> float:
-    """The ceil((n + 1) level)-th smallest score: a new exchangeable score lies below it with probability `level`.
-
-    Infinite when n is too small for that promise. [Vovk, Gammerman & Shafer 2005; Lei et al. 2018, algorithm 2]
-    """
-    rank = math.ceil((len(scores) + 1) * level)
-    if rank > len(scores):
-        return math.inf
-    return float(np.sort(scores)[rank - 1])
 
 
 def weighted_quantile(values: Numbers, weights: Numbers, level: float) -> float:

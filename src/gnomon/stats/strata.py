@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from gnomon.core.op import FAMILIES
 from gnomon.stats.intervals import EVERYTHING, Labels, Numbers
 
-LEVEL = 0.9  # of every interval here
-
 # Decades of predicted time that share a band: below 10 us launches decide, above 1 ms tiles and waves average out.
 _EDGES_S = (1e-5, 1e-4, 1e-3)
 

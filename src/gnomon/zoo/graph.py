@@ -98,7 +98,9 @@ class Graph:
         if is_training := plan.mode.startswith("forward+backward"):
             if plan.weight_dtype or plan.dtype in ("int8", "int4", "fp4"):
                 stored = plan.weight_dtype or plan.dtype
-                raise Unsupported(f"{name}: no rule for training with {stored} weights; use fp32, tf32, fp16, bf16 or fp8")
+                raise Unsupported(
+                    f"{name}: no rule for training with {stored} weights; use fp32, tf32, fp16, bf16 or fp8"
+                )
             parameters = sum(node.op.parameters * node.repeat for node in nodes)
             nodes = with_backward(nodes)
             assumptions = (*assumptions, "training without dropout and without recomputation of activations")

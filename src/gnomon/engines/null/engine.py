@@ -1,4 +1,4 @@
-"""The engine that never answers: what a reason looks like, and the smallest thing that keeps the contract."""
+"""The engine that never answers: what a reason looks like, in the smallest class that fills the protocol."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +13,9 @@ from gnomon.core.errors import Unsupported
 from gnomon.core.op import FAMILIES
 from gnomon.core.prediction import Bound, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
+from gnomon.core.version import version
 from gnomon.core.workload import OpTable
-from gnomon.engines.roofline.calibration import shipped
+from gnomon.engines.roofline.calibration import calibration
 from gnomon.engines.roofline.equations import compute_s, launched_s, memory_s, roofline_s
 from gnomon.stats.strata import MODEL_STRATUM, kernel_strata
 
@@ -38,83 +37,6 @@ def operator_limits_s(ops: OpTable, device: Device, rows: slice = slice(None)) -
     compute: Numbers = compute_s(ops.flop[rows], device.peaks_flop_per_s.take(ops.peak_index[rows]))
     memory: Numbers = memory_s(ops.moved_bytes[rows], device.memory_bytes_per_s.value)
     return compute, memory
-
-
-class RooflineEngine:
-    """Answers every workload on one device that has the formats it needs."""
-
-    name = "roofline"
-    cites = ("Williams, Waterman & Patterson 2009, Roofline: an insightful visual performance model, CACM 52(4)",)
-
-    def times_s(self, ops: OpTable, device: Device) -> Numbers:
-        """Seconds of one copy of each operator `(ops,)`; nan where the device cannot run it."""
-        times = np.empty(len(ops))
-        for start in range(0, len(ops), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            roofline = roofline_s(*operator_limits_s(ops, device, rows))
-            times[rows] = launched_s(roofline, ops.launches[rows], device.launch_s.value)
-        return times
-
-    def intervals_s(self, ops: OpTable, times_s: Numbers) -> tuple[Numbers, Numbers] | None:
-        """Low and high ends of the intervals around those times, two arrays `(ops,)`; None without a calibration."""
-        calibration = shipped("kernels")
-        return None if calibration is None else calibration.ends_s(times_s, kernel_strata(ops.family, times_s))
-
-    def missing(self, scenario: Scenario) -> tuple[str, ...]:
-        """Reasons why it cannot answer."""
-        reasons = []
-        system = scenario.system
-        if system.count != 1:
-            reasons.append(f"roofline answers for one device, not for the {system.count} of {system.name}")
-        device = system.device
-        table = scenario.workload.table
-        peaks = device.peaks_flop_per_s.take(table.peak_index)
-        names = list(DTYPES)
-        for dtype in sorted({names[i] for i in table.dtype[np.isnan(peaks)]}):
-            has = ", ".join(device.product_dtypes)
-            reasons.append(f"{device.name} has no unit for products in {dtype} (it has: {has})")
-        return tuple(reasons)
-
-    def predict(self, scenario: Scenario) -> Prediction:
-        """The time of one pass. Raises Unsupported with the reasons of `missing`."""
-        if reasons := self.missing(scenario):
-            raise Unsupported("; ".join(reasons))
-        workload, device = scenario.workload, scenario.system.device
-        table = workload.table
-        compute, memory = operator_limits_s(table, device)
-        times = roofline_s(compute, memory) * table.repeat
-        launch = launched_s(0.0, table.launches, device.launch_s.value) * table.repeat
-        value = float(times.sum() + launch.sum())
-        is_compute = compute >= memory
-        need = workload.footprint
-        calibration = shipped("models")
-        overrides = tuple(f"{path} = {s.source}" for path, (s, _) in device.numbers().items() if s.kind == "override")
-        return Prediction(
-            quantity="time",
-            value=value,
-            unit="s",
-            interval=calibration.interval(value, MODEL_STRATUM) if calibration and not overrides else None,
-            parts=_parts(table, times, launch, is_compute),
-            bound=_bound(float(times[is_compute].sum()), float(times[~is_compute].sum()), float(launch.sum())),
-            memory=need,
-            fits=need.total_bytes <= device.memory_bytes.value,
-            flop=float((table.flop * table.repeat).sum()),
-            moved_bytes=float((table.moved_bytes * table.repeat).sum()),
-            assumptions=(*workload.assumptions, *_ASSUMPTIONS),
-            outside=_outside(device, need.total_bytes, bool(overrides)),
-            provenance=Provenance(
-                engine=self.name,
-                version=_version(),
-                scenario=scenario.digest,
-                cites=self.cites,
-                calibration=calibration.data if calibration else "",
-                overrides=overrides,
-            ),
-        )
-
-    def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
-        """The answers in order."""
-        return [self.predict(scenario) for scenario in scenarios]
 
 
 def _bound(compute: float, memory: float, launch: float) -> Bound:
@@ -155,10 +77,78 @@ def _outside(device: Device, need_bytes: float, is_overridden: bool) -> tuple[st
     return tuple(reasons)
 
 
-@cache
-def _version() -> str:
-    """Version of the installed package."""
-    try:
-        return version("gnomon")
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "source"
+class RooflineEngine:
+    """Answers every workload on one device that has the formats it needs."""
+
+    name = "roofline"
+    cites = ("Williams, Waterman & Patterson 2009, Roofline: an insightful visual performance model, CACM 52(4)",)
+
+    def times_s(self, ops: OpTable, device: Device) -> Numbers:
+        """Seconds of one copy of each operator `(ops,)`; nan where the device cannot run it."""
+        times = np.empty(len(ops))
+        for start in range(0, len(ops), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            roofline = roofline_s(*operator_limits_s(ops, device, rows))
+            times[rows] = launched_s(roofline, ops.launches[rows], device.launch_s.value)
+        return times
+
+    def intervals_s(self, ops: OpTable, device: Device, times_s: Numbers) -> tuple[Numbers, Numbers] | None:
+        """Low and high ends of the intervals around those times, two arrays `(ops,)`; None for overridden numbers."""
+        if device.overrides():
+            return None
+        return calibration("kernels").ends_s(times_s, kernel_strata(ops.family, times_s))
+
+    def missing(self, scenario: Scenario) -> tuple[str, ...]:
+        """Reasons why it cannot answer."""
+        reasons = []
+        system = scenario.system
+        if system.count != 1:
+            reasons.append(f"roofline answers for one device, not for the {system.count} of {system.name}")
+        device = system.device
+        table = scenario.workload.table
+        peaks = device.peaks_flop_per_s.take(table.peak_index)
+        names = list(DTYPES)
+        for dtype in sorted({names[i] for i in table.dtype[np.isnan(peaks)]}):
+            has = ", ".join(device.product_dtypes)
+            reasons.append(f"{device.name} has no unit for products in {dtype} (it has: {has})")
+        return tuple(reasons)
+
+    def predict(self, scenario: Scenario) -> Prediction:
+        """The time of one pass. Raises Unsupported with the reasons of `missing`."""
+        if reasons := self.missing(scenario):
+            raise Unsupported("; ".join(reasons))
+        workload, device = scenario.workload, scenario.system.device
+        table = workload.table
+        compute, memory = operator_limits_s(table, device)
+        times = roofline_s(compute, memory) * table.repeat
+        launch = launched_s(0.0, table.launches, device.launch_s.value) * table.repeat
+        value = float(times.sum() + launch.sum())
+        is_compute = compute >= memory
+        need = workload.footprint
+        residuals, overrides = calibration("models"), device.overrides()
+        return Prediction(
+            quantity="time",
+            value=value,
+            unit="s",
+            interval=None if overrides else residuals.interval(value, MODEL_STRATUM),
+            parts=_parts(table, times, launch, is_compute),
+            bound=_bound(float(times[is_compute].sum()), float(times[~is_compute].sum()), float(launch.sum())),
+            memory=need,
+            fits=need.total_bytes <= device.memory_bytes.value,
+            flop=table.total_flop,
+            moved_bytes=table.total_moved_bytes,
+            assumptions=(*workload.assumptions, *_ASSUMPTIONS),
+            outside=_outside(device, need.total_bytes, bool(overrides)),
+            provenance=Provenance(
+                engine=self.name,
+                version=version(),
+                scenario=scenario.digest,
+                cites=self.cites,
+                calibration="" if overrides else residuals.data,
+                overrides=overrides,
+            ),
+        )
+
+    def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
+        """The answers in order."""
+        return [self.predict(scenario) for scenario in scenarios]

@@ -10,17 +10,20 @@ Array = Any  # a number or an ndarray of one shape with the other arguments
 
 
 def compute_s(flop: Array, peak_flop_per_s: Array) -> Array:
-    """Seconds of arithmetic at the peak rate: W / P. [Williams, Waterman & Patterson 2009, section 3]"""
+    """Seconds of arithmetic at the peak rate: W / P. [Williams, Waterman & Patterson 2009]"""
     return flop / peak_flop_per_s
 
 
 def memory_s(moved_bytes: Array, bandwidth_bytes_per_s: Array) -> Array:
-    """Seconds of compulsory traffic at the memory's bandwidth: Q / B. [Williams et al. 2009, section 3]"""
+    """Seconds of compulsory traffic at the memory's bandwidth: Q / B. [Williams et al. 2009]"""
     return moved_bytes / bandwidth_bytes_per_s
 
 
 def roofline_s(compute: Array, memory: Array) -> Array:
-    """Seconds of an operator whose arithmetic and traffic overlap fully: max(W / P, Q / B). [Williams et al. 2009, eq. 1]"""
+    """Seconds of an operator whose arithmetic and traffic overlap fully: max(W / P, Q / B).
+
+    The attainable rate min(P, I B) of [Williams et al. 2009], for intensity I = W / Q, written as a time.
+    """
     return np.maximum(compute, memory)
 
 
@@ -31,13 +34,3 @@ def launched_s(roofline: Array, launches: Array, launch_s: Array) -> Array:
     without it.
     """
     return roofline + launches * launch_s
-
-
-def intensity_flop_per_byte(flop: Array, moved_bytes: Array) -> Array:
-    """Operational intensity: W / Q. [Williams et al. 2009, section 3]"""
-    return flop / moved_bytes
-
-
-def ridge_flop_per_byte(peak_flop_per_s: Array, bandwidth_bytes_per_s: Array) -> Array:
-    """The intensity at which both limits are equal: P / B. [Williams et al. 2009, section 3]"""
-    return peak_flop_per_s / bandwidth_bytes_per_s

@@ -1,0 +1,104 @@
+"""From what a user writes to what it names: models, devices and systems, by name or by file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from gnomon import catalogue
+from gnomon.api import plugins
+from gnomon.core.device import Device
+from gnomon.core.errors import BadInput, near_match
+from gnomon.core.system import System
+from gnomon.formats.aliases import canonical_device, canonical_model
+from gnomon.formats.device_file import catalogue_device, catalogue_names, is_path, read_device
+from gnomon.formats.strict import load_yaml, read_text
+from gnomon.formats.system_file import catalogue_systems, parse_system
+from gnomon.zoo.models import Model, models
+from gnomon.zoo.models import model as zoo_model
+
+Kind = Literal["device", "system", "model", "scenario"]
+_COUNT = re.compile(r"-?[0-9]+")
+
+
+def model(text: str) -> Model:
+    """A model by name, by another known spelling, or from a file that an installed format reads. BadInput."""
+    if not is_path(text):
+        return zoo_model(canonical_model(text) or text)
+    path = Path(text)
+    if not path.exists():
+        raise BadInput(f"{path}: no such file")
+    formats = plugins.working("formats")
+    for part in formats.values():
+        if part.recognises(path):
+            found: Model = part.read(path)
+            return found
+    raise BadInput(f"{path}: no installed format reads this file (formats: {', '.join(formats)})")
+
+
+def device(text: str) -> Device:
+    """A device by catalogue name, by another known spelling, or from a file. BadInput with the near match."""
+    if is_path(text):
+        return read_device(Path(text))
+    name = canonical_device(text)
+    if name is None:
+        near = near_match(text, (*catalogue_names(), *catalogue_systems()))
+        raise BadInput(f"unknown device {text!r}{near}; see `gnomon list devices`, or give a file like ./my-gpu.yaml")
+    return catalogue_device(name)
+
+
+def system(text: str) -> System:
+    """What `--on` names: DEVICE, DEVICE:COUNT, a system's name, a system file, or a device file with or without :COUNT.
+
+    However it was spelled, the system is called by its device's own name and the count.
+    """
+    if text in catalogue_systems():
+        return catalogue_systems()[text]
+    if is_path(text) and Path(text).exists() and kind_of(text) == "system":
+        return parse_system(read_text(Path(text)), text)
+    name, colon, count_text = text.rpartition(":")
+    if not colon or (is_path(text) and not _COUNT.fullmatch(count_text)):
+        alone = device(text)
+        return System(name=alone.name, device=alone)
+    if not _COUNT.fullmatch(count_text):
+        raise BadInput(f"{text!r}: {count_text!r} is not a number of devices")
+    count = int(count_text)
+    if count < 1:
+        raise BadInput(f"{text!r}: a system has one device or more, not {count}")
+    one = device(name)
+    return System(name=one.name if count == 1 else f"{one.name}:{count}", device=one, count=count)
+
+
+def kind_of(text: str) -> Kind:
+    """What a name or a file is. BadInput when it is none of the kinds here."""
+    if is_path(text):
+        return _kind_of_file(text)
+    if text in catalogue_systems():
+        return "system"
+    if canonical_device(text):
+        return "device"
+    if canonical_model(text):
+        return "model"
+    if text in catalogue.names("scenarios"):
+        return "scenario"
+    known = (*catalogue_names(), *models(), *catalogue.names("scenarios"), *catalogue_systems())
+    raise BadInput(
+        f"nothing here is called {text!r}{near_match(text, known)}; see `gnomon list devices`, `models`, `scenarios`"
+    )
+
+
+_KINDS: tuple[Kind, ...] = ("device", "system", "scenario")
+
+
+def _kind_of_file(text: str) -> Kind:
+    """What a YAML file's `schema` says it is; a JSON file is a model."""
+    if text.endswith(".json"):
+        return "model"
+    data, _ = load_yaml(read_text(Path(text)), text)
+    schema = str(data.get("schema", "")) if isinstance(data, dict) else ""
+    for kind in _KINDS:
+        if schema.startswith(f"gnomon/{kind}/"):
+            return kind
+    wanted = " or ".join(f"`schema: gnomon/{kind}/1`" for kind in _KINDS)
+    raise BadInput(f"{text}: schema: {schema or 'missing'}; a file here begins with {wanted}")

@@ -1,0 +1,88 @@
+"""Numbers that a user puts in place of a device's: each marked as an override, so that it shows in the provenance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gnomon.core.device import Device, Sourced
+from gnomon.core.dtype import dtype
+from gnomon.core.errors import BadInput
+from gnomon.core.units import show
+from gnomon.formats.quantity import quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """Numbers that the user puts in place of the device's. Text with units; None leaves the device's own."""
+
+    device_peak: tuple[str, ...] = ()  # "300 TFLOP/s" for every format, or "bf16=300 TFLOP/s" for one
+    memory_bandwidth: str | None = None
+    memory_capacity: str | None = None
+    launch_overhead: str | None = None
+    efficiency: str | None = None  # share of every peak and of the bandwidth that is reached, above 0 and at most 1
+
+    def apply(self, device: Device) -> Device:
+        """`device` with these numbers, each marked as an override. BadInput names the option."""
+        for written in self.device_peak:
+            device = _with_peak(device, written)
+        device = replace(
+            device,
+            memory_bytes_per_s=_replaced(
+                device.memory_bytes_per_s, self.memory_bandwidth, "bandwidth", "memory_bandwidth"
+            ),
+            memory_bytes=_replaced(device.memory_bytes, self.memory_capacity, "capacity", "memory_capacity"),
+            launch_s=_replaced(device.launch_s, self.launch_overhead, "latency", "launch_overhead"),
+        )
+        return _with_efficiency(device, self.efficiency) if self.efficiency is not None else device
+
+
+def _override(value: float, source: str) -> Sourced:
+    return Sourced(value=value, source=source, kind="override")
+
+
+def _replaced(number: Sourced, written: str | None, kind: str, option: str) -> Sourced:
+    """The user's number, or the device's where none is written."""
+    if written is None:
+        return number
+    return _override(_quantity(written, kind, option), f"--{option.replace('_', '-')} {written}")
+
+
+def _quantity(text: str, kind: str, option: str) -> float:
+    try:
+        return quantity(text, kind)
+    except BadInput as fault:
+        raise BadInput(f"--{option.replace('_', '-')}: {fault}") from None
+
+
+def _with_peak(device: Device, written: str) -> Device:
+    """One format's peak, or with no format named every peak, replaced."""
+    name, equals, text = written.rpartition("=")
+    value = _override(_quantity(text, "peak", "device_peak"), f"--device-peak {written}")
+    if not equals:
+        matrix = dict.fromkeys(device.matrix_flop_per_s, value)
+        vector = dict.fromkeys(device.vector_flop_per_s, value)
+        return replace(device, matrix_flop_per_s=matrix, vector_flop_per_s=vector)
+    try:
+        chosen = dtype(name).name
+    except BadInput as fault:
+        raise BadInput(f"--device-peak: {fault}") from None
+    # Where products in this format ran, or on the matrix unit if they ran nowhere.
+    if chosen in device.vector_flop_per_s and chosen not in device.matrix_flop_per_s:
+        return replace(device, vector_flop_per_s={**device.vector_flop_per_s, chosen: value})
+    without = {d: s for d, s in device.vector_flop_per_s.items() if d != chosen or s.value <= value.value}
+    return replace(device, vector_flop_per_s=without, matrix_flop_per_s={**device.matrix_flop_per_s, chosen: value})
+
+
+def _with_efficiency(device: Device, text: str) -> Device:
+    share = _quantity(text, "ratio", "efficiency")
+
+    def scaled(number: Sourced, unit: str) -> Sourced:
+        given = f" ({number.source})" if number.kind == "override" else ""
+        return _override(number.value * share, f"{show(number.value, unit)}{given} x {share:g} (--efficiency)")
+
+    return replace(
+        device,
+        matrix_flop_per_s={d: scaled(n, "flop/s") for d, n in device.matrix_flop_per_s.items()},
+        vector_flop_per_s={d: scaled(n, "flop/s") for d, n in device.vector_flop_per_s.items()},
+        memory_bytes_per_s=scaled(device.memory_bytes_per_s, "B/s"),
+    )

@@ -1,0 +1,230 @@
+"""gnomon compare --measurements TABLE: error tables, refusals, worst rows, intervals, and each row on request."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, median
+
+from gnomon.api.comparison import Comparison, compare_measurements
+from gnomon.api.predict import DEFAULT_ENGINE
+from gnomon.cli.arguments import whole, words
+from gnomon.cli.cells import cut_cell, interval_cell, percent_cell
+from gnomon.cli.files import check_writable, write_whole
+from gnomon.cli.output import print_csv, print_json, print_table, say
+from gnomon.cli.progress import working
+from gnomon.core.errors import BadInput, Unsupported, UsageError
+from gnomon.core.units import show
+from gnomon.formats.strict import read_text
+from gnomon.report.page import comparison_page
+from gnomon.stats.calibration import Calibration, calibrations_text, parse_calibrations
+from gnomon.stats.errors import ErrorSummary
+from gnomon.stats.intervals import HeldOut
+
+
+def compare_table(found: argparse.Namespace) -> int:
+    """Print the comparison and write what was asked for. Unsupported when no row can be answered."""
+    engines = words(found.engine or DEFAULT_ENGINE)
+    if len(engines) != 1:
+        raise UsageError("compare: --measurements takes one engine at a time")
+    sample = whole("sample", found.sample)
+    paths = {option: Path(getattr(found, option)) for option in ("report", "calibrate") if getattr(found, option)}
+    for path in paths.values():
+        check_writable(path)
+    with working(f"comparing {engines[0]} with {found.measurements}"):
+        result = compare_measurements(found.measurements, engine=engines[0], where=_where(found.where))
+        if result.rows.is_empty():
+            raise Unsupported(
+                "\n".join(
+                    [
+                        f"no row of {found.measurements} can be answered:",
+                        *(f"{n} rows: {why}" for why, n in result.reasons().items()),
+                    ][:20]
+                )
+            )
+        if result.kind == "kernels":
+            sample = sample or 1  # such tables have hundreds of thousands of rows
+        shown = sample if result.kind == "kernels" else None
+        document = result.to_dict(result.sample(shown) if found.rows or result.kind == "models" else None)
+    for column in result.unread_columns:
+        say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
+    if found.json:
+        print_json(document)
+    elif found.csv:
+        print_csv(result.rows.to_dicts())
+    else:
+        if found.rows:
+            _print_rows(result, sample)
+        _print_summary(result)
+    if "calibrate" in paths:
+        _write_calibration(paths["calibrate"], result)
+    if "report" in paths:
+        write_whole(paths["report"], comparison_page(document))
+        written = f"report: {paths['report'].resolve()}"
+        if found.json or found.csv:
+            say(written)
+        else:
+            print(f"\n{written}")
+    return 0
+
+
+def _write_calibration(path: Path, result: Comparison) -> None:
+    """Add the bands of these rows to a calibration file of the same engine, or begin one."""
+    kept: dict[str, Calibration] = {}
+    if path.exists():
+        try:
+            kept = parse_calibrations(read_text(path))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise BadInput(f"{path}: not a calibration file; give another name, or remove it") from None
+    other = next((one.engine for one in kept.values() if one.engine != result.engine), None)
+    if other is not None:
+        raise BadInput(f"{path}: holds the calibration of {other}, not of {result.engine}; give another name")
+    write_whole(path, calibrations_text({**kept, result.kind: result.calibration()}))
+    say(f"calibration written to {path}")
+
+
+def _where(written: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for text in written:
+        column, equals, values = text.partition("=")
+        if not equals or not words(values):
+            raise BadInput(f"--where: {text!r} is not of the form COLUMN=VALUE[,VALUE...]")
+        found[column] = words(values)
+    return found
+
+
+def _print_rows(result: Comparison, sample: int | None) -> None:
+    """Each row, predicted beside measured."""
+    subject = "model" if result.kind == "models" else "operator"
+    columns = [
+        subject,
+        "device",
+        "mode",
+        "batch",
+        "seq",
+        "dtype",
+        "measured",
+        "predicted",
+        "90 % interval",
+        "error",
+        "software",
+        "line",
+    ]
+    rows = [
+        [
+            row["subject"],
+            row["device"],
+            row["mode"].replace("forward+backward", "fwd+bwd").replace("+optimizer", "+opt"),
+            str(row.get("batch") or ""),
+            str(row.get("seq") or ""),
+            row["dtype"] + (f"/{row['weights']}" if row.get("weights", row["dtype"]) != row["dtype"] else ""),
+            show(row["measured_s"], "s"),
+            show(row["predicted_s"], "s"),
+            interval_cell(row["low_s"], row["high_s"]),
+            percent_cell(row["error_percent"]),
+            cut_cell(row.get("software") or "", 28),
+            str(row["line"]),
+        ]
+        for row in result.sample(sample).iter_rows(named=True)
+    ]
+    print_table(columns, rows, title=f"{result.engine} beside {result.table}", spare=("line", "seq", "software"))
+    print()
+
+
+_ERROR_COLUMNS = ["group", "rows", "coverage", "median", "mean", "p90", "bias", "Kendall tau"]
+
+
+def _print_summary(result: Comparison) -> None:
+    """Error tables, refusals, worst rows and intervals."""
+    refused = sum(result.reasons().values())
+    print(
+        f"{result.engine} on {result.table}: {result.asked:,} rows, {len(result.clean):,} compared, {len(result.rows) - len(result.clean):,} apart (doubted), {refused:,} refused"
+    )
+    print("absolute errors in percent of the measured time; bias is the mean signed error\n")
+    _print_errors("all", {"all": result.overall()})
+    groups = {"device": "by device", "subject": "by model", "mode": "by mode"}
+    if result.kind == "kernels":
+        groups = {
+            "device": "by device",
+            "family": "by family of operators",
+            "subject": "by operator",
+            "dtype": "by precision",
+        }
+    for column, title in groups.items():
+        _print_errors(title, result.by(column))
+    if doubted := result.doubted():
+        _print_errors("rows set apart by a quality mark", doubted)
+    if reasons := result.reasons():
+        print_table(["rows", "refused because"], [[f"{n:,}", reason] for reason, n in reasons.items()], title="refused")
+        print()
+    worst = [
+        [
+            str(row["line"]),
+            row["subject"],
+            row["device"],
+            row["dtype"],
+            show(row["measured_s"], "s"),
+            show(row["predicted_s"], "s"),
+            percent_cell(row["error_percent"]),
+        ]
+        for row in result.worst().iter_rows(named=True)
+    ]
+    print_table(
+        ["line", "what", "device", "dtype", "measured", "predicted", "error"],
+        worst,
+        title="worst rows (line of the table)",
+    )
+    _print_intervals(result)
+
+
+def _print_errors(title: str, groups: Mapping[str, ErrorSummary]) -> None:
+    rows = [
+        [
+            name or "(none)",
+            f"{s.rows:,}",
+            f"{100 * s.coverage:.0f} %",
+            percent_cell(s.median_ape, is_signed=False),
+            percent_cell(s.mean_ape, is_signed=False),
+            percent_cell(s.p90_ape, is_signed=False),
+            percent_cell(s.bias),
+            "-" if s.kendall_tau is None else f"{s.kendall_tau:.2f}",
+        ]
+        for name, s in groups.items()
+    ]
+    print_table(_ERROR_COLUMNS, rows, title=title)
+    print()
+
+
+def _print_intervals(result: Comparison) -> None:
+    """Coverage of the 90 % interval on each silicon, calibrated on the others, beside the row-wise calibration."""
+    held, by_row = result.held_out(), result.held_out(by_row=True)
+    if not held:
+        say("intervals: one kind of silicon only, so none can be left out")
+        return
+    print()
+    rows = [
+        [
+            one.group,
+            f"{one.rows:,}",
+            _share(one),
+            _share(other),
+            f"{100 * one.median_half_width:.0f} %",
+            f"{100 * other.median_half_width:.0f} %",
+        ]
+        for one, other in zip(held, by_row, strict=True)
+    ]
+    shares = [[h.coverage for h in side] for side in (held, by_row)]
+    widths = [[h.median_half_width for h in side] for side in (held, by_row)]
+    rows.append(["mean", "", *(f"{100 * fmean(side):.0f} %" for side in shares), "", ""])
+    rows.append(["lowest", "", *(f"{100 * min(side):.0f} %" for side in shares), "", ""])
+    rows.append(["median", "", "", "", *(f"{100 * median(side):.0f} %" for side in widths)])
+    print_table(
+        ["silicon left out", "rows", "inside", "inside, by row", "half width", "half width, by row"],
+        rows,
+        title="90 % intervals calibrated on the other silicon: each silicon weighing the same, and each row weighing the same",
+    )
+
+
+def _share(one: HeldOut) -> str:
+    return f"{100 * one.coverage:.0f} %"

@@ -1,0 +1,17 @@
+"""The shape at which a model's work is stated: one forward pass of one image, or of one sequence of its usual length."""
+
+from __future__ import annotations
+
+from gnomon.core.plan import Plan
+from gnomon.core.workload import Workload
+from gnomon.zoo.models import Model
+
+
+def stated_workload(model: Model) -> Workload:
+    """The forward pass."""
+    return model.build(Plan(mode="forward", dtype=model.dtype))
+
+
+def stated_shape(workload: Workload) -> str:
+    """Its shape in words."""
+    return "1 image of 224 x 224" if workload.seq is None else f"1 sequence of {workload.seq} tokens"
