@@ -58,9 +58,19 @@ def test_an_unknown_engine_is_refused_with_the_near_one():
 
 def test_a_part_that_lacks_the_protocol_is_reported(monkeypatch):
     point = EntryPoint(name="half", value="collections:Counter", group="gnomon.engines")
-    monkeypatch.setattr(plugins, "_found", lambda group: {"half": point})
+    monkeypatch.setattr(plugins, "_every", lambda group: [point])
     (found,) = plugins.inspect("engines")
     assert found.fault == "engine 'half' of an unknown package is broken: it lacks a part of the Engine protocol"
+
+
+def test_of_two_parts_with_one_name_gnomon_s_own_is_used_and_the_other_is_reported(monkeypatch):
+    own = plugins._every("engines")
+    foreign = EntryPoint(name="roofline", value="collections:Counter", group="gnomon.engines")
+    monkeypatch.setattr(plugins, "_every", lambda group: [*own, foreign])
+    faults = {part.fault for part in plugins.inspect("engines") if part.name == "roofline"}
+    assert plugins.engine("roofline").name == "roofline"
+    assert "" in faults
+    assert any(fault.startswith("hidden: gnomon ") for fault in faults)
 
 
 # --- From outside

@@ -36,21 +36,21 @@ def test_throughput_and_mfu_follow_from_the_time():
     (outcome,) = gnomon.predict("resnet-50", "a100", batch=32, dtype="fp16").outcomes
     found = outcome.prediction
     assert outcome.items_per_s == pytest.approx(32 / found.value)
-    assert outcome.mfu == pytest.approx(found.flop / found.value / 312e12)
+    assert outcome.mfu == pytest.approx(outcome.scenario.workload.model_flop / found.value / 312e12)
     assert 0 < outcome.mfu < 1
 
 
 def test_an_engine_that_cannot_answer_gives_reasons():
     found = gnomon.predict("resnet-50", "h100:8")
     assert not found.is_answered
-    assert found.reasons == ("roofline answers for one device, not for the 8 of h100:8",)
+    assert found.reasons == ("roofline answers for one device, not for the 8 of h100-sxm:8",)
     assert "not answered (roofline answers for one device" in repr(found)
 
 
 def test_one_line_shows_time_and_interval():
     found = gnomon.predict("resnet-50", "a100", batch=8)
     text = repr(found)
-    assert text.startswith("resnet-50 on a100, batch 8, fp16, roofline: " + show(found.value, "s"))
+    assert text.startswith("resnet-50 on a100-sxm-80gb, batch 8, fp16, roofline: " + show(found.value, "s"))
     assert "90% interval" in text
 
 
@@ -77,7 +77,7 @@ def test_many_answers_come_in_order_and_equal_single_ones():
     assert asked == [
         (m, s, b, e)
         for m in ("resnet-18", "resnet-50")
-        for s in ("t4", "a100")
+        for s in ("t4", "a100-sxm-80gb")
         for b in (1, 2)
         for e in ("null", "roofline")
     ]

@@ -38,7 +38,7 @@ def test_a_row_becomes_a_measurement_in_our_names_and_si():
         weight_dtype=None,
         head="classifier",
         classes=2,
-        attention="fused",
+        attention=None,
         time_s=2.5e-3,
         power_w=300.0,
         clock_hz=1.41e9,
@@ -102,8 +102,8 @@ def test_rows_that_nothing_can_be_compared_with_are_counted_by_reason():
         "no precision given",
         "precision 'fp17' is no format known here",
         "weights 'fp17' are in no format known here",
-        "batch 2.5 is not a positive whole number",
-        "ndev 0 is not a positive whole number",
+        "batch 2.5 is not a whole number from 1 to 1e+09",
+        "ndev 0 is not a whole number from 1 to 1e+09",
         "no time: the row gives a throughput or a result of another kind",
     }
     assert sum(refused.rows for refused in table.refused) + len(table.measurements) == table.rows

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gnomon.api import plugins
 from gnomon.api.answers import Answer, answer
-from gnomon.api.measurements import read_measurements
+from gnomon.api.measurements import plan_of, read_measurements
+from gnomon.api.names import system
 from gnomon.api.questions import build
 from gnomon.api.scenarios import ScenarioQuestion, read_scenario
 from gnomon.core.digest import plain
+from gnomon.core.errors import GnomonError
 from gnomon.core.measurement import Measurement
-from gnomon.core.plan import Plan
-from gnomon.core.workload import Workload
+from gnomon.core.scenario import Scenario
 from gnomon.formats.model_table import ModelTable
-
-USUAL_IMAGE = 224  # side in pixels of every image row in the tables
+from gnomon.zoo.models import model as zoo_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,28 +52,20 @@ def compare(scenarios: Sequence[str], engines: Sequence[str] = ()) -> list[Compa
 
 
 def _like(asked: ScenarioQuestion, measured: Sequence[Measurement]) -> tuple[Measurement, ...]:
-    """The measurements whose clock covered one of the scenario's passes on the same system."""
-    question = asked.question
-    system = (question.system.device.name, question.system.count)
-    passes = [(plan, build(question.model, plan)) for plan in question.passes.values()]
-    return tuple(
-        row
-        for row in measured
-        if row.model == question.model.name and (row.device, row.devices) == system
-        if any(_is_like(row, plan, workload) for plan, workload in passes)
-    )
+    """The measurements whose clock covered one of the scenario's passes: the same graph on the same system."""
+    scenarios = tuple(asked.question.scenarios().values())
+    return tuple(row for row in measured if any(_is_like(row, scenario) for scenario in scenarios))
 
 
-def _is_like(row: Measurement, plan: Plan, workload: Workload) -> bool:
-    """Whether a row was measured at the plan's sizes and formats; what the row does not say is taken as equal."""
-    length = workload.context if plan.mode == "decode" else workload.seq
-    return (
-        (row.mode, row.batch, row.dtype) == (plan.mode, plan.batch, plan.dtype)
-        and (row.weight_dtype or row.dtype) == (plan.weight_dtype or plan.dtype)
-        and plan.kv_dtype is None
-        and row.seq in (None, length)
-        and (workload.item != "image" or plan.image == USUAL_IMAGE)
-        and row.head in ("default", workload.head)
-        and row.classes in (None, plan.classes)
-        and row.attention in (None, plan.attention)
-    )
+def _is_like(row: Measurement, scenario: Scenario) -> bool:
+    """Whether the row's own workload and system are the scenario's; what the row leaves open is taken as equal."""
+    if (row.model, row.mode, row.batch) != (scenario.workload.name, scenario.plan.mode, scenario.plan.batch):
+        return False
+    try:
+        workload = build(
+            zoo_model(row.model), replace(plan_of(row), attention=row.attention or scenario.plan.attention)
+        )
+        machine = system(f"{row.device}:{row.devices}")
+    except GnomonError:  # a row of a shape that no graph has is nobody's like
+        return False
+    return (workload.digest, machine.digest) == (scenario.workload.digest, scenario.system.digest)

@@ -51,6 +51,11 @@ class Comparison:
     unread_columns: tuple[str, ...]
 
     @property
+    def is_in_sample(self) -> bool:
+        """Whether the intervals of some row were calibrated on this very table."""
+        return bool((self.rows["calibrated_on"] == self.sha256).any())
+
+    @property
     def clean(self) -> pl.DataFrame:
         """Answered rows that nobody doubts."""
         return self.rows.filter(pl.col("quality") == "")
@@ -196,6 +201,7 @@ _MODEL_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("measured_s", "predicted_s", "low_s", "high_s"), pl.Float64),
     **dict.fromkeys(("statistic", "software", "conditions", "source"), pl.String),
     "fits": pl.Boolean,
+    "calibrated_on": pl.String,
 }
 
 
@@ -228,6 +234,7 @@ def _model_row(measured: Measurement, engine: Engine) -> dict[str, Any]:
         "conditions": measured.conditions,
         "source": measured.source,
         "fits": found.fits,
+        "calibrated_on": found.provenance.calibration_sha256,
     }
 
 
@@ -250,6 +257,7 @@ def _compare_kernels(table: str, sha256: str, engine_name: str, read: KernelTabl
         pl.Series("silicon", silicon, dtype=pl.String),
         pl.Series("stratum", strata.astype(object), dtype=pl.String),
         pl.lit("").alias("mode"),
+        pl.lit("").alias("calibrated_on"),
     )
     without = frame.filter(~pl.Series(answered)).group_by("device", "subject", "dtype").len()
     frame = frame.filter(pl.Series(answered))

@@ -55,13 +55,13 @@ def _filtered(path: Path, frame: pl.DataFrame, column: str, values: tuple[str, .
         )
     canonical = {"device": canonical_device, "model": canonical_model}.get(column, lambda name: name)
     wanted = {canonical(value) or value for value in values}
-    present = frame[column].unique().drop_nulls().to_list()
+    present = frame[column].cast(pl.String).unique().drop_nulls().to_list()
     matching = [cell for cell in present if cell in values or (canonical(cell) or cell) in wanted]
     missing = wanted - {canonical(cell) or cell for cell in matching} - set(matching)
     if missing:
         word = sorted(missing)[0]
         raise BadInput(f"{path}: no row has {column} {word!r}{near_match(word, present)}")
-    return frame.filter(pl.col(column).is_in(matching))
+    return frame.filter(pl.col(column).cast(pl.String).is_in(matching))
 
 
 def plan_of(measured: Measurement) -> Plan:

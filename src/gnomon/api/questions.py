@@ -57,14 +57,19 @@ def question(model_text: str, on: str, **options: Unpack[Options]) -> Question:
     overrides, mode = options.get("overrides"), options.get("mode")
     if overrides is not None:
         machine = replace(machine, device=overrides.apply(machine.device))
-    plan = _plan(options, options.get("dtype") or usual_dtype(chosen, machine.device))
+    plan = _plan(options, _given(options.get("dtype"), usual_dtype(chosen, machine.device)))
     return Question(model=chosen, system=machine, passes=_passes(chosen, plan, is_mode_given=mode is not None))
 
 
 def workload(model_text: str, **options: Unpack[Options]) -> Workload:
     """The graph of a model, for programs that look into it; one forward pass where no mode is given."""
     chosen = model(model_text)
-    return build(chosen, _plan(options, options.get("dtype") or chosen.dtype))
+    return build(chosen, _plan(options, _given(options.get("dtype"), chosen.dtype)))
+
+
+def _given(text: str | None, usual: str) -> str:
+    """What the user wrote, even if it is empty; the usual where nothing was written."""
+    return usual if text is None else text
 
 
 def _plan(options: Options, dtype: str) -> Plan:
@@ -73,7 +78,7 @@ def _plan(options: Options, dtype: str) -> Plan:
         if name not in Options.__annotations__:
             raise BadInput(f"unknown option {name!r}{near_match(name, Options.__annotations__)}")
     return Plan(
-        mode=cast(Mode, options.get("mode") or "forward"),  # checked by Plan itself
+        mode=cast(Mode, _given(options.get("mode"), "forward")),  # checked by Plan itself
         batch=options.get("batch", 1),
         seq=options.get("seq"),
         context=options.get("context"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -32,12 +33,13 @@ class Parser(argparse.ArgumentParser):
 
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The arguments; UsageError with the near match of an unknown flag."""
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        for word in (argument.split("=")[0] for argument in arguments if argument.startswith("--")):
+            if word not in flags:  # before argparse complains of what is missing because of it
+                self.error(f"unknown flag {word!r}{near_match(word, flags)}")
         found, unknown = self.parse_known_args(arguments)
         if unknown:
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            word = unknown[0].split("=")[0]
-            kind = "flag" if word.startswith("-") else "argument"
-            self.error(f"unknown {kind} {word!r}{near_match(word, flags) if kind == 'flag' else ''}")
+            self.error(f"unknown argument {unknown[0]!r}")
         return found
 
 
@@ -50,13 +52,9 @@ def whole(name: str, text: str | None) -> int | None:
     """A positive whole number; BadInput names the option."""
     if text is None:
         return None
-    try:
-        value = int(text)
-    except ValueError:
-        raise BadInput(f"--{name}: {text!r} is not a positive whole number") from None
-    if value < 1:
-        raise BadInput(f"--{name}: {value} is not a positive whole number")
-    return value
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise BadInput(f"--{name}: {text!r:.40} is not a whole number from 1 to 999999999")
+    return int(text)
 
 
 def wholes(name: str, text: str) -> tuple[int, ...]:

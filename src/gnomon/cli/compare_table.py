@@ -20,7 +20,7 @@ from gnomon.formats.strict import read_text
 from gnomon.report.page import comparison_page
 from gnomon.stats.calibration import Calibration, calibrations_text, parse_calibrations
 from gnomon.stats.errors import ErrorSummary
-from gnomon.stats.intervals import HeldOut
+from gnomon.stats.intervals import FEWEST_GROUPS, HeldOut
 
 
 def compare_table(found: argparse.Namespace) -> int:
@@ -29,12 +29,17 @@ def compare_table(found: argparse.Namespace) -> int:
     if len(engines) != 1:
         raise UsageError("compare: --measurements takes one engine at a time")
     sample = whole("sample", found.sample)
-    paths = {option: Path(getattr(found, option)) for option in ("report", "calibrate") if getattr(found, option)}
+    written = {option: getattr(found, option) for option in ("report", "calibrate")}
+    paths = {option: Path(text) for option, text in written.items() if text is not None}
     for path in paths.values():
         check_writable(path)
+    if len({path.resolve() for path in paths.values()}) < len(paths):
+        raise BadInput("--report and --calibrate name the same file")
     with working(f"comparing {engines[0]} with {found.measurements}"):
         result = compare_measurements(found.measurements, engine=engines[0], where=_where(found.where))
         if result.rows.is_empty():
+            if not result.reasons():
+                raise BadInput(f"{found.measurements}: the table holds no rows")
             raise Unsupported(
                 "\n".join(
                     [
@@ -61,11 +66,11 @@ def compare_table(found: argparse.Namespace) -> int:
         _write_calibration(paths["calibrate"], result)
     if "report" in paths:
         write_whole(paths["report"], comparison_page(document))
-        written = f"report: {paths['report'].resolve()}"
+        place = f"report: {paths['report'].resolve()}"
         if found.json or found.csv:
-            say(written)
+            say(place)
         else:
-            print(f"\n{written}")
+            print(f"\n{place}")
     return 0
 
 
@@ -77,6 +82,8 @@ def _write_calibration(path: Path, result: Comparison) -> None:
             kept = parse_calibrations(read_text(path))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BadInput(f"{path}: not a calibration file; give another name, or remove it") from None
+    if len(result.held_out()) < FEWEST_GROUPS:
+        raise BadInput(f"{result.table}: fewer than {FEWEST_GROUPS} kinds of silicon: too few to calibrate from")
     other = next((one.engine for one in kept.values() if one.engine != result.engine), None)
     if other is not None:
         raise BadInput(f"{path}: holds the calibration of {other}, not of {result.engine}; give another name")
@@ -128,7 +135,11 @@ def _print_rows(result: Comparison, sample: int | None) -> None:
         ]
         for row in result.sample(sample).iter_rows(named=True)
     ]
-    print_table(columns, rows, title=f"{result.engine} beside {result.table}", spare=("line", "seq", "software"))
+    print_table(
+        columns, rows, title=f"{result.engine} beside {result.table}", spare=("line", "90 % interval", "software")
+    )
+    if result.is_in_sample:
+        print("the intervals were calibrated on these rows; how they do on silicon left out is the last table")
     print()
 
 

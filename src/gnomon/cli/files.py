@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from gnomon.core.errors import BadInput
 
 
 def check_writable(path: Path) -> None:
-    """BadInput when the file could not be written; asked before long work. Missing folders are made."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise BadInput(f"{path}: is a folder; give a file name")
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-        if path.exists() and not os.access(path, os.W_OK):
-            raise BadInput(f"{path}: cannot be written: Permission denied")
-    except OSError as fault:
-        raise BadInput(f"{path}: cannot be written: {fault.strerror}") from None
+    """BadInput when the file could not be written; asked before long work, and leaving nothing behind."""
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise BadInput(f"{path}: cannot be written: it is no plain file")
+    folder = next(parent for parent in target.parents if parent.exists())
+    if not folder.is_dir():
+        raise BadInput(f"{path}: cannot be written: {folder} is not a folder")
+    if not os.access(target if target.exists() else folder, os.W_OK):
+        raise BadInput(f"{path}: cannot be written: permission denied")
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text` under a temporary name and rename: a reader never sees half a file. BadInput."""
-    temporary = path.with_name(f".{path.name}.part")
+    """Write `text` beside its place and rename: a reader never sees half a file. Missing folders are made. BadInput."""
+    target = path.resolve()  # a link keeps pointing to what it points to
+    temporary = target.with_name(f".{target.name}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as fault:
+        raise BadInput(f"{path}: cannot be written: {(fault.strerror or str(fault)).lower()}") from None
+    finally:
         temporary.unlink(missing_ok=True)
-        raise BadInput(f"{path}: cannot be written: {fault.strerror}") from None

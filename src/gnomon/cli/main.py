@@ -5,6 +5,7 @@ Nothing heavy is imported before a verb runs: `gnomon --help` is quick.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -27,6 +28,24 @@ example:
 
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    if sys.stdout is None:  # started with standard output closed: there is nobody to answer
+        sys.stdout = io.StringIO()
+    try:
+        code = _answer(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("gnomon: interrupted", file=sys.stderr)
+        return 130
+    except OSError as fault:  # every file of the user's is read and written behind its own check: this is the output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(fault, BrokenPipeError):  # the reader has gone: `gnomon ... | head`
+            return 0
+        print(f"gnomon: the output cannot be written: {fault.strerror}", file=sys.stderr)
+        return 3
+
+
+def _answer(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help())
         return 0 if arguments else 2
@@ -35,16 +54,7 @@ def main(arguments: list[str]) -> int:
 
         print(f"gnomon {version('gnomon')}")
         return 0
-    try:
-        code = _run(arguments[0], arguments[1:])
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt:
-        print("gnomon: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of the output has gone: `gnomon ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return _run(arguments[0], arguments[1:])
 
 
 def _run(verb: str, rest: list[str]) -> int:
@@ -59,7 +69,7 @@ def _run(verb: str, rest: list[str]) -> int:
         for line in str(fault).splitlines():
             print(f"gnomon: {line}", file=sys.stderr)
         return fault.exit_code
-    except (KeyboardInterrupt, BrokenPipeError):
+    except (KeyboardInterrupt, OSError):
         raise
     except Exception as bug:
         if os.environ.get("GNOMON_TRACEBACK"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import takewhile
 
 
 class GnomonError(Exception):
@@ -50,5 +51,9 @@ def near_match(word: str, known: Iterable[str]) -> str:
         start = difflib.SequenceMatcher(None, word.lower(), candidate[: len(word)].lower()).ratio()
         return max(whole, start - 0.05)
 
-    best = max(known, key=likeness, default="")
+    def shared_start(candidate: str) -> int:
+        pairs = zip(word.lower(), candidate.lower(), strict=False)
+        return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+    best = max(known, key=lambda candidate: (likeness(candidate), shared_start(candidate)), default="")
     return f"; did you mean {best!r}?" if best and likeness(best) >= 0.45 else ""

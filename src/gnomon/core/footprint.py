@@ -69,23 +69,27 @@ def peak_live_bytes(nodes: tuple[Node, ...]) -> float:
     return peak
 
 
+# Functions whose gradient needs nothing (sums), or their own output in place of their input (torch's autograd formulas).
+_NEED_NOTHING = ("add", "copy")
+_NEED_THEIR_OUTPUT = ("relu", "relu6", "tanh")
+
+
 def kept_for_backward_bytes(nodes: tuple[Node, ...]) -> float:
     """Bytes of forward arrays that the backward pass reads again, without recomputation.
 
-    An output is kept when some reader's gradient needs it, and sums need nothing; unfused attention also keeps its
-    scores before and after the softmax.
+    An output is kept when a reader's gradient needs it, or its own does; unfused attention also keeps its scores before
+    and after the softmax.
     """
-    is_kept = {node.name: False for node in nodes}
+    kept: set[str] = set()
     for node in nodes:
-        if not (isinstance(node.op, Elementwise) and node.op.function in ("add", "copy")):
-            for source in node.after:
-                is_kept[source] = True
-    total = 0.0
-    for node in nodes:
-        if is_kept[node.name]:
-            total += output_bytes(node.op) * node.repeat
-        total += scratch_bytes(node.op) * node.repeat
-    return total
+        function = node.op.function if isinstance(node.op, Elementwise) else None
+        if function in _NEED_THEIR_OUTPUT:
+            kept.add(node.name)
+        elif function not in _NEED_NOTHING:
+            kept.update(node.after)
+    return sum(
+        ((output_bytes(node.op) if node.name in kept else 0.0) + scratch_bytes(node.op)) * node.repeat for node in nodes
+    )
 
 
 def footprint(

@@ -9,6 +9,8 @@ from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.workload import MODES, Mode
 
+USUAL_IMAGE = 224  # side of an ImageNet crop, pixels
+LARGEST = 10**9  # of a batch, a length, a side: beyond it numbers lose their meaning before they lose their digits
 HEADS = ("default", "none", "classifier", "lm", "mlm", "qa", "pretraining")
 
 
@@ -20,7 +22,7 @@ class Plan:
     batch: int = 1  # images or sequences
     seq: int | None = None  # tokens of each input sequence; None: the model's usual length
     context: int | None = None  # decode: tokens of each sequence in the cache, the new one included
-    image: int = 224  # side of a square image, pixels
+    image: int = USUAL_IMAGE  # side of a square image, pixels
     dtype: str = "fp16"  # of activations and arithmetic
     weight_dtype: str | None = None  # storage of matrix weights where it differs (weight-only quantisation)
     kv_dtype: str | None = None  # storage of the KV cache where it differs
@@ -44,6 +46,8 @@ class Plan:
         ):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise BadInput(f"{name}: {value!r} is not a positive whole number")
+            if value is not None and value > LARGEST:
+                raise BadInput(f"{name}: {value:.3g} is more than any run has ({LARGEST:.0e} at most)")
         for field in ("dtype", "weight_dtype", "kv_dtype"):
             spelled = getattr(self, field)
             if spelled is not None:

@@ -47,6 +47,7 @@ class Provenance:
     scenario: str  # digest
     cites: tuple[str, ...]
     calibration: str = ""  # data behind the interval
+    calibration_sha256: str = ""  # of the table that those data stood in
     overrides: tuple[str, ...] = ()  # numbers that the user set in place of the catalogue's
 
 

@@ -143,4 +143,4 @@ def catalogue_device(name: str) -> Device:
 
 def is_path(text: str) -> bool:
     """Whether a device, system, model or scenario is given as a file rather than by name."""
-    return text.endswith((".yaml", ".yml", ".json")) or "/" in text
+    return text.lower().endswith((".yaml", ".yml", ".json")) or "/" in text

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gnomon.core import work
 from gnomon.core.dtype import DTYPES
 from gnomon.core.op import ELEMENTWISE_FLOP, FAMILIES, NORM_FLOP, SOFTMAX_FLOP
+from gnomon.core.plan import LARGEST
 from gnomon.core.workload import OpTable
 from gnomon.formats.aliases import Format, alias_table, canonical_device
 from gnomon.formats.refused import Refused
@@ -253,18 +254,30 @@ def _about(what: str, name: pl.Expr, reason: str) -> pl.Expr:
     return pl.concat_str(pl.lit(f"{what} '"), name.fill_null(""), pl.lit(f"': {reason}"))
 
 
+def _is_no_size(name: str) -> pl.Expr:
+    """Whether a shape cell holds a number that no size can be."""
+    value = pl.col(name)
+    return ((value < 1) | (value > LARGEST) | (value != value.floor())).fill_null(False)
+
+
 def _reason() -> pl.Expr:
     """Why a row has no rule; null where it has one."""
     op, device, dtype = pl.col("op"), pl.col("device"), pl.col("dtype")
     return (
         pl.when(op.is_in(list(RULES)).not_() | op.is_null())
-        .then(_about("operator", op, "the row carries no complete shape"))
+        .then(_about("operator", op, "no rule"))
         .when(pl.col("device_name").is_null())
         .then(_about("device", device, "not in the catalogue"))
         .when(pl.col("dtype_name").is_null())
         .then(_about("precision", dtype, "no format known here"))
         .when(pl.col("measured_us").is_null())
         .then(pl.lit("no time given"))
+        .when(pl.any_horizontal(_is_no_size(name) for name in _SHAPE))
+        .then(_about("operator", op, f"a number of its shape is no whole number from 1 to {LARGEST:.0e}"))
+        .when((pl.col("topk") > pl.col("experts")).fill_null(False))
+        .then(_about("operator", op, "more experts chosen than there are"))
+        .when((pl.col("seq_q") > pl.col("seq_kv")).fill_null(False))
+        .then(_about("operator", op, "more queries than keys"))
         .alias("reason")
     )
 
@@ -282,7 +295,7 @@ def _work(frame: pl.DataFrame) -> tuple[pl.DataFrame, OpTable, tuple[Refused, ..
         shapes = _Shapes(frame[chosen], act[chosen], weight[chosen])
         flop[chosen], read[chosen], write[chosen] = RULES[op][1](shapes)
     is_whole = np.isfinite(flop + read + write) & (read + write > 0)
-    reason = _about("operator", pl.col("op"), "a number of its shape is missing or zero").alias("reason")
+    reason = _about("operator", pl.col("op"), "a number of its shape is missing").alias("reason")
     shapeless = _refused(frame.filter(~pl.Series(is_whole)).with_columns(reason))
     frame = frame.filter(pl.Series(is_whole))
     families = frame["op"].replace_strict({op: rule[0] for op, rule in RULES.items()}, return_dtype=pl.String)

@@ -18,6 +18,7 @@ import polars as pl
 
 from gnomon.core.dtype import DTYPES
 from gnomon.core.measurement import Measurement
+from gnomon.core.plan import LARGEST
 from gnomon.core.workload import MODES
 from gnomon.formats.aliases import Format, SourceReading, alias_table, canonical_device, canonical_model
 from gnomon.formats.refused import Refused
@@ -100,8 +101,8 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
             return f"no {name} given"
     for name in ("ndev", "batch", "seq", "classes"):
         value = row.get(name)
-        if value is not None and (value < 1 or value != int(value)):
-            return f"{name} {value:g} is not a positive whole number"
+        if value is not None and not (1 <= value <= LARGEST and value == int(value)):
+            return f"{name} {value:g} is not a whole number from 1 to {LARGEST:.0e}"
     written = _format(row["precision"])
     if written.dtype not in DTYPES:
         return f"precision {row['precision']!r} is no format known here"

@@ -45,21 +45,20 @@ def _refuse_duplicates(loader: _Lines, node: yaml.MappingNode, deep: bool = Fals
 
 _Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _refuse_duplicates)
 
-# Plain words as YAML 1.2's core schema reads them: `on` is a word, not true, and 3.35e12 is a number, not a word.
+# Plain words as YAML 1.2's core schema reads them: `on` is a word, not true; 3.35e12 is a number, not a word; 010 is ten;
+# `<<` is a key like another.
+_REPLACED = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "merge")}
 _Lines.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
-    ]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Lines.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Lines.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$"),
-    list("-+0123456789."),
-)
+for _kind, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$", "-+0123456789."),
+):
+    _Lines.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
+_Lines.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(str(loader.construct_scalar(node))))
 
 
 def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:
@@ -115,12 +114,23 @@ def read_text(path: Path) -> str:
         raise BadInput(f"{path}: {fault.strerror}") from None
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {key!r} is given twice")
+        found[key] = value
+    return found
+
+
 def read_json(path: Path) -> Any:
     """The JSON document in a file; BadInput with line and column where it is malformed."""
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), object_pairs_hook=_unique)
     except json.JSONDecodeError as fault:
         raise BadInput(f"{path}:{fault.lineno}:{fault.colno}: not JSON: {fault.msg}") from None
+    except ValueError as fault:  # a key given twice, a number of thousands of digits
+        raise BadInput(f"{path}: {str(fault).split(';')[0]}") from None
     except RecursionError:
         raise BadInput(f"{path}: nested too deeply") from None
 

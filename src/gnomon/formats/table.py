@@ -37,7 +37,9 @@ def check_columns(path: Path, frame: pl.DataFrame, required: Sequence[str], know
         if name not in frame.columns:
             spare = [column for column in frame.columns if column not in known]
             hint = near_match(name, spare).replace("did you mean", "is it")
-            raise BadInput(f"{path}: column {name!r} is missing{hint} (columns: {', '.join(frame.columns)})")
+            raise BadInput(
+                f"{path}: column {name!r} is missing{hint} (columns: {', '.join(name for name in frame.columns if name != 'line')})"
+            )
     return tuple(column for column in frame.columns if column not in known)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Attention, Elementwise, Gather, GroupedMatMul, Norm, Softmax
-from gnomon.core.plan import Plan
+from gnomon.core.plan import USUAL_IMAGE, Plan
 from gnomon.core.workload import Workload
 from gnomon.zoo.graph import Graph, activation_dtype, full_linear, linear
 
@@ -84,6 +84,10 @@ def _head(config: Decoder, plan: Plan) -> str:
 
 def _lengths(config: Decoder, plan: Plan) -> tuple[int, int]:
     """New tokens and visible tokens of each sequence."""
+    if plan.image != USUAL_IMAGE:
+        raise BadInput(f"image: {config.name} reads text; its size is seq")
+    if plan.kv_dtype is not None and plan.mode not in ("prefill", "decode"):
+        raise BadInput(f"kv_dtype: mode {plan.mode!r} keeps no KV cache; prefill and decode do")
     if plan.mode == "decode":
         if plan.seq is not None:
             raise BadInput("seq: a decode step handles one token; give the tokens already there as context")

@@ -99,6 +99,8 @@ def _start(name: str, plan: Plan) -> tuple[ImageGraph, str, int]:
     for field_name, value in (("seq", plan.seq), ("context", plan.context)):
         if value is not None:
             raise BadInput(f"{field_name}: {name} is an image model; its size is image={plan.image}")
+    if plan.kv_dtype is not None:
+        raise BadInput(f"kv_dtype: {name} is an image model, it has no KV cache")
     if plan.image < 32:
         raise BadInput(f"image: {plan.image} pixels a side; {name} halves its side five times and needs 32 or more")
     return ImageGraph(plan, side=plan.image), head, plan.classes or USUAL_CLASSES

@@ -145,6 +145,7 @@ class RooflineEngine:
                 scenario=scenario.digest,
                 cites=self.cites,
                 calibration="" if overrides else residuals.data,
+                calibration_sha256="" if overrides else residuals.sha256,
                 overrides=overrides,
             ),
         )
