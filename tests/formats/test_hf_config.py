@@ -55,7 +55,8 @@ def _without(data, *names):
         (OPT | {"num_attention_heads": 5}, "hidden_size 64 is not a multiple of num_attention_heads 5"),
         (BERT | {"num_attention_heads": 5}, "hidden_size 64 is not a multiple of num_attention_heads 5"),
         (
-            LLAMA | {"model_type": "mixtral", "num_local_experts": 2, "num_experts_per_tok": 3},
+            LLAMA
+            | {"model_type": "mixtral", "num_key_value_heads": 4, "num_local_experts": 2, "num_experts_per_tok": 3},
             "num_experts_per_tok 3 is more than num_local_experts 2",
         ),
         (LLAMA | {"hidden_act": "gelu"}, ": hidden_act: a llama with 'gelu' has no rule; its gate is silu"),
@@ -63,9 +64,9 @@ def _without(data, *names):
         (BERT | {"architectures": ["BertForMaskedLm"]}, ": architectures: no rule for 'BertForMaskedLm'; did you mean"),
         (BERT | {"architectures": [5]}, ": architectures.0: Input should be a valid string, not 5"),
         (LLAMA | {"architectures": [5]}, ": architectures.0: Input should be a valid string, not 5"),
-        (GPT2 | {"architectures": "GPT2LMHeadModel"}, ": architectures: Input should be a valid tuple"),
+        (GPT2 | {"architectures": "GPT2LMHeadModel"}, ": architectures: Input should be a valid list"),
         (OPT | {"id2label": 3}, ": id2label: a mapping of keys is wanted, not 3"),
-        (BERT | {"architectures": "BertModel"}, ": architectures: Input should be a valid tuple, not 'BertModel'"),
+        (BERT | {"architectures": "BertModel"}, ": architectures: Input should be a valid list, not 'BertModel'"),
     ],
 )
 def test_a_faulty_configuration_is_refused_with_file_field_and_remedy(tmp_path, data, message):
@@ -97,18 +98,67 @@ def test_the_usual_format_is_that_of_the_checkpoint(tmp_path, field, written, dt
 
 
 @pytest.mark.parametrize(
-    ("data", "window"),
+    ("data", "layers"),
     [
-        (LLAMA | {"model_type": "mistral", "sliding_window": 8}, 8),
-        (LLAMA | {"model_type": "mistral", "sliding_window": None}, None),
-        (LLAMA | {"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": False}, None),
-        (LLAMA | {"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": True}, 8),
-        (LLAMA | {"sliding_window": 8}, None),
+        ({"model_type": "mistral", "sliding_window": 8}, {8: 2}),
+        ({"model_type": "mistral", "sliding_window": None}, {None: 2}),
+        ({"model_type": "mistral"}, {4096: 2}),
+        ({"model_type": "mixtral"}, {None: 2}),
+        ({"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": False}, {None: 2}),
+        ({"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": True}, {None: 2}),
+        (
+            {"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": True, "max_window_layers": 1},
+            {None: 1, 8: 1},
+        ),
+        ({"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": True, "max_window_layers": 0}, {8: 2}),
+        ({"sliding_window": 8}, {None: 2}),
     ],
 )
-def test_a_sliding_window_is_read_where_the_architecture_uses_it(tmp_path, data, window):
+def test_a_sliding_window_is_read_where_the_architecture_uses_it(tmp_path, data, layers):
+    workload = _read(tmp_path, LLAMA | {"num_key_value_heads": 4} | data).build(Plan(seq=16))
+    assert {n.op.window: n.repeat for n in workload.nodes if isinstance(n.op, Attention)} == layers
+
+
+@pytest.mark.parametrize(("kind", "groups"), [("llama", 16), ("mistral", 8), ("mixtral", 8)])
+def test_groups_of_heads_left_out_are_those_of_the_library(tmp_path, kind, groups):
+    data = LLAMA | {"model_type": kind, "num_attention_heads": 16}
     workload = _read(tmp_path, data).build(Plan(seq=16))
-    assert {node.op.window for node in workload.nodes if isinstance(node.op, Attention)} == {window}
+    assert {n.op.kv_heads for n in workload.nodes if isinstance(n.op, Attention)} == {groups}
+
+
+@pytest.mark.parametrize(
+    ("quantised", "dtype", "weights"),
+    [
+        ({"quant_method": "gptq", "bits": 4}, "fp16", "int4"),
+        ({"quant_method": "awq", "bits": 4}, "fp16", "int4"),
+        ({"quant_method": "gptq", "bits": 8}, "fp16", "int8"),
+        ({"quant_method": "fp8"}, "fp8", None),
+    ],
+)
+def test_a_quantised_checkpoint_says_how_its_weights_are_stored(tmp_path, quantised, dtype, weights):
+    found = _read(tmp_path, LLAMA | {"torch_dtype": "float16", "quantization_config": quantised})
+    assert (found.dtype, found.weight_dtype) == (dtype, weights)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"quantization_config": {"quant_method": "aqlm"}}, "quantization_config: no rule for method 'aqlm'"),
+        ({"torch_dtype": "float8_e4m3fn"}, "torch_dtype: no rule for 'float8_e4m3fn'"),
+        ({"hidden_size": True}, "hidden_size: Input should be a valid integer, not True"),
+        ({"hidden_size": 64.0}, "hidden_size: Input should be a valid integer, not 64.0"),
+    ],
+)
+def test_what_would_be_answered_wrongly_is_refused(tmp_path, data, message):
+    with pytest.raises(BadInput, match=message):
+        _read(tmp_path, LLAMA | data)
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"model_type": "gpt2", "n_embd": 8, "n_embd": 16, "n_head": 2, "n_layer": 1}')
+    with pytest.raises(BadInput, match="key 'n_embd' is given twice"):
+        HF_CONFIG.read(path)
 
 
 @pytest.mark.parametrize(

@@ -57,14 +57,14 @@ def question(model_text: str, on: str, **options: Unpack[Options]) -> Question:
     overrides, mode = options.get("overrides"), options.get("mode")
     if overrides is not None:
         machine = replace(machine, device=overrides.apply(machine.device))
-    plan = _plan(options, _given(options.get("dtype"), usual_dtype(chosen, machine.device)))
+    plan = _plan(chosen, options, _given(options.get("dtype"), usual_dtype(chosen, machine.device)))
     return Question(model=chosen, system=machine, passes=_passes(chosen, plan, is_mode_given=mode is not None))
 
 
 def workload(model_text: str, **options: Unpack[Options]) -> Workload:
     """The graph of a model, for programs that look into it; one forward pass where no mode is given."""
     chosen = model(model_text)
-    return build(chosen, _plan(options, _given(options.get("dtype"), chosen.dtype)))
+    return build(chosen, _plan(chosen, options, _given(options.get("dtype"), chosen.dtype)))
 
 
 def _given(text: str | None, usual: str) -> str:
@@ -72,7 +72,7 @@ def _given(text: str | None, usual: str) -> str:
     return usual if text is None else text
 
 
-def _plan(options: Options, dtype: str) -> Plan:
+def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
     """The options as a plan. BadInput for an unknown one, with the near match."""
     for name in options:
         if name not in Options.__annotations__:
@@ -84,7 +84,7 @@ def _plan(options: Options, dtype: str) -> Plan:
         context=options.get("context"),
         image=options.get("image", 224),
         dtype=dtype,
-        weight_dtype=options.get("weight_dtype"),
+        weight_dtype=options.get("weight_dtype") or chosen.weight_dtype,
         kv_dtype=options.get("kv_dtype"),
         attention=options.get("attention", "fused"),
         head=options.get("head", "default"),

@@ -5,6 +5,7 @@ Field names and defaults are those of the transformers library's configuration c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,16 @@ from gnomon.zoo.models import Model
 class _Config(BaseModel):
     """Fields of a configuration that shape the graph; the others of the file do not, and are passed over."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)  # strict: true is no 1, "32" no 32
 
-    architectures: tuple[str, ...] | None = None  # the library's class, which names the head
-    id2label: dict[str, str] | None = None  # the classes of a classifier
+    architectures: list[str] | None = None  # the library's class, which names the head
+    id2label: dict[str, Any] | None = None  # the classes of a classifier
+    num_labels: int | None = Field(default=None, ge=1)  # their number, where older files give that instead
+
+    @property
+    def classes(self) -> int:
+        """Outputs of a classifier; the library's default is two."""
+        return self.num_labels or len(self.id2label or ()) or 2
 
 
 _Size = Field(ge=1)
@@ -47,6 +54,7 @@ class _Llama(_Config):
     tie_word_embeddings: bool = False
     sliding_window: int | None = Field(default=None, ge=1)
     use_sliding_window: bool | None = None
+    max_window_layers: int = Field(default=28, ge=0)  # qwen2: the first so many layers see every key
     num_local_experts: int = Field(default=8, ge=1)
     num_experts_per_tok: int = Field(default=2, ge=1)
 
@@ -120,6 +128,8 @@ class _Bert(_Config):
     hidden_act: str = "gelu"
     max_position_embeddings: int = Field(default=512, ge=1)
     type_vocab_size: int = Field(default=2, ge=1)
+    is_decoder: bool = False
+    add_cross_attention: bool = False
 
     @model_validator(mode="after")
     def _heads_divide(self) -> _Bert:
@@ -156,12 +166,12 @@ _DECODER_HEADS = {"ForCausalLM": "lm", "LMHeadModel": "lm", "ForSequenceClassifi
 
 def _decoder_head(config: _Config, where: str) -> dict[str, Any]:
     """Head and number of classes that the file's architecture asks for; a language model where it names none."""
-    architecture = (config.architectures or ("ForCausalLM",))[0]
+    architecture = (config.architectures or ["ForCausalLM"])[0]
     head = next((head for ending, head in _DECODER_HEADS.items() if architecture.endswith(ending)), None)
     if head is None or architecture.endswith("DoubleHeadsModel"):
         endings = ", ".join(f"...{ending}" for ending in _DECODER_HEADS)
         raise BadInput(f"{where}: architectures: no rule for {architecture!r} (known: {endings})")
-    return {"usual_head": head, "usual_classes": len(config.id2label) if config.id2label else 2}
+    return {"usual_head": head, "usual_classes": config.classes}
 
 
 def _llama(data: Any, name: str, where: str) -> Decoder:
@@ -169,8 +179,10 @@ def _llama(data: Any, name: str, where: str) -> Decoder:
     kind = data["model_type"]
     if _activation(config.hidden_act, where, "hidden_act") != "silu":
         raise BadInput(f"{where}: hidden_act: a {kind} with {config.hidden_act!r} has no rule; its gate is silu")
-    is_windowed = config.use_sliding_window if config.use_sliding_window is not None else kind in ("mistral", "mixtral")
     is_qwen = kind == "qwen2"
+    windowed = 0
+    if config.sliding_window and (config.use_sliding_window if is_qwen else kind in ("mistral", "mixtral")):
+        windowed = config.num_hidden_layers - (config.max_window_layers if is_qwen else 0)
     return Decoder(
         name=name,
         **_decoder_head(config, where),
@@ -186,7 +198,8 @@ def _llama(data: Any, name: str, where: str) -> Decoder:
         out_bias=kind == "llama" and config.attention_bias,
         mlp_bias=kind == "llama" and config.mlp_bias,
         is_tied=config.tie_word_embeddings,
-        window=config.sliding_window if is_windowed else None,
+        window=config.sliding_window if windowed > 0 else None,
+        window_layers=max(0, windowed),
         experts=config.num_local_experts if kind == "mixtral" else 0,
         experts_chosen=config.num_experts_per_tok if kind == "mixtral" else 0,
     )
@@ -261,7 +274,9 @@ _BERT_HEADS = {
 
 def _bert(data: Any, name: str, where: str) -> Encoder:
     config = shaped(_Bert, data, where)
-    architecture = (config.architectures or ("BertModel",))[0]
+    architecture = (config.architectures or ["BertModel"])[0]
+    if config.is_decoder or config.add_cross_attention:
+        raise BadInput(f"{where}: is_decoder: no rule for a BERT that is a decoder")
     if architecture not in _BERT_HEADS:
         known = ", ".join(_BERT_HEADS)
         raise BadInput(
@@ -278,12 +293,47 @@ def _bert(data: Any, name: str, where: str) -> Encoder:
         token_types=config.type_vocab_size,
         activation=_activation(config.hidden_act, where, "hidden_act"),
         usual_head=_BERT_HEADS[architecture],
-        usual_classes=len(config.id2label) if config.id2label else 2,
+        usual_classes=config.classes,
     )
 
 
 _READERS = {"llama": _llama, "mistral": _llama, "qwen2": _llama, "mixtral": _llama, "gpt2": _gpt2, "opt": _opt}
 ARCHITECTURES = (*_READERS, "bert")
+
+
+# Defaults of the library's classes that differ between the architectures read alike: a file may leave these out.
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "mistral": {"num_key_value_heads": 8, "sliding_window": 4096},
+    "mixtral": {"num_key_value_heads": 8},
+    "qwen2": {"num_key_value_heads": 32, "sliding_window": 4096, "use_sliding_window": False},
+}
+_DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+
+
+def _dtype(data: Mapping[str, Any], where: str) -> str:
+    """The format that the file's weights were saved in."""
+    field = "torch_dtype" if "torch_dtype" in data else "dtype"
+    written = data.get(field)
+    if written is None:
+        return "fp16"
+    if written not in _DTYPES:
+        raise BadInput(f"{where}: {field}: no rule for {written!r} (known: {', '.join(_DTYPES)})")
+    return _DTYPES[written]
+
+
+def _formats(data: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Format of the arithmetic, and of the weights where the file says that they are quantised."""
+    dtype, quantised = _dtype(data, where), data.get("quantization_config")
+    if quantised is None:
+        return {"dtype": dtype}
+    method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+    bits = quantised.get("bits") if isinstance(quantised, dict) else None
+    if method in ("gptq", "awq") and bits in (4, 8):
+        return {"dtype": dtype, "weight_dtype": f"int{bits}"}
+    if method == "fp8":
+        return {"dtype": "fp8"}
+    known = "gptq and awq with 4 or 8 bits, fp8"
+    raise BadInput(f"{where}: quantization_config: no rule for method {method!r} with {bits!r} bits (known: {known})")
 
 
 class HFConfig:
@@ -306,14 +356,12 @@ class HFConfig:
                 f"{where}: model_type: no rule for architecture {kind!r}{near_match(kind, ARCHITECTURES)} (known: {', '.join(ARCHITECTURES)})"
             )
         name = path.stem if path.stem != "config" else (path.resolve().parent.name or "config")
-        source = f"{where} ({kind})"
-        dtype = {"float32": "fp32", "bfloat16": "bf16"}.get(str(data.get("torch_dtype") or data.get("dtype")), "fp16")
+        source, formats = f"{where} ({kind})", _formats(data, where)
         if kind == "bert":
-            return Model(
-                name=name, kind="encoder", source=source, build=partial(encoder, _bert(data, name, where)), dtype=dtype
-            )
-        config = _READERS[kind](data, name, where)
-        return Model(name=name, kind="decoder", source=source, build=partial(decoder, config), dtype=dtype)
+            bert = _bert(data, name, where)
+            return Model(name=name, kind="encoder", source=source, build=partial(encoder, bert), **formats)
+        config = _READERS[kind](_DEFAULTS.get(kind, {}) | data, name, where)
+        return Model(name=name, kind="decoder", source=source, build=partial(decoder, config), **formats)
 
 
 HF_CONFIG = HFConfig()

@@ -45,6 +45,11 @@ def _refuse_duplicates(loader: _Lines, node: yaml.MappingNode, deep: bool = Fals
 
 _Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _refuse_duplicates)
 
+
+def _decimal(loader: _Lines, node: yaml.ScalarNode) -> int:
+    return int(str(loader.construct_scalar(node)))
+
+
 # Plain words as YAML 1.2's core schema reads them: `on` is a word, not true; 3.35e12 is a number, not a word; 010 is ten;
 # `<<` is a key like another.
 _REPLACED = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "merge")}
@@ -58,7 +63,7 @@ for _kind, _pattern, _first in (
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$", "-+0123456789."),
 ):
     _Lines.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
-_Lines.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(str(loader.construct_scalar(node))))
+_Lines.add_constructor("tag:yaml.org,2002:int", _decimal)
 
 
 def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:

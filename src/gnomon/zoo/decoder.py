@@ -37,7 +37,8 @@ class Decoder:
     mlp_bias: bool = False
     is_tied: bool = False  # the LM head is the embedding table
     embed_dim: int | None = None  # width of the embedding table where it is not hidden: projected in and out
-    window: int | None = None  # keys that a query sees at most
+    window: int | None = None  # keys that a query of a windowed layer sees at most
+    window_layers: int | None = None  # how many layers, the last ones, are windowed; None: all, where there is a window
     experts: int = 0  # of each layer's mixture; 0: a dense MLP
     experts_chosen: int = 0
     usual_head: Literal["lm", "classifier", "none"] = "lm"  # where the plan asks for the default
@@ -52,7 +53,8 @@ def decoder(config: Decoder, plan: Plan) -> Workload:
     act = activation_dtype(plan)
     graph = Graph()
     _embed(graph, config, tokens, act, plan)
-    _layers(graph, config, plan, tokens, queries, keys)
+    for stack in _stacks(config):
+        _layers(graph, config, plan, tokens, queries, keys, stack)
     if config.has_final_norm:
         graph.add("final_norm", _norm(config, tokens, act))
     scored = plan.batch if plan.mode in ("prefill", "decode") else tokens
@@ -128,18 +130,41 @@ def _embed(graph: Graph, config: Decoder, tokens: int, act: str, plan: Plan) -> 
         graph.elementwise("embed_add", "add", tokens * config.hidden, act, after=(words, places))
 
 
-def _layers(graph: Graph, config: Decoder, plan: Plan, tokens: int, queries: int, keys: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stack:
+    """Equal layers, one after another."""
+
+    name: str  # before the dot of their nodes' names
+    repeat: int
+    window: int | None
+
+
+def _stacks(config: Decoder) -> tuple[_Stack, ...]:
+    """The layers that see every key, then those with a window."""
+    if config.window is None:
+        return (_Stack(name="layer", repeat=config.layers, window=None),)
+    windowed = config.layers if config.window_layers is None else config.window_layers
+    stacks = (
+        _Stack(name="layer", repeat=config.layers - windowed, window=None),
+        _Stack(name="windowed_layer", repeat=windowed, window=config.window),
+    )
+    return tuple(stack for stack in stacks if stack.repeat > 0)
+
+
+def _layers(graph: Graph, config: Decoder, plan: Plan, tokens: int, queries: int, keys: int, stack: _Stack) -> None:
     """One layer, repeated."""
-    act, repeat, hidden = activation_dtype(plan), config.layers, config.hidden
+    act, repeat, hidden = activation_dtype(plan), stack.repeat, config.hidden
     stream = graph.last
     if config.is_pre_norm:
-        graph.add("layer.attention_norm", _norm(config, tokens, act), repeat=repeat)
+        graph.add(f"{stack.name}.attention_norm", _norm(config, tokens, act), repeat=repeat)
     query, key_value = config.heads * config.head_dim, config.kv_heads * config.head_dim
     graph.add(
-        "layer.qkv_proj", linear(tokens, hidden, query + 2 * key_value, plan, has_bias=config.qkv_bias), repeat=repeat
+        f"{stack.name}.qkv_proj",
+        linear(tokens, hidden, query + 2 * key_value, plan, has_bias=config.qkv_bias),
+        repeat=repeat,
     )
     if config.position == "rotary":
-        graph.elementwise("layer.rotary", "rotary", tokens * (query + key_value), act, repeat=repeat)
+        graph.elementwise(f"{stack.name}.rotary", "rotary", tokens * (query + key_value), act, repeat=repeat)
     attention = Attention(
         batch=plan.batch,
         heads=config.heads,
@@ -150,41 +175,50 @@ def _layers(graph: Graph, config: Decoder, plan: Plan, tokens: int, queries: int
         is_causal=True,
         is_fused=plan.attention == "fused",
         has_cache=plan.mode in ("prefill", "decode"),
-        window=config.window,
+        window=stack.window,
         dtype=act,
         kv_dtype=plan.kv_dtype,
     )
-    graph.add("layer.attention", attention, repeat=repeat)
-    out = graph.add("layer.out_proj", linear(tokens, query, hidden, plan, has_bias=config.out_bias), repeat=repeat)
-    stream = graph.elementwise("layer.attention_add", "add", tokens * hidden, act, after=(stream, out), repeat=repeat)
+    graph.add(f"{stack.name}.attention", attention, repeat=repeat)
+    out = graph.add(
+        f"{stack.name}.out_proj", linear(tokens, query, hidden, plan, has_bias=config.out_bias), repeat=repeat
+    )
+    stream = graph.elementwise(
+        f"{stack.name}.attention_add", "add", tokens * hidden, act, after=(stream, out), repeat=repeat
+    )
     norm = graph.add(
-        "layer.mlp_norm" if config.is_pre_norm else "layer.attention_norm", _norm(config, tokens, act), repeat=repeat
+        f"{stack.name}.mlp_norm" if config.is_pre_norm else f"{stack.name}.attention_norm",
+        _norm(config, tokens, act),
+        repeat=repeat,
     )
     if not config.is_pre_norm:
         stream = norm
-    down = _mixture(graph, config, plan, tokens) if config.experts else _mlp(graph, config, plan, tokens)
-    graph.elementwise("layer.mlp_add", "add", tokens * hidden, act, after=(stream, down), repeat=repeat)
+    block = _mixture if config.experts else _mlp
+    down = block(graph, config, plan, tokens, stack)
+    graph.elementwise(f"{stack.name}.mlp_add", "add", tokens * hidden, act, after=(stream, down), repeat=repeat)
     if not config.is_pre_norm:
-        graph.add("layer.mlp_norm", _norm(config, tokens, act), repeat=repeat)
+        graph.add(f"{stack.name}.mlp_norm", _norm(config, tokens, act), repeat=repeat)
 
 
-def _mlp(graph: Graph, config: Decoder, plan: Plan, tokens: int) -> str:
-    act, inner, repeat = activation_dtype(plan), config.intermediate, config.layers
+def _mlp(graph: Graph, config: Decoder, plan: Plan, tokens: int, stack: _Stack) -> str:
+    act, inner, repeat = activation_dtype(plan), config.intermediate, stack.repeat
     is_gated = config.activation == "silu_mul"
     up = linear(tokens, config.hidden, (2 if is_gated else 1) * inner, plan, has_bias=config.mlp_bias)
-    graph.add("layer.gate_up_proj" if is_gated else "layer.up_proj", up, repeat=repeat)
-    graph.elementwise("layer.activation", config.activation, tokens * inner, act, repeat=repeat)
+    graph.add(f"{stack.name}.gate_up_proj" if is_gated else f"{stack.name}.up_proj", up, repeat=repeat)
+    graph.elementwise(f"{stack.name}.activation", config.activation, tokens * inner, act, repeat=repeat)
     return graph.add(
-        "layer.down_proj", linear(tokens, inner, config.hidden, plan, has_bias=config.mlp_bias), repeat=repeat
+        f"{stack.name}.down_proj", linear(tokens, inner, config.hidden, plan, has_bias=config.mlp_bias), repeat=repeat
     )
 
 
-def _mixture(graph: Graph, config: Decoder, plan: Plan, tokens: int) -> str:
+def _mixture(graph: Graph, config: Decoder, plan: Plan, tokens: int, stack: _Stack) -> str:
     """Router, chosen experts' gated MLPs, weighted sum."""
-    act, inner, repeat, chosen = activation_dtype(plan), config.intermediate, config.layers, config.experts_chosen
+    act, inner, repeat, chosen = activation_dtype(plan), config.intermediate, stack.repeat, config.experts_chosen
     source = graph.last
-    graph.add("layer.router", full_linear(tokens, config.hidden, config.experts, plan), repeat=repeat)
-    routed = graph.add("layer.router_softmax", Softmax(rows=tokens, columns=config.experts, dtype=act), repeat=repeat)
+    graph.add(f"{stack.name}.router", full_linear(tokens, config.hidden, config.experts, plan), repeat=repeat)
+    routed = graph.add(
+        f"{stack.name}.router_softmax", Softmax(rows=tokens, columns=config.experts, dtype=act), repeat=repeat
+    )
 
     def product(n: int, k: int) -> GroupedMatMul:
         return GroupedMatMul(
@@ -198,13 +232,13 @@ def _mixture(graph: Graph, config: Decoder, plan: Plan, tokens: int) -> str:
             out_dtype=act,
         )
 
-    graph.add("layer.experts_gate_up", product(2 * inner, config.hidden), after=(source, routed), repeat=repeat)
-    graph.elementwise("layer.experts_activation", "silu_mul", tokens * chosen * inner, act, repeat=repeat)
-    down = graph.add("layer.experts_down", product(config.hidden, inner), repeat=repeat)
+    graph.add(f"{stack.name}.experts_gate_up", product(2 * inner, config.hidden), after=(source, routed), repeat=repeat)
+    graph.elementwise(f"{stack.name}.experts_activation", "silu_mul", tokens * chosen * inner, act, repeat=repeat)
+    down = graph.add(f"{stack.name}.experts_down", product(config.hidden, inner), repeat=repeat)
     if chosen == 1:  # nothing to sum
         return down
     total = Elementwise(elements=tokens * config.hidden, function="add", inputs=chosen, dtype=act)
-    return graph.add("layer.experts_sum", total, repeat=repeat)
+    return graph.add(f"{stack.name}.experts_sum", total, repeat=repeat)
 
 
 def _assumptions(config: Decoder, plan: Plan, keys: int) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ class Model:
     source: str  # of the hyper-parameters
     build: Callable[[Plan], Workload]
     dtype: str = "fp16"  # the format it is usually run in
+    weight_dtype: str | None = None  # storage of its weights where that differs: a quantised checkpoint
 
     @property
     def modes(self) -> tuple[Mode, ...]:
