@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest bench docs lock clean FORCE
+.PHONY: help demo test test-lowest test-newest bench results docs lock clean FORCE
 
 # Which Python the environments are made with: that of an existing .venv, else python3. `make test PYTHON=python3.12`
 PYTHON ?= $(shell test -x .venv/bin/python && echo .venv/bin/python || echo python3)
@@ -58,6 +58,15 @@ test-newest: .venv-newest/made ## the tests with the newest versions, not those 
 
 bench: $(READY) ## the benchmarks: speed, as a ratio to a named peer or bound
 	.venv/bin/python -m pytest benchmarks
+
+# The folder of the measured tables that are not part of this repository; see results/README.md.
+MEASURED ?= ../shared/truth
+table = { echo '$$ gnomon compare --measurements $(1)'; .venv/bin/gnomon compare --measurements $(1); }
+
+results: $(READY) ## write the error tables in results/ anew
+	$(call table,published --rows) > results/roofline/published.txt
+	$(call table,$(MEASURED)/models.csv.gz --where source=NeuSight:label --rows) > results/roofline/models-neusight.txt
+	$(call table,$(MEASURED)/kernels.csv.gz) > results/roofline/kernels.txt
 
 docs: $(READY) ## build the documentation: build/docs/index.html
 	@$(sphinx)

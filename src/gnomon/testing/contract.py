@@ -30,24 +30,25 @@ class EngineContract:
     """
 
     engine: ClassVar[Engine]
+    declines_everything: ClassVar[bool] = False  # an engine that is not meant to answer any of the scenarios
 
     def scenarios(self) -> Mapping[str, Scenario]:
         """What the engine is asked, by name."""
         return tiny_scenarios()
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Run every test that takes `scenario` or `single` once for each of them."""
-        if "scenario" in metafunc.fixturenames:
-            asked = self.scenarios()
-            metafunc.parametrize("scenario", list(asked.values()), ids=list(asked))
-        if "single" in metafunc.fixturenames:
-            alone = single_op_scenarios()
-            metafunc.parametrize("single", list(alone.values()), ids=list(alone))
+        """Run a test once for each `scenario`, for each that the engine has `answered`, or for each `single` operator."""
+        asked, alone = self.scenarios(), single_op_scenarios()
+        sets = {"scenario": asked, "answered": self._answered(asked), "single": self._answered(alone)}
+        for fixture, found in sets.items():
+            if fixture in metafunc.fixturenames:
+                metafunc.parametrize(fixture, list(found.values()), ids=list(found))
+
+    def _answered(self, asked: Mapping[str, Scenario]) -> dict[str, Scenario]:
+        return {name: scenario for name, scenario in asked.items() if not self.engine.missing(scenario)}
 
     def answer(self, scenario: Scenario) -> Prediction:
-        """The engine's prediction; the test is skipped where it gives reasons instead."""
-        if reasons := self.engine.missing(scenario):
-            pytest.skip(f"{self.engine.name} does not answer this: {'; '.join(reasons)}")
+        """The engine's prediction of a scenario that it answers."""
         return self.engine.predict(scenario)
 
     def value(self, scenario: Scenario, what: str) -> float:
@@ -86,23 +87,32 @@ class EngineContract:
             assert not reasons, f"missing() gave reasons ({'; '.join(reasons)}), but predict() answered {found.value}"
             assert isinstance(found, Prediction), f"predict() must return a Prediction, not {found!r}"
 
+    def test_engine_answers_something(self) -> None:
+        answered = self._answered(self.scenarios())
+        if self.declines_everything:
+            assert not answered, (
+                f"{self.engine.name} is declared to decline everything and answers {', '.join(answered)}"
+            )
+        else:
+            assert answered, f"{self.engine.name} answers none of the scenarios: {', '.join(self.scenarios())}"
+
     def test_reasons_are_the_same_each_time(self, scenario: Scenario) -> None:
         first, second = self.engine.missing(scenario), self.engine.missing(scenario)
         assert first == second, f"missing() gave {first} and then {second} for one scenario"
 
-    def test_same_scenario_gives_the_same_bytes(self, scenario: Scenario) -> None:
-        first, second = _bytes(self.answer(scenario)), _bytes(self.answer(scenario))
+    def test_same_scenario_gives_the_same_bytes(self, answered: Scenario) -> None:
+        first, second = _bytes(self.answer(answered)), _bytes(self.answer(answered))
         assert first == second, (
             f"two calls of predict() differ; is there a clock or a random number in it?\n{first}\n{second}"
         )
 
-    def test_fresh_instance_gives_the_same_bytes(self, scenario: Scenario) -> None:
-        found = _bytes(self.answer(scenario))
+    def test_fresh_instance_gives_the_same_bytes(self, answered: Scenario) -> None:
+        found = _bytes(self.answer(answered))
         try:
             fresh = type(self.engine)()
         except TypeError as fault:
             pytest.skip(f"{type(self.engine).__name__} needs arguments: {fault}")
-        again = _bytes(fresh.predict(scenario))
+        again = _bytes(fresh.predict(answered))
         assert found == again, (
             f"a fresh {type(self.engine).__name__} answers otherwise: state of earlier calls leaks in\n{found}\n{again}"
         )
@@ -118,16 +128,16 @@ class EngineContract:
     def test_no_scenarios_give_no_answers(self) -> None:
         assert list(self.engine.predict_many([])) == [], "predict_many([]) must give an empty list"
 
-    def test_parts_recombine_to_the_value(self, scenario: Scenario) -> None:
-        found = self.answer(scenario)
+    def test_parts_recombine_to_the_value(self, answered: Scenario) -> None:
+        found = self.answer(answered)
         assert found.parts, "a prediction without parts explains nothing; give at least one part with the whole value"
         total = sum(part.value for part in found.parts)
         assert _close(total, found.value), f"parts add up to {total!r}, the value is {found.value!r}"
         for part in found.parts:
             _check_part(part, part.name)
 
-    def test_interval_contains_the_value(self, scenario: Scenario) -> None:
-        found = self.answer(scenario)
+    def test_interval_contains_the_value(self, answered: Scenario) -> None:
+        found = self.answer(answered)
         interval = found.interval
         if interval is None:
             return
@@ -140,69 +150,85 @@ class EngineContract:
         assert 0 < interval.level < 1, f"interval.level is {interval.level!r}, a share between 0 and 1 is wanted"
         assert interval.method.strip(), "interval.method is empty; say how the interval was made"
 
-    def test_value_is_finite_and_positive_where_there_is_work(self, scenario: Scenario) -> None:
-        found = self.answer(scenario)
+    def test_value_is_finite_and_positive_where_there_is_work(self, answered: Scenario) -> None:
+        found = self.answer(answered)
         assert math.isfinite(found.value), f"the value is {found.value}; give a reason in missing() instead"
         assert found.value >= 0, f"the value is negative: {found.value!r}"
-        table = scenario.workload.table
+        table = answered.workload.table
         work = float((table.flop + table.read_bytes + table.write_bytes).sum())
-        assert found.value > 0 or work == 0, f"{scenario.workload.name} does work, but the value is 0"
+        assert found.value > 0 or work == 0, f"{answered.workload.name} does work, but the value is 0"
         assert math.isfinite(found.flop), f"flop is {found.flop!r}; it counts the work of the whole pass"
         assert found.flop >= 0, f"flop is {found.flop!r}; it counts the work of the whole pass"
         assert math.isfinite(found.moved_bytes), f"moved_bytes is {found.moved_bytes!r}"
         assert found.moved_bytes >= 0, f"moved_bytes is {found.moved_bytes!r}"
 
-    def test_memory_is_never_negative(self, scenario: Scenario) -> None:
-        memory = self.answer(scenario).memory
+    def test_memory_is_never_negative(self, answered: Scenario) -> None:
+        memory = self.answer(answered).memory
         for field in fields(memory):
             amount = getattr(memory, field.name)
             assert math.isfinite(amount), f"memory.{field.name} is {amount!r}"
             assert amount >= 0, f"memory.{field.name} is {amount!r}"
 
-    def test_units_are_si(self, scenario: Scenario) -> None:
-        found = self.answer(scenario)
+    def test_fits_says_whether_the_memory_is_enough(self, answered: Scenario) -> None:
+        found = self.answer(answered)
+        need, has = found.memory.total_bytes, answered.system.device.memory_bytes.value * answered.system.count
+        assert found.fits == (need <= has), (
+            f"fits is {found.fits}, but {need:.4g} B are needed and {has:.4g} B are there"
+        )
+
+    def test_flop_is_the_work_of_the_graph(self, answered: Scenario) -> None:
+        found, graph = self.answer(answered).flop, answered.workload.table.total_flop
+        assert _close(found, graph), f"flop is {found!r}, the operators of the graph do {graph!r}"
+
+    def test_a_thousand_copies_take_longer_than_one(self, single: Scenario) -> None:
+        nodes = tuple(replace(node, repeat=1000 * node.repeat) for node in single.workload.nodes)
+        one, many = self.answer(single).value, self.value(_with_nodes(single, nodes), "with a thousand copies")
+        assert many > one, f"{single.workload.name}: one copy takes {one!r}, a thousand take {many!r}"
+
+    def test_units_are_si(self, answered: Scenario) -> None:
+        found = self.answer(answered)
         assert found.unit in SI_UNITS, (
             f"unit {found.unit!r} is not SI; give seconds, not milliseconds (known: {', '.join(SI_UNITS)})"
         )
         assert found.quantity != "time" or found.unit == "s", f"a time is given in 's', not in {found.unit!r}"
         assert found.bound in get_args(Bound), f"bound {found.bound!r} is none of {', '.join(get_args(Bound))}"
 
-    def test_provenance_names_engine_and_scenario(self, scenario: Scenario) -> None:
-        origin = self.answer(scenario).provenance
+    def test_provenance_names_engine_and_scenario(self, answered: Scenario) -> None:
+        origin = self.answer(answered).provenance
         assert origin.engine == self.engine.name, (
             f"provenance.engine is {origin.engine!r}, the engine is {self.engine.name!r}"
         )
-        assert origin.scenario == scenario.digest, "provenance.scenario must be scenario.digest"
+        assert origin.scenario == answered.digest, "provenance.scenario must be scenario.digest"
         assert origin.version, "provenance.version is empty; give the version of the engine's code"
 
-    def test_json_round_trip_keeps_everything(self, scenario: Scenario) -> None:
-        form = plain(self.answer(scenario))
+    def test_json_round_trip_keeps_everything(self, answered: Scenario) -> None:
+        form = plain(self.answer(answered))
         try:
             text = json.dumps(form, allow_nan=False)
         except (TypeError, ValueError) as fault:
             pytest.fail(f"the prediction is no JSON: {fault}; give Python numbers and texts, not arrays, nan or inf")
         assert json.loads(text) == form, "the prediction does not come back from JSON as it went in"
 
-    def test_renaming_nodes_changes_nothing(self, scenario: Scenario) -> None:
-        found = self.answer(scenario).value
-        renamed = self.value(_with_nodes(scenario, _renamed(scenario.workload.nodes)), "with its nodes renamed")
+    def test_renaming_nodes_changes_nothing(self, answered: Scenario) -> None:
+        found = self.answer(answered).value
+        renamed = self.value(_with_nodes(answered, _renamed(answered.workload.nodes)), "with its nodes renamed")
         assert _close(renamed, found), (
             f"renaming nodes changes the value from {found!r} to {renamed!r}; a name says nothing about time"
         )
 
-    def test_reordering_independent_nodes_changes_nothing(self, scenario: Scenario) -> None:
-        found = self.answer(scenario).value
+    def test_reordering_independent_nodes_changes_nothing(self, answered: Scenario) -> None:
+        found = self.answer(answered).value
         reordered = self.value(
-            _with_nodes(scenario, _reordered(scenario.workload.nodes)), "with independent nodes reordered"
+            _with_nodes(answered, _reordered(answered.workload.nodes)), "with independent nodes reordered"
         )
         assert _close(reordered, found), (
             f"another order of independent nodes changes the value from {found!r} to {reordered!r}"
         )
 
-    def test_repeated_node_equals_written_out_copies(self, scenario: Scenario) -> None:
-        found = self.answer(scenario).value
+    def test_repeated_node_equals_written_out_copies(self, answered: Scenario) -> None:
+        found = self.answer(answered).value
         copied = self.value(
-            _with_nodes(scenario, _written_out(scenario.workload.nodes)), "with repeated nodes written out"
+            _with_nodes(answered, _written_out(answered.workload.nodes)), "with repeated nodes written out"
         )
         assert _close(copied, found), (
             f"repeat=n gives {found!r}, n written-out copies give {copied!r}; is repeat forgotten somewhere?"

@@ -1,0 +1,38 @@
+"""What intervals do on silicon that they were not calibrated on: the promise of the essays, held."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import pytest
+
+from gnomon.api.comparison import compare_measurements
+
+
+def _check(held_out) -> None:
+    coverage = [one.coverage for one in held_out]
+    assert 0.85 <= fmean(coverage) <= 0.95
+    assert min(coverage) >= 0.70
+
+
+def test_whole_models_on_silicon_left_out_lie_in_their_intervals_about_nine_times_in_ten() -> None:
+    held_out = compare_measurements("published").held_out()
+    assert len(held_out) == 10
+    _check(held_out)
+
+
+@pytest.mark.slow
+def test_operators_on_silicon_left_out_lie_in_their_intervals_about_nine_times_in_ten(shared) -> None:
+    held_out = compare_measurements(str(shared / "truth" / "kernels.csv.gz")).held_out()
+    assert len(held_out) == 12
+    _check(held_out)
+
+
+def test_spellings_of_one_silicon_are_one_group() -> None:
+    """B200 and GB200, every A100, both spellings of H100: no alias crosses a split."""
+    rows = compare_measurements("published").rows
+    by_silicon = rows.group_by("silicon").agg("device").to_dicts()
+    of = {device: entry["silicon"] for entry in by_silicon for device in entry["device"]}
+    assert of["a100-pcie-40gb"] == of["a100-sxm-80gb"] == of["a30"]
+    assert of["h100-pcie"] == of["h100-sxm"] == of["h200"]
+    assert of["mi210"] == of["mi250"] == of["mi250x"]
