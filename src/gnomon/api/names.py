@@ -66,6 +66,8 @@ def system(text: str) -> System:
     count = int(count_text)
     if count < 1:
         raise BadInput(f"{text!r}: a system has one device or more, not {count}")
+    if name in catalogue_systems():
+        raise BadInput(f"{text!r}: {name} is a system of {catalogue_systems()[name].count} devices and takes no count")
     one = device(name)
     return System(name=one.name if count == 1 else f"{one.name}:{count}", device=one, count=count)
 

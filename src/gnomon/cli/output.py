@@ -49,7 +49,9 @@ def print_table(
             left_out.append(name)
     table = Table(box=None, pad_edge=False)
     for name in kept:
-        table.add_column(Text(name), justify="left" if _is_text(columns, rows, name) else "right", overflow="fold")
+        is_text = _is_text(columns, rows, name)
+        is_copied = name in columns[:2]  # names that a reader copies are never broken
+        table.add_column(Text(name), justify="left" if is_text else "right", overflow="fold", no_wrap=is_copied)
     for row in rows:
         table.add_row(*(Text(row[columns.index(name)]) for name in kept))
     page = Console(highlight=False, width=width)

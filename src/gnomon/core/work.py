@@ -7,9 +7,10 @@ bad tiling may add. One multiply-add is 2 flop. Sizes of elements are bytes and 
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
+from numpy.typing import NDArray
 
-Number = Any  # a float, an int, or a numpy array of one shape with the other arguments
+Number = float | NDArray[np.float64]  # arrays have one shape with the other arguments
 Work = tuple[Number, Number, Number]
 
 INDEX_BYTES = 8  # an index of a gather: int64, the type of torch's embedding

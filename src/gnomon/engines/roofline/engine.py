@@ -34,9 +34,9 @@ def operator_limits_s(ops: OpTable, device: Device, rows: slice = slice(None)) -
 
     nan arithmetic where the device has no unit for the operator's format.
     """
-    compute: Numbers = compute_s(ops.flop[rows], device.peaks_flop_per_s.take(ops.peak_index[rows]))
-    memory: Numbers = memory_s(ops.moved_bytes[rows], device.memory_bytes_per_s.value)
-    return compute, memory
+    compute = compute_s(ops.flop[rows], device.peaks_flop_per_s.take(ops.peak_index[rows]))
+    memory = memory_s(ops.moved_bytes[rows], device.memory_bytes_per_s.value)
+    return np.asarray(compute), np.asarray(memory)
 
 
 def _bound(compute: float, memory: float, launch: float) -> Bound:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import NDArray
 
-Array = Any  # a number or an ndarray of one shape with the other arguments
+Array = float | NDArray[np.float64]  # arrays have one shape with the other arguments
 
 
 def compute_s(flop: Array, peak_flop_per_s: Array) -> Array:

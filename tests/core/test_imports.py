@@ -1,0 +1,24 @@
+"""What core may import."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import gnomon.core
+
+FILES = sorted(Path(gnomon.core.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_core_imports_the_standard_library_and_numpy_only(file):
+    imported = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module)
+    outside = {name for name in imported if name.split(".")[0] not in {*sys.stdlib_module_names, "numpy", "gnomon"}}
+    above = {name for name in imported if name.startswith("gnomon") and not name.startswith("gnomon.core")}
+    assert not outside | above
