@@ -5,6 +5,7 @@ from hypothesis import given
 
 from gnomon.core.device import Sourced
 from gnomon.core.digest import digest
+from gnomon.core.errors import BadInput
 from gnomon.core.op import MatMul
 from gnomon.core.plan import Plan
 from gnomon.core.system import System
@@ -56,13 +57,17 @@ _OTHER_WORKLOAD = {
 
 @pytest.mark.parametrize("field", [f.name for f in fields(Plan)])
 def test_digest_differs_when_any_field_of_the_plan_differs(field):
-    other = replace(SCENARIO, plan=replace(SCENARIO.plan, **{field: _OTHER_PLAN[field]}))
+    shared = {field: _OTHER_PLAN[field]} if field in ("mode", "batch", "dtype") else {}
+    plan = replace(SCENARIO.plan, **{field: _OTHER_PLAN[field]})
+    other = replace(SCENARIO, plan=plan, workload=replace(SCENARIO.workload, **shared))
     assert other.digest != SCENARIO.digest
 
 
 @pytest.mark.parametrize("field", [f.name for f in fields(SCENARIO.workload) if f.name != "assumptions"])
 def test_digest_differs_when_any_value_of_the_workload_differs(field):
-    other = replace(SCENARIO, workload=replace(SCENARIO.workload, **{field: _OTHER_WORKLOAD[field]}))
+    shared = {field: _OTHER_WORKLOAD[field]} if field in ("mode", "batch", "dtype") else {}
+    workload = replace(SCENARIO.workload, **{field: _OTHER_WORKLOAD[field]})
+    other = replace(SCENARIO, workload=workload, plan=replace(SCENARIO.plan, **shared))
     assert other.digest != SCENARIO.digest
 
 
@@ -72,6 +77,11 @@ def test_digest_differs_when_any_field_of_a_node_differs(field):
     others = {"name": "x", "op": MatMul(m=1, n=1, k=1), "after": (rest[0].name,), "repeat": 9, "phase": "update"}
     nodes = (*rest, replace(last, **{field: others[field]}))
     assert replace(SCENARIO, workload=replace(SCENARIO.workload, nodes=nodes)).digest != SCENARIO.digest
+
+
+def test_a_graph_and_a_plan_that_contradict_each_other_are_no_scenario():
+    with pytest.raises(BadInput, match="the graph's batch is 2, the plan's 3"):
+        replace(SCENARIO, plan=replace(SCENARIO.plan, batch=3))
 
 
 _WORDS = ("title", "vendor", "architecture", "covers", "memory_kind", "unit_name", "notes")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gnomon.core.digest import digest
+from gnomon.core.errors import BadInput
 from gnomon.core.plan import Plan
 from gnomon.core.system import System
 from gnomon.core.workload import Workload
@@ -18,6 +19,12 @@ class Scenario:
     workload: Workload
     system: System
     plan: Plan
+
+    def __post_init__(self) -> None:
+        for field in ("mode", "batch", "dtype"):
+            graph, plan = getattr(self.workload, field), getattr(self.plan, field)
+            if graph != plan:
+                raise BadInput(f"{self.workload.name}: the graph's {field} is {graph!r}, the plan's {plan!r}")
 
     @cached_property
     def digest(self) -> str:

@@ -79,7 +79,8 @@ def test_a_random_scenario_is_answered_or_refused_with_reasons(scenario):
 def test_times_of_operators_add_up_to_the_prediction(workload, device):
     times = ENGINE.times_s(workload.table, device)
     assume(not np.isnan(times).any())
-    scenario = Scenario(workload=workload, system=System(name="one", device=device), plan=Plan())
+    plan = Plan(mode=workload.mode, batch=workload.batch, dtype=workload.dtype)
+    scenario = Scenario(workload=workload, system=System(name="one", device=device), plan=plan)
     assert (times * workload.table.repeat).sum() == pytest.approx(ENGINE.predict(scenario).value)
 
 
