@@ -109,3 +109,23 @@ def test_a_refused_question_has_reasons_in_its_json():
     (quantity,) = row["quantities"]
     assert quantity["value"] is None
     assert quantity["reasons"]
+
+
+def test_one_name_may_stand_for_a_list_of_one():
+    (found,) = gnomon.predict_many("resnet-50", "t4", batches=[2], engines="roofline")
+    assert found.to_dict() == gnomon.predict("resnet-50", "t4", batch=2).to_dict()
+
+
+def test_the_option_of_a_single_prediction_is_not_passed_over_by_many():
+    with pytest.raises(gnomon.BadInput, match="takes batches"):
+        gnomon.predict_many(["resnet-50"], ["t4"], batch=3)
+
+
+def test_a_quantity_that_is_not_there_is_named_beside_those_that_are():
+    with pytest.raises(KeyError, match="this answer has 'ttft', 'tpot'"):
+        gnomon.predict("gpt2", "t4")["time"]
+
+
+def test_an_outcome_is_shown_in_a_line():
+    (outcome,) = gnomon.predict("resnet-50", "t4").outcomes
+    assert len(repr(outcome)) < 200

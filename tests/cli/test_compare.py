@@ -234,6 +234,40 @@ def test_an_operator_that_cannot_be_is_refused(gnomon, tmp_path: Path, row: str,
     assert reason in refused["reason"]
 
 
+def test_a_device_and_a_model_of_the_user_can_be_measured_too(gnomon, tmp_path: Path) -> None:
+    device, model, file = tmp_path / "mine.yaml", tmp_path / "mine.json", tmp_path / "a.csv"
+    device.write_text(
+        "schema: gnomon/device/1\nname: mine\ncompute:\n  matrix: {fp16: 65 TFLOP/s}\n  vector: {fp32: 8.1 TFLOP/s}\n"
+        "memory: {capacity: 16 GB, bandwidth: 320 GB/s}\n"
+    )
+    model.write_text(json.dumps({"model_type": "gpt2", "n_embd": 64, "n_head": 4, "n_layer": 2}))
+    file.write_text(f"device,model,mode,batch,seq,dtype,measured_ms\n{device},{model},prefill,1,32,fp16,1\n")
+    (row,) = gnomon("compare", "--measurements", str(file), "--json").json["rows"]
+    assert row["predicted_s"] > 0
+    kernels = tmp_path / "k.csv"
+    kernels.write_text(f"device,op,dtype,m,n,k,measured_us\n{device},gemm,fp16,64,64,64,5\n")
+    assert gnomon("compare", "--measurements", str(kernels), "--json").json["rows_answered"] == 1
+
+
+def test_names_in_a_table_that_are_nearly_known_are_named(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(
+        HEADER + "t4,gpt2,forward,1,8,fp16,1\nt4,resnett-50,forward,1,,fp16,1\nh1000,gpt2,forward,1,8,fp16,1\n"
+    )
+    reasons = " | ".join(r["reason"] for r in gnomon("compare", "--measurements", str(file), "--json").json["refused"])
+    assert "did you mean 'resnet-50'?" in reasons
+    assert "did you mean 'h100" in reasons
+
+
+def test_rows_inside_their_interval_are_counted(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(HEADER + "t4,bert-large,forward,8,384,fp16,92.92\nt4,bert-large,forward,8,384,fp16,9000\n")
+    document = gnomon("compare", "--measurements", str(file), "--json").json
+    assert document["inside_interval"] == {"rows": 1, "of": 2}
+    assert document["in_sample"] is False
+    assert "1 of 2 rows" in gnomon("compare", "--measurements", str(file)).out
+
+
 def test_csv_output_has_a_row_for_each_answered_row(gnomon) -> None:
     run = gnomon("compare", "--measurements", "published", "--where", "model=gpt2-large", "--csv")
     rows = list(csv.DictReader(io.StringIO(run.out)))

@@ -86,6 +86,27 @@ def test_a_config_json_answers_under_the_name_of_its_folder(gnomon, tmp_path: Pa
     assert run.json["rows"][0]["model"] == "my-llama"
 
 
+def test_the_format_of_the_cache_is_shown_and_halves_it(gnomon) -> None:
+    words = ("predict", "llama-2-7b", "--on", "l40s", "--mode", "decode", "--dtype", "fp8")
+    plain, short = (gnomon(*words, *more, "--json").json["rows"][0] for more in ((), ("--kv", "fp8")))
+    cache = [row["quantities"][0]["memory"]["kv_cache_bytes"] for row in (plain, short)]
+    assert cache[0] == 2 * cache[1]
+    assert (plain["kv_dtype"], short["kv_dtype"]) == (None, "fp8")
+    assert "fp8, fp8 KV" in gnomon(*words, "--kv", "fp8").out
+
+
+def test_a_length_beyond_what_the_model_was_made_for_is_said(gnomon) -> None:
+    run = gnomon("predict", "llama-2-7b", "--on", "h100-sxm", "--mode", "prefill", "--seq", "8192")
+    assert "8192 tokens are more than the 4096 positions" in run.err
+
+
+def test_a_folder_with_a_config_json_is_a_model(gnomon, tmp_path: Path) -> None:
+    folder = tmp_path / "my-gpt"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "gpt2", "n_embd": 64, "n_head": 4, "n_layer": 2}))
+    assert gnomon("predict", str(folder), "--on", "t4", "--json").json["rows"][0]["model"] == "my-gpt"
+
+
 def test_one_device_that_cannot_is_a_row_without_a_number_beside_one_that_can(gnomon) -> None:
     run = gnomon("predict", "resnet-50", "--on", "t4,a100-sxm-80gb", "--dtype", "bf16", "--json")
     values = [row["quantities"][0]["value"] for row in run.json["rows"]]
@@ -118,6 +139,9 @@ def test_one_device_that_cannot_is_a_row_without_a_number_beside_one_that_can(gn
         (("llama-2-70b", "--on", "h100-sxm:8"), 4, "for one device, not for the 8"),
         (("resnet-50", "--on", "t4:0"), 3, "one device or more"),
         (("resnet-50",), 2, "--on"),
+        (("llama-2-7b", "--on", "l40s", "--classes", "5"), 3, "llama-2-7b has classes with head classifier"),
+        (("llama-2-7b", "--on", "l40s", "--seq", "512", "--context", "100"), 3, "fewer than the 512 of the prompt"),
+        (("Qwen/Qwen2.5-7B", "--on", "l40s"), 3, "did you mean 'qwen2.5-7b'?"),
         (("resnet-50", "--onn", "t4"), 2, "unknown flag '--onn'; did you mean '--on'?"),
         (("resnet-50", "--on", "t4", "--batch", "9" * 300), 3, "is not a whole number from 1"),
         (("resnet-50", "--on", "t4", "--batch", "1_000"), 3, "is not a whole number from 1"),

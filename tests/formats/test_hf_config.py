@@ -218,3 +218,9 @@ def test_an_architecture_without_a_rule_is_refused_by_its_name(tmp_path):
     )
     with pytest.raises(BadInput, match="no rule for 'GPT2DoubleHeadsModel'"):
         HF_CONFIG.read(path)
+
+
+def test_a_slip_in_a_key_that_shapes_the_graph_is_refused(tmp_path):
+    data = LLAMA | {"model_type": "mixtral", "num_key_value_heads": 4, "num_local_expert": 4}
+    with pytest.raises(BadInput, match="num_local_expert: unknown key; did you mean 'num_local_experts'"):
+        _read(tmp_path, data)

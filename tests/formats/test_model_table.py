@@ -36,6 +36,7 @@ def test_a_row_becomes_a_measurement_in_our_names_and_si():
         seq=None,
         dtype="fp16",
         weight_dtype=None,
+        kv_dtype=None,
         head="classifier",
         classes=2,
         attention=None,

@@ -115,7 +115,7 @@ def test_learned_positions_end_and_rotary_ones_are_only_noted():
     with pytest.raises(BadInput, match="seq: 33 tokens are more than the 32 positions of tiny"):
         decoder(LEARNED, Plan(seq=33))
     workload = decoder(TINY, Plan(seq=33))
-    assert "33 tokens are beyond the 32 positions that tiny was made for" in workload.assumptions
+    assert workload.outside == ("33 tokens are more than the 32 positions that tiny was made for",)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gnomon.core.units import show
 SCHEMA = "gnomon/predict/1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Outcome:
     """One pass of an answer: the scenario, and a prediction or the reasons why there is none."""
 
@@ -24,6 +24,9 @@ class Outcome:
     scenario: Scenario
     prediction: Prediction | None
     reasons: tuple[str, ...] = ()  # why not; empty with a prediction
+
+    def __repr__(self) -> str:
+        return f"{self.quantity}: {_one_line(self)}"
 
     @property
     def items_per_s(self) -> float | None:
@@ -79,7 +82,7 @@ class Outcome:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Answer:
     """What one engine says to one question."""
 
@@ -102,7 +105,8 @@ class Answer:
         for outcome in self.outcomes:
             if outcome.quantity == quantity and outcome.prediction is not None:
                 return outcome.prediction
-        raise KeyError(quantity)
+        has = ", ".join(repr(o.quantity) for o in self.outcomes if o.prediction) or "none"
+        raise KeyError(f"no prediction of {quantity!r} here; this answer has {has}")
 
     @property
     def value(self) -> float:
@@ -128,6 +132,7 @@ class Answer:
             "context": next((w.context for w in workloads if w.mode == "decode"), None),
             "dtype": plan.dtype,
             "weight_dtype": plan.weight_dtype or plan.dtype,
+            "kv_dtype": plan.kv_dtype,
             "attention": plan.attention,
             "head": workloads[0].head,
             "parameters": workloads[0].parameters,

@@ -41,6 +41,8 @@ class Compared:
 def compare(scenarios: Sequence[str], engines: Sequence[str] = ()) -> list[Compared]:
     """Each scenario (a catalogue name or a file) under every engine, or those named, beside the built-in measurements."""
     chosen = {name: plugins.engine(name) for name in engines} if engines else plugins.engines()
+    if isinstance(scenarios, str):
+        scenarios = [scenarios]
     table = read_measurements("published")
     assert isinstance(table, ModelTable)
     found = []

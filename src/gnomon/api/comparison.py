@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from gnomon.api import plugins
-from gnomon.api.measurements import plan_of, read_measurements, table_path
+from gnomon.api.measurements import Where, plan_of, read_measurements, table_path
 from gnomon.api.names import device, model, system
 from gnomon.api.predict import DEFAULT_ENGINE
 from gnomon.api.questions import build
@@ -63,6 +62,11 @@ class Comparison:
     def overall(self) -> ErrorSummary:
         """Errors of all clean rows; coverage over everything asked but the doubted rows."""
         return _summary(self.clean, sum(r.rows for r in self.refused))
+
+    def inside(self) -> tuple[int, int]:
+        """How many clean rows lie in the interval that came with their prediction, and how many have one."""
+        with_one = self.clean.drop_nulls(["low_s", "high_s"])
+        return len(with_one.filter(pl.col("measured_s").is_between("low_s", "high_s"))), len(with_one)
 
     def by(self, column: str) -> dict[str, ErrorSummary]:
         """Errors of the clean rows by device, subject, mode or family, the largest group first; refused groups too."""
@@ -129,6 +133,8 @@ class Comparison:
             "unread_columns": list(self.unread_columns),
             "refused": [{"reason": reason, "rows": rows} for reason, rows in self.reasons().items()],
             "overall": _fields(self.overall()),
+            "inside_interval": dict(zip(("rows", "of"), self.inside(), strict=True)),
+            "in_sample": self.is_in_sample,
             "by": {group: [{"group": k} | _fields(v) for k, v in self.by(group).items()] for group in groups},
             "doubted": [{"group": k} | _fields(v) for k, v in self.doubted().items()],
             "worst": self.worst().to_dicts(),
@@ -155,9 +161,7 @@ def _summary(frame: pl.DataFrame, refused: int) -> ErrorSummary:
     return error_summary(frame["predicted_s"].to_numpy(), frame["measured_s"].to_numpy(), refused)
 
 
-def compare_measurements(
-    table: str, *, engine: str = DEFAULT_ENGINE, where: Mapping[str, tuple[str, ...]] | None = None
-) -> Comparison:
+def compare_measurements(table: str, *, engine: str = DEFAULT_ENGINE, where: Where | None = None) -> Comparison:
     """Predictions beside the rows of a table: a built-in one by name, or a CSV or Parquet file.
 
     where: column -> values to keep. Rows that no prediction can be compared with are counted with their reasons.

@@ -16,6 +16,8 @@ from gnomon.formats.kernel_table import KernelTable, kernel_table
 from gnomon.formats.model_table import ModelTable, model_table
 from gnomon.formats.table import FIRST_ROW_LINE, read_table
 
+Where = Mapping[str, tuple[str, ...] | str]  # column -> the values, or the one value, to keep
+
 
 def built_in_tables() -> dict[str, Path]:
     """The catalogue's tables by name."""
@@ -35,13 +37,13 @@ def table_path(table: str) -> Path:
     return Path(table)
 
 
-def read_measurements(table: str, where: Mapping[str, tuple[str, ...]] | None = None) -> ModelTable | KernelTable:
+def read_measurements(table: str, where: Where | None = None) -> ModelTable | KernelTable:
     """The rows of a table whose columns hold one of the values that `where` asks for. BadInput."""
     path = table_path(table)
     frame = read_table(path)
     frame = frame.drop("line", strict=False).with_row_index("line", offset=FIRST_ROW_LINE)
     for column, values in (where or {}).items():
-        frame = _filtered(path, frame, column, values)
+        frame = _filtered(path, frame, column, (values,) if isinstance(values, str) else values)
     if "op" in frame.columns and "model" not in frame.columns:
         return kernel_table(path, frame)
     return model_table(path, frame)
@@ -74,6 +76,7 @@ def plan_of(measured: Measurement) -> Plan:
         context=measured.seq if is_decode else None,
         dtype=measured.dtype,
         weight_dtype=measured.weight_dtype,
+        kv_dtype=measured.kv_dtype,
         attention=measured.attention or "fused",
         head=measured.head,
         classes=measured.classes,

@@ -27,8 +27,11 @@ def model(text: str) -> Model:
     if not is_path(text):
         return zoo_model(canonical_model(text) or text)
     path = Path(text)
+    if (path / "config.json").is_file():
+        path = path / "config.json"
     if not path.exists():
-        raise BadInput(f"{path}: no such file")
+        known = canonical_model(path.name)
+        raise BadInput(f"{path}: no such file" + (f"; did you mean {known!r}?" if known else ""))
     formats = plugins.working("formats")
     for part in formats.values():
         if part.recognises(path):

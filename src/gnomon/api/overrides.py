@@ -15,7 +15,7 @@ from gnomon.formats.quantity import quantity
 class Overrides:
     """Numbers that the user puts in place of the device's. Text with units; None leaves the device's own."""
 
-    device_peak: tuple[str, ...] = ()  # "300 TFLOP/s" for every format, or "bf16=300 TFLOP/s" for one
+    device_peak: tuple[str, ...] | str = ()  # "300 TFLOP/s" for every format, or "bf16=300 TFLOP/s" for one
     memory_bandwidth: str | None = None
     memory_capacity: str | None = None
     launch_overhead: str | None = None
@@ -23,7 +23,7 @@ class Overrides:
 
     def apply(self, device: Device) -> Device:
         """`device` with these numbers, each marked as an override. BadInput names the option."""
-        for written in self.device_peak:
+        for written in (self.device_peak,) if isinstance(self.device_peak, str) else self.device_peak:
             device = _with_peak(device, written)
         device = replace(
             device,

@@ -9,6 +9,7 @@ from typing import Unpack
 from gnomon.api import plugins
 from gnomon.api.answers import Answer, answer
 from gnomon.api.questions import Options, question
+from gnomon.core.errors import BadInput
 
 DEFAULT_ENGINE = "roofline"
 
@@ -17,7 +18,9 @@ def predict(model: str, on: str, *, engine: str = DEFAULT_ENGINE, **options: Unp
     """How long `model` takes on the system `on`, as one engine sees it.
 
     model: a name of `gnomon list models` or a path to a config.json. on: a device, DEVICE:COUNT, a system or a file.
-    Raises a GnomonError that says what to mend; an engine that cannot answer gives an Answer with reasons.
+    options: mode, batch, seq, context, image, dtype, weight_dtype, kv_dtype, attention, head, classes, overrides; see
+    gnomon.api.questions.Options for what each means. Raises a GnomonError that says what to mend; an engine that cannot
+    answer gives an Answer with reasons.
     """
     return answer(question(model, on, **options), engine, plugins.engine(engine))
 
@@ -31,6 +34,9 @@ def predict_many(
     **options: Unpack[Options],
 ) -> list[Answer]:
     """The answers for every combination, in the order model, system, batch, engine."""
+    if "batch" in options:
+        raise BadInput("predict_many takes batches=[...], not batch")
+    models, on, engines = ([one] if isinstance(one, str) else one for one in (models, on, engines))
     chosen = {name: plugins.engine(name) for name in engines}
     found: list[Answer] = []
     for model, system, batch in product(models, on, tuple(batches)):

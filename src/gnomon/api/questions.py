@@ -119,6 +119,8 @@ def _passes(chosen: Model, plan: Plan, *, is_mode_given: bool) -> dict[str, Plan
         return {_QUANTITY.get(plan.mode, "time"): plan}
     if chosen.kind != "decoder":
         return {"time": plan}
+    if plan.context is not None and plan.seq is not None and plan.context < plan.seq:
+        raise BadInput(f"context: {plan.context} tokens are fewer than the {plan.seq} of the prompt before it")
     return {
         "ttft": replace(plan, mode="prefill", context=None),
         "tpot": replace(plan, mode="decode", seq=None, context=plan.context or plan.seq),

@@ -82,7 +82,7 @@ def add_plan_options(parser: Parser) -> None:
     group.add_argument(
         "--dtype",
         metavar="FORMAT",
-        help="of activations and arithmetic: fp32, tf32, fp16, bf16, fp8, fp4, int8, int4 (default: the model's usual one)",
+        help="of products: fp32, tf32, fp16, bf16, fp8, fp4, int8, int4 (default: the model's usual one); below 16 bits, activations and the KV cache stay at 16",
     )
     group.add_argument("--weights", metavar="FORMAT", help="storage of weights where it differs, like int4")
     group.add_argument("--kv", metavar="FORMAT", help="storage of the KV cache where it differs, like fp8")

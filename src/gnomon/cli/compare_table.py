@@ -37,6 +37,8 @@ def compare_table(found: argparse.Namespace) -> int:
         raise BadInput("--report and --calibrate name the same file")
     with working(f"comparing {engines[0]} with {found.measurements}"):
         result = compare_measurements(found.measurements, engine=engines[0], where=_where(found.where))
+        for column in result.unread_columns:
+            say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
         if result.rows.is_empty():
             if not result.reasons():
                 raise BadInput(f"{found.measurements}: the table holds no rows")
@@ -52,8 +54,6 @@ def compare_table(found: argparse.Namespace) -> int:
             sample = sample or 1  # such tables have hundreds of thousands of rows
         shown = sample if result.kind == "kernels" else None
         document = result.to_dict(result.sample(shown) if found.rows or result.kind == "models" else None)
-    for column in result.unread_columns:
-        say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
     if found.json:
         print_json(document)
     elif found.csv:
@@ -154,6 +154,10 @@ def _print_summary(result: Comparison) -> None:
     )
     print("absolute errors in percent of the measured time; bias is the mean signed error\n")
     _print_errors("all", {"all": result.overall()})
+    inside, of = result.inside()
+    if of:
+        note = ", on which it was calibrated" if result.is_in_sample else ""
+        print(f"inside the 90 % interval of the prediction: {inside:,} of {of:,} rows{note}\n")
     groups = {"device": "by device", "subject": "by model", "mode": "by mode"}
     if result.kind == "kernels":
         groups = {
@@ -210,8 +214,8 @@ def _print_errors(title: str, groups: Mapping[str, ErrorSummary]) -> None:
 def _print_intervals(result: Comparison) -> None:
     """Coverage of the 90 % interval on each silicon, calibrated on the others, beside the row-wise calibration."""
     held, by_row = result.held_out(), result.held_out(by_row=True)
-    if not held:
-        say("intervals: one kind of silicon only, so none can be left out")
+    if len(held) <= FEWEST_GROUPS:
+        say(f"{len(held)} kinds of silicon are too few to leave one out and calibrate on the others")
         return
     print()
     rows = [

@@ -39,7 +39,7 @@ def print_table(
     """A table that fits the terminal: columns named in `spare` are left out one by one, the first first, and said so."""
     console = Console(highlight=False, soft_wrap=False)
     width = console.width if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
-    kept = [name for index, name in enumerate(columns) if any(row[index] for row in rows) or name not in spare]
+    kept = [name for index, name in enumerate(columns) if any(row[index] for row in rows)]
     left_out = []
     for name in (*spare, ""):
         if _needed(columns, rows, kept) <= width or not name:

@@ -19,6 +19,7 @@ from gnomon.cli.arguments import (
 )
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.plan import Plan
 from gnomon.core.units import show
 
 WHAT = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
@@ -88,14 +89,15 @@ def _warn(answers: Sequence[Answer]) -> None:
             lines[f"{on}: {answer.engine} did not answer: {reason}"] = None
         for outcome in answer.outcomes:
             if outcome.prediction and not outcome.prediction.fits:
-                need = show(outcome.prediction.memory.total_bytes, "B")
-                has = show(outcome.scenario.system.device.memory_bytes.value, "B")
+                need_bytes = outcome.prediction.memory.total_bytes
+                has_bytes = outcome.scenario.system.device.memory_bytes.value
+                need, has, over = show(need_bytes, "B"), show(has_bytes, "B"), show(need_bytes - has_bytes, "B")
                 batch = outcome.scenario.plan.batch
                 lines[
-                    f"warning: {on}, batch {batch}, {outcome.scenario.plan.mode}: needs {need}, the device has {has}: does not fit"
+                    f"warning: {on}, batch {batch}, {outcome.scenario.plan.mode}: needs {need}, the device has {has}: does not fit, {over} too much"
                 ] = None
             for reason in outcome.prediction.outside if outcome.prediction else ():
-                if "does not fit" not in reason:
+                if "does not fit, {over} too much" not in reason:
                     lines[f"{on}: outside the validated range: {reason}"] = None
     for line in lines:
         say(line)
@@ -145,7 +147,7 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "engine": answer.engine,
         "batch": str(plan.batch),
         "what": what(outcome),
-        "dtype": plan.dtype + (f"/{plan.weight_dtype}" if plan.weight_dtype else ""),
+        "dtype": _formats(plan),
     }
     if found is None:
         return cells | {"bound": "not answered"}
@@ -167,9 +169,15 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "memory": show(memory.total_bytes, "B"),
         "by kind": ", ".join(f"{name} {show(size, 'B', 2)}" for name, size in kinds if size),
         "fits": "yes" if found.fits else "NO",
-        "flop/B": f"{found.flop / found.moved_bytes:.3g}" if found.moved_bytes else "-",
+        "flop/B": _rate(found.flop / found.moved_bytes) if found.moved_bytes else "-",
         "bound": found.bound,
     }
+
+
+def _formats(plan: Plan) -> str:
+    """Format of the arithmetic, then of weights and KV cache where they differ."""
+    weights = f", {plan.weight_dtype} weights" if plan.weight_dtype else ""
+    return plan.dtype + weights + (f", {plan.kv_dtype} KV" if plan.kv_dtype else "")
 
 
 def _rate(value: float) -> str:

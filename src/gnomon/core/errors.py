@@ -45,15 +45,19 @@ class CheckFailed(GnomonError):
 
 def near_match(word: str, known: Iterable[str]) -> str:
     """A clause naming the known word most like `word`, or that begins most like it; empty when none is near."""
+    written = word.lower()
 
-    def likeness(candidate: str) -> float:
-        whole = difflib.SequenceMatcher(None, word.lower(), candidate.lower()).ratio()
-        start = difflib.SequenceMatcher(None, word.lower(), candidate[: len(word)].lower()).ratio()
-        return max(whole, start - 0.05)
+    def likeness(candidate: str) -> tuple[float, int]:
+        """Share of letters in common, of the whole word or of its start; ties by how long both begin alike."""
+        other = candidate.lower()
+        alike = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(written, other, strict=False))))
+        whole = difflib.SequenceMatcher(None, written, other).ratio()
+        start = difflib.SequenceMatcher(None, written, other[: len(written)]).ratio() if alike else 0.0
+        return max(whole, start + _START_HANDICAP), alike
 
-    def shared_start(candidate: str) -> int:
-        pairs = zip(word.lower(), candidate.lower(), strict=False)
-        return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    best = max(known, key=likeness, default="")
+    return f"; did you mean {best!r}?" if best and likeness(best)[0] >= _NEAR else ""
 
-    best = max(known, key=lambda candidate: (likeness(candidate), shared_start(candidate)), default="")
-    return f"; did you mean {best!r}?" if best and likeness(best) >= 0.45 else ""
+
+_NEAR = 0.6  # difflib's own default for a close match
+_START_HANDICAP = 0.1  # h1oo shares half of its letters with h100-sxm's start, and is meant for it

@@ -20,6 +20,7 @@ class Measurement:
     seq: int | None  # tokens of each input sequence; decode: of the context
     dtype: str
     weight_dtype: str | None
+    kv_dtype: str | None  # storage of the KV cache; None: not said, or as the activations
     head: str  # plan's spelling; "default" where the source does not say
     classes: int | None
     attention: Literal["fused", "eager"] | None  # eager: scores travelled through memory; None: the source does not say

@@ -88,6 +88,7 @@ class Workload:
     gradient_dtype: str | None = None  # storage of gradients in training; None: as dtype
     head: str = "none"  # what sits on top: classifier, lm, mlm, none
     assumptions: tuple[str, ...] = ()  # what the graph leaves out or takes for granted
+    outside: tuple[str, ...] = ()  # why the model was not made for this shape
 
     def __post_init__(self) -> None:
         known: set[str] = set()
@@ -108,8 +109,8 @@ class Workload:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of every field but the assumptions, which are words."""
-        return digest(replace(self, assumptions=()))
+        """Digest of every field but those that are words."""
+        return digest(replace(self, assumptions=(), outside=()))
 
     @property
     def is_training(self) -> bool:

@@ -5,12 +5,14 @@ Field names and defaults are those of the transformers library's configuration c
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.strict import read_json, shaped
@@ -152,6 +154,26 @@ _ACTIVATIONS = {
 }
 
 
+_ALIKE = 0.93  # of two keys, of which one is a slip of the pen: num_local_expert, but not use_sliding_window
+
+
+def _spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """The keys under which a file may give a field."""
+    choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else ()
+    return (name, *((field.alias,) if field.alias else ()), *(str(choice) for choice in choices))
+
+
+def _refuse_slips(shape: type[_Config], data: Mapping[str, Any], where: str) -> None:
+    """BadInput for an unknown key that is nearly one that shapes the graph and is not given: its default would be used."""
+    fields = [_spellings(name, field) for name, field in shape.model_fields.items()]
+    known = {key for keys in fields for key in keys}
+    missing = [keys[-1] for keys in fields if not any(key in data for key in keys)]
+    for key in data.keys() - known:
+        for name in missing:
+            if difflib.SequenceMatcher(None, key, name).ratio() >= _ALIKE:
+                raise BadInput(f"{where}: {key}: unknown key; did you mean {name!r}?")
+
+
 def _activation(spelled: str, where: str, field: str) -> str:
     if spelled not in _ACTIVATIONS:
         raise BadInput(
@@ -175,6 +197,7 @@ def _decoder_head(config: _Config, where: str) -> dict[str, Any]:
 
 
 def _llama(data: Any, name: str, where: str) -> Decoder:
+    _refuse_slips(_Llama, data, where)
     config = shaped(_Llama, data, where)
     kind = data["model_type"]
     if _activation(config.hidden_act, where, "hidden_act") != "silu":
@@ -206,6 +229,7 @@ def _llama(data: Any, name: str, where: str) -> Decoder:
 
 
 def _gpt2(data: Any, name: str, where: str) -> Decoder:
+    _refuse_slips(_Gpt2, data, where)
     config = shaped(_Gpt2, data, where)
     return Decoder(
         name=name,
@@ -234,6 +258,7 @@ _OPT_POSITION_OFFSET = 2
 
 
 def _opt(data: Any, name: str, where: str) -> Decoder:
+    _refuse_slips(_Opt, data, where)
     config = shaped(_Opt, data, where)
     embed = config.word_embed_proj_dim
     return Decoder(
@@ -273,6 +298,7 @@ _BERT_HEADS = {
 
 
 def _bert(data: Any, name: str, where: str) -> Encoder:
+    _refuse_slips(_Bert, data, where)
     config = shaped(_Bert, data, where)
     architecture = (config.architectures or ["BertModel"])[0]
     if config.is_decoder or config.add_cross_attention:

@@ -21,6 +21,7 @@ from gnomon.core.op import ELEMENTWISE_FLOP, FAMILIES, NORM_FLOP, SOFTMAX_FLOP
 from gnomon.core.plan import LARGEST
 from gnomon.core.workload import OpTable
 from gnomon.formats.aliases import Format, alias_table, canonical_device
+from gnomon.formats.device_file import is_path
 from gnomon.formats.refused import Refused
 from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positive
 
@@ -236,7 +237,8 @@ def _formats() -> dict[str, Format]:
 
 def _canonical(frame: pl.DataFrame) -> list[pl.Series]:
     """Our names of device, arithmetic and weight format of every row; null where there is none."""
-    devices = {name: canonical_device(name) for name in frame["device"].unique().drop_nulls()}
+    spellings = frame["device"].unique().drop_nulls().to_list()
+    devices = {name: canonical_device(name) or (name if is_path(name) else None) for name in spellings}
     formats = _formats()
 
     def column(source: str, name: str, table: dict[str, str | None]) -> pl.Series:

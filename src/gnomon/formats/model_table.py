@@ -1,7 +1,7 @@
 """Measured whole models: a table's rows become Measurements, or are refused with a reason.
 
 Columns (a CSV or Parquet file): device, model, mode, measured_ms are required. Optional: ndev (1), batch, seq (tokens of
-the input; decode: of the context), precision, weights, head, classes, attention (fused or eager), option (a variant that
+the input; decode: of the context), precision (or dtype), weights, kv (storage of the cache), head, classes, attention (fused or eager), option (a variant that
 no other column describes), statistic, software, power_w, clock_mhz, quality, conditions, source, and those that are read
 past: metric, value, unit, fw_ms, bw_ms, published, line.
 """
@@ -9,26 +9,31 @@ past: metric, value, unit, fw_ms, bw_ms, published, line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from gnomon.core.dtype import DTYPES
+from gnomon.core.errors import near_match
 from gnomon.core.measurement import Measurement
 from gnomon.core.plan import LARGEST
 from gnomon.core.workload import MODES
 from gnomon.formats.aliases import Format, SourceReading, alias_table, canonical_device, canonical_model
+from gnomon.formats.device_file import catalogue_names, is_path
 from gnomon.formats.refused import Refused
 from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positive
+from gnomon.zoo.models import models
 
 REQUIRED = ("device", "model", "mode", "measured_ms")
 _NUMBERS = ("ndev", "batch", "seq", "measured_ms", "power_w", "clock_mhz", "classes")
 _TEXT = (
     "precision",
     "weights",
+    "kv",
     "head",
     "attention",
     "option",
@@ -53,6 +58,8 @@ class ModelTable:
 
 def model_table(path: Path, frame: pl.DataFrame) -> ModelTable:
     """The measurements in a table of text cells."""
+    if "precision" not in frame.columns and "dtype" in frame.columns:
+        frame = frame.rename({"dtype": "precision"})
     unread = check_columns(path, frame, REQUIRED, (*REQUIRED, *_NUMBERS, *_TEXT, *_PAST))
     if "line" not in frame.columns:
         frame = frame.with_row_index("line", offset=FIRST_ROW_LINE)
@@ -88,11 +95,11 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
         return f"option {_short(row['option'])}: a variant that no column describes"
     if row["measured_ms"] is None:
         return "no time: the row gives a throughput or a result of another kind"
-    model, device = canonical_model(row["model"] or ""), canonical_device(row["device"] or "")
+    model, device = _known(canonical_model, row["model"] or ""), _known(canonical_device, row["device"] or "")
     if model is None:
-        return f"model {row['model']!r} is not in the zoo"
+        return f"model {row['model']!r} is not in the zoo{_near(row['model'] or '', tuple(models()))}"
     if device is None:
-        return f"device {row['device']!r} is not in the catalogue"
+        return f"device {row['device']!r} is not in the catalogue{_near(row['device'] or '', catalogue_names())}"
     mode = _mode(row)
     if mode not in MODES:
         return f"mode {row['mode']!r} is not one of {', '.join(MODES)}"
@@ -109,6 +116,9 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
     weights = _format(row["weights"]).dtype if row.get("weights") else written.weights
     if weights is not None and weights not in DTYPES:
         return f"weights {row['weights']!r} are in no format known here"
+    kv_dtype = _format(row["kv"]).dtype if row.get("kv") else None
+    if kv_dtype is not None and kv_dtype not in DTYPES:
+        return f"kv {row['kv']!r} is in no format known here"
     attention = row.get("attention") or reading.attention
     if attention not in ("fused", "eager", None):
         return f"attention {attention!r} is neither fused nor eager"
@@ -121,6 +131,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
         seq=None if row.get("seq") is None else int(row["seq"]),
         dtype=written.dtype,
         weight_dtype=weights,
+        kv_dtype=kv_dtype,
         **_head(row, reading, f"{model} {mode}"),
         attention=attention,
         time_s=row["measured_ms"] * 1e-3,
@@ -138,6 +149,16 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
 def _format(spelled: str) -> Format:
     """What a source's precision means; a word that no source uses stands for itself."""
     return alias_table().dtypes.get(spelled.lower(), Format(dtype=spelled.lower()))
+
+
+def _known(canonical: Callable[[str], str | None], written: str) -> str | None:
+    """Our name of what a cell names, or the path of a file that describes it."""
+    return canonical(written) or (written if is_path(written) else None)
+
+
+@cache
+def _near(written: str, known: tuple[str, ...]) -> str:
+    return near_match(written, known)
 
 
 def _reading(row: Mapping[str, Any]) -> SourceReading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,14 +28,29 @@ def read_table(path: Path) -> pl.DataFrame:
     except pl.exceptions.NoDataError:
         raise BadInput(f"{path}: the file is empty") from None
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as fault:
+        if line := _ragged_line(path):
+            raise BadInput(f"{path}:{line}: more cells than the header has columns") from None
         raise BadInput(f"{path}: not a readable table: {str(fault).splitlines()[0]}") from None
     return frame.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)))
+
+
+def _ragged_line(path: Path) -> int | None:
+    """The first line of a plain CSV file with more cells than its header; None where there is none to be found."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            width = len(next(reader, ()))
+            return next((reader.line_num for row in reader if len(row) > width), None)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
 
 
 def check_columns(path: Path, frame: pl.DataFrame, required: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """Names of columns that nothing here reads; BadInput when a required one is missing."""
     for name in required:
         if name not in frame.columns:
+            if len(frame.columns) == 1 and ";" in frame.columns[0]:
+                raise BadInput(f"{path}:1: the cells are separated by ';'; a comma is wanted")
             spare = [column for column in frame.columns if column not in known]
             hint = near_match(name, spare).replace("did you mean", "is it")
             raise BadInput(

@@ -71,16 +71,25 @@ def decoder(config: Decoder, plan: Plan) -> Workload:
         config.name,
         plan,
         head=head,
-        assumptions=_assumptions(config, plan, keys),
+        assumptions=_assumptions(config, plan),
         seq=queries,
         context=keys if plan.mode in ("prefill", "decode") else None,
+        outside=_outside(config, keys),
     )
+
+
+def _outside(config: Decoder, keys: int) -> tuple[str, ...]:
+    if keys <= config.positions:
+        return ()
+    return (f"{keys} tokens are more than the {config.positions} positions that {config.name} was made for",)
 
 
 def _head(config: Decoder, plan: Plan) -> str:
     head = config.usual_head if plan.head == "default" else plan.head
     if head not in ("lm", "none", "classifier"):
         raise BadInput(f"head: {config.name} has no head {plan.head!r} (it has: lm, classifier, none)")
+    if plan.classes is not None and head != "classifier":
+        raise BadInput(f"classes: {config.name} has classes with head classifier, not with {head}")
     return head
 
 
@@ -241,7 +250,7 @@ def _mixture(graph: Graph, config: Decoder, plan: Plan, tokens: int, stack: _Sta
     return graph.add(f"{stack.name}.experts_sum", total, repeat=repeat)
 
 
-def _assumptions(config: Decoder, plan: Plan, keys: int) -> tuple[str, ...]:
+def _assumptions(config: Decoder, plan: Plan) -> tuple[str, ...]:
     found = ["operators run one by one; query, key and value (and gate and up) are one product each"]
     if plan.mode == "prefill":
         found.append("logits of the last token only")
@@ -249,6 +258,4 @@ def _assumptions(config: Decoder, plan: Plan, keys: int) -> tuple[str, ...]:
         found.append("tokens choose experts uniformly and independently")
     if plan.weight_dtype or plan.dtype in ("fp8", "fp4", "int8", "int4"):
         found.append("embedding, LM head and router stay in the activations' format")
-    if config.position == "rotary" and keys > config.positions:
-        found.append(f"{keys} tokens are beyond the {config.positions} positions that {config.name} was made for")
     return tuple(found)

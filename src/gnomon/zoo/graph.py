@@ -89,6 +89,7 @@ class Graph:
         assumptions: tuple[str, ...],
         seq: int | None = None,
         context: int | None = None,
+        outside: tuple[str, ...] = (),
     ) -> Workload:
         """The graph as a workload, with the backward pass and the update that the plan's mode asks for.
 
@@ -121,4 +122,5 @@ class Graph:
             context=context,
             head=head,
             assumptions=assumptions,
+            outside=outside,
         )

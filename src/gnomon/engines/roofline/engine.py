@@ -26,6 +26,7 @@ _BLOCK = 16_384  # rows computed at once: their columns stay in a core's cache (
 _ASSUMPTIONS = (
     "every operator reaches the data sheet's peak or the memory's full bandwidth, whichever binds",
     "every operator reads its inputs from memory and writes its outputs there once; caches keep nothing between operators",
+    "memory is that of the model: the runtime's context, buffers and fragmentation come on top",
 )
 
 
@@ -138,7 +139,7 @@ class RooflineEngine:
             flop=table.total_flop,
             moved_bytes=table.total_moved_bytes,
             assumptions=(*workload.assumptions, *_ASSUMPTIONS),
-            outside=_outside(device, need.total_bytes, bool(overrides)),
+            outside=(*workload.outside, *_outside(device, need.total_bytes, bool(overrides))),
             provenance=Provenance(
                 engine=self.name,
                 version=version(),
