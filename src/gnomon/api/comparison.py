@@ -43,9 +43,7 @@ class Comparison:
     kind: Literal["models", "kernels"]
     sha256: str  # of the table's file
     asked: int  # rows of the table, after filtering
-    rows: (
-        pl.DataFrame
-    )  # answered rows: device, silicon, subject, mode, dtype, quality, measured_s, predicted_s, low_s, high_s, ...
+    rows: pl.DataFrame  # answered: device, silicon, subject, mode, dtype, quality, line, ..._s, error_percent, and more
     refused: tuple[Refused, ...]
     unread_columns: tuple[str, ...]
 
@@ -261,7 +259,7 @@ def _compare_kernels(table: str, sha256: str, engine_name: str, read: KernelTabl
         pl.Series("silicon", silicon, dtype=pl.String),
         pl.Series("stratum", strata.astype(object), dtype=pl.String),
         pl.lit("").alias("mode"),
-        pl.lit("").alias("calibrated_on"),
+        pl.lit(timer.calibrated_on if isinstance(timer, OpIntervals) else "").alias("calibrated_on"),
     )
     without = frame.filter(~pl.Series(answered)).group_by("device", "subject", "dtype").len()
     frame = frame.filter(pl.Series(answered))

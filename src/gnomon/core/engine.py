@@ -47,6 +47,11 @@ class OpTimer(Protocol):
 class OpIntervals(Protocol):
     """A source of intervals around operator times; an OpTimer may be one too."""
 
+    @property
+    def calibrated_on(self) -> str:
+        """SHA-256 of the table of measurements behind the intervals."""
+        ...
+
     def intervals_s(
         self, ops: OpTable, device: Device, times_s: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

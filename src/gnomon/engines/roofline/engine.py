@@ -93,6 +93,11 @@ class RooflineEngine:
             times[rows] = launched_s(roofline, ops.launches[rows], device.launch_s.value)
         return times
 
+    @property
+    def calibrated_on(self) -> str:
+        """SHA-256 of the table of operators behind `intervals_s`."""
+        return calibration("kernels").sha256
+
     def intervals_s(self, ops: OpTable, device: Device, times_s: Numbers) -> tuple[Numbers, Numbers] | None:
         """Low and high ends of the intervals around those times, two arrays `(ops,)`; None for overridden numbers."""
         if device.overrides():
