@@ -30,13 +30,6 @@ class Part:
     parts: tuple[Part, ...] = ()
     combine: Literal["sum", "max", "overlap"] = "sum"
 
-    def recombined(self) -> float:
-        """The value that the parts below give; the part's own value at a leaf."""
-        if not self.parts or self.combine == "overlap":
-            return self.value
-        values = [part.recombined() for part in self.parts]
-        return sum(values) if self.combine == "sum" else max(values)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:

@@ -141,4 +141,4 @@ def test_parts_are_families_with_what_binds_them_largest_first():
     assert {"matmul", "attention", "norm", "embedding", "elementwise"} == {part.name for part in found.parts}
     assert [part.value for part in found.parts] == sorted((part.value for part in found.parts), reverse=True)
     for part in found.parts:
-        assert part.recombined() == pytest.approx(part.value)
+        assert sum(inner.value for inner in part.parts) == pytest.approx(part.value)
