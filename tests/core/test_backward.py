@@ -4,9 +4,9 @@ from typing import ClassVar
 import pytest
 
 from gnomon.core.backward import gradient_ops, with_backward, with_optimizer
+from gnomon.core.elementwise import FUNCTIONS
 from gnomon.core.errors import Unsupported
 from gnomon.core.op import (
-    ELEMENTWISE_FLOP,
     AdamStep,
     Attention,
     Conv,
@@ -25,8 +25,8 @@ PRODUCTS = [
     MatMul(m=3, n=4, k=5, batch=2, is_weight=False),
     MatMul(m=3, n=4, k=5, is_tied=True),
     GroupedMatMul(tokens=7, groups=4, chosen=2, n=3, k=5),
-    Conv(batch=2, c_in=4, c_out=8, in_h=9, in_w=9, kernel=3, stride=2, padding=1),
-    Conv(batch=2, c_in=4, c_out=4, in_h=9, in_w=9, kernel=3, groups=4),
+    Conv(batch=2, c_in=4, c_out=8, in_size=(9, 9), kernel=(3, 3), stride=(2, 2), padding=(2, 2)),
+    Conv(batch=2, c_in=4, c_out=4, in_size=(9, 9), kernel=(3, 3), groups=4),
 ]
 OTHERS = [
     Attention(batch=1, heads=2, kv_heads=1, head_dim=8, q_len=4, kv_len=4, is_causal=True),
@@ -34,7 +34,7 @@ OTHERS = [
     Softmax(rows=3, columns=4),
     Gather(rows=3, columns=4, table_rows=9),
     Pool(in_elements=16, out_elements=4, window=4),
-    *(Elementwise(elements=8, function=function) for function in ELEMENTWISE_FLOP),
+    *(Elementwise(elements=8, function=function) for function in FUNCTIONS),
 ]
 
 

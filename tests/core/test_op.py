@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnomon.core.elementwise import FUNCTIONS
 from gnomon.core.op import (
-    ELEMENTWISE_FLOP,
     FAMILIES,
     SOFTMAX_FLOP,
     AdamStep,
@@ -76,14 +76,14 @@ def test_gradient_of_experts_weights_writes_the_touched_experts():
 
 def test_a_convolution_by_hand():
     # 1 image 2 x 4 x 4, 3 outputs, window 3, padding 0 -> 2 x 2; fp16; bias: 12 flop, 6 B.
-    op = Conv(batch=1, c_in=2, c_out=3, in_h=4, in_w=4, kernel=3, dtype="fp16", has_bias=True)
-    assert (op.out_h, op.out_w) == (2, 2)
+    op = Conv(batch=1, c_in=2, c_out=3, in_size=(4, 4), kernel=(3, 3), dtype="fp16", has_bias=True)
+    assert op.out_size == (2, 2)
     assert op.work() == (432.0 + 12, 64 + 108 + 6.0, 24.0)
     assert op.parameters == 54 + 3
 
 
 def test_the_three_products_of_a_convolution_move_the_same_three_arrays():
-    forward = Conv(batch=2, c_in=4, c_out=8, in_h=8, in_w=6, kernel=3, stride=2, padding=1, groups=2)
+    forward = Conv(batch=2, c_in=4, c_out=8, in_size=(8, 6), kernel=(3, 3), stride=(2, 2), padding=(2, 2), groups=2)
     image, weights, out = 2 * 4 * 48 * 4, 8 * 2 * 9 * 4, 2 * 8 * 12 * 4  # out 4 x 3
     to_input, to_weight = (replace(forward, direction=d) for d in ("input gradient", "weight gradient"))
     assert forward.work()[1:] == (image + weights, out)
@@ -203,7 +203,7 @@ def test_fusing_attention_never_adds_work(queries, before, window):
     assert all(less <= more for less, more in zip(fused.work(), eager.work(), strict=True))
 
 
-@given(st.integers(1, 10**6), st.sampled_from(tuple(ELEMENTWISE_FLOP)), st.integers(2, 5))
+@given(st.integers(1, 10**6), st.sampled_from(tuple(FUNCTIONS)), st.integers(2, 5))
 def test_elementwise_work_grows_in_step_with_the_elements(elements, function, times):
     once = Elementwise(elements=elements, function=function).work()
     many = Elementwise(elements=elements * times, function=function).work()

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pint
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gnomon.core import work
@@ -33,10 +33,22 @@ def test_a_depthwise_convolution_has_one_input_channel_per_output():
 
 @pytest.mark.parametrize(
     ("size", "kernel", "stride", "padding", "out"),
-    [(224, 7, 2, 3, 112), (112, 3, 2, 1, 56), (56, 1, 1, 0, 56), (5, 2, 2, 0, 2), (1, 3, 1, 1, 1)],
+    [(224, 7, 2, 6, 112), (112, 3, 2, 2, 56), (56, 1, 1, 0, 56), (5, 2, 2, 0, 2), (1, 3, 1, 2, 1)],
 )
 def test_side_of_a_convolution_by_hand(size, kernel, stride, padding, out):
     assert work.conv_output(size, kernel, stride, padding) == out
+
+
+def test_a_dilated_kernel_spans_more():
+    # A kernel of 3 with every second pixel spans 5: 9 - 5 + 1.
+    assert work.conv_output(9, 3, 1, 0, dilation=2) == 5
+
+
+@given(*(st.integers(1, 9) for _ in range(3)), st.integers(0, 8), st.integers(1, 3))
+def test_a_transposed_convolution_undoes_the_size_of_a_convolution(size, kernel, stride, padding, dilation):
+    wide = work.transposed_conv_output(size, kernel, stride, padding, dilation)
+    assume(wide > 0)
+    assert work.conv_output(wide, kernel, stride, padding, dilation) == size
 
 
 def test_attention_of_two_queries_by_hand():
@@ -150,6 +162,7 @@ _DIMENSIONS = {
     "grouped_matmul_work": ({"in_bytes": _BYTE, "weight_bytes": _BYTE, "out_bytes": _BYTE}, (_COUNT, _BYTE, _BYTE)),
     "moe_mlp_work": ({"act_bytes": _BYTE, "weight_bytes": _BYTE}, (_COUNT, _BYTE, _BYTE)),
     "conv_output": ({}, (_COUNT,)),
+    "transposed_conv_output": ({}, (_COUNT,)),
     "conv_work": ({"act_bytes": _BYTE, "weight_bytes": _BYTE, "out_bytes": _BYTE}, (_COUNT, _BYTE, _BYTE)),
     "causal_pairs": ({}, (_COUNT,)),
     "pairs_outside_window": ({}, (_COUNT,)),

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from gnomon.core.dtype import DTYPES
+from gnomon.core.elementwise import FUNCTIONS
 from gnomon.core.op import (
-    ELEMENTWISE_FLOP,
     FAMILIES,
     Attention,
     Conv,
@@ -69,7 +69,7 @@ TWINS = [
     (
         "conv",
         {"b": "2", "extra": "cin=8;cout=16;in=9;ks=3;stride=2;pad=1"},
-        Conv(batch=2, c_in=8, c_out=16, in_h=9, in_w=9, kernel=3, stride=2, padding=1, dtype="fp16"),
+        Conv(batch=2, c_in=8, c_out=16, in_size=(9, 9), kernel=(3, 3), stride=(2, 2), padding=(2, 2), dtype="fp16"),
     ),
     (
         "attn_context",
@@ -130,7 +130,7 @@ def test_every_rule_has_its_operator_here():
 
 
 def test_every_function_of_a_rule_is_one_of_the_operators():
-    assert {"add", "mul", "relu", "gelu", "tanh", "rotary", "silu_mul"} <= set(ELEMENTWISE_FLOP)
+    assert {"add", "mul", "relu", "gelu", "tanh", "rotary", "silu_mul"} <= set(FUNCTIONS)
 
 
 def test_fused_experts_compute_what_the_two_products_of_a_mixture_compute():

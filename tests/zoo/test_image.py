@@ -27,11 +27,11 @@ def test_a_plan_that_no_image_model_can_follow_is_refused(name, plan, message):
 @pytest.mark.parametrize("name", IMAGE_MODELS)
 def test_the_smallest_image_still_leaves_a_pixel(name):
     workload = model(name).build(Plan(image=32))
-    assert min(node.op.out_h for node in workload.nodes if isinstance(node.op, Conv)) >= 1
+    assert min(node.op.out_size[0] for node in workload.nodes if isinstance(node.op, Conv)) >= 1
 
 
 def test_resnet_50_halves_its_side_five_times():
-    sides = [n.op.out_h for n in model("resnet-50").build(Plan()).nodes if isinstance(n.op, Conv)]
+    sides = [n.op.out_size[0] for n in model("resnet-50").build(Plan()).nodes if isinstance(n.op, Conv)]
     assert sorted(set(sides), reverse=True) == [112, 56, 28, 14, 7]
 
 

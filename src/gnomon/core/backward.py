@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gnomon.core.elementwise import FUNCTIONS
 from gnomon.core.errors import Unsupported
 from gnomon.core.op import (
     AdamStep,
@@ -23,21 +24,6 @@ from gnomon.core.op import (
     Softmax,
 )
 from gnomon.core.workload import Node
-
-# inputs read, outputs written by the gradient of each element-wise function. A sum of two arrays has nothing to compute
-# backward, but its counterpart, the fan-out of a residual, adds two gradients: the same traffic.
-_ELEMENTWISE_GRADIENT = {
-    "add": (2, 1),
-    "mul": (3, 2),
-    "relu": (2, 1),
-    "relu6": (2, 1),
-    "tanh": (2, 1),
-    "gelu": (2, 1),
-    "silu": (2, 1),
-    "silu_mul": (3, 2),
-    "rotary": (1, 1),
-    "copy": (1, 1),
-}
 
 
 def gradient_ops(op: Op, needs_input_gradient: bool = True) -> tuple[tuple[str, Op], ...]:
@@ -65,8 +51,9 @@ def gradient_ops(op: Op, needs_input_gradient: bool = True) -> tuple[tuple[str, 
         case Attention() | Norm() | Softmax() | Gather() | Pool():
             return (("grad", replace(op, is_backward=True)),)
         case Elementwise():
-            inputs, outputs = _ELEMENTWISE_GRADIENT[op.function]
-            return (("grad", replace(op, inputs=inputs, outputs=outputs)),)
+            rule = FUNCTIONS[op.function]
+            gradient = replace(op, inputs=rule.gradient_reads, outputs=rule.gradient_writes, weights=0)
+            return (("grad", gradient),)
     raise Unsupported(f"no backward rule for operator {type(op).__name__}; add one in core/backward.py")
 
 

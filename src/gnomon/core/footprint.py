@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gnomon.core.dtype import DTYPES
+from gnomon.core.elementwise import FUNCTIONS
 from gnomon.core.op import Attention, Elementwise, Op
 from gnomon.core.work import score_traffic_bytes
 
@@ -69,11 +70,6 @@ def peak_live_bytes(nodes: tuple[Node, ...]) -> float:
     return peak
 
 
-# Functions whose gradient needs nothing (sums), or their own output in place of their input (torch's autograd formulas).
-_NEED_NOTHING = ("add", "copy")
-_NEED_THEIR_OUTPUT = ("relu", "relu6", "tanh")
-
-
 def kept_for_backward_bytes(nodes: tuple[Node, ...]) -> float:
     """Bytes of forward arrays that the backward pass reads again, without recomputation.
 
@@ -82,10 +78,10 @@ def kept_for_backward_bytes(nodes: tuple[Node, ...]) -> float:
     """
     kept: set[str] = set()
     for node in nodes:
-        function = node.op.function if isinstance(node.op, Elementwise) else None
-        if function in _NEED_THEIR_OUTPUT:
+        keeps = FUNCTIONS[node.op.function].keeps if isinstance(node.op, Elementwise) else "inputs"
+        if keeps == "output":
             kept.add(node.name)
-        elif function not in _NEED_NOTHING:
+        elif keeps == "inputs":
             kept.update(node.after)
     return sum(
         ((output_bytes(node.op) if node.name in kept else 0.0) + scratch_bytes(node.op)) * node.repeat for node in nodes

@@ -7,10 +7,12 @@ Every operator answers the same few questions: `work()` (flop, read and written 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, Literal, Protocol
 
 from gnomon.core import work
 from gnomon.core.dtype import DTYPES
+from gnomon.core.elementwise import FUNCTIONS
 
 FAMILIES = (
     "matmul",
@@ -134,39 +136,44 @@ class GroupedMatMul:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conv:
-    """A 2-D convolution on square kernels; `direction` says which of its three products."""
+    """A convolution over one, two or three dimensions; `direction` says which of its three products."""
 
     unit: ClassVar[Unit] = "matrix"
     family: ClassVar[str] = "conv"
     batch: int
     c_in: int
     c_out: int
-    in_h: int
-    in_w: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
+    in_size: tuple[int, ...]  # of the input, a number for each dimension: height and width of an image
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...] = ()  # empty: 1 in each dimension
+    padding: tuple[int, ...] = ()  # added to the input in each dimension, both ends together; empty: none
+    dilation: tuple[int, ...] = ()  # empty: 1 in each dimension
     groups: int = 1  # c_in for a depthwise convolution
+    is_transposed: bool = False  # each input pixel is spread over the output instead (a "deconvolution")
+    out_padding: tuple[int, ...] = ()  # transposed: further output pixels at the far end; empty: none
     dtype: str = "fp32"
     weight_dtype: str | None = None
     out_dtype: str | None = None  # storage of the result; None: as dtype
     has_bias: bool = False
     direction: Literal["forward", "input gradient", "weight gradient"] = "forward"
+    is_tied: bool = False  # the weights are another operator's: read here, counted there
     launches: int = 1
 
     @property
-    def out_h(self) -> int:
-        return int(work.conv_output(self.in_h, self.kernel, self.stride, self.padding))
-
-    @property
-    def out_w(self) -> int:
-        return int(work.conv_output(self.in_w, self.kernel, self.stride, self.padding))
+    def out_size(self) -> tuple[int, ...]:
+        """Size of the output, a number for each dimension."""
+        ones, none = (1,) * len(self.in_size), (0,) * len(self.in_size)
+        sides = (self.in_size, self.kernel, self.stride or ones, self.padding or none, self.dilation or ones)
+        if self.is_transposed:
+            further = self.out_padding or none
+            return tuple(int(work.transposed_conv_output(*side)) for side in zip(*sides, further, strict=True))
+        return tuple(int(work.conv_output(*side)) for side in zip(*sides, strict=True))
 
     @property
     def parameters(self) -> int:
-        if self.direction != "forward":
+        if self.direction != "forward" or self.is_tied:
             return 0
-        return self.c_out * (self.c_in // self.groups) * self.kernel**2 + (self.c_out if self.has_bias else 0)
+        return self.c_out * (self.c_in // self.groups) * prod(self.kernel) + (self.c_out if self.has_bias else 0)
 
     @property
     def weight_bytes(self) -> float:
@@ -175,12 +182,14 @@ class Conv:
     def work(self) -> work.Work:
         size = DTYPES[self.dtype].bytes
         weight = DTYPES[self.weight_dtype].bytes if self.weight_dtype else size
-        in_pixels, out_pixels = self.in_h * self.in_w, self.out_h * self.out_w
-        window = self.kernel**2
+        in_pixels, out_pixels = prod(self.in_size), prod(self.out_size)
+        window = prod(self.kernel)
         out = DTYPES[self.out_dtype].bytes if self.out_dtype else size
         flop, read, write = work.conv_work(
             self.batch, self.c_in, self.c_out, in_pixels, out_pixels, window, self.groups, size, weight, out
         )
+        if self.is_transposed:  # a window for each input pixel, not for each output pixel
+            flop *= in_pixels / out_pixels
         weights = self.c_out * (self.c_in // self.groups) * window * weight
         match self.direction:
             case "forward":
@@ -265,33 +274,23 @@ class Attention:
         return flop, read, write
 
 
-# flop per element, an exponential, a root, a tanh or a division counted as one; the count decides nothing on today's
-# devices, whose vector units outrun their memory on all of these by an order of magnitude.
-SOFTMAX_FLOP = 5.0  # max, subtract, exponential, sum, divide
-NORM_FLOP = {"layer": 7.0, "rms": 4.0, "batch": 2.0}  # batch at inference: one multiply-add per element
-ELEMENTWISE_FLOP = {
-    "add": 1.0,
-    "mul": 1.0,
-    "relu": 1.0,
-    "relu6": 2.0,
-    "tanh": 1.0,
-    "gelu": 8.0,
-    "silu": 4.0,
-    "silu_mul": 5.0,
-    "rotary": 3.0,
-    "copy": 0.0,
-}
+SOFTMAX_FLOP = 5.0  # per element: max, subtract, exponential, sum, divide; counted as in core/elementwise.py
+# per element; batch at inference: one multiply-add
+NORM_FLOP = {"layer": 7.0, "rms": 4.0, "batch": 2.0, "group": 7.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Norm:
-    """A normalisation of a (rows, columns) array: layer and rms along a row, batch along a column (a channel)."""
+    """A normalisation of a (rows, columns) array: layer and rms along a row, batch along a column (a channel).
+
+    group: over the pixels of a group of columns (channels); instance normalisation is one group for each channel.
+    """
 
     unit: ClassVar[Unit] = "vector"
     family: ClassVar[str] = "norm"
     rows: int
     columns: int
-    kind: Literal["layer", "rms", "batch"] = "layer"
+    kind: Literal["layer", "rms", "batch", "group"] = "layer"
     dtype: str = "fp32"
     has_weight: bool = True
     has_bias: bool = True
@@ -343,18 +342,28 @@ class Elementwise:
     unit: ClassVar[Unit] = "vector"
     family: ClassVar[str] = "elementwise"
     elements: int
-    function: str  # a key of ELEMENTWISE_FLOP
+    function: str  # a key of core.elementwise.FUNCTIONS
     inputs: int = 1
     outputs: int = 1
+    broadcast: int = 0  # elements of further, smaller inputs, each read once
+    weights: int = 0  # trained numbers among the inputs, such as a table of positions that is added
     dtype: str = "fp32"
     launches: int = 1
 
-    parameters: ClassVar[int] = 0
-    weight_bytes: ClassVar[float] = 0.0
+    @property
+    def parameters(self) -> int:
+        return self.weights
+
+    @property
+    def weight_bytes(self) -> float:
+        return self.weights * DTYPES[self.dtype].bytes
 
     def work(self) -> work.Work:
         size = DTYPES[self.dtype].bytes
-        return work.elementwise_work(self.elements, self.inputs, self.outputs, ELEMENTWISE_FLOP[self.function], size)
+        flop, read, write = work.elementwise_work(
+            self.elements, self.inputs, self.outputs, FUNCTIONS[self.function].flop, size
+        )
+        return flop, read + self.broadcast * size, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,9 +73,19 @@ def moe_mlp_work(
     return flop, tokens * hidden * act_bytes + weights, tokens * hidden * act_bytes
 
 
-def conv_output(size: Number, kernel: Number, stride: Number, padding: Number) -> Number:
-    """Length of a convolution's output along one side: floor((size + 2 padding - kernel) / stride) + 1."""
-    return (size + 2 * padding - kernel) // stride + 1
+def conv_output(size: Number, kernel: Number, stride: Number, padding: Number, dilation: Number = 1) -> Number:
+    """Length of a convolution's output along one side; `padding` counts both ends.
+
+    floor((size + padding - dilation (kernel - 1) - 1) / stride) + 1.
+    """
+    return (size + padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def transposed_conv_output(
+    size: Number, kernel: Number, stride: Number, padding: Number, dilation: Number = 1, out_padding: Number = 0
+) -> Number:
+    """Length of a transposed convolution's output along one side: the input that `conv_output` would make `size` of."""
+    return (size - 1) * stride - padding + dilation * (kernel - 1) + 1 + out_padding
 
 
 def conv_work(

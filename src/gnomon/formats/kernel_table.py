@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from gnomon.core import work
 from gnomon.core.dtype import DTYPES
-from gnomon.core.op import ELEMENTWISE_FLOP, FAMILIES, NORM_FLOP, SOFTMAX_FLOP
+from gnomon.core.elementwise import FUNCTIONS
+from gnomon.core.op import FAMILIES, NORM_FLOP, SOFTMAX_FLOP
 from gnomon.core.plan import LARGEST
 from gnomon.core.workload import OpTable
 from gnomon.formats.aliases import Format, alias_table, canonical_device
@@ -87,7 +88,7 @@ def _at_least_half(s: _Shapes) -> Column:
 
 def _conv(s: _Shapes) -> work.Work:
     side, kernel = s.extra("in"), s.extra("ks")
-    out = work.conv_output(side, kernel, s.extra("stride"), s.extra("pad"))
+    out = work.conv_output(side, kernel, s.extra("stride"), 2 * s.extra("pad"))
     return work.conv_work(
         s["b"],
         s.extra("cin"),
@@ -123,7 +124,7 @@ def _rowwise(flop_per_element: float, rows: str) -> Callable[[_Shapes], work.Wor
 
 
 def _elementwise(function: str, inputs: int) -> Callable[[_Shapes], work.Work]:
-    return lambda s: work.elementwise_work(s["b"] * s["h"], inputs, 1, ELEMENTWISE_FLOP[function], s.act_bytes)
+    return lambda s: work.elementwise_work(s["b"] * s["h"], inputs, 1, FUNCTIONS[function].flop, s.act_bytes)
 
 
 # Shapes of the models whose names stand in place of a shape in one source's rows: share of key heads among query heads,
@@ -145,16 +146,16 @@ def _of_model(s: _Shapes, index: int) -> Column:
 
 def _rank_rotary(s: _Shapes) -> work.Work:
     elements = s["m"] * s["h"] / s["tp"] * (1.0 + _of_model(s, 0))
-    return work.elementwise_work(elements, 1, 1, ELEMENTWISE_FLOP["rotary"], s.act_bytes)
+    return work.elementwise_work(elements, 1, 1, FUNCTIONS["rotary"].flop, s.act_bytes)
 
 
 def _rank_activation(s: _Shapes) -> work.Work:
     elements = s["m"] * _of_model(s, 1) / s["tp"]
-    return work.elementwise_work(elements, 2, 1, ELEMENTWISE_FLOP["silu_mul"], s.act_bytes)
+    return work.elementwise_work(elements, 2, 1, FUNCTIONS["silu_mul"].flop, s.act_bytes)
 
 
 def _rank_add(s: _Shapes) -> work.Work:
-    return work.elementwise_work(s["m"] * s["h"], 2, 1, ELEMENTWISE_FLOP["add"], s.act_bytes)
+    return work.elementwise_work(s["m"] * s["h"], 2, 1, FUNCTIONS["add"].flop, s.act_bytes)
 
 
 def _rank_embedding(s: _Shapes) -> work.Work:

@@ -96,7 +96,7 @@ _SINGLE_OPS: dict[str, Op] = {
     "matmul-thin": MatMul(m=1, n=4096, k=4096, dtype="bf16"),
     "matmul-batched": MatMul(batch=8, m=64, n=64, k=64, dtype="bf16", is_weight=False),
     "experts": GroupedMatMul(tokens=16, groups=8, chosen=2, n=256, k=128, dtype="bf16"),
-    "convolution": Conv(batch=4, c_in=64, c_out=64, in_h=28, in_w=28, kernel=3, padding=1, dtype="bf16"),
+    "convolution": Conv(batch=4, c_in=64, c_out=64, in_size=(28, 28), kernel=(3, 3), padding=(2, 2), dtype="bf16"),
     "attention-prefill": Attention(
         batch=1, heads=8, kv_heads=2, head_dim=64, q_len=512, kv_len=512, is_causal=True, dtype="bf16"
     ),

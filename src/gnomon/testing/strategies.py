@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from gnomon.core.device import Device, Link, Sourced
 from gnomon.core.dtype import DTYPES
+from gnomon.core.elementwise import FUNCTIONS
 from gnomon.core.op import (
-    ELEMENTWISE_FLOP,
     AdamStep,
     Attention,
     Conv,
@@ -77,17 +77,17 @@ def _grouped(draw: st.DrawFn) -> Op:
 @st.composite
 def _convs(draw: st.DrawFn) -> Op:
     groups = draw(st.sampled_from((1, 2, 4)))
-    kernel = draw(st.sampled_from((1, 3, 5, 7)))
+    sides, kernel = draw(st.integers(1, 3)), draw(st.sampled_from((1, 3, 5)))
     return Conv(
         batch=draw(_SMALL),
         c_in=groups * draw(_SMALL),
         c_out=groups * draw(_SMALL),
-        in_h=draw(st.integers(kernel, 64)),
-        in_w=draw(st.integers(kernel, 64)),
-        kernel=kernel,
-        stride=draw(st.integers(1, 3)),
-        padding=draw(st.integers(0, kernel // 2)),
+        in_size=tuple(draw(st.integers(kernel, 64)) for _ in range(sides)),
+        kernel=(kernel,) * sides,
+        stride=tuple(draw(st.integers(1, 3)) for _ in range(sides)),
+        padding=(draw(st.integers(0, kernel - 1)),) * sides,
         groups=groups,
+        is_transposed=draw(st.booleans()),
         dtype=draw(dtypes()),
         weight_dtype=draw(_maybe_dtype()),
         has_bias=draw(st.booleans()),
@@ -121,7 +121,7 @@ def _vector_ops() -> st.SearchStrategy[Op]:
         Norm,
         rows=_SIZE,
         columns=_SIZE,
-        kind=st.sampled_from(("layer", "rms", "batch")),
+        kind=st.sampled_from(("layer", "rms", "batch", "group")),
         dtype=dtypes(),
         has_weight=st.booleans(),
         has_bias=st.booleans(),
@@ -131,9 +131,10 @@ def _vector_ops() -> st.SearchStrategy[Op]:
     elementwises = st.builds(
         Elementwise,
         elements=_SIZE,
-        function=st.sampled_from(tuple(ELEMENTWISE_FLOP)),
+        function=st.sampled_from(tuple(FUNCTIONS)),
         inputs=st.integers(1, 3),
         outputs=st.integers(1, 2),
+        broadcast=_SIZE,
         dtype=dtypes(),
     )
     gathers = st.builds(

@@ -45,11 +45,10 @@ class ImageGraph:
             batch=self.plan.batch,
             c_in=self.channels,
             c_out=outputs,
-            in_h=self.side,
-            in_w=self.side,
-            kernel=kernel,
-            stride=stride,
-            padding=kernel // 2,
+            in_size=(self.side, self.side),
+            kernel=(kernel, kernel),
+            stride=(stride, stride),
+            padding=(2 * (kernel // 2),) * 2,
             groups=groups,
             dtype=self.plan.dtype,
             weight_dtype=self.plan.weight_dtype,
@@ -57,7 +56,7 @@ class ImageGraph:
             has_bias=has_bias,
         )
         self.graph.add(name, op, after=None if after is None else (after,), repeat=repeat)
-        self.channels, self.side = outputs, op.out_h
+        self.channels, self.side = outputs, op.out_size[0]
 
     def norm(self, name: str, repeat: int = 1) -> str:
         rows = self.plan.batch * self.side**2
@@ -70,7 +69,7 @@ class ImageGraph:
         )
 
     def pool(self, name: str, kernel: int, stride: int, padding: int = 0) -> None:
-        self.resize(name, int(conv_output(self.side, kernel, stride, padding)), window=kernel**2)
+        self.resize(name, int(conv_output(self.side, kernel, stride, 2 * padding)), window=kernel**2)
 
     def resize(self, name: str, side: int, window: int) -> None:
         """A pooling to `side` x `side`."""
