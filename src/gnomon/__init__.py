@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gnomon.api.predict import predict, predict_many
     from gnomon.api.questions import workload
     from gnomon.core.errors import BadInput, GnomonError, Unsupported
+    from gnomon.formats.traced.torch_export import from_torch
 
 _HOME = {
     "Answer": "gnomon.api.answers",
@@ -20,6 +21,7 @@ _HOME = {
     "GnomonError": "gnomon.core.errors",
     "Overrides": "gnomon.api.overrides",
     "Unsupported": "gnomon.core.errors",
+    "from_torch": "gnomon.formats.traced.torch_export",
     "compare": "gnomon.api.compare",
     "compare_measurements": "gnomon.api.comparison",
     "predict": "gnomon.api.predict",
@@ -33,6 +35,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "compare",
     "compare_measurements",
     "workload",
+    "from_torch",
     "system",
     "Answer",
     "Overrides",

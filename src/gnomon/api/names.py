@@ -22,8 +22,13 @@ Kind = Literal["device", "system", "model", "scenario"]
 _COUNT = re.compile(r"-?[0-9]+")
 
 
-def model(text: str) -> Model:
-    """A model by name, by another known spelling, or from a file that an installed format reads. BadInput."""
+def model(text: str | Model) -> Model:
+    """A model by name, by another known spelling, or from a file that an installed format reads. BadInput.
+
+    A model that is one already, like those of `gnomon.from_torch`, is given back.
+    """
+    if isinstance(text, Model):
+        return text
     if not is_path(text):
         return zoo_model(canonical_model(text) or text)
     path = Path(text)

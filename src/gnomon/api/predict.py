@@ -10,15 +10,16 @@ from gnomon.api import plugins
 from gnomon.api.answers import Answer, answer
 from gnomon.api.questions import Options, question
 from gnomon.core.errors import BadInput
+from gnomon.zoo.models import Model
 
 DEFAULT_ENGINE = "roofline"
 
 
-def predict(model: str, on: str, *, engine: str = DEFAULT_ENGINE, **options: Unpack[Options]) -> Answer:
+def predict(model: str | Model, on: str, *, engine: str = DEFAULT_ENGINE, **options: Unpack[Options]) -> Answer:
     """How long `model` takes on the system `on`, as one engine sees it.
 
-    model: a name of `gnomon list models` or a path to a config.json. on: a device, DEVICE:COUNT, a system or a file.
-    options: mode, batch, seq, context, image, dtype, weight_dtype, kv_dtype, attention, head, classes, overrides; see
+    model: a name of `gnomon list models`, a path to a config.json, or what `from_torch` gives. on: a device, DEVICE:COUNT, a system or a file.
+    options: mode, batch, seq, context, image, dtype, weight_dtype, kv_dtype, attention, head, classes, sizes, overrides; see
     gnomon.api.questions.Options for what each means. Raises a GnomonError that says what to mend; an engine that cannot
     answer gives an Answer with reasons.
     """
@@ -26,7 +27,7 @@ def predict(model: str, on: str, *, engine: str = DEFAULT_ENGINE, **options: Unp
 
 
 def predict_many(
-    models: Sequence[str],
+    models: Sequence[str | Model] | str | Model,
     on: Sequence[str],
     *,
     batches: Iterable[int] = (1,),
@@ -36,7 +37,8 @@ def predict_many(
     """The answers for every combination, in the order model, system, batch, engine."""
     if "batch" in options:
         raise BadInput("predict_many takes batches=[...], not batch")
-    models, on, engines = ([one] if isinstance(one, str) else one for one in (models, on, engines))
+    models = [models] if isinstance(models, (str, Model)) else models
+    on, engines = ([one] if isinstance(one, str) else one for one in (on, engines))
     chosen = {name: plugins.engine(name) for name in engines}
     found: list[Answer] = []
     for model, system, batch in product(models, on, tuple(batches)):

@@ -32,6 +32,7 @@ class Options(TypedDict, total=False):
     attention: Literal["fused", "eager"]
     head: str
     classes: int | None
+    sizes: Mapping[str, int] | None  # further open sizes of a traced graph
     overrides: Overrides | None
 
 
@@ -51,9 +52,9 @@ class Question:
         }
 
 
-def question(model_text: str, on: str, **options: Unpack[Options]) -> Question:
+def question(asked: str | Model, on: str, **options: Unpack[Options]) -> Question:
     """The question that names and options ask. BadInput for anything unknown."""
-    chosen, machine = model(model_text), system(on)
+    chosen, machine = model(asked), system(on)
     overrides, mode = options.get("overrides"), options.get("mode")
     if overrides is not None:
         machine = replace(machine, device=overrides.apply(machine.device))
@@ -61,9 +62,9 @@ def question(model_text: str, on: str, **options: Unpack[Options]) -> Question:
     return Question(model=chosen, system=machine, passes=_passes(chosen, plan, is_mode_given=mode is not None))
 
 
-def workload(model_text: str, **options: Unpack[Options]) -> Workload:
+def workload(asked: str | Model, **options: Unpack[Options]) -> Workload:
     """The graph of a model, for programs that look into it; one forward pass where no mode is given."""
-    chosen = model(model_text)
+    chosen = model(asked)
     return build(chosen, _plan(chosen, options, _given(options.get("dtype"), chosen.dtype)))
 
 
@@ -79,7 +80,7 @@ def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
             raise BadInput(f"unknown option {name!r}{near_match(name, Options.__annotations__)}")
     return Plan(
         mode=cast(Mode, _given(options.get("mode"), "forward")),  # checked by Plan itself
-        batch=options.get("batch", 1),
+        batch=options.get("batch", chosen.batch),
         seq=options.get("seq"),
         context=options.get("context"),
         image=options.get("image", 224),
@@ -89,6 +90,7 @@ def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
         attention=options.get("attention", "fused"),
         head=options.get("head", "default"),
         classes=options.get("classes"),
+        sizes=tuple(sorted((options.get("sizes") or {}).items())),
     )
 
 

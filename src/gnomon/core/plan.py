@@ -29,6 +29,7 @@ class Plan:
     attention: Literal["fused", "eager"] = "fused"  # eager: scores travel through memory
     head: str = "default"  # default: the model's usual head
     classes: int | None = None  # outputs of a classifier; None: 1000 for images, 2 for text
+    sizes: tuple[tuple[str, int], ...] = ()  # further open sizes of a traced graph, by name
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -43,6 +44,7 @@ class Plan:
             ("context", self.context),
             ("image", self.image),
             ("classes", self.classes),
+            *((f"size {name!r}", value) for name, value in self.sizes),
         ):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise BadInput(f"{name}: {value!r} is not a positive whole number")

@@ -385,9 +385,9 @@ class HFConfig:
         source, formats = f"{where} ({kind})", _formats(data, where)
         if kind == "bert":
             bert = _bert(data, name, where)
-            return Model(name=name, kind="encoder", source=source, build=partial(encoder, bert), **formats)
+            return Model(name=name, kind="encoder", source=source, build=partial(encoder, bert), **formats)  # type: ignore[arg-type]
         config = _READERS[kind](_DEFAULTS.get(kind, {}) | data, name, where)
-        return Model(name=name, kind="decoder", source=source, build=partial(decoder, config), **formats)
+        return Model(name=name, kind="decoder", source=source, build=partial(decoder, config), **formats)  # type: ignore[arg-type]
 
 
 HF_CONFIG = HFConfig()

@@ -14,7 +14,7 @@ from gnomon.zoo import image
 from gnomon.zoo.decoder import Decoder, decoder
 from gnomon.zoo.encoder import Encoder, encoder
 
-Kind = Literal["image", "encoder", "decoder"]
+Kind = Literal["image", "encoder", "decoder", "graph"]  # graph: traced from a program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class Model:
     build: Callable[[Plan], Workload]
     dtype: str = "fp16"  # the format it is usually run in
     weight_dtype: str | None = None  # storage of its weights where that differs: a quantised checkpoint
+    batch: int = 1  # where none is asked for: a traced graph may fix it
 
     @property
     def modes(self) -> tuple[Mode, ...]:
