@@ -70,8 +70,11 @@ def workload(traced: Traced, plan: Plan) -> Workload:
         unclaimed=dict(sizes),
     )
     nodes = _nodes(traced, values, formats)
-    unread = sum(formats.unclaimed.values())
+    further = sum(formats.unclaimed.values())
     graph = Graph(nodes=list(collapsed(nodes)))
+    if further:
+        held = Elementwise(elements=0, function="copy", inputs=0, weights=further, dtype=formats.activation, launches=0)
+        graph.add(unused("further_parameters", {node.name for node in nodes}), held, after=())
     seq = values.get("seq", traced.fixed.get("seq"))
     return graph.workload(
         traced.name,
@@ -79,7 +82,7 @@ def workload(traced: Traced, plan: Plan) -> Workload:
         head="none",
         assumptions=(
             *traced.assumptions,
-            *((f"{unread:,} parameters are read by no operator, and left out",) if unread else ()),
+            *((f"{further:,} parameters are no operator's own weights: held in memory",) if further else ()),
         ),
         seq=seq,
     )

@@ -1,0 +1,241 @@
+"""Live torch modules as models: work and parameters beside the zoo's and the module's own, sizes, and what is refused."""
+
+import pytest
+
+import gnomon
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.op import Attention, Conv, Elementwise, MatMul
+
+torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")
+transformers = pytest.importorskip("transformers", reason="transformers is not installed (make test EXTRAS=torch)")
+
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]  # the libraries' own warnings
+
+IMAGE = torch.zeros(1, 3, 224, 224)
+TOKENS = torch.zeros(1, 128, dtype=torch.long)
+OPEN = {"input_ids": {0: "batch", 1: "seq"}}
+
+
+def _meta(make):
+    with torch.device("meta"):
+        return make()
+
+
+def _tokens(make, **settings):
+    return gnomon.from_torch(_meta(make), TOKENS, settings, dynamic=OPEN)
+
+
+class _Linear(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 16)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+# --- Oracle: the zoo
+
+
+def test_resnet_50_equals_the_zoo_s():
+    config = transformers.ResNetConfig(num_labels=1000)
+    model = gnomon.from_torch(_meta(lambda: transformers.ResNetForImageClassification(config)), IMAGE)
+    traced, known = gnomon.workload(model, batch=4), gnomon.workload("resnet-50", batch=4)
+    assert traced.parameters == known.parameters
+    assert traced.model_flop == pytest.approx(known.model_flop, rel=1e-4)
+    assert traced.table.total_flop == pytest.approx(known.table.total_flop, rel=1e-2)
+
+
+def test_bert_equals_the_zoo_s():
+    model = _tokens(lambda: transformers.BertForMaskedLM(transformers.BertConfig()))
+    traced = gnomon.workload(model, batch=2, seq=384)
+    known = gnomon.workload("bert-base", head="mlm", batch=2, seq=384)
+    assert traced.parameters == known.parameters
+    assert traced.table.total_flop == pytest.approx(known.table.total_flop, rel=1e-2)
+
+
+def test_a_llama_equals_the_zoo_s_and_its_layers_fold():
+    config = transformers.LlamaConfig(
+        hidden_size=4096, intermediate_size=11008, num_hidden_layers=80, num_attention_heads=32, vocab_size=32000
+    )
+    model = _tokens(lambda: transformers.LlamaForCausalLM(config), use_cache=False)
+    traced = gnomon.workload(model, batch=2, seq=1024)
+    known = gnomon.workload("llama-2-7b", batch=2, seq=1024)
+    products = [node for node in traced.nodes if isinstance(node.op, MatMul)]
+    assert [node.repeat for node in products] == [80] * 7 + [1]
+    head = 32000 * 4096
+    assert traced.parameters - 2 * head - 4096 == 80 * (known.parameters - 2 * head - 4096) / 32
+    (attention,) = (node.op for node in traced.nodes if isinstance(node.op, Attention))
+    assert attention.is_causal
+    of_head = 2 * 2 * 1024 * head
+    assert traced.model_flop - of_head == pytest.approx((known.model_flop - of_head) * 80 / 32, rel=1e-4)
+
+
+# --- Law: what the module holds is what the graph holds
+
+
+@pytest.mark.parametrize(
+    ("make", "inputs"),
+    [
+        (lambda: transformers.ViTForImageClassification(transformers.ViTConfig(num_labels=1000)), (IMAGE,)),
+        (lambda: torch.nn.LSTM(64, 128, 2, batch_first=True, bidirectional=True), (torch.zeros(2, 20, 64),)),
+        (lambda: torch.nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1), (torch.zeros(2, 8, 9, 9),)),
+        (lambda: torch.nn.TransformerEncoder(torch.nn.TransformerEncoderLayer(64, 4), 3), (torch.zeros(9, 2, 64),)),
+        (lambda: torch.nn.MultiheadAttention(64, 4), (torch.zeros(9, 2, 64),) * 3),
+        (lambda: torch.nn.Conv1d(8, 8, 3, groups=4, dilation=2), (torch.zeros(2, 8, 30),)),
+    ],
+    ids=["vit", "lstm", "transposed", "encoder", "attention", "conv1d"],
+)  # fmt: skip
+def test_every_parameter_is_counted_once(make, inputs):
+    module = _meta(make)
+    model = gnomon.from_torch(module, inputs)
+    assert gnomon.workload(model).parameters == sum(p.numel() for p in module.parameters())
+    answer = gnomon.predict(model, on="a100-sxm-80gb", dtype="fp16", mode="forward+backward")
+    assert 0 < answer.value < 1
+
+
+def test_a_shared_weight_is_counted_once():
+    class Tied(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = torch.nn.Embedding(100, 8)
+            self.head = torch.nn.Linear(8, 100, bias=False)
+            self.head.weight = self.embed.weight
+
+        def forward(self, x):
+            return self.head(self.embed(x))
+
+    assert gnomon.workload(gnomon.from_torch(Tied(), torch.zeros(2, 4, dtype=torch.long))).parameters == 800
+
+
+@pytest.mark.parametrize("kind", ["Mixtral", "Qwen3Moe"])
+def test_a_mixture_of_experts_counts_the_chosen_ones_alone(kind):
+    config = getattr(transformers, f"{kind}Config")(
+        hidden_size=256, intermediate_size=128, moe_intermediate_size=128, num_hidden_layers=2, vocab_size=1000,
+        num_attention_heads=4, num_key_value_heads=4, head_dim=64, num_experts_per_tok=2,
+    )  # fmt: skip
+    module = _meta(lambda: getattr(transformers, f"{kind}ForCausalLM")(config))
+    model = gnomon.from_torch(module, TOKENS, {"use_cache": False}, dynamic=OPEN)
+    traced = gnomon.workload(model, batch=1, seq=64)
+    assert traced.parameters == sum(p.numel() for p in module.parameters())
+    (shape,) = {node.op for node in traced.nodes if node.op.family == "moe" and node.op.k == 256}
+    assert traced.table.flop[[n.op == shape for n in traced.nodes]][0] == 2 * 64 * 2 * 256 * 2 * 128
+
+
+def test_convolutions_of_every_kind_by_hand():
+    transposed = gnomon.workload(
+        gnomon.from_torch(torch.nn.ConvTranspose2d(8, 4, 3, stride=2, bias=False), torch.zeros(2, 8, 5, 5)), batch=2
+    )
+    (op,) = (node.op for node in transposed.nodes)
+    assert isinstance(op, Conv)
+    assert (op.out_size, op.work()[0]) == ((11, 11), 2 * 2 * 25 * 8 * 4 * 9)
+    same = gnomon.workload(
+        gnomon.from_torch(torch.nn.Conv2d(2, 3, (3, 5), padding="same", bias=False), torch.zeros(1, 2, 7, 6))
+    )
+    assert same.nodes[0].op.out_size == (7, 6)
+    assert same.table.total_flop == 2 * 42 * 2 * 3 * 15
+
+
+def test_an_einsum_is_the_product_it_means():
+    class Product(torch.nn.Module):
+        def forward(self, a, b):
+            return torch.einsum("bhqd,bhkd->bhqk", a, b)
+
+    graph = gnomon.workload(gnomon.from_torch(Product(), (torch.zeros(2, 3, 5, 7), torch.zeros(2, 3, 6, 7))), batch=2)
+    assert graph.table.total_flop == 2 * 2 * 3 * 5 * 6 * 7
+
+
+# --- Sizes
+
+
+def test_the_batch_is_open_where_nothing_else_is_said():
+    model = gnomon.from_torch(_Linear(), torch.zeros(1, 8))
+    assert gnomon.workload(model, batch=64).table.total_flop == 64 * (2 * 8 * 16 + 16)
+
+
+def test_a_fixed_batch_is_the_usual_one_and_no_other_is_taken():
+    class Fixed(torch.nn.Module):
+        def forward(self, x):
+            assert x.shape[0] == 3
+            return x + 1
+
+    model = gnomon.from_torch(Fixed(), torch.zeros(3, 8))
+    assert gnomon.workload(model).batch == 3
+    with pytest.raises(BadInput, match="traced with batch 3 and cannot run with 4"):
+        gnomon.workload(model, batch=4)
+
+
+def test_a_size_left_open_is_named():
+    model = gnomon.from_torch(_Linear(), torch.zeros(2, 5, 8), dynamic={"x": {0: "batch", 1: "frames"}})
+    with pytest.raises(BadInput, match=r"size 'frames' of _Linear \(dimension 1 of x\) is open"):
+        gnomon.workload(model)
+    with pytest.raises(BadInput, match="no such open size; did you mean 'frames'"):
+        gnomon.workload(model, sizes={"frame": 3})
+    assert gnomon.workload(model, batch=2, sizes={"frames": 30}).nodes[0].op.m == 60
+
+
+def test_a_limit_of_the_module_holds():
+    class Positions(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = torch.nn.Parameter(torch.zeros(16, 8))
+
+        def forward(self, x):
+            return x + self.table[: x.shape[1]]
+
+    model = gnomon.from_torch(Positions(), torch.zeros(2, 4, 8), dynamic={"x": {1: "seq"}})
+    with pytest.raises(BadInput, match="allows 1 to 16, not 17"):
+        gnomon.workload(model, seq=17)
+
+
+def test_the_module_is_left_as_it_was():
+    module = _Linear().train()
+    gnomon.from_torch(module, torch.zeros(1, 8))
+    assert module.training
+
+
+# --- What is refused
+
+
+def test_control_flow_on_numbers_is_refused_with_its_place(capfd):
+    class Branch(torch.nn.Module):
+        def forward(self, x):
+            if x.sum() > 0:
+                return x
+            return -x
+
+    with pytest.raises(
+        BadInput, match=r"Branch: torch.export cannot trace it \(at .*test_torch_export.py:\d+: if x.sum"
+    ):
+        gnomon.from_torch(Branch(), torch.zeros(2, 4))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_unknown_operator_is_named_and_a_rule_can_be_given():
+    class Inverse(torch.nn.Module):
+        def forward(self, x):
+            return torch.linalg.inv(x)
+
+    def inverse(call, formats):
+        return ((Elementwise(elements=call.out.elements, function="copy", dtype=formats.activation), 1),)
+
+    with pytest.raises(
+        Unsupported, match=r"node 'linalg_inv' \(.*:\d+\): no rule for operator 'linalg_inv'; docs/how-to"
+    ):
+        gnomon.workload(gnomon.from_torch(Inverse(), torch.zeros(2, 4, 4)))
+    assert gnomon.workload(gnomon.from_torch(Inverse(), torch.zeros(2, 4, 4), rules={"linalg_inv": inverse})).nodes
+
+
+def test_inputs_that_do_not_fit_are_refused():
+    with pytest.raises(BadInput, match="the inputs do not fit forward"):
+        gnomon.from_torch(_Linear(), (torch.zeros(1, 8), 3))
+    with pytest.raises(BadInput, match="no tensor argument is called 'y'"):
+        gnomon.from_torch(_Linear(), torch.zeros(1, 8), dynamic={"y": {0: "batch"}})
+    with pytest.raises(BadInput, match=r"takes a torch.nn.Module, not str"):
+        gnomon.from_torch("resnet-50")
+
+
+def test_modes_of_a_language_model_are_refused():
+    model = gnomon.from_torch(_Linear(), torch.zeros(1, 8))
+    with pytest.raises(BadInput, match="a traced graph: it has forward"):
+        gnomon.workload(model, mode="decode")
