@@ -38,7 +38,7 @@ class Traced:
     inputs: Mapping[
         str, Made | str
     ]  # arrays that the calls may refer to: inputs and constants, or the name of a weight
-    calls: tuple[Call, ...]
+    calls: Callable[[Mapping[str, int]], tuple[Call, ...]]  # in the program's order, given the named sizes
     sizes: Mapping[str, Size]  # open sizes by name
     fixed: Mapping[str, int]  # sizes that the program fixes: batch, seq, where they could be told
     evaluate: Callable[[Any, Mapping[str, int]], int]  # an open size, given the named ones
@@ -139,6 +139,8 @@ def _nodes(traced: Traced, values: Mapping[str, int], formats: Formats) -> tuple
         match item:
             case Ref():
                 return arrays.get(item)
+            case Made():
+                return array(item)
             case list() | tuple():
                 return type(item)(bound(part) for part in item)
             case bool() | int() | float() | str() | None:
@@ -147,7 +149,7 @@ def _nodes(traced: Traced, values: Mapping[str, int], formats: Formats) -> tuple
 
     nodes: list[Node] = []
     names: set[str] = set()
-    for call in traced.calls:
+    for call in traced.calls(values):
         made = tuple(array(one) for one in call.made)
         whole = replace(
             call,

@@ -263,6 +263,7 @@ def _traced(program: Any, module: Any, name: str, opened: _Opened, rules: Mappin
     import sympy
 
     extraction = Extraction(program, module, name)
+    calls = tuple(extraction.calls)
     sizes, fixed, symbols = _sizes(program, extraction, opened, name)
 
     def evaluate(expression: Any, values: Mapping[str, int]) -> int:
@@ -277,7 +278,7 @@ def _traced(program: Any, module: Any, name: str, opened: _Opened, rules: Mappin
         name=name,
         weights=extraction.weights,
         inputs=extraction.inputs,
-        calls=tuple(extraction.calls),
+        calls=lambda values: calls,
         sizes=sizes,
         fixed=fixed,
         evaluate=evaluate,

@@ -146,17 +146,20 @@ def _addmm(call: Call, formats: Formats) -> tuple[Step, ...]:
 
 
 def _einsum(call: Call, formats: Formats) -> tuple[Step, ...]:
+    return contraction_of_letters(str(call.arguments[0]), call.arrays, call.out, formats)
+
+
+def contraction_of_letters(equation: str, arrays: tuple[Array, ...], out: Array, formats: Formats) -> tuple[Step, ...]:
     """Two factors: letters of both and of the result are batch, of both alone the contraction, of one its rows or columns."""
-    arrays = call.arrays
     if len(arrays) == 1:
-        return ((operators.reduction(arrays[0], call.out, formats), 1),)
+        return ((operators.reduction(arrays[0], out, formats), 1),)
     if len(arrays) > 2:
         raise Unsupported("einsum of more than two arrays; write it as a chain of two at a time")
     left, right = arrays
-    terms, _, result = str(call.arguments[0]).replace(" ", "").partition("->")
-    first, second = _letters(terms.split(",")[0], left), _letters(terms.split(",")[1], right)
+    terms, arrow, result = equation.replace(" ", "").partition("->")
+    first, second = (_letters(term, array) for term, array in zip(terms.split(","), arrays, strict=True))
     size = dict(zip(first, left.shape, strict=True)) | dict(zip(second, right.shape, strict=True))
-    kept = set(_letters(result, call.out)) if result or "->" in str(call.arguments[0]) else set(first) ^ set(second)
+    kept = set(_letters(result, out)) if arrow else set(first) ^ set(second)
     both = set(first) & set(second)
     batch = prod(size[x] for x in both & kept)
     k = prod(size[x] for x in both - kept)

@@ -1,0 +1,137 @@
+"""ONNX files as models: work by hand, open sizes, files written by torch, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gnomon
+from gnomon.core.errors import BadInput, Unsupported
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed (the extra dev has it)")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the check
+
+
+def _file(tmp_path, nodes, inputs, weights, outputs=("y",), name="graph.onnx", **settings):
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(k, kind, shape) for k, (kind, shape) in inputs.items()],
+        [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs],
+        [numpy_helper.from_array(array, key) for key, array in weights.items()],
+    )
+    path = tmp_path / name
+    opsets = settings.pop("opsets", [helper.make_opsetid("", 18)])
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
+    return str(path)
+
+
+FLOAT = TensorProto.FLOAT
+
+
+def _weight(*shape):
+    return np.zeros(shape, dtype=np.float32)
+
+
+def test_a_perceptron_by_hand(tmp_path):
+    nodes = [
+        helper.make_node("Gemm", ["x", "w1", "b1"], ["h"], transB=1),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("MatMul", ["r", "w2"], ["y"]),
+    ]
+    weights = {"w1": _weight(16, 8), "b1": _weight(16), "w2": _weight(16, 4)}
+    graph = gnomon.workload(_file(tmp_path, nodes, {"x": (FLOAT, ["batch_size", 8])}, weights), batch=5)
+    assert graph.parameters == 16 * 8 + 16 + 16 * 4
+    assert graph.table.total_flop == 5 * (2 * 16 * 8 + 16 + 16 + 2 * 16 * 4)
+
+
+def test_a_strided_padded_grouped_convolution_by_hand(tmp_path):
+    node = helper.make_node("Conv", ["x", "w"], ["y"], pads=[0, 1, 1, 1], strides=[2, 1], group=2)
+    graph = gnomon.workload(_file(tmp_path, [node], {"x": (FLOAT, [1, 4, 8, 8])}, {"w": _weight(6, 2, 3, 3)}))
+    # Height (8 + 1 - 3) // 2 + 1 = 4, width 8 + 2 - 3 + 1 = 8.
+    assert graph.table.total_flop == 2 * (4 * 8) * 6 * 2 * 9
+
+
+def test_shapes_that_follow_from_shapes_are_computed(tmp_path):
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Gather", ["s", "zero"], ["n"]),
+        helper.make_node("Concat", ["n", "rest"], ["shape"], axis=0),
+        helper.make_node("Reshape", ["x", "shape"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["y"]),
+    ]
+    weights = {"zero": np.array([0]), "rest": np.array([-1]), "w": _weight(12, 5)}
+    graph = gnomon.workload(_file(tmp_path, nodes, {"x": (FLOAT, ["N", 3, 4])}, weights), batch=7)
+    assert [type(node.op).__name__ for node in graph.nodes] == ["MatMul"]
+    assert graph.table.total_flop == 2 * 7 * 12 * 5
+
+
+def test_equal_layers_fold(tmp_path):
+    nodes = [helper.make_node("MatMul", [f"a{i}", f"w{i}"], [f"a{i + 1}"]) for i in range(80)]
+    nodes.append(helper.make_node("Relu", ["a80"], ["y"]))
+    weights = {f"w{i}": _weight(8, 8) for i in range(80)}
+    graph = gnomon.workload(_file(tmp_path, nodes, {"a0": (FLOAT, ["batch", 8])}, weights))
+    assert [node.repeat for node in graph.nodes] == [80, 1]
+    assert graph.parameters == 80 * 64
+
+
+def test_an_open_size_is_named(tmp_path):
+    path = _file(tmp_path, [helper.make_node("Relu", ["x"], ["y"])], {"x": (FLOAT, ["batch", "frames"])}, {})
+    with pytest.raises(BadInput, match=r"size 'frames' of graph \(dimension 1 of x\) is open"):
+        gnomon.workload(path)
+    assert gnomon.workload(path, batch=2, sizes={"frames": 30}).nodes[0].op.elements == 60
+
+
+def test_an_unknown_operator_is_named_with_its_node(tmp_path):
+    node = helper.make_node("Mystery", ["x"], ["y"], name="odd", domain="acme")
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("acme", 1)]
+    path = _file(tmp_path, [node], {"x": (FLOAT, [1, 2])}, {}, opsets=opsets)
+    with pytest.raises(Unsupported, match="node 'odd': no rule for operator 'acme::Mystery'; docs/how-to"):
+        gnomon.workload(path)
+
+
+def test_an_opset_of_the_future_is_refused(tmp_path):
+    path = _file(
+        tmp_path,
+        [helper.make_node("Relu", ["x"], ["y"])],
+        {"x": (FLOAT, [1])},
+        {},
+        opsets=[helper.make_opsetid("", 999)],
+    )
+    with pytest.raises(BadInput, match=r"opset 999 of ai.onnx; the onnx package here knows 1 to"):
+        gnomon.workload(path)
+
+
+def test_shapes_that_do_not_fit_are_refused_with_the_node(tmp_path):
+    node = helper.make_node("MatMul", ["x", "w"], ["y"], name="product")
+    path = _file(tmp_path, [node], {"x": (FLOAT, [1, 3])}, {"w": _weight(4, 5)})
+    with pytest.raises(BadInput, match=r"node 'product' \(MatMul\)"):
+        gnomon.workload(path)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, 200])
+def test_a_truncated_file_is_one_line(tmp_path, cut):
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    path = _file(tmp_path, nodes, {"x": (FLOAT, [1, 16])}, {"w": _weight(16, 16)})
+    Path(path).write_bytes(Path(path).read_bytes()[:cut])
+    with pytest.raises(BadInput, match="damaged") as fault:
+        gnomon.workload(path)
+    assert len(str(fault.value).splitlines()) == 1
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")  # the exporter's own
+def test_a_file_written_by_torch_equals_the_zoo(tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed (make test EXTRAS=torch)")
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed (make test EXTRAS=torch)")
+    bert = transformers.BertForMaskedLM(transformers.BertConfig(num_hidden_layers=2, vocab_size=1000)).eval()
+    tokens = torch.zeros(2, 64, dtype=torch.long)
+    program = torch.onnx.export(bert, (tokens,), dynamo=True, verbose=False, dynamic_shapes=({0: "batch", 1: "seq"},))
+    program.save(tmp_path / "bert.onnx")
+    written = gnomon.workload(str(tmp_path / "bert.onnx"), batch=4, seq=256)
+    traced = gnomon.workload(
+        gnomon.from_torch(bert, tokens, dynamic={"input_ids": {0: "batch", 1: "seq"}}), batch=4, seq=256
+    )
+    assert written.table.total_flop == pytest.approx(traced.table.total_flop, rel=0.01)
+    assert written.parameters == pytest.approx(traced.parameters, rel=0.01)
