@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnomon.api.answers import Answer
+    from gnomon.api.answers import Answer, Answers
     from gnomon.api.compare import compare
     from gnomon.api.comparison import compare_measurements
     from gnomon.api.names import system
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Answer": "gnomon.api.answers",
+    "Answers": "gnomon.api.answers",
     "BadInput": "gnomon.core.errors",
     "GnomonError": "gnomon.core.errors",
     "Overrides": "gnomon.api.overrides",
@@ -38,6 +39,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "from_torch",
     "system",
     "Answer",
+    "Answers",
     "Overrides",
     "GnomonError",
     "BadInput",

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gnomon.api.html import answers_html
+from gnomon.api.parts import Parts
 from gnomon.api.questions import Question
+from gnomon.api.rows import flat_rows, frame
 from gnomon.core.digest import plain
 from gnomon.core.engine import Engine
 from gnomon.core.prediction import Prediction
 from gnomon.core.scenario import Scenario
 from gnomon.core.units import show
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SCHEMA = "gnomon/predict/1"
 
@@ -147,6 +154,63 @@ class Answer:
         plan = self.outcomes[0].scenario.plan
         head = f"{self.question.model.name} on {self.question.system.name}, batch {plan.batch}, {plan.dtype}, {self.engine}: "
         return head + ", ".join(_one_line(outcome) for outcome in self.outcomes)
+
+    @property
+    def parts(self) -> Parts:
+        """What the times are made of: `.table()`, `.plot()`, `.explain()`."""
+        return Parts(answer=self)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat row for each pass, SI with the units in the names: what `gnomon predict --csv` writes."""
+        return flat_rows([self])
+
+    def table(self) -> pl.DataFrame:
+        """Those rows as a polars data frame."""
+        return frame([self])
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Those rows as an Arrow stream: `polars.DataFrame(answer)`, `pandas.DataFrame.from_arrow(answer)`."""
+        return frame([self]).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        return answers_html([self])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Answers:
+    """Several answers in order, which data frames read like one table.
+
+    Not a list: polars would make a column of objects of a list.
+    """
+
+    answers: tuple[Answer, ...]
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __iter__(self) -> Iterator[Answer]:
+        return iter(self.answers)
+
+    def __getitem__(self, index: int) -> Answer:
+        return self.answers[index]
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.answers)) or "no answers"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat row for each pass of each answer."""
+        return flat_rows(self)
+
+    def table(self) -> pl.DataFrame:
+        """Those rows as a polars data frame."""
+        return frame(self)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Those rows as an Arrow stream."""
+        return frame(self).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        return answers_html(self)
 
 
 _LABEL = {"time": "", "ttft": "TTFT ", "tpot": "TPOT "}

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Unpack
 
 from gnomon.api import plugins
-from gnomon.api.answers import Answer, answer
+from gnomon.api.answers import Answer, Answers, answer
 from gnomon.api.questions import Options, question
 from gnomon.core.errors import BadInput
 from gnomon.zoo.models import Model
@@ -33,7 +33,7 @@ def predict_many(
     batches: Iterable[int] = (1,),
     engines: Sequence[str] = (DEFAULT_ENGINE,),
     **options: Unpack[Options],
-) -> list[Answer]:
+) -> Answers:
     """The answers for every combination, in the order model, system, batch, engine."""
     if "batch" in options:
         raise BadInput("predict_many takes batches=[...], not batch")
@@ -45,4 +45,4 @@ def predict_many(
         of_this_batch: Options = {**options, "batch": batch}
         asked = question(model, system, **of_this_batch)
         found.extend(answer(asked, name, engine) for name, engine in chosen.items())
-    return found
+    return Answers(answers=tuple(found))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gnomon.api.answers import SCHEMA, Answer, Outcome
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many
+from gnomon.api.rows import flat_rows
 from gnomon.cli.arguments import (
     Parser,
     add_output_options,
@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
         batches=wholes("batch", found.batch),
         engines=words(found.engine),
         **options,
-    )
+    ).answers
     if not any(outcome.prediction for answer in answers for outcome in answer.outcomes):
         raise Unsupported(
             "\n".join(
@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     if found.json:
         print_json({"schema": SCHEMA, "rows": [answer.to_dict() for answer in answers]})
     elif found.csv:
-        print_csv([_flat(answer, outcome) for answer in answers for outcome in answer.outcomes])
+        print_csv(flat_rows(answers))
     else:
         print_answers(answers)
         if found.parts:
@@ -203,26 +203,3 @@ def print_parts(answers: Sequence[Answer]) -> None:
             title = f"{answer.question.model.name} on {answer.question.system.name}, batch {outcome.scenario.plan.batch}, {what(outcome)}"
             print()
             print_table(["part", "time", "share"], rows, title=title)
-
-
-def _flat(answer: Answer, outcome: Outcome) -> dict[str, Any]:
-    """One CSV row of a pass."""
-    row = {key: value for key, value in answer.to_dict().items() if key != "quantities"}
-    found = outcome.to_dict()
-    memory, interval = found.get("memory", {}), found.get("interval") or {}
-    return row | {
-        "quantity": outcome.quantity,
-        "mode": found["mode"],
-        "value_s": found["value"],
-        "low_s": interval.get("low"),
-        "high_s": interval.get("high"),
-        "items_per_s": outcome.items_per_s,
-        "item": outcome.scenario.workload.item,
-        "mfu": found.get("mfu"),
-        "flop": found.get("flop"),
-        "moved_bytes": found.get("moved_bytes"),
-        **memory,
-        "fits": found.get("fits"),
-        "bound": found.get("bound"),
-        "reasons": "; ".join(found["reasons"]),
-    }

@@ -1,0 +1,78 @@
+"""Answers as flat rows: what `gnomon predict --csv` writes and what data frames are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from gnomon.api.answers import Answer, Outcome
+
+# Column -> type. SI, the unit in the name; docs/reference/json.md says what each means.
+COLUMNS: dict[str, type] = {
+    "model": str,
+    "system": str,
+    "device": str,
+    "devices": int,
+    "engine": str,
+    "batch": int,
+    "seq": int,
+    "context": int,
+    "dtype": str,
+    "weight_dtype": str,
+    "kv_dtype": str,
+    "attention": str,
+    "head": str,
+    "parameters": int,
+    "quantity": str,
+    "mode": str,
+    "value_s": float,
+    "low_s": float,
+    "high_s": float,
+    "items_per_s": float,
+    "item": str,
+    "mfu": float,
+    "flop": float,
+    "moved_bytes": float,
+    "weights_bytes": float,
+    "kv_cache_bytes": float,
+    "activations_bytes": float,
+    "gradients_bytes": float,
+    "optimizer_bytes": float,
+    "total_bytes": float,
+    "capacity_bytes": float,
+    "fits": bool,
+    "bound": str,
+    "reasons": str,
+}
+
+
+def flat_rows(answers: Iterable[Answer]) -> list[dict[str, Any]]:
+    """One row for each pass of each answer, under `COLUMNS`; None where there is no prediction."""
+    return [_flat(answer, outcome) for answer in answers for outcome in answer.outcomes]
+
+
+def frame(answers: Iterable[Answer]) -> pl.DataFrame:
+    """Those rows as a polars data frame."""
+    import polars as pl
+
+    return pl.DataFrame(flat_rows(answers), schema=COLUMNS)
+
+
+def _flat(answer: Answer, outcome: Outcome) -> dict[str, Any]:
+    found = outcome.to_dict()
+    memory, interval = found.get("memory", {}), found.get("interval") or {}
+    every = {
+        **answer.to_dict(),
+        **found,
+        **memory,
+        "value_s": found["value"],
+        "low_s": interval.get("low"),
+        "high_s": interval.get("high"),
+        "items_per_s": outcome.items_per_s,
+        "item": outcome.scenario.workload.item,
+        "reasons": "; ".join(found["reasons"]),
+    }
+    return {name: every.get(name) for name in COLUMNS}
