@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from gnomon.api.comparison import compare_measurements
     from gnomon.api.names import system
     from gnomon.api.overrides import Overrides
-    from gnomon.api.predict import predict, predict_many
+    from gnomon.api.predict import predict, predict_many, predict_scenario
     from gnomon.api.questions import workload
+    from gnomon.api.scenarios import write_scenario
     from gnomon.core.errors import BadInput, GnomonError, Unsupported
     from gnomon.formats.traced.torch_export import from_torch
 
@@ -27,12 +28,16 @@ _HOME = {
     "compare_measurements": "gnomon.api.comparison",
     "predict": "gnomon.api.predict",
     "predict_many": "gnomon.api.predict",
+    "predict_scenario": "gnomon.api.predict",
     "system": "gnomon.api.names",
     "workload": "gnomon.api.questions",
+    "write_scenario": "gnomon.api.scenarios",
 }
 __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader the order of use
     "predict",
     "predict_many",
+    "predict_scenario",
+    "write_scenario",
     "compare",
     "compare_measurements",
     "workload",

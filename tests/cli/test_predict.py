@@ -160,3 +160,32 @@ def test_a_wrong_question_ends_in_one_clear_line_and_its_exit_code(gnomon, words
     assert run.out == ""
     assert len(run.err.strip().splitlines()) == 1
     assert "Traceback" not in run.err
+
+
+def test_a_saved_question_is_answered_with_the_same_numbers(gnomon, tmp_path) -> None:
+    file = str(tmp_path / "q.yaml")
+    asked = gnomon(
+        "predict", "llama-2-7b", "--on", "a100", "--seq", "300", "--efficiency", "0.7", "--save", file, "--csv"
+    )
+    assert asked.code == 0
+    assert gnomon("predict", file, "--csv").out == asked.out
+
+
+def test_several_questions_are_not_saved(gnomon, tmp_path) -> None:
+    run = gnomon("predict", "resnet-50", "--on", "t4", "--batch", "1,2", "--save", str(tmp_path / "q.yaml"))
+    assert run.code == 2
+    assert "--save writes one question, not 2" in run.err
+
+
+def test_an_option_beside_a_scenario_file_is_refused(gnomon, tmp_path) -> None:
+    file = str(tmp_path / "q.yaml")
+    gnomon("predict", "resnet-50", "--on", "t4", "--save", file)
+    run = gnomon("predict", file, "--batch", "8")
+    assert run.code == 2
+    assert "--batch: a scenario file says this itself" in run.err
+
+
+def test_without_a_system_a_model_is_a_usage_error(gnomon) -> None:
+    run = gnomon("predict", "resnet-50")
+    assert run.code == 2
+    assert "--on" in run.err

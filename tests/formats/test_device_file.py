@@ -63,7 +63,7 @@ def test_a_number_can_carry_its_own_source_and_note():
         ("fp16: 100", "fq16: 100", "mine.yaml:4: compute.matrix.fq16: unknown dtype; did you mean 'fp16'?"),
         ("fp32:", "fp16:", "mine.yaml: compute.vector.fp32: missing"),
         ("{fp32: 10 TFLOP/s}", "5", "mine.yaml:5: compute.vector: a mapping of keys is wanted, not 5"),
-        ("device/1", "device/2", "mine.yaml:1: schema: Input should be 'gnomon/device/1', not 'gnomon/device/2'"),
+        ("device/1", "device/2", "mine.yaml:1: schema: gnomon/device/2 is newer than this Gnomon reads"),
         ("name: mine", "name: mine\nkind: gppu", "mine.yaml:3: kind: Input should be 'gpu' or 'cpu', not 'gppu'"),
         (MINE, "just a word", "mine.yaml:1: the document: a mapping of keys is wanted, not 'just a word'"),
         (MINE, "", "mine.yaml: the file is empty"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnomon.api.html import answers_html
 from gnomon.api.parts import Parts
 from gnomon.api.questions import Question
 from gnomon.api.rows import flat_rows, frame
+from gnomon.api.scenarios import write_scenario
 from gnomon.core.digest import plain
 from gnomon.core.engine import Engine
 from gnomon.core.prediction import Prediction
@@ -159,6 +161,10 @@ class Answer:
     def parts(self) -> Parts:
         """What the times are made of: `.table()`, `.plot()`, `.explain()`."""
         return Parts(answer=self)
+
+    def write_scenario(self, path: str | Path, *, title: str = "") -> Path:
+        """Write the question as a scenario file; see `gnomon.write_scenario`."""
+        return write_scenario(self.question, path, title=title)
 
     def rows(self) -> list[dict[str, Any]]:
         """A flat row for each pass, SI with the units in the names: what `gnomon predict --csv` writes."""

@@ -80,6 +80,12 @@ def system(text: str) -> System:
     return System(name=one.name if count == 1 else f"{one.name}:{count}", device=one, count=count)
 
 
+def split_count(text: str) -> tuple[str, str]:
+    """What `--on` names without its count, and the count with its colon: "x.yaml:4" -> ("x.yaml", ":4")."""
+    name, colon, count_text = text.rpartition(":")
+    return (name, f":{count_text}") if colon and _COUNT.fullmatch(count_text) else (text, "")
+
+
 def kind_of(text: str) -> Kind:
     """What a name or a file is. BadInput when it is none of the kinds here."""
     if is_path(text):

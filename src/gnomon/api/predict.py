@@ -9,6 +9,7 @@ from typing import Unpack
 from gnomon.api import plugins
 from gnomon.api.answers import Answer, Answers, answer
 from gnomon.api.questions import Options, question
+from gnomon.api.scenarios import read_scenario
 from gnomon.core.errors import BadInput
 from gnomon.zoo.models import Model
 
@@ -24,6 +25,11 @@ def predict(model: str | Model, on: str, *, engine: str = DEFAULT_ENGINE, **opti
     answer gives an Answer with reasons.
     """
     return answer(question(model, on, **options), engine, plugins.engine(engine))
+
+
+def predict_scenario(scenario: str, *, engine: str = DEFAULT_ENGINE) -> Answer:
+    """How long a scenario takes: a name of `gnomon list scenarios`, or a file."""
+    return answer(read_scenario(scenario).question, engine, plugins.engine(engine))
 
 
 def predict_many(

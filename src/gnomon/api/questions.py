@@ -43,6 +43,9 @@ class Question:
     model: Model
     system: System
     passes: Mapping[str, Plan]  # quantity ("time", "ttft", "tpot") -> plan
+    model_text: str | None  # how the model was named: a name or a path; None: it came as a Model
+    on_text: str  # how the system was named
+    options: Options  # as they were given; without those left out
 
     def scenarios(self) -> dict[str, Scenario]:
         """A scenario per quantity. BadInput where the model has no such shape."""
@@ -59,7 +62,14 @@ def question(asked: str | Model, on: str, **options: Unpack[Options]) -> Questio
     if overrides is not None:
         machine = replace(machine, device=overrides.apply(machine.device))
     plan = _plan(chosen, options, _given(options.get("dtype"), usual_dtype(chosen, machine.device)))
-    return Question(model=chosen, system=machine, passes=_passes(chosen, plan, is_mode_given=mode is not None))
+    return Question(
+        model=chosen,
+        system=machine,
+        passes=_passes(chosen, plan, is_mode_given=mode is not None),
+        model_text=asked if isinstance(asked, str) else None,
+        on_text=on,
+        options=options,
+    )
 
 
 def workload(asked: str | Model, **options: Unpack[Options]) -> Workload:

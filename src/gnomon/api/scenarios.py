@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gnomon import catalogue
+from gnomon.api.files import write_whole
+from gnomon.api.names import split_count
+from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Question, question
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.device_file import is_path
-from gnomon.formats.scenario_file import ScenarioFile, parse_scenario
+from gnomon.formats.scenario_file import SCHEMA, OverridesShape, ScenarioFile, parse_scenario, scenario_text
 from gnomon.formats.strict import read_text
 
 
@@ -56,6 +60,7 @@ def _question(name: str, written: ScenarioFile, where: str, folder: Path) -> Sce
             attention=written.attention,
             head=written.head,
             classes=written.classes,
+            overrides=_overrides(written),
         )
         asked.scenarios()
     except BadInput as fault:
@@ -63,5 +68,64 @@ def _question(name: str, written: ScenarioFile, where: str, folder: Path) -> Sce
     return ScenarioQuestion(name=name, written=written, question=asked)
 
 
+def _overrides(written: ScenarioFile) -> Overrides | None:
+    """The file's numbers as a user's; a bare number as its text."""
+    if written.overrides is None:
+        return None
+    numbers = written.overrides
+
+    def text(number: str | float | None) -> str | None:
+        return None if number is None else str(number)
+
+    return Overrides(
+        device_peak=numbers.device_peak,
+        memory_bandwidth=text(numbers.memory_bandwidth),
+        memory_capacity=text(numbers.memory_capacity),
+        launch_overhead=text(numbers.launch_overhead),
+        efficiency=text(numbers.efficiency),
+    )
+
+
 def _beside(text: str, folder: Path) -> str:
-    return str(folder / text) if is_path(text) and not Path(text).is_absolute() else text
+    """A path taken from the file's folder; a name as it is. A count after a device file stays."""
+    path, count = split_count(text)
+    return str(folder / path) + count if is_path(path) and not Path(path).is_absolute() else text
+
+
+def write_scenario(asked: Question, path: str | Path, *, title: str = "") -> Path:
+    """Write `asked` as a scenario file and return its path: read again, it is the same question with the same digests.
+
+    Files that the question names are named from the new file's folder. BadInput where it cannot be written.
+    """
+    target = Path(path)
+    if target.suffix not in (".yaml", ".yml"):
+        raise BadInput(f"{target}: a scenario file ends in .yaml")
+    write_whole(target, scenario_text(scenario_file(asked, target.parent, title=title)))
+    return target
+
+
+def scenario_file(asked: Question, folder: Path, *, title: str = "") -> ScenarioFile:
+    """`asked` in the form of a file in `folder`, its number format written out."""
+    given = {name: value for name, value in asked.options.items() if value is not None and name != "overrides"}
+    plan = next(iter(asked.passes.values()))
+    used = asdict(asked.options.get("overrides") or Overrides())
+    if isinstance(used["device_peak"], str):
+        used["device_peak"] = (used["device_peak"],)
+    overrides = OverridesShape(**used)
+    return ScenarioFile(
+        schema=SCHEMA,
+        title=title,
+        model=_from(asked.model_text, folder, asked.model.name),
+        on=_from(asked.on_text, folder, asked.system.name),
+        overrides=None if overrides == OverridesShape() else overrides,
+        **{**given, "dtype": plan.dtype},
+    )
+
+
+def _from(text: str, folder: Path, name: str) -> str:
+    """A path as it is from `folder`; what is no path by the name that Gnomon calls it."""
+    path, count = split_count(text)
+    if not is_path(path):
+        return name
+    relative = Path(os.path.relpath(Path(path).resolve(), folder.resolve())).as_posix()
+    return (relative if relative.startswith("..") else f"./{relative}") + count

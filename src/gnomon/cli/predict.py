@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from gnomon.api.answers import SCHEMA, Answer, Outcome
-from gnomon.api.predict import DEFAULT_ENGINE, predict_many
+from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
 from gnomon.api.rows import flat_rows
 from gnomon.cli.arguments import (
     Parser,
@@ -18,15 +20,20 @@ from gnomon.cli.arguments import (
     words,
 )
 from gnomon.cli.output import print_csv, print_json, print_table, say
-from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.errors import BadInput, Unsupported, UsageError
 from gnomon.core.plan import Plan
 from gnomon.core.units import show
 
+# Options that a scenario file has keys for.
+_OF_THE_QUESTION = (
+    *("mode", "batch", "seq", "context", "image", "dtype", "weights", "kv", "attention", "head", "classes"),
+    *("device_peak", "memory_bandwidth", "memory_capacity", "launch_overhead", "efficiency"),
+)
 WHAT = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Print the answers; Unsupported when no engine answers anything."""
+def parser() -> Parser:
+    """The arguments."""
     parser = Parser(
         "predict",
         "How long a model takes on a device: time with a 90 % interval, rate, MFU, memory, what binds it.\n"
@@ -34,11 +41,12 @@ def run(arguments: Sequence[str]) -> int:
         "gnomon predict resnet-50 --on a100-sxm-80gb,t4 --batch 1,8,128",
     )
     parser.add_argument(
-        "models", metavar="MODEL[,MODEL...]", help="names of `gnomon list models`, or paths to config.json"
+        "models",
+        metavar="MODEL[,MODEL...]",
+        help="names of `gnomon list models`, or paths to config.json; or, without --on, one scenario file",
     )
     parser.add_argument(
         "--on",
-        required=True,
         metavar="SYSTEM[,SYSTEM...]",
         help="devices, DEVICE:COUNT, systems, or device files like ./my-gpu.yaml",
     )
@@ -46,20 +54,19 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--parts", action="store_true", help="also print where the time goes")
     add_plan_options(parser)
     add_override_options(parser)
+    parser.add_argument(
+        "--save", metavar="FILE", help="also write the question as a scenario file; of one model, system and batch"
+    )
     add_output_options(parser)
-    found = parser.read(arguments)
-    for option, text in (("MODEL", found.models), ("--on", found.on), ("--engine", found.engine)):
-        if not words(text):
-            raise BadInput(f"{option}: nothing given")
-    options = plan_options(found)
-    options["overrides"] = overrides(found)
-    answers = predict_many(
-        words(found.models),
-        words(found.on),
-        batches=wholes("batch", found.batch),
-        engines=words(found.engine),
-        **options,
-    ).answers
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print the answers; Unsupported when no engine answers anything."""
+    found = parser().read(arguments)
+    answers = _answers_of_file(found) if is_scenario_file(found) else _answers(found)
+    if found.save is not None:
+        _save(answers, Path(found.save))
     if not any(outcome.prediction for answer in answers for outcome in answer.outcomes):
         raise Unsupported(
             "\n".join(
@@ -78,6 +85,51 @@ def run(arguments: Sequence[str]) -> int:
         if found.parts:
             print_parts(answers)
     return 0
+
+
+def _answers(found: Namespace) -> tuple[Answer, ...]:
+    """For every combination that the arguments name."""
+    if found.on is None:
+        raise UsageError("predict: the following arguments are required: --on; see `gnomon predict --help`")
+    for option, text in (("MODEL", found.models), ("--on", found.on), ("--engine", found.engine)):
+        if not words(text):
+            raise BadInput(f"{option}: nothing given")
+    options = plan_options(found)
+    options["overrides"] = overrides(found)
+    return predict_many(
+        words(found.models),
+        words(found.on),
+        batches=wholes("batch", found.batch),
+        engines=words(found.engine),
+        **options,
+    ).answers
+
+
+def is_scenario_file(found: Namespace) -> bool:
+    """Whether a YAML file stands where models do, and no system is named."""
+    return found.on is None and found.models.lower().endswith((".yaml", ".yml"))
+
+
+def _answers_of_file(found: Namespace) -> tuple[Answer, ...]:
+    """For the question of a scenario file. UsageError for an option that the file itself answers."""
+    usual = vars(parser().parse_args([found.models]))
+    for option in _OF_THE_QUESTION:
+        if getattr(found, option) != usual[option]:
+            flag = option.replace("_", "-")
+            raise UsageError(
+                f"predict: --{flag}: a scenario file says this itself; write it there, or name model and --on"
+            )
+    return tuple(predict_scenario(found.models, engine=engine) for engine in words(found.engine))
+
+
+def _save(answers: Sequence[Answer], path: Path) -> None:
+    """Write the one question; UsageError for several. Asked of several engines it is still one."""
+    asked = {(a.question.model_text, a.question.on_text, a.outcomes[0].scenario.plan.batch) for a in answers}
+    if len(asked) != 1:
+        raise UsageError(
+            f"predict: --save writes one question, not {len(asked)}: give one model, one system, one batch"
+        )
+    answers[0].write_scenario(path)
 
 
 def _warn(answers: Sequence[Answer]) -> None:

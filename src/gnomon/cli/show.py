@@ -174,14 +174,18 @@ def _show_model(model: Model, as_json: bool) -> int:
 
 def _show_scenario(name: str, as_json: bool) -> int:
     asked = read_scenario(name)
-    written = asked.written
-    facts = {key: getattr(written, key) for key in ScenarioFile.model_fields if key != "schema_"}
+    facts = asked.written.model_dump(mode="json", exclude={"schema_"})
     digests = {quantity: scenario.digest for quantity, scenario in asked.question.scenarios().items()}
     if as_json:
         print_json({"schema": "gnomon/scenario/1", "name": asked.name, **facts, "digests": digests})
         return 0
     usual = {key: field.default for key, field in ScenarioFile.model_fields.items()}
-    shown = [[key, str(value)] for key, value in facts.items() if value != usual[key]]
+    shown = [[key, str(value)] for key, value in facts.items() if value != usual[key] and key != "overrides"]
+    shown += [[key, _listed(value)] for key, value in (facts["overrides"] or {}).items() if value]
     shown += [[f"digest of {quantity}", digest] for quantity, digest in digests.items()]
     print_table(["field", "value"], shown)
     return 0
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -12,6 +12,7 @@ from gnomon import catalogue
 from gnomon.core.device import Device, Link, Sourced
 from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput, near_match
+from gnomon.formats.file_version import check_version
 from gnomon.formats.quantity import Number, Source, sourced
 from gnomon.formats.strict import Strict, load_yaml, read_text, shaped
 
@@ -46,7 +47,7 @@ class _Link(Strict):
     bandwidth: Number
 
 
-class _DeviceFile(Strict):
+class DeviceFile(Strict):
     """One device, as written down. Every number may carry its own source; bare ones have the file's default."""
 
     schema_: Literal["gnomon/device/1"] = Field(alias="schema")
@@ -82,7 +83,8 @@ def read_device(path: Path) -> Device:
 def parse_device(text: str, where: str) -> Device:
     """The device in YAML text; `where` names it in errors."""
     data, lines = load_yaml(text, where)
-    raw = shaped(_DeviceFile, data, where, lines)
+    check_version(data, "device", where, lines)
+    raw = shaped(DeviceFile, data, where, lines)
     sources = {"file": Source(title=f"{where}, no source given", kind="assumed"), **raw.sources}
 
     def number(written: Number, kind: str, *path: str) -> Sourced:

@@ -1,35 +1,76 @@
-"""Scenario files: a question written down - a model, a system, a plan - in YAML."""
+"""Scenario files: a question written down - a model, a system, a plan, numbers of the user's own - in YAML."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from gnomon.formats.file_version import check_version
 from gnomon.formats.strict import Strict, load_yaml, shaped
+from gnomon.formats.yaml_text import yaml_text
+
+SCHEMA = "gnomon/scenario/1"
+
+
+class OverridesShape(Strict):
+    """Numbers in place of the device's: text with a unit, or a bare number in SI."""
+
+    device_peak: tuple[str, ...] = Field(
+        default=(), description='"300 TFLOP/s" for every format, or a list like ["bf16=300 TFLOP/s"]'
+    )
+    memory_bandwidth: str | float | None = Field(default=None, description="like 2.8 TB/s")
+    memory_capacity: str | float | None = Field(default=None, description="like 80 GB")
+    launch_overhead: str | float | None = Field(default=None, description="of one kernel, like 4 us")
+    efficiency: str | float | None = Field(
+        default=None, description="share of every peak and of the bandwidth that is reached, like 0.7 or 70 %"
+    )
+
+    @field_validator("device_peak", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, written: Any) -> Any:
+        return (written,) if isinstance(written, str) else written
 
 
 class ScenarioFile(Strict):
     """One question. Every key but schema, model and on may be left out."""
 
     schema_: Literal["gnomon/scenario/1"] = Field(alias="schema")
-    title: str = ""
-    model: str
-    on: str
-    mode: Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer"] | None = None
-    batch: int = Field(default=1, ge=1)
-    seq: int | None = Field(default=None, ge=1)
-    context: int | None = Field(default=None, ge=1)
-    image: int = Field(default=224, ge=1)
-    dtype: str | None = None
-    weight_dtype: str | None = None
-    kv_dtype: str | None = None
-    attention: Literal["fused", "eager"] = "fused"
-    head: str = "default"
-    classes: int | None = Field(default=None, ge=1)
+    title: str = Field(default="", description="a sentence for people")
+    model: str = Field(
+        description="a name of `gnomon list models`, or the path of a config.json, from the file's folder"
+    )
+    on: str = Field(
+        description="a device, DEVICE:COUNT, a system, or the path of a device or system file, from the file's folder"
+    )
+    mode: Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer"] | None = Field(
+        default=None, description="forward, and for a decoder a prefill and a decode step, where it is left out"
+    )
+    batch: int = Field(default=1, ge=1, description="images or sequences")
+    seq: int | None = Field(default=None, ge=1, description="input tokens of each sequence; 1024, BERT 512")
+    context: int | None = Field(
+        default=None, ge=1, description="decode: tokens in the KV cache, the new one included; as seq"
+    )
+    image: int = Field(default=224, ge=1, description="side of the image in pixels")
+    dtype: str | None = Field(
+        default=None, description="format of products; the model's usual one, or the nearest that the device has"
+    )
+    weight_dtype: str | None = Field(default=None, description="storage of the weights where it differs")
+    kv_dtype: str | None = Field(default=None, description="storage of the KV cache where it differs")
+    attention: Literal["fused", "eager"] = Field(default="fused", description="eager: the scores travel through memory")
+    head: str = Field(default="default", description="none, classifier, lm, mlm, qa or pretraining; the model's own")
+    classes: int | None = Field(default=None, ge=1, description="outputs of a classifier; 1000 for images, 2 for text")
+    overrides: OverridesShape | None = Field(default=None, description="numbers in place of the device's")
 
 
 def parse_scenario(text: str, where: str) -> ScenarioFile:
     """The scenario in YAML text; `where` names it in errors. BadInput with file, line, field and near match."""
     data, lines = load_yaml(text, where)
+    check_version(data, "scenario", where, lines)
     return shaped(ScenarioFile, data, where, lines)
+
+
+def scenario_text(scenario: ScenarioFile) -> str:
+    """The file's text: `parse_scenario` of it is `scenario`. Keys at their defaults are left out."""
+    kept = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return yaml_text(kept, "scenario")

@@ -24,11 +24,11 @@ Shape = TypeVar("Shape", bound=BaseModel)
 Path_ = tuple[str | int, ...]  # of a field: keys and positions from the top
 
 
-class _Lines(yaml.SafeLoader):
+class Lines(yaml.SafeLoader):
     """The safe loader, refusing a key given twice and keeping the line of every field."""
 
 
-def _refuse_duplicates(loader: _Lines, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+def _refuse_duplicates(loader: Lines, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
     seen: dict[Any, int] = {}
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
@@ -43,17 +43,17 @@ def _refuse_duplicates(loader: _Lines, node: yaml.MappingNode, deep: bool = Fals
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-_Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _refuse_duplicates)
+Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _refuse_duplicates)
 
 
-def _decimal(loader: _Lines, node: yaml.ScalarNode) -> int:
+def _decimal(loader: Lines, node: yaml.ScalarNode) -> int:
     return int(str(loader.construct_scalar(node)))
 
 
 # Plain words as YAML 1.2's core schema reads them: `on` is a word, not true; 3.35e12 is a number, not a word; 010 is ten;
 # `<<` is a key like another.
 _REPLACED = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "merge")}
-_Lines.yaml_implicit_resolvers = {
+Lines.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -62,14 +62,14 @@ for _kind, _pattern, _first in (
     ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$", "-+0123456789."),
 ):
-    _Lines.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
-_Lines.add_constructor("tag:yaml.org,2002:int", _decimal)
+    Lines.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list(_first))
+Lines.add_constructor("tag:yaml.org,2002:int", _decimal)
 
 
 def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:
     """The document in `text` and the line of every field path. BadInput naming `where` for anything malformed."""
     try:
-        loader = _Lines(text)
+        loader = Lines(text)
     except yaml.YAMLError as fault:  # a character that no YAML may hold
         raise BadInput(f"{where}: {str(fault).splitlines()[0]}") from None
     try:

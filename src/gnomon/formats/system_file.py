@@ -12,6 +12,7 @@ from gnomon.core.errors import BadInput
 from gnomon.core.system import Dimension, System
 from gnomon.formats.aliases import canonical_device
 from gnomon.formats.device_file import catalogue_device
+from gnomon.formats.file_version import check_version
 from gnomon.formats.quantity import Number, Source, sourced
 from gnomon.formats.strict import Strict, load_yaml, shaped
 
@@ -24,7 +25,7 @@ class _Dimension(Strict):
     latency: Number
 
 
-class _SystemFile(Strict):
+class SystemFile(Strict):
     """Equal devices and the levels of network between them."""
 
     schema_: Literal["gnomon/system/1"] = Field(alias="schema")
@@ -40,7 +41,8 @@ class _SystemFile(Strict):
 def parse_system(text: str, where: str) -> System:
     """The system in YAML text; its device comes from the catalogue."""
     data, lines = load_yaml(text, where)
-    raw = shaped(_SystemFile, data, where, lines)
+    check_version(data, "system", where, lines)
+    raw = shaped(SystemFile, data, where, lines)
     dimensions = tuple(
         Dimension(
             name=d.name,

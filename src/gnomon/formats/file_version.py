@@ -1,0 +1,27 @@
+"""The `schema` line of a file: which kind and version it is, and what to do about one that is not read here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gnomon.core.errors import BadInput
+from gnomon.formats.strict import Path_
+
+# The one version of each kind that this Gnomon reads.
+READ = {"scenario": 1, "device": 1, "system": 1}
+
+
+def check_version(data: Any, kind: str, where: str, lines: dict[Path_, int]) -> None:
+    """BadInput in one line for a version of `kind` that is newer or older; everything else is left to the shape."""
+    written = data.get("schema") if isinstance(data, dict) else None
+    found = re.fullmatch(rf"gnomon/{kind}/([0-9]+)", written) if isinstance(written, str) else None
+    if found is None or int(found[1]) == READ[kind]:
+        return
+    place = f"{where}:{lines[('schema',)]}: schema: {written}"
+    read = f"gnomon/{kind}/{READ[kind]}"
+    if int(found[1]) > READ[kind]:
+        raise BadInput(f"{place} is newer than this Gnomon reads ({read}): upgrade it, `pip install --upgrade gnomon`")
+    raise BadInput(
+        f"{place} is older than this Gnomon reads: write `schema: {read}` and mend what `gnomon check {where}` then names"
+    )
