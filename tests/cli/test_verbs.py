@@ -180,3 +180,25 @@ def test_a_narrow_terminal_gets_fewer_columns_and_is_told(tmp_path: Path) -> Non
     lines = done.stdout.replace("\r", "").splitlines()
     assert any("columns left out to fit 80 characters" in line for line in lines)
     assert all(len(line) <= 80 for line in lines if line.startswith(("model", "resnet")))
+
+
+@pytest.mark.parametrize("kind", ["scenario", "device", "system"])
+def test_schema_prints_the_json_schema_of_a_kind_of_file(gnomon, kind: str) -> None:
+    assert gnomon("schema", kind).json["title"] == f"gnomon/{kind}/1"
+
+
+def test_schema_of_an_unknown_kind_names_the_near_one(gnomon) -> None:
+    run = gnomon("schema", "scenarios")
+    assert run.code == 2
+    assert "did you mean 'scenario'?" in run.err
+
+
+def test_check_of_a_scenario_gives_digest_fit_and_what_is_outside(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "large.yaml"
+    file.write_text("schema: gnomon/scenario/1\nmodel: llama-2-70b\non: t4\nmode: decode\n")
+    document = gnomon("check", str(file), "--json").json
+    (verdict,) = (row for row in document["engines"] if row["engine"] == "roofline")
+    assert document["digests"] == gnomon("show", str(file), "--json").json["digests"]
+    assert verdict["fits"] is False
+    assert any("does not fit" in reason for reason in verdict["outside"])
+    assert f"digest of tpot: {document['digests']['tpot']}" in gnomon("check", str(file)).out

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gnomon.api import names, plugins
+from gnomon.api.answers import Answer, answer
 from gnomon.api.names import kind_of
 from gnomon.api.scenarios import read_scenario
 from gnomon.cli.arguments import Parser, add_output_options
@@ -14,11 +15,11 @@ from gnomon.cli.stated import stated_workload
 from gnomon.core.errors import Unsupported
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Print the verdict. Exit 4 when no engine can answer a scenario."""
+def parser() -> Parser:
+    """The arguments."""
     parser = Parser(
         "check",
-        "Whether a file of a device, system or scenario or a config.json is sound; for a scenario, which engines can answer and why the others cannot.",
+        "Whether a file of a device, system or scenario or a config.json is sound; for a scenario, its digest, which engines can answer and why the others cannot, whether it fits, and what is outside the validated range.",
         "gnomon check my-scenario.yaml",
     )
     parser.add_argument(
@@ -27,7 +28,12 @@ def run(arguments: Sequence[str]) -> int:
         help="a YAML file of a device, system or scenario, a config.json, or a name of `gnomon list`",
     )
     add_output_options(parser, csv=False)
-    found = parser.read(arguments)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print the verdict. Exit 4 when no engine can answer a scenario."""
+    found = parser().read(arguments)
     kind = kind_of(found.file)
     match kind:
         case "scenario":
@@ -53,17 +59,53 @@ def run(arguments: Sequence[str]) -> int:
 
 def _check_scenario(name: str, as_json: bool) -> int:
     asked = read_scenario(name)
-    rows: list[dict[str, Any]] = []
-    for engine_name, engine in plugins.engines().items():
-        reasons = dict.fromkeys(r for scenario in asked.question.scenarios().values() for r in engine.missing(scenario))
-        rows.append({"engine": engine_name, "answers": not reasons, "reasons": list(reasons)})
+    digests = {quantity: scenario.digest for quantity, scenario in asked.question.scenarios().items()}
+    rows = [_verdict(answer(asked.question, *named)) for named in plugins.engines().items()]
     for fault in plugins.faults():
         say(f"left out: {fault}")
     if as_json:
-        print_json({"schema": "gnomon/check/1", "kind": "scenario", "file": name, "sound": True, "engines": rows})
+        print_json(
+            {
+                "schema": "gnomon/check/1",
+                "kind": "scenario",
+                "file": name,
+                "sound": True,
+                "digests": digests,
+                "engines": rows,
+            }
+        )
     else:
-        cells = [[row["engine"], "yes" if row["answers"] else "no", "; ".join(row["reasons"])] for row in rows]
-        print_table(["engine", "answers", "why not"], cells, title=f"scenario {asked.name}: sound")
+        _print_verdicts(asked.name, digests, rows)
     if not any(row["answers"] for row in rows):
         raise Unsupported(f"{name}: no installed engine answers it")
     return 0
+
+
+def _verdict(found: Answer) -> dict[str, Any]:
+    """What an engine says of the scenario, short of the times."""
+    predictions = [outcome.prediction for outcome in found.outcomes if outcome.prediction is not None]
+    return {
+        "engine": found.engine,
+        "answers": found.is_answered,
+        "reasons": list(found.reasons),
+        "fits": all(p.fits for p in predictions) if predictions else None,
+        "outside": list(dict.fromkeys(reason for p in predictions for reason in p.outside)),
+    }
+
+
+def _print_verdicts(name: str, digests: Mapping[str, str], rows: Sequence[dict[str, Any]]) -> None:
+    yes_or_no = {True: "yes", False: "no", None: "-"}
+    cells = [
+        [
+            row["engine"],
+            yes_or_no[row["answers"]],
+            yes_or_no[row["fits"]],
+            "; ".join(row["reasons"]),
+            "; ".join(row["outside"]),
+        ]
+        for row in rows
+    ]
+    columns = ["engine", "answers", "fits", "why not", "outside the validated range"]
+    print_table(columns, cells, title=f"scenario {name}: sound")
+    for quantity, digest in digests.items():
+        print(f"digest of {quantity}: {digest}")

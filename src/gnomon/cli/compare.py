@@ -11,8 +11,8 @@ from gnomon.cli.compare_table import compare_table
 from gnomon.core.errors import UsageError
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Print one of the two comparisons."""
+def parser() -> Parser:
+    """The arguments."""
     parser = Parser(
         "compare",
         "Scenarios: every engine that can answer, side by side, and the measured value where one exists.\n"
@@ -46,7 +46,12 @@ def run(arguments: Sequence[str]) -> int:
         help="also write the bands of measured / predicted that these rows give, beside those of the other kind of table already in the file",
     )
     add_output_options(parser)
-    found = parser.read(arguments)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print one of the two comparisons."""
+    found = parser().read(arguments)
     if bool(found.scenarios) == (found.measurements is not None):
         raise UsageError("compare: give scenarios, or --measurements TABLE; see `gnomon compare --help`")
     if found.scenarios:

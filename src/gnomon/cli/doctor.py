@@ -18,11 +18,16 @@ from gnomon.formats.system_file import catalogue_systems
 from gnomon.zoo.models import models
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Print the state of this installation. Exit 6 when the catalogue itself is damaged; a broken plug-in is reported."""
+def parser() -> Parser:
+    """The arguments."""
     parser = Parser("doctor", "What is installed, and what is broken.", "gnomon doctor")
     add_output_options(parser, csv=False)
-    found = parser.read(arguments)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print the state of this installation. Exit 6 when the catalogue itself is damaged; a broken plug-in is reported."""
+    found = parser().read(arguments)
     facts = {
         "gnomon": version("gnomon"),
         "python": f"{platform.python_version()} ({sys.executable})",

@@ -117,12 +117,17 @@ _SHOWN = {
 }
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Print one list."""
+def parser() -> Parser:
+    """The arguments."""
     parser = Parser("list", f"What is known by name: {', '.join(KINDS)}.", "gnomon list devices")
     parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
     add_output_options(parser, csv=False)
-    found = parser.read(arguments)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print one list."""
+    found = parser().read(arguments)
     if found.kind not in KINDS:
         raise UsageError(
             f"list: unknown kind {found.kind!r}{near_match(found.kind, KINDS)} (known: {', '.join(KINDS)})"

@@ -17,6 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "list": ("listing", "engines, adapters, devices, systems, models, scenarios, measurements"),
     "show": ("show", "a device, model or scenario, each number with its source"),
     "check": ("check", "whether a scenario, device or config.json file is sound, and who can answer it"),
+    "schema": ("schema", "the JSON Schema of a scenario, device or system file, for editors"),
     "doctor": ("doctor", "what is installed, what is broken"),
 }
 

@@ -19,15 +19,20 @@ from gnomon.formats.scenario_file import ScenarioFile
 from gnomon.zoo.models import Model
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Print what NAME is."""
+def parser() -> Parser:
+    """The arguments."""
     parser = Parser(
         "show", "Every number of a device, system, model or scenario, each with its source.", "gnomon show h100-sxm"
     )
     parser.add_argument("name", metavar="DEVICE|SYSTEM|MODEL|SCENARIO", help="a name of `gnomon list`, or a file")
     add_override_options(parser)
     add_output_options(parser, csv=False)
-    found = parser.read(arguments)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print what NAME is."""
+    found = parser().read(arguments)
     match kind_of(found.name):
         case "model":
             return _show_model(names.model(found.name), found.json)

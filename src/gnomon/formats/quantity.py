@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from gnomon.core.device import Sourced
 from gnomon.core.errors import BadInput
@@ -96,6 +98,12 @@ class Number(Strict):
         if isinstance(data, bool) or not isinstance(data, (str, int, float)):
             raise ValueError(f"a number with its unit is wanted, not {data!r}")
         return {"value": data}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema with the bare form beside the mapping."""
+        whole = handler.resolve_ref_schema(handler(core))
+        return {"anyOf": [{"type": "string"}, {"type": "number"}, whole]}
 
 
 def sourced(number: Number, kind: str, field: str, where: str, sources: Mapping[str, Source], default: str) -> Sourced:

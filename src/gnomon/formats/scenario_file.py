@@ -17,7 +17,11 @@ class OverridesShape(Strict):
     """Numbers in place of the device's: text with a unit, or a bare number in SI."""
 
     device_peak: tuple[str, ...] = Field(
-        default=(), description='"300 TFLOP/s" for every format, or a list like ["bf16=300 TFLOP/s"]'
+        default=(),
+        json_schema_extra=lambda schema: schema.update(
+            {"anyOf": [{"type": "string"}, {"type": schema.pop("type"), "items": schema.pop("items")}]}
+        ),
+        description='"300 TFLOP/s" for every format, or a list like ["bf16=300 TFLOP/s"]',
     )
     memory_bandwidth: str | float | None = Field(default=None, description="like 2.8 TB/s")
     memory_capacity: str | float | None = Field(default=None, description="like 80 GB")
