@@ -31,9 +31,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog.removeprefix('gnomon ')}: {message}; see `{self.prog} --help`")
 
+    @property
+    def flags(self) -> dict[str, argparse.Action]:
+        """What each flag, like --on, stands for."""
+        return {flag: action for action in self._actions for flag in action.option_strings}
+
+    @property
+    def positionals(self) -> tuple[argparse.Action, ...]:
+        """The arguments without a flag, in order."""
+        return tuple(action for action in self._actions if not action.option_strings)
+
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The arguments; UsageError with the near match of an unknown flag."""
-        flags = [flag for action in self._actions for flag in action.option_strings]
+        flags = self.flags
         for word in (argument.split("=")[0] for argument in arguments if argument.startswith("--")):
             if word not in flags:  # before argparse complains of what is missing because of it
                 self.error(f"unknown flag {word!r}{near_match(word, flags)}")

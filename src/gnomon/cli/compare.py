@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from gnomon.api.predict import DEFAULT_ENGINE
 from gnomon.cli.arguments import Parser, add_output_options
-from gnomon.cli.compare_scenarios import compare_scenarios
-from gnomon.cli.compare_table import compare_table
 from gnomon.core.errors import UsageError
 
 
@@ -58,5 +56,9 @@ def run(arguments: Sequence[str]) -> int:
         for option in ("where", "rows", "sample", "report", "calibrate"):
             if getattr(found, option):
                 raise UsageError(f"compare: --{option} goes with --measurements")
+        from gnomon.cli.compare_scenarios import compare_scenarios
+
         return compare_scenarios(found)
+    from gnomon.cli.compare_table import compare_table  # polars and scipy, which completion does not wait for
+
     return compare_table(found)

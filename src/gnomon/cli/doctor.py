@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from gnomon.api import plugins
-from gnomon.api.measurements import built_in_tables
 from gnomon.api.scenarios import read_scenario, scenario_names
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table
@@ -72,6 +71,8 @@ def _dependencies() -> dict[str, str]:
 
 def _catalogue() -> tuple[dict[str, int], list[str]]:
     """Entries by kind, and what cannot be read."""
+    from gnomon.api.measurements import built_in_tables  # polars, which completion does not wait for
+
     damage: list[str] = []
     for read, names in ((catalogue_device, catalogue_names()), (read_scenario, scenario_names())):
         for name in names:

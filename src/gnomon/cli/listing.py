@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from gnomon.api import plugins
-from gnomon.api.measurements import built_in_tables
 from gnomon.api.scenarios import read_scenario, scenario_names
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
@@ -15,7 +14,6 @@ from gnomon.core.errors import UsageError, near_match
 from gnomon.core.units import show
 from gnomon.formats.device_file import catalogue_device, catalogue_names
 from gnomon.formats.system_file import catalogue_systems
-from gnomon.formats.table import read_table
 from gnomon.zoo.models import models
 
 Row = dict[str, Any]
@@ -93,6 +91,9 @@ def _scenarios() -> list[Row]:
 
 
 def _measurements() -> list[Row]:
+    from gnomon.api.measurements import built_in_tables  # polars, which completion does not wait for
+    from gnomon.formats.table import read_table
+
     return [
         {"name": name, "file": path.name, "rows": len(read_table(path))} for name, path in built_in_tables().items()
     ]

@@ -18,8 +18,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "show": ("show", "a device, model or scenario, each number with its source"),
     "check": ("check", "whether a scenario, device or config.json file is sound, and who can answer it"),
     "schema": ("schema", "the JSON Schema of a scenario, device or system file, for editors"),
+    "completion": ("completion", "a script for bash, zsh or fish that completes names and flags"),
     "doctor": ("doctor", "what is installed, what is broken"),
 }
+HIDDEN = {"complete": "complete"}  # verbs for programs alone: not in the help
 
 EXAMPLE = """\
 example:
@@ -62,9 +64,10 @@ def _run(verb: str, rest: list[str]) -> int:
     from gnomon.core.errors import GnomonError, UsageError, near_match
 
     try:
-        if verb not in VERBS:
+        module = HIDDEN.get(verb) or VERBS.get(verb, ("",))[0]
+        if not module:
             raise UsageError(f"unknown verb {verb!r}{near_match(verb, VERBS)}; see `gnomon --help`")
-        code: int = import_module(f"gnomon.cli.{VERBS[verb][0]}").run(rest)
+        code: int = import_module(f"gnomon.cli.{module}").run(rest)
         return code
     except GnomonError as fault:
         for line in str(fault).splitlines():
