@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -12,19 +13,26 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
 project = "Gnomon"
 author = "The Gnomon authors"
 copyright = "The Gnomon authors, Apache-2.0"
 release = version = installed_version("gnomon")
 
-extensions = ["myst_parser"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "command_line", "python_reference"]
+nb_execution_mode = "force"  # a notebook shows what this code answers, not what an earlier one did
+nb_execution_timeout = 60
+nb_execution_raise_on_error = True
+smartquotes = False  # "--on" and quotes stand as they are typed
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"Gnomon {version}"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_ext"]
 pygments_style = "sphinx"
 
 ESSAYS_HERE = "<!-- the essay of every engine -->"
@@ -50,8 +58,9 @@ def name_source_files(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def pages_to_read_again(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
-    """The page of essays, always: an essay may have come since it was last read."""
-    return ["explanation/engines"]
+    """The pages made from the code, always: an essay, an argument or a number may have changed since they were read."""
+    notebooks = sorted(name for name in env.found_docs if name.startswith("notebooks/"))
+    return ["explanation/engines", "reference/command-line", "reference/python", *notebooks]
 
 
 def setup(app: Sphinx) -> None:

@@ -41,12 +41,12 @@ def _cells(answer: Answer, outcome: Outcome) -> tuple[str, ...]:
     )
     if found is None:
         return (*head, "not answered: " + "; ".join(outcome.reasons), "", "", "", "")
-    interval = found.interval
+    interval, rate, item = found.interval, outcome.items_per_s or 0.0, outcome.scenario.workload.item
     return (
         *head,
         show(found.value, "s"),
         f"{show(interval.low, 's')} to {show(interval.high, 's')}" if interval else "none",
-        f"{outcome.items_per_s:.4g} {outcome.scenario.workload.item}/s",
+        f"{rate:,.0f} {item}/s" if rate >= 100 else f"{rate:.3g} {item}/s",
         show(found.memory.total_bytes, "B") + ("" if found.fits else ", does not fit"),
         found.bound,
     )
