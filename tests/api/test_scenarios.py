@@ -72,6 +72,16 @@ def test_files_are_named_from_the_folder_of_the_scenario(tmp_path: Path, monkeyp
     assert _digests(read_scenario("../asked/q.yaml").question) == _digests(asked)
 
 
+def test_a_model_made_in_python_cannot_be_named_in_a_file(tmp_path: Path) -> None:
+    with pytest.raises(gnomon.BadInput, match="gpt2: made in Python"):
+        gnomon.predict(models()["gpt2"], "t4").write_scenario(tmp_path / "q.yaml")
+
+
+def test_sizes_are_written(tmp_path: Path) -> None:
+    asked = question("gpt2", "t4", sizes={"frames": 7})
+    assert read_scenario(str(write_scenario(asked, tmp_path / "q.yaml"))).written.sizes == {"frames": 7}
+
+
 def test_only_yaml_is_written(tmp_path: Path) -> None:
     with pytest.raises(gnomon.BadInput, match=r"a scenario file ends in \.yaml"):
         gnomon.predict("resnet-50", "t4").write_scenario(tmp_path / "q.json")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gnomon.api.faster import faster
 from gnomon.api.questions import build
 from gnomon.core.dtype import DTYPES
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import GnomonError
 from gnomon.core.prediction import Part
 from gnomon.core.scenario import Scenario
 from gnomon.core.units import show
@@ -137,7 +137,7 @@ def _variants(answer: Answer, scenario: Scenario) -> Iterator[tuple[str, Scenari
     for name, changed in plans:
         try:
             workload = build(answer.question.model, changed)
-        except BadInput:  # the model has no such shape
+        except GnomonError:  # the model has no such shape
             continue
         yield name, replace(scenario, workload=workload, plan=changed)
 

@@ -60,6 +60,7 @@ def _question(name: str, written: ScenarioFile, where: str, folder: Path) -> Sce
             attention=written.attention,
             head=written.head,
             classes=written.classes,
+            sizes=written.sizes,
             overrides=_overrides(written),
         )
         asked.scenarios()
@@ -95,7 +96,8 @@ def _beside(text: str, folder: Path) -> str:
 def write_scenario(asked: Question, path: str | Path, *, title: str = "") -> Path:
     """Write `asked` as a scenario file and return its path: read again, it is the same question with the same digests.
 
-    Files that the question names are named from the new file's folder. BadInput where it cannot be written.
+    Files that the question names are named from the new file's folder. BadInput where it cannot be written, and for a
+    model that was made in Python: a file can only name it.
     """
     target = Path(path)
     if target.suffix not in (".yaml", ".yml"):
@@ -106,6 +108,10 @@ def write_scenario(asked: Question, path: str | Path, *, title: str = "") -> Pat
 
 def scenario_file(asked: Question, folder: Path, *, title: str = "") -> ScenarioFile:
     """`asked` in the form of a file in `folder`, its number format written out."""
+    if asked.model_text is None:
+        raise BadInput(
+            f"{asked.model.name}: made in Python, and a scenario file holds a model's name or path; save the model to a file"
+        )
     given = {name: value for name, value in asked.options.items() if value is not None and name != "overrides"}
     plan = next(iter(asked.passes.values()))
     used = asdict(asked.options.get("overrides") or Overrides())
@@ -118,7 +124,7 @@ def scenario_file(asked: Question, folder: Path, *, title: str = "") -> Scenario
         model=_from(asked.model_text, folder, asked.model.name),
         on=_from(asked.on_text, folder, asked.system.name),
         overrides=None if overrides == OverridesShape() else overrides,
-        **{**given, "dtype": plan.dtype},
+        **{**given, "dtype": plan.dtype, "batch": plan.batch},
     )
 
 

@@ -64,6 +64,7 @@ class ScenarioFile(Strict):
     attention: Literal["fused", "eager"] = Field(default="fused", description="eager: the scores travel through memory")
     head: str = Field(default="default", description="none, classifier, lm, mlm, qa or pretraining; the model's own")
     classes: int | None = Field(default=None, ge=1, description="outputs of a classifier; 1000 for images, 2 for text")
+    sizes: dict[str, int] | None = Field(default=None, description="further open sizes of a traced graph, by name")
     overrides: OverridesShape | None = Field(default=None, description="numbers in place of the device's")
 
 
