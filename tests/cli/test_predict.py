@@ -182,10 +182,15 @@ def test_an_option_beside_a_scenario_file_is_refused(gnomon, tmp_path) -> None:
     gnomon("predict", "resnet-50", "--on", "t4", "--save", file)
     run = gnomon("predict", file, "--batch", "8")
     assert run.code == 2
-    assert "--batch: a scenario file says this itself" in run.err
+    assert "--batch: a scenario says this itself" in run.err
 
 
 def test_without_a_system_a_model_is_a_usage_error(gnomon) -> None:
     run = gnomon("predict", "resnet-50")
     assert run.code == 2
     assert "--on" in run.err
+
+
+def test_a_scenario_of_the_catalogue_is_answered_by_its_name(gnomon) -> None:
+    (row,) = gnomon("predict", "llama-2-7b-decode-a100", "--json").json["rows"]
+    assert (row["model"], row["device"]) == ("llama-2-7b", "a100-sxm-80gb")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gnomon.api.faster import faster
+from gnomon.api.faster import faster, faster_network
 from gnomon.api.questions import build
 from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import GnomonError
@@ -125,6 +125,8 @@ def _variants(answer: Answer, scenario: Scenario) -> Iterator[tuple[str, Scenari
         ("half the launch overhead", faster(system.device, launch=0.5)),
     ):
         yield name, replace(scenario, system=replace(system, device=device))
+    if system.dimensions:
+        yield "twice the network bandwidth", replace(scenario, system=faster_network(system, 2))
     plans = [("twice the batch", replace(plan, batch=2 * plan.batch))]
     stored = DTYPES[plan.weight_dtype or plan.dtype].bytes
     if (narrower := _narrower(scenario)) is not None:

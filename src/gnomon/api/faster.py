@@ -1,10 +1,11 @@
-"""A device with some of its numbers multiplied: what an engine is asked when somebody wonders what would help."""
+"""A device or a network with some of its numbers multiplied: what an engine is asked when somebody wonders what would help."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from gnomon.core.device import Device, Sourced
+from gnomon.core.system import System
 
 
 def faster(device: Device, *, peak: float = 1.0, bandwidth: float = 1.0, launch: float = 1.0) -> Device:
@@ -19,6 +20,12 @@ def faster(device: Device, *, peak: float = 1.0, bandwidth: float = 1.0, launch:
         memory_bytes_per_s=_times(device.memory_bytes_per_s, bandwidth),
         launch_s=_times(device.launch_s, launch),
     )
+
+
+def faster_network(system: System, bandwidth: float) -> System:
+    """`system` with the bandwidth of every level of its network multiplied."""
+    levels = (replace(d, bandwidth_bytes_per_s=_times(d.bandwidth_bytes_per_s, bandwidth)) for d in system.dimensions)
+    return replace(system, dimensions=tuple(levels))
 
 
 def _times(number: Sourced, factor: float) -> Sourced:

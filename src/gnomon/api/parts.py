@@ -35,10 +35,11 @@ class Parts:
     answer: Answer
 
     def __repr__(self) -> str:
-        return "\n".join(
+        lines = [
             f"{row['quantity']}: {'  ' * (row['depth'] - 1)}{row['part']}: {show(row['time_s'], 's')}, {row['share']:.1%}"
             for row in self.rows()
-        )
+        ]
+        return "\n".join(lines) or "no predictions, so no parts"
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each part of each pass, a part before those it is made of.

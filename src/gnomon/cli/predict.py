@@ -9,6 +9,7 @@ from pathlib import Path
 from gnomon.api.answers import SCHEMA, Answer, Outcome
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
 from gnomon.api.rows import flat_rows
+from gnomon.api.scenarios import scenario_names
 from gnomon.cli.arguments import (
     Parser,
     add_output_options,
@@ -43,7 +44,7 @@ def parser() -> Parser:
     parser.add_argument(
         "models",
         metavar="MODEL[,MODEL...]",
-        help="names of `gnomon list models`, or paths to config.json; or, without --on, one scenario file",
+        help="names of `gnomon list models`, or paths to config.json; or, without --on, one scenario by name or file",
     )
     parser.add_argument(
         "--on",
@@ -64,7 +65,7 @@ def parser() -> Parser:
 def run(arguments: Sequence[str]) -> int:
     """Print the answers; Unsupported when no engine answers anything."""
     found = parser().read(arguments)
-    answers = _answers_of_file(found) if is_scenario_file(found) else _answers(found)
+    answers = _answers_of_scenario(found) if _is_scenario(found) else _answers(found)
     if found.save is not None:
         _save(answers, Path(found.save))
     if not any(outcome.prediction for answer in answers for outcome in answer.outcomes):
@@ -105,20 +106,19 @@ def _answers(found: Namespace) -> tuple[Answer, ...]:
     ).answers
 
 
-def is_scenario_file(found: Namespace) -> bool:
-    """Whether a YAML file stands where models do, and no system is named."""
-    return found.on is None and found.models.lower().endswith((".yaml", ".yml"))
+def _is_scenario(found: Namespace) -> bool:
+    """Whether a scenario stands where models do, and no system is named."""
+    is_yaml = found.models.lower().endswith((".yaml", ".yml"))
+    return found.on is None and (is_yaml or found.models in scenario_names())
 
 
-def _answers_of_file(found: Namespace) -> tuple[Answer, ...]:
-    """For the question of a scenario file. UsageError for an option that the file itself answers."""
+def _answers_of_scenario(found: Namespace) -> tuple[Answer, ...]:
+    """For the question of a scenario. UsageError for an option that the scenario itself answers."""
     usual = vars(parser().parse_args([found.models]))
     for option in _OF_THE_QUESTION:
         if getattr(found, option) != usual[option]:
             flag = option.replace("_", "-")
-            raise UsageError(
-                f"predict: --{flag}: a scenario file says this itself; write it there, or name model and --on"
-            )
+            raise UsageError(f"predict: --{flag}: a scenario says this itself; write it there, or name model and --on")
     return tuple(predict_scenario(found.models, engine=engine) for engine in words(found.engine))
 
 
