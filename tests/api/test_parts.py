@@ -33,7 +33,7 @@ def test_an_answer_without_predictions_has_an_empty_table():
 
 def test_the_picture_holds_each_smallest_part_once():
     bars = LLAMA.parts.plot().data
-    assert sum(bar.x[0] for bar in bars) == pytest.approx(1e6 * (LLAMA["ttft"].value + LLAMA["tpot"].value))
+    assert sum(bar.x[0] for bar in bars) == pytest.approx(1e3 * (LLAMA["ttft"].value + LLAMA["tpot"].value))
     assert {bar.name for bar in bars} == {"compute", "memory", "overhead"}
 
 

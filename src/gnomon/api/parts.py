@@ -27,6 +27,9 @@ _COLOURS = {
     "mixed": "#72b7b2",
 }
 
+_GREY = "#888888"  # of texts: legible on white and on black
+_GRID = "rgba(136,136,136,0.25)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Parts:
@@ -68,7 +71,7 @@ class Parts:
         return pl.DataFrame(self.rows(), schema=COLUMNS)
 
     def plot(self) -> go.Figure:
-        """A bar for each smallest part, in microseconds, coloured by what binds it; a panel for each pass."""
+        """A bar for each smallest part, in milliseconds, coloured by what binds it; a panel for each pass."""
         import plotly.graph_objects as go
         from plotly.subplots import make_subplots
 
@@ -79,7 +82,7 @@ class Parts:
         for place, quantity in enumerate(quantities, start=1):
             for row in leaves([row for row in rows if row["quantity"] == quantity]):
                 bar = go.Bar(
-                    x=[1e6 * row["time_s"]],
+                    x=[1e3 * row["time_s"]],
                     y=[row["part"]],
                     orientation="h",
                     name=row["kind"],
@@ -91,13 +94,12 @@ class Parts:
                 shown.add(row["kind"])
                 figure.add_trace(bar, row=place, col=1)
             figure.update_yaxes(autorange="reversed", row=place, col=1)
-            figure.update_xaxes(title_text="time, us", row=place, col=1)
-        grey = "#888888"  # legible on white and on black
+            figure.update_xaxes(title_text="time, ms", gridcolor=_GRID, row=place, col=1)
         figure.update_layout(
             title=f"{self.answer.question.model.name} on {self.answer.question.system.name}, {self.answer.engine}",
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",
-            font_color=grey,
+            font_color=_GREY,
             barmode="overlay",
             height=140 + 260 * max(1, len(quantities)),
         )
