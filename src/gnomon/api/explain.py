@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Formats of products, each step narrower; what a device lacks is passed over.
 _NARROWER = ("fp32", "tf32", "bf16", "fp8", "fp4")
 _WEIGHTS = ("int8", "int4")  # in which weights alone can be stored, whatever the products run in
+WORTH_A_WORD = 0.005  # of the time: a smaller part is left out of the sentence
 WORTH_NAMING = 1.005  # times as fast: below it a change is said to do next to nothing
 
 
@@ -47,7 +48,8 @@ class Pass:
         if found is None:
             return f"{name}: not answered: {'; '.join(self.outcome.reasons)}"
         lines = [f"{name}: {show(found.value, 's')}. {_BOUND[found.bound]}"]
-        lines.append("  Where it goes: " + "; ".join(_share(part, found.value) for part in found.parts if part.value))
+        shares = [_share(part, found.value) for part in found.parts if part.value >= WORTH_A_WORD * found.value]
+        lines.append("  Where it goes: " + "; ".join(shares))
         if not found.fits:
             lines.append("  It does not fit into the device's memory.")
         helps = [change for change in self.changes if change.times_as_fast >= WORTH_NAMING]
@@ -157,5 +159,5 @@ def _narrower(scenario: Scenario) -> str | None:
 def _share(part: Part, whole_s: float) -> str:
     """A part with its share of the time, and the largest of what it is made of."""
     text = f"{part.name} {100 * part.value / whole_s:.0f} %"
-    inner = [f"{p.name} {100 * p.value / whole_s:.0f} %" for p in part.parts if p.value >= 0.005 * whole_s]
+    inner = [f"{p.name} {100 * p.value / whole_s:.0f} %" for p in part.parts if p.value >= WORTH_A_WORD * whole_s]
     return f"{text} ({', '.join(inner)})" if len(inner) > 1 else text
