@@ -38,6 +38,7 @@ _OTHER_PLAN = {
     "attention": "eager",
     "head": "none",
     "classes": 3,
+    "sizes": (("frames", 3),),
 }
 _OTHER_WORKLOAD = {
     "name": "other",
