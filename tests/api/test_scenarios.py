@@ -11,6 +11,7 @@ import gnomon
 from gnomon.api.questions import Question, question
 from gnomon.api.scenarios import read_scenario, scenario_names, write_scenario
 from gnomon.zoo.models import models
+from tests.onnx_files import relu_onnx
 
 GPU = Path(__file__).parents[2] / "docs/how-to/my-gpu.yaml"
 
@@ -78,7 +79,7 @@ def test_a_model_made_in_python_cannot_be_named_in_a_file(tmp_path: Path) -> Non
 
 
 def test_sizes_are_written(tmp_path: Path) -> None:
-    asked = question("gpt2", "t4", sizes={"frames": 7})
+    asked = question(relu_onnx(tmp_path, ["batch", "frames"]), "t4", sizes={"frames": 7})
     assert read_scenario(str(write_scenario(asked, tmp_path / "q.yaml"))).written.sizes == {"frames": 7}
 
 

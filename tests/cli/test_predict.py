@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import gnomon as api
+from tests.onnx_files import relu_onnx
 
 
 def test_the_table_has_a_row_per_device_and_batch_with_unit_and_interval(gnomon) -> None:
@@ -194,3 +195,24 @@ def test_without_a_system_a_model_is_a_usage_error(gnomon) -> None:
 def test_a_scenario_of_the_catalogue_is_answered_by_its_name(gnomon) -> None:
     (row,) = gnomon("predict", "llama-2-7b-decode-a100", "--json").json["rows"]
     assert (row["model"], row["device"]) == ("llama-2-7b", "a100-sxm-80gb")
+
+
+def test_an_open_size_of_an_onnx_file_is_bound_by_its_name(gnomon, tmp_path) -> None:
+    words = ("predict", relu_onnx(tmp_path, ["batch", "frames"]), "--on", "h100-sxm")
+    assert gnomon(*words).code == 3
+    assert "size 'frames' of relu (dimension 1 of x) is open: give it, like --size frames=1" in gnomon(*words).err
+    assert (
+        gnomon(*words, "--batch", "2", "--size", "frames=300", "--json").json["rows"][0]["quantities"][0]["flop"] == 600
+    )
+    assert "--size: 'frames' is not NAME=N" in gnomon(*words, "--size", "frames").err
+    assert "did you mean 'frames'" in gnomon(*words, "--size", "frame=3").err
+
+
+def test_a_graph_with_a_fixed_batch_is_asked_with_it(gnomon, tmp_path) -> None:
+    words = ("predict", relu_onnx(tmp_path, [8, 4]), "--on", "h100-sxm")
+    assert gnomon(*words, "--json").json["rows"][0]["batch"] == 8
+    assert "traced with batch 8 and cannot run with 2" in gnomon(*words, "--batch", "2").err
+
+
+def test_a_model_of_the_zoo_has_no_further_sizes(gnomon) -> None:
+    assert "resnet-50 is no traced graph" in gnomon("predict", "resnet-50", "--on", "t4", "--size", "frames=3").err

@@ -108,8 +108,9 @@ _KINDS: tuple[Kind, ...] = ("device", "system", "scenario")
 
 
 def _kind_of_file(text: str) -> Kind:
-    """What a YAML file's `schema` says it is; a JSON file is a model."""
-    if text.endswith(".json"):
+    """What a YAML file's `schema` says it is; a file that an installed format reads is a model."""
+    path = Path(text)
+    if any(part.recognises(path) for part in plugins.working("formats").values()):
         return "model"
     data, _ = load_yaml(read_text(Path(text)), text)
     schema = str(data.get("schema", "")) if isinstance(data, dict) else ""

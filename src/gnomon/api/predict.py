@@ -36,19 +36,19 @@ def predict_many(
     models: Sequence[str | Model] | str | Model,
     on: Sequence[str],
     *,
-    batches: Iterable[int] = (1,),
+    batches: Iterable[int] | None = None,
     engines: Sequence[str] = (DEFAULT_ENGINE,),
     **options: Unpack[Options],
 ) -> Answers:
-    """The answers for every combination, in the order model, system, batch, engine."""
+    """The answers for every combination, in the order model, system, batch, engine; batches None: each model's usual one."""
     if "batch" in options:
         raise BadInput("predict_many takes batches=[...], not batch")
     models = [models] if isinstance(models, (str, Model)) else models
     on, engines = ([one] if isinstance(one, str) else one for one in (on, engines))
     chosen = {name: plugins.engine(name) for name in engines}
     found: list[Answer] = []
-    for model, system, batch in product(models, on, tuple(batches)):
-        of_this_batch: Options = {**options, "batch": batch}
+    for model, system, batch in product(models, on, (None,) if batches is None else tuple(batches)):
+        of_this_batch: Options = options if batch is None else {**options, "batch": batch}
         asked = question(model, system, **of_this_batch)
         found.extend(answer(asked, name, engine) for name, engine in chosen.items())
     return Answers(answers=tuple(found))

@@ -85,6 +85,8 @@ def _given(text: str | None, usual: str) -> str:
 
 def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
     """The options as a plan. BadInput for an unknown one, with the near match."""
+    if options.get("sizes") and chosen.kind != "graph":
+        raise BadInput(f"sizes: {chosen.name} is no traced graph and has no further open sizes")
     for name in options:
         if name not in Options.__annotations__:
             raise BadInput(f"unknown option {name!r}{near_match(name, Options.__annotations__)}")

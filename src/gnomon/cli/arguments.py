@@ -83,7 +83,9 @@ def add_plan_options(parser: Parser) -> None:
         metavar="MODE",
         help="forward, prefill, decode, forward+backward or forward+backward+optimizer; a decoder without it is asked for TTFT and TPOT",
     )
-    group.add_argument("--batch", default="1", metavar="N[,N...]", help="images or sequences (default 1)")
+    group.add_argument(
+        "--batch", metavar="N[,N...]", help="images or sequences (default 1, or what a traced graph is fixed at)"
+    )
     group.add_argument("--seq", metavar="TOKENS", help="input tokens of each sequence (default 1024, BERT 512)")
     group.add_argument(
         "--context", metavar="TOKENS", help="decode: tokens in the cache, the new one included (default: --seq)"
@@ -109,6 +111,13 @@ def add_plan_options(parser: Parser) -> None:
         help="none, classifier, lm, mlm, qa or pretraining (default: the model's own)",
     )
     group.add_argument("--classes", metavar="N", help="outputs of a classifier (default: 1000 for images, 2 for text)")
+    group.add_argument(
+        "--size",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="a further open size of a traced graph, like frames=300; may be given several times",
+    )
 
 
 def plan_options(found: argparse.Namespace) -> Options:
@@ -124,7 +133,22 @@ def plan_options(found: argparse.Namespace) -> Options:
         attention=found.attention,
         head=found.head,
         classes=whole("classes", found.classes),
+        sizes=_sizes(found.size),
     )
+
+
+def _sizes(given: Sequence[str]) -> dict[str, int] | None:
+    """Open sizes by name; None where none is given."""
+    sizes: dict[str, int] = {}
+    for text in given:
+        name, equals, number = text.partition("=")
+        value = whole(f"size {name}", number) if equals else None
+        if not name or value is None:
+            raise BadInput(f"--size: {text!r:.60} is not NAME=N, like frames=300")
+        if name in sizes:
+            raise BadInput(f"--size: {name!r} is given twice")
+        sizes[name] = value
+    return sizes or None
 
 
 def add_override_options(parser: Parser) -> None:

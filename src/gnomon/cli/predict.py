@@ -27,7 +27,7 @@ from gnomon.core.units import show
 
 # Options that a scenario file has keys for.
 _OF_THE_QUESTION = (
-    *("mode", "batch", "seq", "context", "image", "dtype", "weights", "kv", "attention", "head", "classes"),
+    *("mode", "batch", "seq", "context", "image", "dtype", "weights", "kv", "attention", "head", "classes", "size"),
     *("device_peak", "memory_bandwidth", "memory_capacity", "launch_overhead", "efficiency"),
 )
 WHAT = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
@@ -100,7 +100,7 @@ def _answers(found: Namespace) -> tuple[Answer, ...]:
     return predict_many(
         words(found.models),
         words(found.on),
-        batches=wholes("batch", found.batch),
+        batches=None if found.batch is None else wholes("batch", found.batch),
         engines=words(found.engine),
         **options,
     ).answers

@@ -105,9 +105,8 @@ def bind(traced: Traced, plan: Plan) -> dict[str, int]:
     values = {}
     for name, size in traced.sizes.items():
         if name not in given:
-            raise BadInput(
-                f"size {name!r} of {traced.name} ({size.where}) is open: give it, like --size {name}={size.example}"
-            )
+            option = f"--{name} {size.example}" if name in PLAN_SIZES else f"--size {name}={size.example}"
+            raise BadInput(f"size {name!r} of {traced.name} ({size.where}) is open: give it, like {option}")
         value = given[name]
         if value < size.low or (size.high is not None and value > size.high):
             limit = f"{size.low} to {size.high}" if size.high is not None else f"{size.low} or more"
