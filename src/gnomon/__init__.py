@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gnomon.api.predict import predict, predict_many, predict_scenario
     from gnomon.api.questions import workload
     from gnomon.api.scenarios import write_scenario
+    from gnomon.api.sweeps import SweepResult, sweep
     from gnomon.core.errors import BadInput, GnomonError, Unsupported
     from gnomon.formats.traced.torch_export import from_torch
 
@@ -29,6 +30,8 @@ _HOME = {
     "predict": "gnomon.api.predict",
     "predict_many": "gnomon.api.predict",
     "predict_scenario": "gnomon.api.predict",
+    "sweep": "gnomon.api.sweeps",
+    "SweepResult": "gnomon.api.sweeps",
     "system": "gnomon.api.names",
     "workload": "gnomon.api.questions",
     "write_scenario": "gnomon.api.scenarios",
@@ -40,11 +43,13 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "write_scenario",
     "compare",
     "compare_measurements",
+    "sweep",
     "workload",
     "from_torch",
     "system",
     "Answer",
     "Answers",
+    "SweepResult",
     "Overrides",
     "GnomonError",
     "BadInput",

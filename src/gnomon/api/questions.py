@@ -125,14 +125,21 @@ def usual_dtype(chosen: Model, device: Device) -> str:
 _QUANTITY = {"prefill": "ttft", "decode": "tpot"}
 
 
+def quantities(chosen: Model, mode: str | None) -> tuple[str, ...]:
+    """What is answered of a model in a mode: time, ttft (a prefill), tpot (a decode step); a decoder without one: both."""
+    if mode is not None:
+        return (_QUANTITY.get(mode, "time"),)
+    return tuple(_QUANTITY.values()) if chosen.kind == "decoder" else ("time",)
+
+
 def _passes(chosen: Model, plan: Plan, *, is_mode_given: bool) -> dict[str, Plan]:
     """The passes that answer for a model: one by its mode, or prefill and decode for a decoder without one."""
     if is_mode_given:
         if plan.mode == "decode" and plan.context is None and plan.seq is not None:
             plan = replace(plan, context=plan.seq, seq=None)
-        return {_QUANTITY.get(plan.mode, "time"): plan}
+        return dict.fromkeys(quantities(chosen, plan.mode), plan)
     if chosen.kind != "decoder":
-        return {"time": plan}
+        return dict.fromkeys(quantities(chosen, None), plan)
     if plan.context is not None and plan.seq is not None and plan.context < plan.seq:
         raise BadInput(f"context: {plan.context} tokens are fewer than the {plan.seq} of the prompt before it")
     return {

@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gnomon import catalogue
-from gnomon.api.files import write_whole
 from gnomon.api.names import split_count
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Question, question
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.device_file import is_path
+from gnomon.formats.files import write_whole
 from gnomon.formats.scenario_file import SCHEMA, OverridesShape, ScenarioFile, parse_scenario, scenario_text
 from gnomon.formats.strict import read_text
+from gnomon.zoo.models import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,27 +47,32 @@ def read_scenario(text: str) -> ScenarioQuestion:
 
 def _question(name: str, written: ScenarioFile, where: str, folder: Path) -> ScenarioQuestion:
     try:
-        asked = question(
-            _beside(written.model, folder),
-            _beside(written.on, folder),
-            mode=written.mode,
-            batch=written.batch,
-            seq=written.seq,
-            context=written.context,
-            image=written.image,
-            dtype=written.dtype,
-            weight_dtype=written.weight_dtype,
-            kv_dtype=written.kv_dtype,
-            attention=written.attention,
-            head=written.head,
-            classes=written.classes,
-            sizes=written.sizes,
-            overrides=_overrides(written),
-        )
+        asked = asked_by(written, folder)
         asked.scenarios()
     except BadInput as fault:
         raise BadInput(f"{where}: {fault}") from None
     return ScenarioQuestion(name=name, written=written, question=asked)
+
+
+def asked_by(written: ScenarioFile, folder: Path, model: Model | None = None) -> Question:
+    """The question of a scenario file in `folder`; `model`: what it names, where that has been read already. BadInput."""
+    return question(
+        beside(written.model, folder) if model is None else model,
+        beside(written.on, folder),
+        mode=written.mode,
+        batch=written.batch,
+        seq=written.seq,
+        context=written.context,
+        image=written.image,
+        dtype=written.dtype,
+        weight_dtype=written.weight_dtype,
+        kv_dtype=written.kv_dtype,
+        attention=written.attention,
+        head=written.head,
+        classes=written.classes,
+        sizes=written.sizes,
+        overrides=_overrides(written),
+    )
 
 
 def _overrides(written: ScenarioFile) -> Overrides | None:
@@ -87,7 +93,7 @@ def _overrides(written: ScenarioFile) -> Overrides | None:
     )
 
 
-def _beside(text: str, folder: Path) -> str:
+def beside(text: str, folder: Path) -> str:
     """A path taken from the file's folder; a name as it is. A count after a device file stays."""
     path, count = split_count(text)
     return str(folder / path) + count if is_path(path) and not Path(path).is_absolute() else text

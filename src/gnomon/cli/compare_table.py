@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import fmean, median
 
 from gnomon.api.comparison import Comparison, compare_measurements
-from gnomon.api.files import check_writable, write_whole
 from gnomon.api.predict import DEFAULT_ENGINE
 from gnomon.cli.arguments import whole, words
 from gnomon.cli.cells import cut_cell, interval_cell, percent_cell
@@ -16,6 +15,7 @@ from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.core.errors import BadInput, Unsupported, UsageError
 from gnomon.core.units import show
+from gnomon.formats.files import check_writable, write_whole
 from gnomon.formats.strict import read_text
 from gnomon.report.page import comparison_page
 from gnomon.stats.calibration import Calibration, calibrations_text, parse_calibrations

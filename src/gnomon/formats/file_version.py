@@ -9,7 +9,7 @@ from gnomon.core.errors import BadInput
 from gnomon.formats.strict import Path_
 
 # The one version of each kind that this Gnomon reads.
-READ = {"scenario": 1, "device": 1, "system": 1}
+READ = {"scenario": 1, "device": 1, "system": 1, "sweep": 1}
 
 
 def check_version(data: Any, kind: str, where: str, lines: dict[Path_, int]) -> None:

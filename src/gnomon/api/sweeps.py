@@ -1,0 +1,205 @@
+"""sweep(): every combination of some values, or those that a search picks, as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import JsonValue
+
+from gnomon.api import names, plugins
+from gnomon.api.overrides import Overrides
+from gnomon.api.questions import quantities
+from gnomon.api.scenarios import beside
+from gnomon.api.sweep_rows import COLUMNS, OBJECTIVES, PASSES
+from gnomon.core.digest import digest
+from gnomon.core.dtype import dtype
+from gnomon.core.errors import BadInput, near_match
+from gnomon.core.plan import HEADS
+from gnomon.core.system import System
+from gnomon.core.version import version
+from gnomon.formats.device_file import is_path
+from gnomon.formats.scenario_file import OverridesShape
+from gnomon.formats.strict import read_text
+from gnomon.formats.sweep_file import Axis, Sweep, parse_sweep
+from gnomon.sweeps.folder import PARQUET
+from gnomon.sweeps.pool import usual_workers
+from gnomon.sweeps.run import Job, Progress, run
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepResult:
+    """A sweep's folder."""
+
+    path: Path
+    document: Mapping[str, Any]  # sweep.json
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row is there."""
+        return bool(self.document["complete"])
+
+    def table(self) -> pl.DataFrame:
+        """The rows as a polars data frame, SI with the units in the names."""
+        import polars as pl
+
+        return pl.read_parquet(self.path / PARQUET)
+
+    def pareto(self) -> pl.DataFrame:
+        """The rows that no other is at least as good as in every objective and better in one."""
+        import polars as pl
+
+        return self.table().select(pl.all().gather(self.document["pareto"]))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows as an Arrow stream: `polars.DataFrame(result)`, `pandas.DataFrame.from_arrow(result)`."""
+        return self.table().__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        rows, points = self.document["rows"], self.document["points"]
+        return f"{self.document['name']}: {rows:,} of {points:,} rows, {len(self.document['pareto'])} in the Pareto set, {self.path}"
+
+
+def read_sweep(file: str | Path) -> Sweep:
+    """The sweep in a file. BadInput for a field that no scenario has, a name that is unknown, an objective that no row has."""
+    path = Path(file)
+    found = parse_sweep(read_text(path), str(file))
+    _check_names(found, path.parent)
+    _check_objectives(found, path.parent)
+    return found
+
+
+def sweep(
+    file: str | Path,
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    resume: bool = False,
+    progress: Progress = lambda there, points, done: None,
+) -> SweepResult:
+    """Evaluate a sweep file into the folder `out` (FILE without .yaml, with .sweep) and return what is there.
+
+    workers: processes, as many as cores. resume: go on with what `out` holds of this sweep. The rows are the same whatever
+    the number of workers and however often it was stopped. A point that cannot be answered is a row with a reason.
+    progress: called with rows there, rows in all, rows done since the last call. Raises a GnomonError that says what to mend.
+    """
+    if workers is not None and workers < 1:
+        raise BadInput(f"workers: {workers} is not 1 or more")
+    found = read_sweep(file)
+    path = out_folder(file) if out is None else Path(out)
+    done = run(_job(found, Path(file)), path, workers=workers or usual_workers(), is_resumed=resume, progress=progress)
+    return SweepResult(path=path, document=done)
+
+
+def out_folder(file: str | Path) -> Path:
+    """Where a sweep's rows go when nothing is said: beside you, called after the file."""
+    return Path(f"{Path(file).stem}.sweep")
+
+
+def _job(found: Sweep, path: Path) -> Job:
+    written = found.written
+    setup = {"base": found.base, "engine": written.engine, "folder": str(path.parent.resolve())}
+    return Job(
+        axes=tuple(sorted(found.axes, key=_is_of_the_machine)),
+        search=written.search,
+        objectives=written.objectives,
+        evaluator="gnomon.api.sweep_rows:evaluator",
+        setup=setup,
+        columns=COLUMNS,
+        feasible="fits",
+        labels={"name": path.stem, "title": written.title},
+        about={
+            "version": version(),
+            "engine": written.engine,
+            "base": found.base,
+            "files": _files(found, path.parent),
+        },
+    )
+
+
+def _is_of_the_machine(axis: Axis) -> bool:
+    """Whether points that differ in this field alone share the model's graph: they follow each other, and it is built once."""
+    return axis.field in ("engine", "on") or axis.field.startswith("overrides.")
+
+
+def _given(found: Sweep, field: str) -> tuple[JsonValue, ...]:
+    """Every value that a field takes; none where it is left to its default."""
+    for axis in found.axes:
+        if axis.field == field:
+            return axis.values
+    part, _, name = field.partition(".")
+    base = {"engine": found.written.engine, **found.base}
+    value = (base.get(part) or {}).get(name) if name else base.get(part)
+    return () if value is None else (value,)
+
+
+def _files(found: Sweep, folder: Path) -> dict[str, str]:
+    """The files that it names, each with a digest of what is in it: another content is another sweep."""
+    paths = (names.split_count(str(value))[0] for field in ("model", "on") for value in _given(found, field))
+    digests = {}
+    for text in filter(is_path, paths):
+        path = Path(beside(text, folder))
+        path = path / "config.json" if path.is_dir() else path
+        digests[text] = digest(path.read_bytes().hex())
+    return digests
+
+
+def _check_names(found: Sweep, folder: Path) -> None:
+    """BadInput with the place of a value that nothing here is called, or that is no such number."""
+    systems: list[System] = []
+    checks: dict[str, Callable[[Any], object]] = {
+        "engine": plugins.engine,
+        "model": lambda text: names.model(beside(text, folder)),
+        "on": lambda text: systems.append(names.system(beside(text, folder))),
+        **dict.fromkeys(("dtype", "weight_dtype", "kv_dtype"), dtype),
+        "head": _check_head,
+        **{f"overrides.{name}": partial(_check_override, systems, name) for name in OverridesShape.model_fields},
+    }
+    for field, check in checks.items():
+        for index, value in enumerate(_given(found, field)):
+            try:
+                if value is not None:
+                    check(value)
+            except BadInput as fault:
+                raise BadInput(f"{_place(found, field, index)}: {fault}") from None
+
+
+def _check_override(systems: Sequence[System], name: str, value: Any) -> None:
+    written: Any = tuple(value) if isinstance(value, list) else str(value)
+    try:
+        replace(Overrides(), **{name: written}).apply(systems[0].device)
+    except BadInput as fault:
+        raise BadInput(str(fault).removeprefix(f"--{name.replace('_', '-')}: ")) from None
+
+
+def _check_head(text: str) -> None:
+    if text not in HEADS:
+        raise BadInput(f"unknown {text!r}{near_match(text, HEADS)} (known: {', '.join(HEADS)})")
+
+
+def _place(found: Sweep, field: str, index: int) -> str:
+    """File, line and path of a value."""
+    if field in found.written.vary:
+        values = found.written.vary[field]
+        return found.place("vary", field, index) if isinstance(values, list) else found.place("vary", field)
+    return found.place("engine") if field == "engine" else found.place("base", *field.split("."))
+
+
+def _check_objectives(found: Sweep, folder: Path) -> None:
+    """BadInput for an objective that is no number of a row, or that no row of these models and modes can have."""
+    modes = _given(found, "mode") or (None,)
+    models = [names.model(beside(str(text), folder)) for text in _given(found, "model")]
+    had = {quantity for model in models for mode in modes for quantity in quantities(model, cast(str | None, mode))}
+    for name in found.written.objectives:
+        place = found.place("objectives", name)
+        if name not in OBJECTIVES:
+            near = near_match(name, OBJECTIVES)
+            raise BadInput(f"{place}: no number of a row{near} (known: {', '.join(OBJECTIVES)})")
+        if (pass_ := name.partition("_")[0]) in PASSES and pass_ not in had:
+            raise BadInput(f"{place}: no row has it: these models and modes have {', '.join(sorted(had))}")

@@ -1,0 +1,154 @@
+"""gnomon sweep: a grid or a search over a scenario's fields."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from gnomon.api.sweeps import SweepResult, out_folder, sweep
+from gnomon.cli.arguments import Parser, add_output_options, whole
+from gnomon.cli.output import print_json, print_table, say
+from gnomon.cli.progress import LINE_EVERY_S
+from gnomon.core.errors import Unsupported
+from gnomon.core.units import show
+from gnomon.sweeps.folder import CSV, PARQUET
+from gnomon.sweeps.pace import left_s
+from gnomon.sweeps.run import Progress
+
+MOST_SHOWN = 20  # rows of the Pareto set
+
+
+def parser() -> Parser:
+    """The arguments."""
+    parser = Parser(
+        "sweep",
+        "Every combination of some values of a scenario's fields, or those that a search picks: rows as CSV and Parquet, and the Pareto set.\n"
+        "A point that cannot be answered is a row with a reason. Stopped, it goes on with --resume; the rows are the same.",
+        "gnomon sweep my-sweep.yaml",
+    )
+    parser.add_argument("file", metavar="FILE", help="a sweep file; `gnomon check FILE` says how many points it has")
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="where the rows go (default: FILE without .yaml, with .sweep, here)"
+    )
+    parser.add_argument("--workers", metavar="N", help="processes (default: as many as cores)")
+    parser.add_argument("--resume", action="store_true", help="go on with what the folder holds of this sweep")
+    add_output_options(parser, csv=False)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Sweep and print the Pareto set. Unsupported when no point could be answered; 130 when interrupted."""
+    found = parser().read(arguments)
+    out = out_folder(found.file) if found.out is None else Path(found.out)
+    seen = [0, 0]
+    try:
+        with _shown(seen) as progress:
+            result = sweep(
+                found.file, out=out, workers=whole("workers", found.workers), resume=found.resume, progress=progress
+            )
+    except KeyboardInterrupt:
+        if seen[1]:
+            say(f"interrupted: {seen[0]:,} of {seen[1]:,} rows are in {out}; the same command with --resume goes on")
+            return 130
+        raise
+    document = result.document
+    if not document["answered"]:
+        reasons = (f"{row['rows']:,} rows: {row['reason']}" for row in document["refused"][:MOST_SHOWN])
+        raise Unsupported(
+            "\n".join([f"no point of {found.file} can be answered ({out / CSV} has the rows):", *reasons])
+        )
+    if found.json:
+        print_json({**document, "folder": str(out)})
+    else:
+        _print(result)
+    return 0
+
+
+@contextmanager
+def _shown(seen: list[int]) -> Iterator[Progress]:
+    """What is called with each chunk's rows; on a terminal a bar, elsewhere a line every 30 s. `seen`: rows, of all."""
+    stamps: list[tuple[float, int]] = []
+    last_line = time.monotonic()
+    console = Console(stderr=True)
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task("sweep", total=None, text="starting")
+
+    def progress(there: int, points: int, done: int) -> None:
+        nonlocal last_line
+        seen[:] = there, points
+        now = time.monotonic()
+        if done:
+            stamps.append((now, (stamps[-1][1] if stamps else 0) + done))
+        text = f"{there:,} of {points:,} rows{_pace(stamps, points - there)}"
+        bar.update(task, total=points, completed=there, text=text)
+        if not sys.stderr.isatty() and now - last_line >= LINE_EVERY_S:
+            say(text)
+            last_line = now
+
+    if not sys.stderr.isatty():
+        yield progress
+        return
+    with bar:
+        yield progress
+
+
+def _pace(stamps: Sequence[tuple[float, int]], left: int) -> str:
+    """Rows a second and seconds left, where they are known."""
+    between = left_s(stamps, left)
+    if between is None or not left:
+        return ""
+    (start, first), (end, last) = stamps[0], stamps[-1]
+    low, high = (show(seconds, "s", 2) for seconds in between)
+    return f", {(last - first) / (end - start):.0f} a second, {low if low == high else f'{low} to {high}'} left at the pace so far"
+
+
+def _print(result: SweepResult) -> None:
+    document = result.document
+    refused = document["rows"] - document["answered"]
+    title = f"{document['name']}: {document['rows']:,} rows, {document['answered']:,} answered"
+    print(title + (f", {refused:,} refused with a reason" if refused else ""))
+    for row in document["refused"][:5]:
+        print(f"  {row['rows']:,} rows: {row['reason']}")
+    if document["objectives"]:
+        _print_pareto(result)
+    print(f"rows: {result.path / CSV}, {result.path / PARQUET}")
+
+
+def _print_pareto(result: SweepResult) -> None:
+    objectives = [objective["name"] for objective in result.document["objectives"]]
+    fields = [axis["field"] for axis in result.document["vary"]]
+    first = result.document["objectives"][0]
+    ordered = result.pareto().sort(first["name"], "index", descending=[first["goal"] == "max", False])
+    rows = ordered.select("index", *fields, *objectives).to_dicts()
+    wanted = ", ".join(f"{o['name']} ({o['goal']})" for o in result.document["objectives"])
+    shown = "" if len(rows) <= MOST_SHOWN else f", the first {MOST_SHOWN}"
+    print_table(
+        ["index", *fields, *objectives],
+        [[_cell(name, row) for name in ("index", *fields, *objectives)] for row in rows[:MOST_SHOWN]],
+        title=f"Pareto set of {wanted}: {len(rows):,} of the rows that fit into memory{shown}",
+    )
+
+
+def _cell(name: str, row: Mapping[str, Any]) -> str:
+    """A value with its unit, told by the end of its column's name."""
+    value = row[name]
+    if value is None or not isinstance(value, float):
+        return "-" if value is None else str(value)
+    if name.endswith("_per_s"):
+        return f"{value:,.1f} /s" if value < 1000 else f"{value:,.0f} /s"
+    unit = {"s": "s", "bytes": "B", "flop": "flop"}.get(name.rpartition("_")[2])
+    return f"{value:.4g}" if unit is None else show(value, unit, 4)

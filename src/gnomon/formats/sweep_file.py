@@ -1,0 +1,278 @@
+"""Sweep files: a scenario of which some fields take many values, all of them or those that a search picks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
+from pydantic.fields import FieldInfo
+
+from gnomon.core.errors import BadInput, near_match
+from gnomon.core.plan import LARGEST
+from gnomon.formats.file_version import check_version
+from gnomon.formats.quantity import quantity
+from gnomon.formats.scenario_file import SCHEMA as SCENARIO
+from gnomon.formats.scenario_file import OverridesShape, ScenarioFile
+from gnomon.formats.strict import Path_, Strict, load_yaml, shaped
+
+SCHEMA = "gnomon/sweep/1"
+MOST_VALUES = 100_000  # of one field: more is a slip of the pen
+
+_KEYS = {name: info for name, info in ScenarioFile.model_fields.items() if name not in ("schema_", "title")}
+_PARTS = ("overrides", "sizes")  # keys that hold further keys
+FIELDS = (
+    "engine",
+    *(name for name in _KEYS if name not in _PARTS),
+    *(f"overrides.{name}" for name in OverridesShape.model_fields),
+)
+WHOLE = ("batch", "seq", "context", "image", "classes")
+# Numbers with a unit -> the kind of number.
+_QUANTITIES = {
+    "overrides.memory_bandwidth": "bandwidth",
+    "overrides.memory_capacity": "capacity",
+    "overrides.launch_overhead": "latency",
+    "overrides.efficiency": "ratio",
+}
+
+
+def _optional(info: FieldInfo) -> tuple[Any, Any]:
+    """A key of a scenario as one of the base: none is required."""
+    return (info.annotation | None, None) if info.is_required() else (info.annotation, info)  # type: ignore[operator]
+
+
+SweepBase: type[BaseModel] = create_model(
+    "SweepBase",
+    __base__=Strict,
+    __doc__="The scenario that is varied: its keys without schema and title; model and on may come from vary.",
+    **{name: _optional(info) for name, info in _KEYS.items()},  # type: ignore[call-overload]  # fields by name
+)
+
+
+class RangeShape(Strict):
+    """Numbers from one to another, both included."""
+
+    from_: int | float | str = Field(alias="from", description="the first; of a device's numbers with a unit")
+    to: int | float | str = Field(description="the last, or what none goes beyond")
+    step: int | float | str | None = Field(default=None, description="added to each to give the next")
+    times: float | None = Field(default=None, gt=1, description="each is multiplied by it to give the next")
+    log: bool = Field(default=False, description="search, without step and times: drawn evenly by order of magnitude")
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> RangeShape:
+        if sum((self.step is not None, self.times is not None, self.log)) > 1:
+            raise ValueError("step, times and log exclude each other: give one")
+        return self
+
+
+class SearchShape(Strict):
+    """Which points are tried where all are too many."""
+
+    sampler: Literal["tpe", "nsga2", "random"] = Field(
+        default="tpe", description="how Optuna picks: tree-structured Parzen estimator, NSGA-II, at random"
+    )
+    trials: int = Field(ge=1, le=100_000, description="points that are tried")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of the sampler")
+    together: int = Field(
+        default=16, ge=1, le=10_000, description="points picked at once, before the answer to any of them is known"
+    )
+
+
+class SweepFile(Strict):
+    """A scenario, the values of some of its fields, and what is wanted of the answers."""
+
+    schema_: Literal["gnomon/sweep/1"] = Field(alias="schema")
+    title: str = Field(default="", description="a sentence for people")
+    engine: str = Field(default="roofline", description="a name of `gnomon list engines`; may be varied too")
+    base: SweepBase = Field(description="the scenario: the keys of a scenario file")
+    vary: dict[str, JsonValue] = Field(
+        min_length=1,
+        description="field -> a list of values, or a range; a field within another by its path: overrides.efficiency",
+        json_schema_extra={
+            "propertyNames": {"pattern": f"^({'|'.join(name.replace('.', '[.]') for name in FIELDS)}|sizes[.].+)$"},
+            "additionalProperties": {"anyOf": [{"type": "array", "minItems": 1}, RangeShape.model_json_schema()]},
+        },
+    )
+    search: SearchShape | None = Field(default=None, description="try some of the points; without it all are")
+    objectives: dict[str, Literal["min", "max"]] = Field(
+        default={}, description="column of the rows -> min or max; the Pareto set is of these"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """A field and the values that it takes."""
+
+    field: str  # as in FIELDS, or sizes.NAME
+    values: tuple[JsonValue, ...] = ()  # in order; empty: every number of the span
+    span: tuple[float, float] | None = None  # lowest and highest of a search's open range
+    is_log: bool = False  # the span is drawn by order of magnitude
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the numbers of the span are whole."""
+        return _is_whole(self.field)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """A sweep file as read."""
+
+    written: SweepFile
+    axes: tuple[Axis, ...]  # in the file's order: the last varies fastest
+    where: str  # the file
+    lines: Mapping[Path_, int]  # of each field path
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """The keys that the base gives."""
+        given: dict[str, Any] = self.written.base.model_dump(mode="json", exclude_unset=True)
+        return given
+
+    def place(self, *path: str | int) -> str:
+        """File, line and field path, for messages."""
+        known: Path_ = path
+        while known and known not in self.lines:
+            known = known[:-1]
+        line = f":{self.lines[known]}" if known in self.lines else ""
+        return f"{self.where}{line}: {'.'.join(map(str, path))}"
+
+
+def parse_sweep(text: str, where: str) -> Sweep:
+    """The sweep in YAML text; `where` names it in errors. BadInput with file, line, field and near match."""
+    data, lines = load_yaml(text, where)
+    check_version(data, "sweep", where, lines)
+    written = shaped(SweepFile, data, where, lines)
+    bare = Sweep(written=written, axes=(), where=where, lines=lines)
+    axes = tuple(_axis(bare, field, values) for field, values in written.vary.items())
+    found = Sweep(written=written, axes=axes, where=where, lines=lines)
+    _check_whole(found)
+    return found
+
+
+def scenario_data(base: Mapping[str, Any], point: Mapping[str, JsonValue]) -> dict[str, Any]:
+    """The keys of the scenario file that a point stands for; its engine is no part of it."""
+    data: dict[str, Any] = {"schema": SCENARIO, **base}
+    for field, value in point.items():
+        part, dot, name = field.partition(".")
+        if dot:
+            data[part] = {**(data.get(part) or {}), name: value}
+        elif field != "engine":
+            data[field] = value
+    return data
+
+
+def _is_whole(field: str) -> bool:
+    return field in WHOLE or field.startswith("sizes.")
+
+
+def _axis(sweep: Sweep, field: str, values: JsonValue) -> Axis:
+    place = sweep.place("vary", field)
+    part, _, name = field.partition(".")
+    if field not in FIELDS and not (part == "sizes" and name):
+        if field in _PARTS:
+            raise BadInput(
+                f"{place}: name the one that varies, like {field}.{'efficiency' if part == 'overrides' else 'frames'}"
+            )
+        raise BadInput(
+            f"{place}: no such field of a scenario{near_match(field, FIELDS)} (known: {', '.join(FIELDS)}, sizes.NAME)"
+        )
+    if field in sweep.base or name in (sweep.base.get(part) or {}):
+        raise BadInput(f"{place}: base has a value for it too; give it in one place")
+    if isinstance(values, dict):
+        return _range(sweep, field, values)
+    if not isinstance(values, list) or not values:
+        raise BadInput(f"{place}: a list of values is wanted, or a range like {{from: 1, to: 64, times: 2}}")
+    taken: list[JsonValue] = []
+    for index, written in enumerate(values):
+        value = _value(sweep, field, written, sweep.place("vary", field, index))
+        if value in taken:
+            raise BadInput(f"{sweep.place('vary', field, index)}: {written!r} is listed twice")
+        taken.append(value)
+    return Axis(field=field, values=tuple(taken))
+
+
+def _value(sweep: Sweep, field: str, written: JsonValue, place: str) -> JsonValue:
+    """The value as a scenario file would hold it; BadInput where none can."""
+    if field == "engine":
+        if not isinstance(written, str):
+            raise BadInput(f"{place}: the name of an engine is wanted, not {written!r}")
+        return written
+    data = scenario_data({"model": "any", "on": "any", **sweep.base}, {field: written})
+    try:
+        found = shaped(ScenarioFile, data, "")
+    except BadInput as fault:
+        raise BadInput(f"{place}: {str(fault).splitlines()[0].split(': ', 2)[-1]}") from None
+    part, _, name = field.partition(".")
+    kept: JsonValue = found.model_dump(mode="json")[part]
+    return kept[name] if name and isinstance(kept, dict) else kept
+
+
+def _range(sweep: Sweep, field: str, values: dict[str, JsonValue]) -> Axis:
+    """The axis of a range; BadInput where it is none, or holds no number."""
+    within = {path[2:]: line for path, line in sweep.lines.items() if path[:2] == ("vary", field)}
+    try:
+        written = shaped(RangeShape, values, sweep.where, within)
+    except BadInput as fault:
+        prefix = rf"\g<0>vary.{field}."
+        raise BadInput(re.sub(r"^.*?:\d+: ", prefix, str(fault), flags=re.MULTILINE)) from None
+    place = sweep.place("vary", field)
+    if not _is_whole(field) and field not in _QUANTITIES:
+        raise BadInput(f"{place}: a range is of numbers; list the values of this field")
+    try:
+        low, high = _number(field, written.from_), _number(field, written.to)
+        step = None if written.step is None else _number(field, written.step)
+    except BadInput as fault:
+        raise BadInput(f"{place}: {fault}") from None
+    if low > high:
+        raise BadInput(f"{place}: from {written.from_} to {written.to}: the first is above the last")
+    if step is None and written.times is None:
+        if sweep.written.search is None:
+            raise BadInput(f"{place}: step or times is missing: without a search every value is tried")
+        if written.log and low <= 0:
+            raise BadInput(f"{place}: log wants a range above 0")
+        return Axis(field=field, span=(low, high), is_log=written.log)
+    if step is not None and step <= 0:
+        raise BadInput(f"{place}: step: {written.step} is not above 0")
+    if written.times is not None and low <= 0:
+        raise BadInput(f"{place}: times wants a range above 0")
+    if step is not None and (high - low) / step >= MOST_VALUES:
+        raise BadInput(f"{place}: more than {MOST_VALUES:,} values; give a larger step")
+    taken: list[JsonValue] = []
+    for value in _values(low, high, step, written.times):
+        if _is_whole(field) and value != int(value):
+            raise BadInput(f"{place}: {value:g} is not a whole number; list the values instead")
+        taken.append(int(value) if _is_whole(field) else value)
+        if len(taken) > MOST_VALUES:
+            raise BadInput(f"{place}: more than {MOST_VALUES:,} values")
+    return Axis(field=field, values=tuple(taken))
+
+
+def _number(field: str, written: int | float | str) -> float:
+    """The number in SI. BadInput."""
+    if not _is_whole(field):
+        return quantity(written, _QUANTITIES[field])
+    if not isinstance(written, int) or isinstance(written, bool) or not 1 <= written <= LARGEST:
+        raise BadInput(f"{written!r} is not a whole number from 1 to {LARGEST:.0e}")
+    return written
+
+
+def _values(low: float, high: float, step: float | None, times: float | None) -> Iterator[float]:
+    """Numbers by the rule, up to `high`; what falls short of it by rounding alone is taken."""
+    for index in count():
+        value = low + index * step if step is not None else low * (times or 1.0) ** index
+        if value > high * (1 + 1e-12):
+            return
+        yield value
+
+
+def _check_whole(sweep: Sweep) -> None:
+    """BadInput where something is missing."""
+    for field in ("model", "on"):
+        if field not in sweep.base and field not in sweep.written.vary:
+            raise BadInput(f"{sweep.place('base')}.{field}: missing: give it here or in vary")
+    if sweep.written.search is not None and not sweep.written.objectives:
+        raise BadInput(f"{sweep.place('search')}: a search wants objectives: {{tpot_s: min}} or the like")
