@@ -18,7 +18,7 @@ from gnomon.formats.system_file import catalogue_systems, parse_system
 from gnomon.zoo.models import Model, models
 from gnomon.zoo.models import model as zoo_model
 
-Kind = Literal["device", "system", "model", "scenario"]
+Kind = Literal["device", "system", "model", "scenario", "sweep"]
 _COUNT = re.compile(r"-?[0-9]+")
 
 
@@ -104,7 +104,7 @@ def kind_of(text: str) -> Kind:
     )
 
 
-_KINDS: tuple[Kind, ...] = ("device", "system", "scenario")
+_KINDS: tuple[Kind, ...] = ("device", "system", "scenario", "sweep")
 
 
 def _kind_of_file(text: str) -> Kind:

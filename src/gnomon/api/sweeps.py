@@ -18,13 +18,13 @@ from gnomon.api.sweep_rows import COLUMNS, OBJECTIVES, PASSES
 from gnomon.core.digest import digest
 from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
-from gnomon.core.plan import HEADS
+from gnomon.core.plan import Plan
 from gnomon.core.system import System
 from gnomon.core.version import version
 from gnomon.formats.device_file import is_path
 from gnomon.formats.scenario_file import OverridesShape
 from gnomon.formats.strict import read_text
-from gnomon.formats.sweep_file import Axis, Sweep, parse_sweep
+from gnomon.formats.sweep_file import WHOLE, Axis, Sweep, parse_sweep
 from gnomon.sweeps.folder import PARQUET
 from gnomon.sweeps.pool import usual_workers
 from gnomon.sweeps.run import Job, Progress, run
@@ -93,7 +93,7 @@ def sweep(
         raise BadInput(f"workers: {workers} is not 1 or more")
     found = read_sweep(file)
     path = out_folder(file) if out is None else Path(out)
-    done = run(_job(found, Path(file)), path, workers=workers or usual_workers(), is_resumed=resume, progress=progress)
+    done = run(job_of(found), path, workers=workers or usual_workers(), is_resumed=resume, progress=progress)
     return SweepResult(path=path, document=done)
 
 
@@ -102,8 +102,9 @@ def out_folder(file: str | Path) -> Path:
     return Path(f"{Path(file).stem}.sweep")
 
 
-def _job(found: Sweep, path: Path) -> Job:
-    written = found.written
+def job_of(found: Sweep) -> Job:
+    """The sweep as what is run."""
+    written, path = found.written, Path(found.where)
     setup = {"base": found.base, "engine": written.engine, "folder": str(path.parent.resolve())}
     return Job(
         axes=tuple(sorted(found.axes, key=_is_of_the_machine)),
@@ -158,7 +159,7 @@ def _check_names(found: Sweep, folder: Path) -> None:
         "model": lambda text: names.model(beside(text, folder)),
         "on": lambda text: systems.append(names.system(beside(text, folder))),
         **dict.fromkeys(("dtype", "weight_dtype", "kv_dtype"), dtype),
-        "head": _check_head,
+        **{field: partial(_check_plan, field) for field in ("head", *WHOLE)},
         **{f"overrides.{name}": partial(_check_override, systems, name) for name in OverridesShape.model_fields},
     }
     for field, check in checks.items():
@@ -178,9 +179,12 @@ def _check_override(systems: Sequence[System], name: str, value: Any) -> None:
         raise BadInput(str(fault).removeprefix(f"--{name.replace('_', '-')}: ")) from None
 
 
-def _check_head(text: str) -> None:
-    if text not in HEADS:
-        raise BadInput(f"unknown {text!r}{near_match(text, HEADS)} (known: {', '.join(HEADS)})")
+def _check_plan(field: str, value: Any) -> None:
+    """BadInput for a value that no plan can have, whatever the model."""
+    try:
+        replace(Plan(), **{field: value})
+    except BadInput as fault:
+        raise BadInput(str(fault).removeprefix(f"{field}: ")) from None
 
 
 def _place(found: Sweep, field: str, index: int) -> str:

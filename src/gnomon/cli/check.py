@@ -9,6 +9,7 @@ from gnomon.api import names, plugins
 from gnomon.api.answers import Answer, answer
 from gnomon.api.names import kind_of
 from gnomon.api.scenarios import read_scenario
+from gnomon.api.sweeps import job_of, read_sweep
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.stated import stated_workload
@@ -19,13 +20,13 @@ def parser() -> Parser:
     """The arguments."""
     parser = Parser(
         "check",
-        "Whether a file of a device, system or scenario or a config.json is sound; for a scenario, its digest, which engines can answer and why the others cannot, whether it fits, and what is outside the validated range.",
+        "Whether a file of a device, system, scenario or sweep or a config.json is sound; for a scenario, its digest, which engines can answer and why the others cannot, whether it fits, and what is outside the validated range.",
         "gnomon check my-scenario.yaml",
     )
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="a YAML file of a device, system or scenario, a config.json, or a name of `gnomon list`",
+        help="a YAML file of a device, system, scenario or sweep, a config.json, or a name of `gnomon list`",
     )
     add_output_options(parser, csv=False)
     return parser
@@ -38,6 +39,8 @@ def run(arguments: Sequence[str]) -> int:
     match kind:
         case "scenario":
             return _check_scenario(found.file, found.json)
+        case "sweep":
+            return _check_sweep(found.file, found.json)
         case "device":
             device = names.device(found.file)
             formats = ", ".join(device.product_dtypes)
@@ -78,6 +81,30 @@ def _check_scenario(name: str, as_json: bool) -> int:
         _print_verdicts(asked.name, digests, rows)
     if not any(row["answers"] for row in rows):
         raise Unsupported(f"{name}: no installed engine answers it")
+    return 0
+
+
+def _check_sweep(name: str, as_json: bool) -> int:
+    found = read_sweep(name)
+    values = {axis.field: len(axis.values) or None for axis in found.axes}
+    points = job_of(found).size
+    if as_json:
+        print_json(
+            {
+                "schema": "gnomon/check/1",
+                "kind": "sweep",
+                "file": name,
+                "sound": True,
+                "points": points,
+                "values": values,
+                "engines": [],
+            }
+        )
+    else:
+        fields = ", ".join(f"{field} ({count or 'a span'})" for field, count in values.items())
+        print(
+            f"sweep {name}: sound; {points:,} {'trials of a search' if found.written.search else 'points'} over {fields}"
+        )
     return 0
 
 

@@ -12,6 +12,7 @@ from gnomon.cli.arguments import Parser, add_output_options, add_override_option
 from gnomon.cli.output import print_json, print_table
 from gnomon.cli.stated import stated_shape, stated_workload
 from gnomon.core.device import Device
+from gnomon.core.errors import BadInput
 from gnomon.core.op import FAMILIES
 from gnomon.core.system import System
 from gnomon.core.units import show
@@ -42,6 +43,10 @@ def run(arguments: Sequence[str]) -> int:
             return _show_system(names.system(found.name), found.json)
         case "device":
             return _show_device(overrides(found).apply(names.device(found.name)), found.json)
+        case "sweep":
+            raise BadInput(
+                f"{found.name}: a sweep has no numbers of its own; `gnomon check {found.name}` says what it holds"
+            )
 
 
 def _show_device(device: Device, as_json: bool) -> int:

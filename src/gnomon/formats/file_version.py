@@ -13,8 +13,13 @@ READ = {"scenario": 1, "device": 1, "system": 1, "sweep": 1}
 
 
 def check_version(data: Any, kind: str, where: str, lines: dict[Path_, int]) -> None:
-    """BadInput in one line for a version of `kind` that is newer or older; everything else is left to the shape."""
+    """BadInput in one line for another kind of file, and for a newer or older version; all else is left to the shape."""
     written = data.get("schema") if isinstance(data, dict) else None
+    other = re.fullmatch(r"gnomon/([a-z]+)/[0-9]+", written) if isinstance(written, str) else None
+    if other is not None and other[1] != kind and other[1] in READ:
+        raise BadInput(
+            f"{where}:{lines[('schema',)]}: schema: {written}: the file of a {other[1]}; that of a {kind} is wanted"
+        )
     found = re.fullmatch(rf"gnomon/{kind}/([0-9]+)", written) if isinstance(written, str) else None
     if found is None or int(found[1]) == READ[kind]:
         return

@@ -9,9 +9,15 @@ from gnomon.formats.device_file import DeviceFile
 from gnomon.formats.file_version import READ
 from gnomon.formats.scenario_file import ScenarioFile
 from gnomon.formats.strict import Strict
+from gnomon.formats.sweep_file import SweepFile
 from gnomon.formats.system_file import SystemFile
 
-SHAPES: dict[str, type[Strict]] = {"scenario": ScenarioFile, "device": DeviceFile, "system": SystemFile}
+SHAPES: dict[str, type[Strict]] = {
+    "scenario": ScenarioFile,
+    "sweep": SweepFile,
+    "device": DeviceFile,
+    "system": SystemFile,
+}
 
 
 def json_schema(kind: str) -> dict[str, Any]:

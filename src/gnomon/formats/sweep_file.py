@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
+from math import prod
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
@@ -21,6 +22,7 @@ from gnomon.formats.strict import Path_, Strict, load_yaml, shaped
 
 SCHEMA = "gnomon/sweep/1"
 MOST_VALUES = 100_000  # of one field: more is a slip of the pen
+MOST_POINTS = 10_000_000  # of a grid: hours of the quickest engine
 
 _KEYS = {name: info for name, info in ScenarioFile.model_fields.items() if name not in ("schema_", "title")}
 _PARTS = ("overrides", "sizes")  # keys that hold further keys
@@ -274,5 +276,10 @@ def _check_whole(sweep: Sweep) -> None:
     for field in ("model", "on"):
         if field not in sweep.base and field not in sweep.written.vary:
             raise BadInput(f"{sweep.place('base')}.{field}: missing: give it here or in vary")
+    points = prod(len(axis.values) for axis in sweep.axes)
+    if sweep.written.search is None and points > MOST_POINTS:
+        raise BadInput(
+            f"{sweep.place('vary')}: {points:,} points are more than {MOST_POINTS:,}: fewer values, or a search"
+        )
     if sweep.written.search is not None and not sweep.written.objectives:
         raise BadInput(f"{sweep.place('search')}: a search wants objectives: {{tpot_s: min}} or the like")

@@ -26,7 +26,7 @@ from gnomon.formats.strict import read_json
 
 DOCUMENT, CHUNKS, PARQUET, CSV = "sweep.json", "chunks", "rows.parquet", "rows.csv"
 _CHUNK = ".arrow"  # quicker to write than Parquet, for files that live as long as the sweep runs
-_ROWS_PER_GROUP = 100_000  # of the Parquet file: fixed, so that equal rows give equal bytes
+_ROWS_PER_GROUP = 20_000  # of the Parquet file: fixed, so that equal rows give equal bytes
 
 
 class Folder:

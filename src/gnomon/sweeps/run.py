@@ -24,7 +24,6 @@ from gnomon.sweeps.pareto import pareto
 from gnomon.sweeps.pool import Pool, Rows, pool
 
 SCHEMA = "gnomon/sweep-result/1"
-MOST_POINTS = 10_000_000
 # Rows lost at most by a kill: a share of all, and few enough to be done in seconds.
 _PARTS, _ROWS_PER_PART = 100, 1000
 
@@ -92,8 +91,6 @@ def run(job: Job, path: Path, *, workers: int, is_resumed: bool, progress: Progr
 
     Stopped by the user or by a worker's death, the finished rows are a table there, and `is_resumed` goes on.
     """
-    if job.size > MOST_POINTS:
-        raise BadInput(f"{job.size:,} points are more than {MOST_POINTS:,}: take fewer values, or a search")
     folder, document = Folder(path, job.row_columns), job.document()
     with folder.locked():
         before = _before(job, folder, is_resumed)
