@@ -170,6 +170,22 @@ def test_a_folder_with_a_finished_sweep_is_shown_on_resume_and_else_refused(tmp_
     assert _run(_job(), tmp_path / "o", resume=True) == first
 
 
+@pytest.mark.parametrize("text", ["[]", "{}", '{"schema": "gnomon/predict/1"}'])
+def test_a_document_of_something_else_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / DOCUMENT).write_text(text)
+    with pytest.raises(BadInput, match="not the document of a sweep"):
+        _run(_job(), tmp_path, resume=True)
+
+
+def test_killed_as_it_begins_or_ends_it_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / ".sweep.json.part").write_text("{")
+    found = _run(_job(), tmp_path)
+    (tmp_path / CHUNKS).mkdir()
+    (tmp_path / CHUNKS / "00000000.arrow").write_bytes(b"")
+    assert _run(_job(), tmp_path, resume=True) == found
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [CSV, PARQUET, DOCUMENT]
+
+
 def test_a_finished_grid_is_asked_for_other_objectives_without_running(tmp_path: Path) -> None:
     _run(_job(), tmp_path / "o")
     found = _run(_job("dying", objectives={"y": "min"}), tmp_path / "o", resume=True)

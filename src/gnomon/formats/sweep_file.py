@@ -149,9 +149,10 @@ def parse_sweep(text: str, where: str) -> Sweep:
     check_version(data, "sweep", where, lines)
     written = shaped(SweepFile, data, where, lines)
     bare = Sweep(written=written, axes=(), where=where, lines=lines)
+    _check_base(bare)
     axes = tuple(_axis(bare, field, values) for field, values in written.vary.items())
     found = Sweep(written=written, axes=axes, where=where, lines=lines)
-    _check_whole(found)
+    _check_extent(found)
     return found
 
 
@@ -271,11 +272,15 @@ def _values(low: float, high: float, step: float | None, times: float | None) ->
         yield value
 
 
-def _check_whole(sweep: Sweep) -> None:
-    """BadInput where something is missing."""
+def _check_base(sweep: Sweep) -> None:
+    """BadInput where nobody says which model or which machine."""
     for field in ("model", "on"):
-        if field not in sweep.base and field not in sweep.written.vary:
+        if sweep.base.get(field) is None and field not in sweep.written.vary:
             raise BadInput(f"{sweep.place('base')}.{field}: missing: give it here or in vary")
+
+
+def _check_extent(sweep: Sweep) -> None:
+    """BadInput for more points than can be, and for a search that looks for nothing."""
     points = prod(len(axis.values) for axis in sweep.axes)
     if sweep.written.search is None and points > MOST_POINTS:
         raise BadInput(

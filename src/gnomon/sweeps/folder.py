@@ -24,6 +24,7 @@ from gnomon.core.errors import BadInput
 from gnomon.formats.files import write_whole
 from gnomon.formats.strict import read_json
 
+SCHEMA = "gnomon/sweep-result/1"
 DOCUMENT, CHUNKS, PARQUET, CSV = "sweep.json", "chunks", "rows.parquet", "rows.csv"
 _CHUNK = ".arrow"  # quicker to write than Parquet, for files that live as long as the sweep runs
 _ROWS_PER_GROUP = 20_000  # of the Parquet file: fixed, so that equal rows give equal bytes
@@ -52,8 +53,8 @@ class Folder:
         if not path.exists():
             return None
         found = read_json(path)
-        if not isinstance(found, dict):
-            raise BadInput(f"{path}: not the document of a sweep")
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+            raise BadInput(f"{path}: not the document of a sweep ({SCHEMA}); name another folder with --out")
         return found
 
     def write_document(self, document: Mapping[str, Any]) -> None:
@@ -62,7 +63,8 @@ class Folder:
 
     def others(self) -> tuple[str, ...]:
         """Names of what is here and is no part of a sweep."""
-        return tuple(sorted({entry.name for entry in self.path.iterdir()} - {DOCUMENT, CHUNKS, PARQUET, CSV}))
+        own = {DOCUMENT, CHUNKS, PARQUET, CSV}
+        return tuple(sorted(e.name for e in self.path.iterdir() if e.name not in own and e.suffix != ".part"))
 
     def write_chunk(self, number: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep a chunk's rows: after a kill they are there or not, never in part."""
@@ -108,7 +110,7 @@ class Folder:
 
     def drop_chunks(self) -> None:
         """Take the chunks away: their rows are in the table."""
-        shutil.rmtree(self.path / CHUNKS)
+        shutil.rmtree(self.path / CHUNKS, ignore_errors=True)
 
     def _chunk(self, number: int) -> Path:
         return self.path / CHUNKS / f"{number:08d}{_CHUNK}"

@@ -19,11 +19,10 @@ from gnomon.core.digest import digest
 from gnomon.core.errors import BadInput, ToolError
 from gnomon.formats.sweep_file import Axis, SearchShape
 from gnomon.sweeps import grid
-from gnomon.sweeps.folder import Folder
+from gnomon.sweeps.folder import SCHEMA, Folder
 from gnomon.sweeps.pareto import pareto
 from gnomon.sweeps.pool import Pool, Rows, pool
 
-SCHEMA = "gnomon/sweep-result/1"
 # Rows lost at most by a kill: a share of all, and few enough to be done in seconds.
 _PARTS, _ROWS_PER_PART = 100, 1000
 
@@ -141,6 +140,7 @@ def _before(job: Job, folder: Folder, is_resumed: bool) -> dict[str, Any] | None
 
 def _looked_at_anew(job: Job, folder: Folder, before: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a finished sweep, with the Pareto set of the objectives that are asked for now."""
+    folder.drop_chunks()  # of a sweep that was killed as it ended
     found = {**before, **job.document(), "pareto": list(_pareto(job, folder.table()))}
     if found != before:
         folder.write_document(found)
