@@ -24,6 +24,7 @@ from gnomon.sweeps.pace import left_s
 from gnomon.sweeps.run import Progress
 
 MOST_SHOWN = 20  # rows of the Pareto set
+_MOST_REASONS = 5
 
 
 def parser() -> Parser:
@@ -113,7 +114,7 @@ def _pace(stamps: Sequence[tuple[float, int]], left: int) -> str:
         return ""
     (start, first), (end, last) = stamps[0], stamps[-1]
     low, high = (show(seconds, "s", 2) for seconds in between)
-    return f", {(last - first) / (end - start):.0f} a second, {low if low == high else f'{low} to {high}'} left at the pace so far"
+    return f", {(last - first) / (end - start):.0f} a second, {low if low == high else f'{low} to {high}'} left"
 
 
 def _print(result: SweepResult) -> None:
@@ -121,8 +122,10 @@ def _print(result: SweepResult) -> None:
     refused = document["rows"] - document["answered"]
     title = f"{document['name']}: {document['rows']:,} rows, {document['answered']:,} answered"
     print(title + (f", {refused:,} refused with a reason" if refused else ""))
-    for row in document["refused"][:5]:
+    for row in document["refused"][:_MOST_REASONS]:
         print(f"  {row['rows']:,} rows: {row['reason']}")
+    if (further := document["reasons"] - _MOST_REASONS) > 0:
+        print(f"  and {further:,} further reasons, in the column reason")
     if document["objectives"]:
         _print_pareto(result)
     print(f"rows: {result.path / CSV}, {result.path / PARQUET}")

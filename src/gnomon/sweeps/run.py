@@ -25,6 +25,7 @@ from gnomon.sweeps.pool import Pool, Rows, pool
 
 # Rows lost at most by a kill: a share of all, and few enough to be done in seconds.
 _PARTS, _ROWS_PER_PART = 100, 1000
+_MOST_REASONS = 100  # that sweep.json tells; each row has its own
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the columns are kept once computed
@@ -220,7 +221,8 @@ def _summary(job: Job, folder: Folder) -> dict[str, Any]:
     return {
         "rows": answered + sum(counts.values()),
         "answered": answered,
-        "refused": [{"reason": reason, "rows": count} for reason, count in counts.items()],
+        "reasons": len(counts),
+        "refused": [{"reason": reason, "rows": count} for reason, count in list(counts.items())[:_MOST_REASONS]],
         "pareto": list(_pareto(job, rows)),
     }
 
