@@ -37,14 +37,15 @@ def _found(group: Group) -> dict[str, EntryPoint]:
     return dict(sorted(found.items()))
 
 
-def _every(group: Group) -> list[EntryPoint]:
+@cache  # reading every installed package's metadata takes milliseconds
+def _every(group: Group) -> tuple[EntryPoint, ...]:
     """Entry points of a group, Gnomon's own first."""
 
     def place(point: EntryPoint) -> tuple[bool, str, str]:
         package = point.dist.name if point.dist else ""
         return package != OWN, package, point.name
 
-    return sorted(entry_points(group=f"gnomon.{group}"), key=place)
+    return tuple(sorted(entry_points(group=f"gnomon.{group}"), key=place))
 
 
 def names(group: Group) -> tuple[str, ...]:

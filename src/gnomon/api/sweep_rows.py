@@ -49,7 +49,6 @@ OBJECTIVES = tuple(name for name, kind in COLUMNS.items() if kind in (int, float
 def evaluator(setup: Mapping[str, Any]) -> Callable[[Sequence[Mapping[str, JsonValue]]], list[dict[str, Any]]]:
     """What answers points of a sweep, in a process of its own; setup: base, engine and folder of the file."""
     base, folder = setup["base"], Path(setup["folder"])
-    engine = cache(plugins.engine)
 
     @cache
     def model(text: str) -> Model:
@@ -59,7 +58,7 @@ def evaluator(setup: Mapping[str, Any]) -> Callable[[Sequence[Mapping[str, JsonV
         written = ScenarioFile.model_validate(scenario_data(base, point))
         name = str(point.get("engine", setup["engine"]))
         try:
-            return _row(answer(asked_by(written, folder, model(written.model)), name, engine(name)))
+            return _row(answer(asked_by(written, folder, model(written.model)), name, plugins.engine(name)))
         except GnomonError as fault:
             return {"reason": str(fault)}
         except Exception as bug:  # of an engine, perhaps a plug-in's: one point's failure is that point's row
