@@ -30,6 +30,7 @@ PRODUCTS = [
 ]
 OTHERS = [
     Attention(batch=1, heads=2, kv_heads=1, head_dim=8, q_len=4, kv_len=4, is_causal=True),
+    Attention(batch=1, heads=2, kv_heads=2, head_dim=8, value_dim=4, q_len=4, kv_len=4, is_causal=True, has_sinks=True),
     Norm(rows=3, columns=4),
     Softmax(rows=3, columns=4),
     Gather(rows=3, columns=4, table_rows=9),
@@ -123,3 +124,8 @@ def test_training_does_not_change_the_forward_nodes():
 def test_an_embedding_gets_a_gradient_though_nothing_comes_before_it():
     nodes = (Node(name="words", op=Gather(rows=2, columns=3, table_rows=9)),)
     assert [node.op for node in with_backward(nodes)[1:]] == [replace(nodes[0].op, is_backward=True)]
+
+
+def test_biases_of_experts_change_nothing_in_the_two_products_of_their_gradients():
+    plain = GroupedMatMul(tokens=7, groups=4, chosen=2, n=3, k=5)
+    assert gradient_ops(replace(plain, has_bias=True)) == gradient_ops(plain)

@@ -26,6 +26,21 @@ from gnomon.testing import ops
 
 ATTENTION = Attention(batch=2, heads=4, kv_heads=2, head_dim=8, q_len=6, kv_len=6, is_causal=True, dtype="fp16")
 
+LATENT = Attention(
+    batch=1,
+    heads=4,
+    kv_heads=1,
+    head_dim=10,
+    value_dim=8,
+    is_value_in_key=True,
+    q_len=1,
+    kv_len=5,
+    is_causal=True,
+    has_cache=True,
+    dtype="fp16",
+)
+WIDE = replace(LATENT, kv_heads=4, head_dim=6, value_dim=4, is_value_in_key=False, kept_dim=10, q_len=5)
+
 
 # --- Equation: by hand
 
@@ -213,3 +228,58 @@ def test_elementwise_work_grows_in_step_with_the_elements(elements, function, ti
 @given(st.integers(1, 1000), st.integers(1, 1000))
 def test_softmax_work_depends_on_the_number_of_elements_alone(rows, columns):
     assert Softmax(rows=rows, columns=columns).work() == Softmax(rows=columns, columns=rows).work()
+
+
+# --- Multi-head latent attention: keys and values of different widths, one latent kept for all heads
+
+
+def test_values_narrower_than_keys_take_less_work_in_the_second_product():
+    # 4 heads, 15 causal pairs: 2 x 4 x 15 x (6 + 4) flop; read 5 x 4 x (6 + 6 + 4) x 2 B; write 5 x 4 x 4 x 2 B.
+    assert WIDE.work() == (1200.0, 640.0, 160.0)
+
+
+def test_queries_that_meet_the_latent_read_it_once_for_keys_and_values():
+    # 4 queries of 10 and 5 latents of 10 come in, 4 rows of 8 go out: 2 x 4 x 5 x (10 + 8) flop.
+    assert LATENT.work() == (720.0, 2.0 * (4 * 10 + 5 * 10), 2.0 * 4 * 8)
+
+
+def test_the_cache_keeps_one_latent_for_all_heads_however_attention_is_computed():
+    # 5 tokens x 10 numbers x 2 B, where keys and values would be 5 x 4 x (6 + 4) x 2 B.
+    assert LATENT.cache_bytes == WIDE.cache_bytes == 100.0
+    assert replace(WIDE, kept_dim=None).cache_bytes == 400.0
+
+
+def test_a_cache_in_fp8_is_read_in_fp8_only_where_queries_meet_the_latent_itself():
+    assert LATENT.work()[1] - replace(LATENT, kv_dtype="fp8").work()[1] == 5 * 10
+    assert replace(WIDE, kv_dtype="fp8").work() == WIDE.work()
+    assert replace(WIDE, kv_dtype="fp8").cache_bytes == 50.0
+
+
+def test_the_backward_pass_has_three_products_as_wide_as_a_key_and_two_as_wide_as_a_value():
+    # 2 x 4 x 15 x (3 x 6 + 2 x 4); eager keeps the scores: 2 x 4 x 15 x (2 x 6 + 2 x 4) and the softmax, 5 x 4 x 25.
+    assert replace(WIDE, is_backward=True).work()[0] == 120.0 * 26
+    eager = replace(WIDE, is_fused=False)
+    assert replace(eager, is_backward=True).work()[0] == 2 * 4 * 25 * 20 + 5 * 4 * 25
+
+
+def test_a_sink_is_one_trained_number_for_each_head():
+    op = replace(ATTENTION, has_sinks=True)
+    assert (op.parameters, op.weight_bytes, replace(op, is_backward=True).parameters) == (4, 8.0, 0)
+
+
+def test_a_cap_on_the_scores_costs_unfused_attention_three_more_passes():
+    plain = replace(ATTENTION, is_fused=False)
+    capped = replace(plain, has_softcap=True)
+    scores = 2 * 4 * 6 * 6 * 2.0
+    assert capped.work()[2] - plain.work()[2] == 3 * scores
+    assert capped.work()[0] - plain.work()[0] == 3 * 2 * 4 * 36
+    assert capped.launches - plain.launches == 3
+    assert replace(ATTENTION, has_softcap=True).work() == ATTENTION.work()
+
+
+def test_biases_of_experts_are_read_for_the_experts_that_are_met():
+    # One token meets 2 of 8 experts: 2 x 3 additions, 2 x 3 biases of 2 B; kept: 8 x 3.
+    plain = GroupedMatMul(tokens=1, groups=8, chosen=2, n=3, k=5, dtype="fp16", weight_dtype="int8")
+    biased = replace(plain, has_bias=True)
+    assert [a - b for a, b in zip(biased.work(), plain.work(), strict=True)] == [6.0, 12.0, 0.0]
+    assert (biased.parameters, biased.weight_bytes) == (144, 8 * 3 * 5 * 1.0 + 8 * 3 * 2)

@@ -40,8 +40,9 @@ def gradient_ops(op: Op, needs_input_gradient: bool = True) -> tuple[tuple[str, 
             both = (("grad_input", to_left), ("grad_weight", to_right))
             return both if needs_input_gradient else both[1:]
         case GroupedMatMul():
-            to_input = replace(op, n=op.k, k=op.n, is_tied=True)
-            return (("grad_input", to_input), ("grad_weight", replace(op, is_weight_gradient=True)))
+            to_input = replace(op, n=op.k, k=op.n, has_bias=False, is_tied=True)
+            to_weight = replace(op, has_bias=False, is_weight_gradient=True)
+            return (("grad_input", to_input), ("grad_weight", to_weight))
         case Conv():
             both_conv = (
                 ("grad_input", replace(op, direction="input gradient", has_bias=False)),

@@ -66,6 +66,10 @@ FUNCTIONS: dict[str, Function] = {
     "gelu": Function(flop=8.0),
     "silu": Function(flop=4.0),
     "silu_mul": Function(flop=5.0, gradient_reads=3, gradient_writes=2),
+    "gelu_mul": Function(flop=9.0, gradient_reads=3, gradient_writes=2),
+    "clamped_silu_mul": Function(flop=10.0, gradient_reads=3, gradient_writes=2),  # three limits, a scale, a sum more
+    "softcap": _of_its_output(3.0),  # quotient, tanh, product
+    "scale": _linear(1.0),
     "softplus": Function(flop=3.0),  # exponential, sum, logarithm
     "leaky_relu": Function(flop=2.0),
     "elu": _of_its_output(3.0),

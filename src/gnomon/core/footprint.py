@@ -41,7 +41,7 @@ class Footprint:
 def output_bytes(op: Op) -> float:
     """Bytes of the array that an operator hands on."""
     if isinstance(op, Attention):
-        return op.batch * op.heads * op.q_len * op.head_dim * DTYPES[op.dtype].bytes
+        return op.batch * op.heads * op.q_len * op.value_width * DTYPES[op.dtype].bytes
     return float(op.work()[2])
 
 

@@ -110,15 +110,20 @@ class GroupedMatMul:
         False  # the product of inputs and output gradients: writes weights instead of reading them
     )
     is_tied: bool = False  # the weights are another operator's: read here, counted there
+    has_bias: bool = False  # a row of n for each expert, in the format of the result
     launches: int = 1
 
     @property
     def parameters(self) -> int:
-        return 0 if self.is_weight_gradient or self.is_tied else self.groups * self.n * self.k
+        if self.is_weight_gradient:
+            return 0
+        return self.groups * self.n * ((0 if self.is_tied else self.k) + self.has_bias)
 
     @property
     def weight_bytes(self) -> float:
-        return self.parameters * DTYPES[self.weight_dtype or self.dtype].bytes
+        biases = self.groups * self.n if self.has_bias and not self.is_weight_gradient else 0
+        weights = (self.parameters - biases) * DTYPES[self.weight_dtype or self.dtype].bytes
+        return weights + biases * DTYPES[self.out_dtype or self.dtype].bytes
 
     def work(self) -> work.Work:
         size = DTYPES[self.dtype].bytes
@@ -131,6 +136,9 @@ class GroupedMatMul:
             rows = self.tokens * self.chosen
             weights = work.touched_groups(self.groups, self.chosen, self.tokens) * self.n * self.k * out
             return flop, rows * (self.n + self.k) * size, weights
+        if self.has_bias:
+            biases = work.touched_groups(self.groups, self.chosen, self.tokens) * self.n * out
+            return flop + self.tokens * self.chosen * self.n, read + biases, write
         return flop, read, write
 
 
@@ -203,14 +211,19 @@ class Conv:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """Scaled dot-product attention of `q_len` queries over `kv_len` keys; grouped heads share keys and values."""
+    """Scaled dot-product attention of `q_len` queries over `kv_len` keys; grouped heads share keys and values.
+
+    Multi-head latent attention keeps one row of numbers, the latent, for each token and layer. [DeepSeek-AI 2024,
+    DeepSeek-V2, section 2.1] Where keys and values are expanded from it for each head, `kept_dim` is its width; where
+    queries meet the latent itself, it is the one key of all heads, and its first `value_dim` numbers are the value.
+    """
 
     unit: ClassVar[Unit] = "matrix"
     family: ClassVar[str] = "attention"
     batch: int
     heads: int
     kv_heads: int
-    head_dim: int
+    head_dim: int  # width of a query and of a key
     q_len: int
     kv_len: int
     is_causal: bool
@@ -220,16 +233,35 @@ class Attention:
     has_cache: bool = False  # keys and values stay in memory for the next token
     window: int | None = None  # keys that a query sees at most (sliding window); None: all
     dtype: str = "fp32"
-    kv_dtype: str | None = None
+    kv_dtype: str | None = None  # storage of the cache where it differs
+    value_dim: int | None = None  # width of a value and of the result; None: as head_dim
+    is_value_in_key: bool = False  # a value is the first value_dim numbers of its key: kept and read once
+    kept_dim: int | None = None  # numbers that the cache keeps of a token, all heads together; None: keys and values
+    has_sinks: bool = False  # each head has a trained logit that joins the softmax and picks no value
+    has_softcap: bool = False  # scores go through cap * tanh(score / cap)
     is_backward: bool = False
 
-    parameters: ClassVar[int] = 0
-    weight_bytes: ClassVar[float] = 0.0
+    @property
+    def parameters(self) -> int:
+        return self.heads if self.has_sinks and not self.is_backward else 0
+
+    @property
+    def weight_bytes(self) -> float:
+        return self.parameters * DTYPES[self.dtype].bytes
 
     @property
     def launches(self) -> int:
-        """One kernel when fused; product, scale and mask, softmax, product when not. Twice that backward."""
-        return (1 if self.is_fused else 4) * (2 if self.is_backward else 1)
+        """One kernel when fused; product, scale and mask, softmax, product when not. Twice that backward.
+
+        Unfused, a cap on the scores takes three more: quotient, tanh, product.
+        """
+        unfused = 7 if self.has_softcap else 4
+        return (1 if self.is_fused else unfused) * (2 if self.is_backward else 1)
+
+    @property
+    def value_width(self) -> int:
+        """Numbers of a value, and of a row of the result."""
+        return self.head_dim if self.value_dim is None else self.value_dim
 
     @property
     def seen_kv_len(self) -> int:
@@ -251,25 +283,33 @@ class Attention:
             return 0.0
         stored = DTYPES[self.kv_dtype or self.dtype].bytes
         kept = self.kv_len if self.window is None else min(self.kv_len, self.window)
-        return 2.0 * self.batch * self.kv_heads * kept * self.head_dim * stored
+        width = self.kv_heads * (self.head_dim + (0 if self.is_value_in_key else self.value_width))
+        return 1.0 * self.batch * kept * (width if self.kept_dim is None else self.kept_dim) * stored
 
     def work(self) -> work.Work:
         size = DTYPES[self.dtype].bytes
-        stored = DTYPES[self.kv_dtype].bytes if self.kv_dtype else size
+        # Keys and values that were expanded from something else in the cache come in the format of activations.
+        stored = DTYPES[self.kv_dtype].bytes if self.kv_dtype and self.kept_dim is None else size
         kv_len = self.seen_kv_len if self.is_fused else self.kv_len
+        key, value = self.head_dim, self.value_width
         flop, read, write = work.attention_work(
-            self.batch, self.heads, self.kv_heads, self.head_dim, self.q_len, kv_len, self.pairs, size, stored
+            self.batch, self.heads, self.kv_heads, key, self.q_len, kv_len, self.pairs, size, stored, value
         )
+        if self.is_value_in_key:
+            read -= self.batch * self.kv_heads * kv_len * value * stored
         scores = work.score_traffic_bytes(self.batch, self.heads, self.q_len, self.kv_len, size)
         if self.is_backward:
-            # Fused: the scores are computed again, so five products instead of two; eager: four. Gradients of q, k, v
-            # leave, q, k, v, the output and its gradient come in. [Dao et al. 2022, algorithm 4]
-            flop *= 2.5 if self.is_fused else 2.0
+            # Fused: the scores are computed again, so five products instead of two, three of them as wide as a key;
+            # eager: four. Gradients of q, k, v leave, q, k, v, the output and its gradient come in.
+            # [Dao et al. 2022, algorithm 4]
+            flop *= (3 * key + 2 * value) / (key + value) if self.is_fused else 2.0
             read, write = read + 2 * write, read
         if not self.is_fused:
             # Product writes, scale and mask and softmax each read and write, product reads.
-            passes = 2 if self.is_backward else 3
-            softmax_flop = SOFTMAX_FLOP * self.batch * self.heads * self.pairs
+            # A cap's quotient, tanh and product each read and write once more.
+            passes = (2 if self.is_backward else 3) + (3 if self.has_softcap else 0)
+            score_flop = SOFTMAX_FLOP + (3.0 if self.has_softcap else 0.0)
+            softmax_flop = score_flop * self.batch * self.heads * self.pairs
             return flop + softmax_flop, read + passes * scores, write + passes * scores
         return flop, read, write
 

@@ -139,14 +139,17 @@ def attention_work(
     pairs: Number,
     act_bytes: Number,
     kv_bytes: Number,
+    value_dim: Number | None = None,
 ) -> Work:
     """Work of fused attention over `pairs` query-key pairs a head. [Dao et al. 2022, FlashAttention: scores stay on chip]
 
-    flop = 4 b h d pairs (two products); read = q, k, v; write = the output, as large as q.
+    flop = 2 b h (d + v) pairs (two products); read = q, k, v; write = the output, a row of values for each query.
+    `value_dim` is v, the width of a value; None: as wide as a key, d.
     """
+    wide = head_dim if value_dim is None else value_dim
     query = batch * heads * q_len * head_dim * act_bytes
-    cache = 2.0 * batch * kv_heads * kv_len * head_dim * kv_bytes
-    return 4.0 * batch * heads * head_dim * pairs, query + cache, query
+    cache = 1.0 * batch * kv_heads * kv_len * (head_dim + wide) * kv_bytes
+    return 2.0 * batch * heads * (head_dim + wide) * pairs, query + cache, batch * heads * q_len * wide * act_bytes
 
 
 def score_traffic_bytes(batch: Number, heads: Number, q_len: Number, kv_len: Number, act_bytes: Number) -> Number:

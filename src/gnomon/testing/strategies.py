@@ -71,6 +71,7 @@ def _grouped(draw: st.DrawFn) -> Op:
         out_dtype=draw(_maybe_dtype()),
         is_weight_gradient=draw(st.booleans()),
         is_tied=draw(st.booleans()),
+        has_bias=draw(st.booleans()),
     )
 
 
@@ -99,6 +100,7 @@ def _convs(draw: st.DrawFn) -> Op:
 def _attentions(draw: st.DrawFn) -> Op:
     kv_heads = draw(st.integers(1, 4))
     q_len = draw(st.integers(1, 64))
+    value_dim = draw(st.none() | st.sampled_from((8, 16)))
     return Attention(
         batch=draw(_SMALL),
         heads=kv_heads * draw(st.integers(1, 4)),
@@ -112,6 +114,11 @@ def _attentions(draw: st.DrawFn) -> Op:
         window=draw(st.none() | st.integers(1, 64)),
         dtype=draw(dtypes()),
         kv_dtype=draw(_maybe_dtype()),
+        value_dim=value_dim,
+        is_value_in_key=value_dim is not None and draw(st.booleans()),
+        kept_dim=draw(st.none() | st.integers(1, 64)),
+        has_sinks=draw(st.booleans()),
+        has_softcap=draw(st.booleans()),
         is_backward=draw(st.booleans()),
     )
 

@@ -15,6 +15,9 @@ from gnomon.core.workload import Node, Workload
 _ACTIVATIONS = {"tf32": "fp32", "fp8": "bf16", "fp4": "bf16", "int8": "fp16", "int4": "fp16"}
 
 
+GATED = ("silu_mul", "gelu_mul", "clamped_silu_mul")  # functions of an array and the gate beside it
+
+
 def activation_dtype(plan: Plan) -> str:
     """Format of activations between products."""
     return _ACTIVATIONS.get(plan.dtype, plan.dtype)
@@ -72,7 +75,7 @@ class Graph:
         repeat: int = 1,
     ) -> str:
         """Append a function of one array, or of as many arrays as `after` names."""
-        inputs = 2 if function == "silu_mul" else len(after) if after else 1
+        inputs = 2 if function in GATED else len(after) if after else 1
         return self.add(
             name,
             Elementwise(elements=elements, function=function, inputs=inputs, dtype=dtype),

@@ -71,6 +71,18 @@ def test_a_llama_equals_the_zoo_s_and_its_layers_fold():
     assert traced.model_flop - of_head == pytest.approx((known.model_flop - of_head) * 80 / 32, rel=1e-4)
 
 
+def test_values_may_have_another_width_than_keys():
+    class Latent(torch.nn.Module):
+        def forward(self, query, key, value):
+            return torch.nn.functional.scaled_dot_product_attention(query, key, value)
+
+    key, value = torch.zeros(2, 4, 16, 24), torch.zeros(2, 4, 16, 8)
+    traced = gnomon.workload(gnomon.from_torch(Latent(), (key, key, value)), batch=2)
+    (attention,) = (node.op for node in traced.nodes if isinstance(node.op, Attention))
+    assert (attention.head_dim, attention.value_dim) == (24, 8)
+    assert attention.work()[0] == 2 * 2 * 4 * 16 * 16 * (24 + 8)
+
+
 # --- Law: what the module holds is what the graph holds
 
 

@@ -88,6 +88,7 @@ def attention(
         heads=heads,
         kv_heads=key.shape[-3] if len(key.shape) > 2 else 1,
         head_dim=query.shape[-1],
+        value_dim=value.shape[-1] if value.shape[-1] != query.shape[-1] else None,
         q_len=query.shape[-2],
         kv_len=key.shape[-2],
         is_causal=is_causal,
