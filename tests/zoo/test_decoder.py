@@ -5,7 +5,8 @@ import pytest
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Attention, Gather, GroupedMatMul, MatMul, Softmax
 from gnomon.core.plan import Plan
-from gnomon.zoo.decoder import Decoder, decoder
+from gnomon.zoo.decoder import decoder
+from gnomon.zoo.decoder_shape import Decoder
 from gnomon.zoo.models import model
 
 TINY = Decoder(

@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.strict import read_json, shaped
-from gnomon.zoo.decoder import Decoder, decoder
+from gnomon.zoo.decoder import decoder
+from gnomon.zoo.decoder_shape import Decoder
 from gnomon.zoo.encoder import Encoder, encoder
 from gnomon.zoo.models import Model
 

@@ -22,7 +22,8 @@ from gnomon.core.scenario import Scenario
 from gnomon.core.system import System
 from gnomon.core.workload import Node, Workload
 from gnomon.formats.device_file import catalogue_device
-from gnomon.zoo.decoder import Decoder, decoder
+from gnomon.zoo.decoder import decoder
+from gnomon.zoo.decoder_shape import Decoder
 from gnomon.zoo.encoder import Encoder, encoder
 from gnomon.zoo.image import resnet
 

@@ -11,7 +11,8 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
 from gnomon.core.workload import Mode, Workload
 from gnomon.zoo import image
-from gnomon.zoo.decoder import Decoder, decoder
+from gnomon.zoo.decoder import decoder
+from gnomon.zoo.decoder_shape import Decoder
 from gnomon.zoo.encoder import Encoder, encoder
 
 Kind = Literal["image", "encoder", "decoder", "graph"]  # graph: traced from a program
