@@ -113,7 +113,12 @@ def build(chosen: Model, plan: Plan) -> Workload:
 
 
 # Formats to fall back on where a device lacks the one that a model is usually run in, the nearest first.
-_FALLBACK = {"bf16": ("bf16", "fp16", "fp32"), "fp16": ("fp16", "bf16", "fp32"), "fp32": ("fp32",)}
+_FALLBACK = {
+    "fp8": ("fp8", "bf16", "fp16", "fp32"),
+    "bf16": ("bf16", "fp16", "fp32"),
+    "fp16": ("fp16", "bf16", "fp32"),
+    "fp32": ("fp32",),
+}
 
 
 def usual_dtype(chosen: Model, device: Device) -> str:

@@ -27,6 +27,11 @@ class Latent:
         return self.rank + self.rope_dim
 
 
+# A note of DeepSeek-V3: multi-token prediction is trained beside the model and may guess ahead when serving; a plain pass
+# does without. [DeepSeek-AI 2024, DeepSeek-V3, section 2.2]
+NO_FURTHER_TOKENS = "without the modules that predict further tokens (MTP): neither their time nor their weights"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
     """Hyper-parameters of a decoder-only transformer."""

@@ -12,7 +12,7 @@ from gnomon.core.plan import Plan
 from gnomon.core.workload import Mode, Workload
 from gnomon.zoo import image
 from gnomon.zoo.decoder import decoder
-from gnomon.zoo.decoder_shape import Decoder
+from gnomon.zoo.decoder_shape import NO_FURTHER_TOKENS, Decoder, Latent
 from gnomon.zoo.encoder import Encoder, encoder
 
 Kind = Literal["image", "encoder", "decoder", "graph"]  # graph: traced from a program
@@ -109,6 +109,42 @@ def _llama(
     )
 
 
+def _deepseek(
+    name: str,
+    layers: int,
+    hidden: int,
+    intermediate: int,
+    dense: int,
+    experts: int,
+    chosen: int,
+    expert: int,
+    shared: int,
+    vocab: int,
+    router: Literal["softmax", "sigmoid"],
+    notes: tuple[str, ...] = (),
+) -> Decoder:
+    """A large DeepSeek: latent attention of 128 heads, `shared` experts that every token takes, dense layers first."""
+    return Decoder(
+        name=name,
+        layers=layers,
+        hidden=hidden,
+        heads=128,
+        kv_heads=128,
+        head_dim=192,
+        intermediate=expert,
+        vocab=vocab,
+        positions=163840,
+        latent=Latent(query_rank=1536, rank=512, nope_dim=128, rope_dim=64, value_dim=128),
+        experts=experts,
+        experts_chosen=chosen,
+        router=router,
+        shared_intermediate=shared * expert,
+        dense_layers=dense,
+        dense_intermediate=intermediate,
+        notes=notes,
+    )
+
+
 _GPT2 = "Radford et al. 2019, table 2; config.json of the released checkpoints"
 _GPT3 = (
     "Brown et al. 2020, table 2.1; vocabulary of GPT-2; sparse attention layers taken as dense; where heads x head size is not "
@@ -119,8 +155,12 @@ _LLAMA2 = "Touvron et al. 2023, Llama 2; config.json of the released checkpoints
 _LLAMA3 = "Grattafiori et al. 2024, The Llama 3 Herd of Models, table 3; config.json of the released checkpoints"
 _MIXTRAL = "Jiang et al. 2024, Mixtral of Experts, table 1; config.json of the released checkpoints"
 _QWEN = "Qwen team 2024, Qwen2.5 technical report; config.json of the released checkpoints"
+_QWEN3 = "Qwen team 2025, Qwen3 technical report, table 1; config.json of the released checkpoints"
+_DEEPSEEK_V2 = "DeepSeek-AI 2024, DeepSeek-V2, section 3.1.2; config.json of the released checkpoints"
+_DEEPSEEK_V3 = "DeepSeek-AI 2024, DeepSeek-V3, section 4.2; config.json of the released checkpoints, kept in fp8"
 _BERT = "Devlin et al. 2019, section 3; config.json of the released uncased checkpoints"
 
+_QWEN3_32B = replace(_llama("qwen3-32b", 64, 5120, 64, 8, 25600, 151936, 40960), head_dim=128, qk_norm="rms")
 _OPT_350M = replace(_opt("opt-350m", 24, 1024, 16), embed_dim=512, is_pre_norm=False, has_final_norm=False)
 
 _ALL = (
@@ -174,6 +214,13 @@ _ALL = (
     _decoder(_llama("mixtral-8x22b", 56, 6144, 48, 8, 16384, 32000, 65536, experts=8, chosen=2), _MIXTRAL, "bf16"),
     _decoder(_llama("qwen2.5-7b", 28, 3584, 28, 4, 18944, 152064, 131072, qkv_bias=True), _QWEN, "bf16"),
     _decoder(_llama("qwen2.5-72b", 80, 8192, 64, 8, 29568, 152064, 131072, qkv_bias=True), _QWEN, "bf16"),
+    _decoder(_QWEN3_32B, _QWEN3, "bf16"),
+    _decoder(_deepseek("deepseek-v2", 60, 5120, 12288, 1, 160, 6, 1536, 2, 102400, "softmax"), _DEEPSEEK_V2, "bf16"),
+    _decoder(
+        _deepseek("deepseek-v3", 61, 7168, 18432, 3, 256, 8, 2048, 1, 129280, "sigmoid", (NO_FURTHER_TOKENS,)),
+        _DEEPSEEK_V3,
+        "fp8",
+    ),
 )
 
 
