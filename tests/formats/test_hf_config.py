@@ -18,6 +18,10 @@ LLAMA = {
 BERT = LLAMA | {"model_type": "bert"}
 GPT2 = {"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 4}
 OPT = LLAMA | {"model_type": "opt", "ffn_dim": 128}
+LATENT = {"q_lora_rank": None, "kv_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 8}
+MIXED = {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+DEEPSEEK = LLAMA | LATENT | MIXED | {"model_type": "deepseek_v3", "first_k_dense_replace": 1}
+GEMMA3 = LLAMA | {"model_type": "gemma3_text", "num_hidden_layers": 8, "num_key_value_heads": 2, "sliding_window": 8}
 
 
 def _read(tmp_path, data):
@@ -66,6 +70,23 @@ def _without(data, *names):
         (LLAMA | {"architectures": [5]}, ": architectures.0: Input should be a valid string, not 5"),
         (GPT2 | {"architectures": "GPT2LMHeadModel"}, ": architectures: Input should be a valid list"),
         (OPT | {"id2label": 3}, ": id2label: a mapping of keys is wanted, not 3"),
+        (
+            LLAMA | {"model_type": "qwen3", "num_key_value_heads": 2, "layer_types": ["full_attention", "linear"]},
+            ": layer_types.1: no rule for 'linear' (known: full_attention, sliding_attention)",
+        ),
+        (LLAMA | {"layer_types": ["chunked_attention"] * 2}, ": layer_types.0: no rule for 'chunked_attention'"),
+        (GEMMA3 | {"layer_types": ["full_attention"]}, ": layer_types: 1 types for 8 layers"),
+        (
+            GEMMA3 | {"use_bidirectional_attention": True},
+            ": use_bidirectional_attention: no rule for a gemma that sees",
+        ),
+        (GEMMA3 | {"model_type": "gemma3"}, ": text_config: missing; a gemma3 describes its decoder there"),
+        (
+            GEMMA3 | {"hidden_activation": "silu"},
+            ": hidden_activation: a gemma with 'silu' has no rule; its gate is gelu",
+        ),
+        (DEEPSEEK | {"moe_layer_freq": [0, 1]}, ": moe_layer_freq: Input should be a valid integer"),
+        (DEEPSEEK | {"num_experts_per_tok": 5}, "num_experts_per_tok 5 is more than n_routed_experts 4"),
         (BERT | {"architectures": "BertModel"}, ": architectures: Input should be a valid list, not 'BertModel'"),
     ],
 )
@@ -133,6 +154,7 @@ def test_groups_of_heads_left_out_are_those_of_the_library(tmp_path, kind, group
         ({"quant_method": "awq", "bits": 4}, "fp16", "int4"),
         ({"quant_method": "gptq", "bits": 8}, "fp16", "int8"),
         ({"quant_method": "fp8"}, "fp8", None),
+        ({"quant_method": "mxfp4"}, "fp16", "fp4"),
     ],
 )
 def test_a_quantised_checkpoint_says_how_its_weights_are_stored(tmp_path, quantised, dtype, weights):
@@ -224,3 +246,59 @@ def test_a_slip_in_a_key_that_shapes_the_graph_is_refused(tmp_path):
     data = LLAMA | {"model_type": "mixtral", "num_key_value_heads": 4, "num_local_expert": 4}
     with pytest.raises(BadInput, match="num_local_expert: unknown key; did you mean 'num_local_experts'"):
         _read(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "layers"),
+    [
+        ({"model_type": "gemma2", "num_hidden_layers": 5}, {8: 3, None: 2}),
+        ({"model_type": "gemma3_text"}, {8: 7, None: 1}),
+        ({"model_type": "gemma3_text", "sliding_window_pattern": 2}, {8: 4, None: 4}),
+        ({"model_type": "gemma3_text", "layer_types": ["sliding_attention"] * 3 + ["full_attention"] * 5}, {8: 3, None: 5}),
+        ({"model_type": "gpt_oss", "num_local_experts": 4}, {8: 4, None: 4}),
+        ({"model_type": "qwen3"}, {None: 8}),
+        ({"model_type": "qwen3", "use_sliding_window": True, "max_window_layers": 3}, {None: 3, 8: 5}),
+        ({"model_type": "phi3"}, {8: 8}),
+    ],
+)  # fmt: skip
+def test_layers_with_a_window_are_those_of_the_library_or_of_the_file(tmp_path, data, layers):
+    workload = _read(tmp_path, GEMMA3 | data).build(Plan(seq=16))
+    found = {n.op.window: n.repeat for n in workload.nodes if isinstance(n.op, Attention)}
+    assert found == layers
+
+
+@pytest.mark.parametrize(
+    ("data", "dense"),
+    [
+        ({"first_k_dense_replace": 0}, 0),
+        ({"first_k_dense_replace": 3}, 3),
+        ({"first_k_dense_replace": 1, "moe_layer_freq": 2}, 4),  # layer 0, and of the others 1, 3 and 5
+    ],
+)
+def test_dense_layers_of_a_mixture_come_first_and_between(tmp_path, data, dense):
+    workload = _read(tmp_path, DEEPSEEK | {"num_hidden_layers": 6} | data).build(Plan(seq=4))
+    found = [node.repeat for node in workload.nodes if node.name == "dense_layer.down_proj"]
+    assert sum(found) == dense
+
+
+def test_modules_that_predict_further_tokens_are_left_out_and_that_is_said(tmp_path):
+    with_mtp, without = (
+        _read(tmp_path, DEEPSEEK | {"num_nextn_predict_layers": count}).build(Plan(seq=4)) for count in (1, 0)
+    )
+    assert with_mtp.digest == without.digest
+    assert any("MTP" in line for line in with_mtp.assumptions)
+    assert not any("MTP" in line for line in without.assumptions)
+
+
+def test_a_gemma_3_of_text_and_images_is_read_as_its_text_half(tmp_path):
+    whole = _read(tmp_path, {"model_type": "gemma3", "text_config": GEMMA3, "vision_config": {"hidden_size": 5}})
+    half = _read(tmp_path, GEMMA3)
+    assert whole.build(Plan(seq=4)).digest == half.build(Plan(seq=4)).digest
+    assert any("images is left out" in line for line in whole.build(Plan(seq=4)).assumptions)
+
+
+def test_a_four_bit_gpt_oss_keeps_only_its_experts_in_four_bits(tmp_path):
+    found = _read(tmp_path, GEMMA3 | {"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}})
+    workload = found.build(Plan(seq=4, dtype="bf16", weight_dtype=found.weight_dtype))
+    four_bits = {node.name for node in workload.nodes if getattr(node.op, "weight_dtype", None) == "fp4"}
+    assert {name.split(".")[1] for name in four_bits} == {"experts_gate_up", "experts_down"}
