@@ -25,7 +25,7 @@ class Options(TypedDict, total=False):
     batch: int  # images or sequences, 1
     seq: int | None  # input tokens of each sequence
     context: int | None  # decode: tokens in the cache, the new one included
-    image: int  # side in pixels, 224
+    image: int | None  # side in pixels; None: the model's usual one, 224, or 1024 where it denoises
     dtype: str | None  # of arithmetic; None: the model's usual one, or the nearest that the device has
     weight_dtype: str | None
     kv_dtype: str | None
@@ -95,7 +95,7 @@ def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
         batch=options.get("batch", chosen.batch),
         seq=options.get("seq"),
         context=options.get("context"),
-        image=options.get("image", 224),
+        image=options.get("image"),
         dtype=dtype,
         weight_dtype=options.get("weight_dtype") or chosen.weight_dtype,
         kv_dtype=options.get("kv_dtype"),

@@ -90,7 +90,7 @@ def add_plan_options(parser: Parser) -> None:
     group.add_argument(
         "--context", metavar="TOKENS", help="decode: tokens in the cache, the new one included (default: --seq)"
     )
-    group.add_argument("--image", default="224", metavar="PIXELS", help="side of the image (default 224)")
+    group.add_argument("--image", metavar="PIXELS", help="side of the image (default 224, of a diffusion model 1024)")
     group.add_argument(
         "--dtype",
         metavar="FORMAT",
@@ -126,7 +126,7 @@ def plan_options(found: argparse.Namespace) -> Options:
         mode=found.mode,
         seq=whole("seq", found.seq),
         context=whole("context", found.context),
-        image=whole("image", found.image) or 224,
+        image=whole("image", found.image),
         dtype=found.dtype,
         weight_dtype=found.weights,
         kv_dtype=found.kv,

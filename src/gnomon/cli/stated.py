@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gnomon.core.plan import Plan
 from gnomon.core.workload import Workload
+from gnomon.zoo import diffusion, image
 from gnomon.zoo.models import Model
 
 
@@ -14,4 +15,8 @@ def stated_workload(model: Model) -> Workload:
 
 def stated_shape(workload: Workload) -> str:
     """Its shape in words."""
-    return "1 image of 224 x 224" if workload.seq is None else f"1 sequence of {workload.seq} tokens"
+    if workload.item == "image step":
+        return f"1 step of an image of {diffusion.USUAL_SIDE} x {diffusion.USUAL_SIDE}"
+    if workload.seq is None:
+        return f"1 image of {image.USUAL_SIDE} x {image.USUAL_SIDE}"
+    return f"1 sequence of {workload.seq} tokens"

@@ -9,7 +9,6 @@ from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.workload import MODES, Mode
 
-USUAL_IMAGE = 224  # side of an ImageNet crop, pixels
 LARGEST = 10**9  # of a batch, a length, a side: beyond it numbers lose their meaning before they lose their digits
 HEADS = ("default", "none", "classifier", "lm", "mlm", "qa", "pretraining")
 
@@ -22,7 +21,7 @@ class Plan:
     batch: int = 1  # images or sequences
     seq: int | None = None  # tokens of each input sequence; None: the model's usual length
     context: int | None = None  # decode: tokens of each sequence in the cache, the new one included
-    image: int = USUAL_IMAGE  # side of a square image, pixels
+    image: int | None = None  # side of a square image, pixels; None: the model's usual one
     dtype: str = "fp16"  # of activations and arithmetic
     weight_dtype: str | None = None  # storage of matrix weights where it differs (weight-only quantisation)
     kv_dtype: str | None = None  # storage of the KV cache where it differs

@@ -55,7 +55,9 @@ class ScenarioFile(Strict):
     context: int | None = Field(
         default=None, ge=1, description="decode: tokens in the KV cache, the new one included; as seq"
     )
-    image: int = Field(default=224, ge=1, description="side of the image in pixels")
+    image: int | None = Field(
+        default=None, ge=1, description="side of the image in pixels; 224, of a diffusion model 1024"
+    )
     dtype: str | None = Field(
         default=None, description="format of products; the model's usual one, or the nearest that the device has"
     )

@@ -240,7 +240,7 @@ def plans(draw: st.DrawFn, /, **fixed: Any) -> Plan:
         "batch": draw(_SMALL),
         "seq": draw(st.none() | st.integers(1, 64)),
         "context": draw(st.none() | st.integers(1, 64)),
-        "image": draw(st.integers(32, 256)),
+        "image": draw(st.none() | st.integers(32, 256)),
         "dtype": draw(dtypes()),
         "weight_dtype": draw(_maybe_dtype()),
         "kv_dtype": draw(_maybe_dtype()),

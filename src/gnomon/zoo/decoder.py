@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Gather, Softmax
-from gnomon.core.plan import USUAL_IMAGE, Plan
+from gnomon.core.plan import Plan
 from gnomon.core.workload import Workload
 from gnomon.zoo import latent
 from gnomon.zoo.attention import heads_attention
@@ -66,7 +66,7 @@ def _head(config: Decoder, plan: Plan) -> str:
 
 def _lengths(config: Decoder, plan: Plan) -> tuple[int, int]:
     """New tokens and visible tokens of each sequence."""
-    if plan.image != USUAL_IMAGE:
+    if plan.image is not None:
         raise BadInput(f"image: {config.name} reads text; its size is seq")
     if plan.kv_dtype is not None and plan.mode not in ("prefill", "decode"):
         raise BadInput(f"kv_dtype: mode {plan.mode!r} keeps no KV cache; prefill and decode do")

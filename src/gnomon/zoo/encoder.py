@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Attention, Gather, Norm, Softmax
-from gnomon.core.plan import USUAL_IMAGE, Plan
+from gnomon.core.plan import Plan
 from gnomon.core.workload import Workload
 from gnomon.zoo.graph import Graph, activation_dtype, full_linear, linear
 
@@ -41,7 +41,7 @@ def encoder(config: Encoder, plan: Plan) -> Workload:
         raise BadInput(f"mode: {config.name} is an encoder, it has no {plan.mode}; use forward")
     if plan.kv_dtype is not None:
         raise BadInput(f"kv_dtype: {config.name} is an encoder, it has no KV cache")
-    if plan.image != USUAL_IMAGE:
+    if plan.image is not None:
         raise BadInput(f"image: {config.name} reads text; its size is seq")
     if plan.context is not None:
         raise BadInput(f"context: only a decode step has one; {config.name} takes seq")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from gnomon.core.backward import with_backward, with_optimizer
 from gnomon.core.errors import Unsupported
@@ -93,10 +94,12 @@ class Graph:
         seq: int | None = None,
         context: int | None = None,
         outside: tuple[str, ...] = (),
+        item: Literal["image", "token", "image step"] | None = None,
     ) -> Workload:
         """The graph as a workload, with the backward pass and the update that the plan's mode asks for.
 
-        seq: new tokens of each sequence, None for images; context: tokens of each in the cache afterwards.
+        seq: new tokens of each sequence, None for images; context: tokens of each in the cache afterwards; item: what a
+        throughput counts, None: tokens where there is a seq, images otherwise.
         """
         nodes = tuple(self.nodes)
         if is_training := plan.mode.startswith("forward+backward"):
@@ -119,7 +122,7 @@ class Graph:
             dtype=plan.dtype,
             weight_dtype=plan.weight_dtype,
             gradient_dtype=activation_dtype(plan) if is_training else None,
-            item="image" if seq is None else "token",
+            item=item or ("image" if seq is None else "token"),
             items=plan.batch * (seq or 1),
             seq=seq,
             context=context,

@@ -13,6 +13,7 @@ from gnomon.core.workload import Workload
 from gnomon.zoo.graph import Graph, activation_dtype, full_linear
 
 USUAL_CLASSES = 1000  # ImageNet
+USUAL_SIDE = 224  # pixels of an ImageNet crop
 
 
 @dataclass
@@ -37,9 +38,9 @@ class ImageGraph:
         stride: int = 1,
         groups: int = 1,
         has_bias: bool = False,
-        after: str | None = None,
+        after: tuple[str, ...] | None = None,
         repeat: int = 1,
-    ) -> None:
+    ) -> str:
         """A convolution with the padding that keeps the side at stride 1."""
         op = Conv(
             batch=self.plan.batch,
@@ -55,12 +56,12 @@ class ImageGraph:
             out_dtype=activation_dtype(self.plan),
             has_bias=has_bias,
         )
-        self.graph.add(name, op, after=None if after is None else (after,), repeat=repeat)
         self.channels, self.side = outputs, op.out_size[0]
+        return self.graph.add(name, op, after=after, repeat=repeat)
 
-    def norm(self, name: str, repeat: int = 1) -> str:
+    def norm(self, name: str, repeat: int = 1, kind: Literal["batch", "group"] = "batch") -> str:
         rows = self.plan.batch * self.side**2
-        op = Norm(rows=rows, columns=self.channels, kind="batch", dtype=activation_dtype(self.plan))
+        op = Norm(rows=rows, columns=self.channels, kind=kind, dtype=activation_dtype(self.plan))
         return self.graph.add(name, op, repeat=repeat)
 
     def function(self, name: str, function: str, repeat: int = 1, after: tuple[str, ...] | None = None) -> str:
@@ -97,12 +98,13 @@ def _start(name: str, plan: Plan) -> tuple[ImageGraph, str, int]:
         raise BadInput(f"mode: {name} is an image model, it has no {plan.mode}; use forward")
     for field_name, value in (("seq", plan.seq), ("context", plan.context)):
         if value is not None:
-            raise BadInput(f"{field_name}: {name} is an image model; its size is image={plan.image}")
+            raise BadInput(f"{field_name}: {name} is an image model; its size is image={plan.image or USUAL_SIDE}")
     if plan.kv_dtype is not None:
         raise BadInput(f"kv_dtype: {name} is an image model, it has no KV cache")
-    if plan.image < 32:
-        raise BadInput(f"image: {plan.image} pixels a side; {name} halves its side five times and needs 32 or more")
-    return ImageGraph(plan, side=plan.image), head, plan.classes or USUAL_CLASSES
+    side = plan.image or USUAL_SIDE
+    if side < 32:
+        raise BadInput(f"image: {side} pixels a side; {name} halves its side five times and needs 32 or more")
+    return ImageGraph(plan, side=side), head, plan.classes or USUAL_CLASSES
 
 
 def resnet(name: str, block: Literal["basic", "bottleneck"], depths: tuple[int, ...], plan: Plan) -> Workload:
@@ -141,7 +143,7 @@ def _block(net: ImageGraph, block: str, name: str, width: int, outputs: int, str
     branch = net.graph.last
     if stride != 1 or channels != outputs:
         net.channels, net.side = channels, side
-        net.conv(f"{name}.shortcut", outputs, 1, stride=stride, after=source, repeat=repeat)
+        net.conv(f"{name}.shortcut", outputs, 1, stride=stride, after=(source,), repeat=repeat)
         source = net.norm(f"{name}.shortcut_norm", repeat=repeat)
     net.function(f"{name}.add", "add", repeat=repeat, after=(branch, source))
     net.function(f"{name}.relu", "relu", repeat=repeat)

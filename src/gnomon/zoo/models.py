@@ -14,8 +14,10 @@ from gnomon.zoo import image
 from gnomon.zoo.decoder import decoder
 from gnomon.zoo.decoder_shape import NO_FURTHER_TOKENS, Decoder, Latent
 from gnomon.zoo.encoder import Encoder, encoder
+from gnomon.zoo.flux import Flux, flux
+from gnomon.zoo.unet import UNet, unet
 
-Kind = Literal["image", "encoder", "decoder", "graph"]  # graph: traced from a program
+Kind = Literal["image", "encoder", "decoder", "diffusion", "graph"]  # graph: traced from a program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +222,19 @@ _ALL = (
         _deepseek("deepseek-v3", 61, 7168, 18432, 3, 256, 8, 2048, 1, 129280, "sigmoid", (NO_FURTHER_TOKENS,)),
         _DEEPSEEK_V3,
         "fp8",
+    ),
+    Model(
+        name="sdxl",
+        kind="diffusion",
+        source="Podell et al. 2023, SDXL, table 1; config.json of the released base U-Net",
+        build=partial(unet, UNet(name="sdxl")),
+    ),
+    Model(
+        name="flux.1-dev",
+        kind="diffusion",
+        source="Black Forest Labs 2024; config.json of the released transformer",
+        build=partial(flux, Flux(name="flux.1-dev")),
+        dtype="bf16",
     ),
 )
 

@@ -14,6 +14,7 @@ from gnomon.core.plan import Plan
 from gnomon.core.workload import Node, Workload
 from gnomon.formats.traced.call import Array, Call, Formats, Made, Ref, Rule
 from gnomon.zoo.graph import Graph, activation_dtype
+from gnomon.zoo.image import USUAL_SIDE
 
 PLAN_SIZES = ("batch", "seq", "context", "image")  # sizes that a plan has a field for; the others go into its `sizes`
 HOW_TO_ADD = "docs/how-to/add-an-operator-rule.md shows how to add one"
@@ -91,6 +92,8 @@ def workload(traced: Traced, plan: Plan) -> Workload:
 def bind(traced: Traced, plan: Plan) -> dict[str, int]:
     """A number for every open size. BadInput names the one that is left open, or that the program does not allow."""
     given = {name: getattr(plan, name) for name in PLAN_SIZES if getattr(plan, name) is not None} | dict(plan.sizes)
+    if "image" in traced.sizes:
+        given.setdefault("image", USUAL_SIDE)
     for name in dict(plan.sizes):
         if name not in traced.sizes:
             known = ", ".join(traced.sizes) or "none"
