@@ -283,3 +283,8 @@ def test_biases_of_experts_are_read_for_the_experts_that_are_met():
     biased = replace(plain, has_bias=True)
     assert [a - b for a, b in zip(biased.work(), plain.work(), strict=True)] == [6.0, 12.0, 0.0]
     assert (biased.parameters, biased.weight_bytes) == (144, 8 * 3 * 5 * 1.0 + 8 * 3 * 2)
+
+
+def test_a_convolution_whose_weight_is_counted_elsewhere_still_counts_its_bias():
+    op = Conv(batch=1, c_in=2, c_out=3, in_size=(4, 4), kernel=(3, 3), has_bias=True, is_tied=True, dtype="fp16")
+    assert (op.parameters, op.weight_bytes) == (3, 6.0)

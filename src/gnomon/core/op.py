@@ -179,9 +179,10 @@ class Conv:
 
     @property
     def parameters(self) -> int:
-        if self.direction != "forward" or self.is_tied:
+        if self.direction != "forward":
             return 0
-        return self.c_out * (self.c_in // self.groups) * prod(self.kernel) + (self.c_out if self.has_bias else 0)
+        weight = 0 if self.is_tied else self.c_out * (self.c_in // self.groups) * prod(self.kernel)
+        return weight + (self.c_out if self.has_bias else 0)
 
     @property
     def weight_bytes(self) -> float:
