@@ -121,6 +121,8 @@ def test_a_faulty_override_is_refused_under_the_name_of_its_option(numbers, mess
         ("llama-3-8b", "p4", "fp32"),  # nor fp16 on this Pascal
         ("resnet-50", "p4", "fp32"),
         ("resnet-50", "t4", "fp16"),
+        ("deepseek-v3", "h100-sxm", "fp8"),
+        ("deepseek-v3", "a100-sxm-80gb", "bf16"),  # Ampere has no fp8
     ],
 )
 def test_the_usual_format_falls_back_to_what_the_device_has(name, device, dtype):

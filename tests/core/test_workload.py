@@ -75,6 +75,16 @@ def test_training_in_a_format_without_gradients_is_unsupported(dtype, weight_dty
         model("gpt2").build(Plan(mode="forward+backward", dtype=dtype, weight_dtype=weight_dtype))
 
 
+def test_training_with_weights_in_the_format_of_the_arithmetic_is_training_as_usual():
+    # What --weights bf16 asks of a checkpoint that is kept in four bits.
+    said, unsaid = (
+        model("gpt2").build(Plan(mode="forward+backward", dtype="bf16", weight_dtype=weights))
+        for weights in ("bf16", None)
+    )
+    assert said.footprint == unsaid.footprint
+    assert said.table.total_moved_bytes == unsaid.table.total_moved_bytes
+
+
 def test_gradients_of_fp8_training_are_kept_in_16_bits():
     workload = model("gpt2").build(Plan(mode="forward+backward+optimizer", dtype="fp8"))
     assert workload.footprint.gradients_bytes == 2 * workload.parameters

@@ -38,6 +38,11 @@ def test_spellings_of_devices_in_sources_are_known(spelled, name):
         ("opt13b", "opt-13b"),
         ("Llama-2-7b-hf", "llama-2-7b"),
         ("ResNet50", "resnet-50"),
+        ("DeepSeek-R1", "deepseek-v3"),
+        ("qwen3-32B", "qwen3-32b"),
+        ("stable-diffusion-xl", "sdxl"),
+        ("flux", "flux.1-dev"),
+        ("FLUX.1-dev", "flux.1-dev"),
     ],
 )
 def test_spellings_of_models_in_sources_are_known(spelled, name):

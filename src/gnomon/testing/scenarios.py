@@ -23,9 +23,10 @@ from gnomon.core.system import System
 from gnomon.core.workload import Node, Workload
 from gnomon.formats.device_file import catalogue_device
 from gnomon.zoo.decoder import decoder
-from gnomon.zoo.decoder_shape import Decoder
+from gnomon.zoo.decoder_shape import Decoder, Latent
 from gnomon.zoo.encoder import Encoder, encoder
 from gnomon.zoo.image import resnet
+from gnomon.zoo.unet import UNet, unet
 
 _ENCODER = Encoder(name="tiny-encoder", layers=2, hidden=64, heads=4, intermediate=128, vocab=100, positions=64)
 _DECODER = Decoder(
@@ -40,6 +41,17 @@ _DECODER = Decoder(
     positions=64,
 )
 _MIXTURE = replace(_DECODER, name="tiny-mixture", experts=4, experts_chosen=2)
+_LATENT = replace(
+    _MIXTURE,
+    name="tiny-latent",
+    latent=Latent(query_rank=24, rank=32, nope_dim=16, rope_dim=8, value_dim=12),
+    shared_intermediate=128,
+    dense_layers=1,
+    dense_intermediate=256,
+)
+_UNET = UNet(
+    name="tiny-unet", channels=(32, 64), depths=(0, 1), residual_blocks=1, text_dim=16, pooled_dim=8, embedding=128
+)
 
 
 def _on(device: str, workload: Workload, plan: Plan, count: int = 1) -> Scenario:
@@ -61,8 +73,12 @@ def _decoded(device: str, plan: Plan, config: Decoder = _DECODER, count: int = 1
     return _on(device, decoder(config, plan), plan, count)
 
 
+def _denoised(device: str, plan: Plan) -> Scenario:
+    return _on(device, unet(_UNET, plan), plan)
+
+
 def tiny_scenarios() -> dict[str, Scenario]:
-    """A dozen scenarios by name, each a model of a few layers on a device of the catalogue.
+    """Some scenarios by name, each a model of a few layers on a device of the catalogue.
 
     Two of them cannot be answered as asked by most engines: fp8 on a device without it, and two devices.
     """
@@ -85,6 +101,9 @@ def tiny_scenarios() -> dict[str, Scenario]:
             "l4", Plan(mode="prefill", batch=1, seq=32, dtype="fp16"), replace(_DECODER, window=8)
         ),
         "mixture-decode": _decoded("h200", Plan(mode="decode", batch=3, context=16, dtype="bf16"), _MIXTURE),
+        "latent-prefill": _decoded("h200", Plan(mode="prefill", batch=2, seq=16, dtype="fp8"), _LATENT),
+        "latent-decode": _decoded("h200", Plan(mode="decode", batch=2, context=16, dtype="fp8"), _LATENT),
+        "denoising-step": _denoised("h100-sxm", Plan(batch=2, image=64, dtype="fp16")),
         "int4-weights": _decoded("a10", Plan(mode="decode", batch=1, context=16, dtype="fp16", weight_dtype="int4")),
         "fp8": _decoded("h100-pcie", Plan(mode="prefill", batch=2, seq=16, dtype="fp8")),
         "fp8-on-a-device-without": _decoded("a100-sxm-80gb", Plan(mode="prefill", batch=2, seq=16, dtype="fp8")),

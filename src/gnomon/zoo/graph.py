@@ -103,8 +103,8 @@ class Graph:
         """
         nodes = tuple(self.nodes)
         if is_training := plan.mode.startswith("forward+backward"):
-            if plan.weight_dtype or plan.dtype in ("int8", "int4", "fp4"):
-                stored = plan.weight_dtype or plan.dtype
+            stored = plan.weight_dtype or plan.dtype
+            if stored != plan.dtype or stored in ("int8", "int4", "fp4"):
                 raise Unsupported(
                     f"{name}: no rule for training with {stored} weights; use fp32, tf32, fp16, bf16 or fp8"
                 )
