@@ -122,7 +122,8 @@ def _layers(graph: Graph, config: Decoder, plan: Plan, queries: int, keys: int) 
                 window=window,
                 has_experts=has_experts and config.experts > 0,
             )
-            _parallel(layer) if config.is_parallel else _sequential(layer)
+            build = _parallel if config.is_parallel else _sequential
+            build(layer)
 
 
 def _sequential(layer: Layer) -> None:

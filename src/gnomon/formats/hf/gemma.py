@@ -110,7 +110,7 @@ def _common(config: _Gemma, name: str, where: str) -> dict[str, Any]:
 
 def _windowed(config: _Gemma2, usual: range | list[int], where: str) -> dict[str, Any]:
     """What the second and third generation share: windows, norms after blocks, caps."""
-    windowed = windowed_layers(config, config.num_hidden_layers, usual, where) if config.sliding_window else 0
+    windowed = windowed_layers(config, config.num_hidden_layers, usual, where)
     return {
         "window": config.sliding_window if windowed else None,
         "window_layers": windowed,
