@@ -1,0 +1,1 @@
+"""The numbers behind each figure: documents in, tables out, nothing drawn."""

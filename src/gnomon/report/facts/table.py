@@ -1,0 +1,44 @@
+"""Columns with units: what a figure draws, a reader downloads and a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Cell = float | int | str | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column: its cells, and the unit that all of them are in."""
+
+    name: str
+    values: tuple[Cell, ...]
+    unit: str = ""  # s, B, flop, flop/s, flop/B, %, share; empty for words and counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Columns of one length."""
+
+    columns: tuple[Column, ...]
+
+    def __len__(self) -> int:
+        return len(self.columns[0].values) if self.columns else 0
+
+    def __getitem__(self, name: str) -> tuple[Cell, ...]:
+        return next(column.values for column in self.columns if column.name == name)
+
+    def numbers(self, name: str) -> list[float]:
+        """The cells of a column that are numbers."""
+        return [float(value) for value in self[name] if isinstance(value, (int, float))]
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], units: Mapping[str, str]) -> Table:
+    """The columns named in `units`, in that order; a cell that a row lacks is None."""
+    return Table(
+        columns=tuple(
+            Column(name=name, unit=unit, values=tuple(row.get(name) for row in rows)) for name, unit in units.items()
+        )
+    )

@@ -1,0 +1,223 @@
+"use strict";
+(() => {
+  const page = JSON.parse(document.getElementById("gnomon-data").textContent);
+  const root = document.documentElement;
+  const FIRST_ROWS = 200; // of a long table, until all are asked for
+
+  // -- tables: columns by name, words that recur put back in their places
+  for (const columns of Object.values(page.tables)) {
+    for (const column of columns) {
+      if (column.levels) column.values = column.codes.map((code) => (code < 0 ? null : column.levels[code]));
+    }
+  }
+  const cells = (table, name) => page.tables[table].find((column) => column.name === name).values;
+  const height = (table) => (page.tables[table].length ? page.tables[table][0].values.length : 0);
+
+  // -- figures: a trace names its columns with "@", its colours with "--"
+  const escaped = (value) =>
+    typeof value === "string" ? value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;") : value;
+  const isReference = (value) => typeof value === "string" && value.startsWith("@");
+  const REFERRING = new Set(["x", "y", "base", "text", "size"]);
+
+  function chosen(figure, trace) {
+    let rows = Array.from({ length: height(figure.table) }, (_, row) => row);
+    if (trace.where) {
+      const column = cells(figure.table, trace.where.column);
+      rows = rows.filter((row) => column[row] === trace.where.is);
+    }
+    if (trace.first) rows = rows.slice(0, trace.first);
+    if (trace.sort) {
+      const x = cells(figure.table, trace.x.slice(1));
+      rows.sort((a, b) => x[a] - x[b]);
+    }
+    return rows;
+  }
+
+  function filled(figure, trace, rows, colour) {
+    const column = (name) => rows.map((row) => escaped(cells(figure.table, name.slice(1))[row]));
+    const fill = (part) => {
+      const found = {};
+      for (const [key, value] of Object.entries(part)) {
+        if (key === "where" || key === "first" || key === "sort") continue;
+        if (REFERRING.has(key) && isReference(value)) found[key] = column(value);
+        else if (key === "customdata") {
+          const columns = value.map(column);
+          found[key] = rows.map((_, row) => columns.map((one) => one[row]));
+        } else if ((key === "color" || key === "fillcolor") && String(value).startsWith("--")) found[key] = colour(value);
+        else if (value && typeof value === "object" && !Array.isArray(value)) found[key] = fill(value);
+        else found[key] = value;
+      }
+      return found;
+    };
+    return fill(trace);
+  }
+
+  function layout(figure, colour) {
+    const ink = colour("--ink");
+    const axis = { gridcolor: colour("--line"), linecolor: colour("--soft"), zerolinecolor: colour("--line"), tickcolor: colour("--soft") };
+    const shapes = (figure.layout.shapes || []).map((shape) => ({ ...shape, line: { ...shape.line, color: ink } }));
+    return {
+      ...figure.layout,
+      shapes,
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: ink, family: "system-ui, sans-serif", size: 13 },
+      margin: { l: 70, r: 20, t: 10, b: 55, ...figure.layout.margin },
+      legend: { orientation: "h", yanchor: "bottom", y: 1.01, x: 0, itemsizing: "constant", bgcolor: "rgba(0,0,0,0)" },
+      hoverlabel: { bgcolor: colour("--paper"), bordercolor: colour("--soft"), font: { color: ink }, align: "left" },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--soft"), activecolor: ink },
+      xaxis: { ...axis, ...figure.layout.xaxis },
+      yaxis: { ...axis, ...figure.layout.yaxis },
+    };
+  }
+
+  const CONFIG = { responsive: true, displaylogo: false, showLink: false, plotlyServerURL: "", modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+
+  function draw(name) {
+    const style = getComputedStyle(root);
+    const colour = (variable) => style.getPropertyValue(variable).trim();
+    const figure = page.figures[name];
+    const traces = figure.data.map((trace) => filled(figure, trace, chosen(figure, trace), colour));
+    return Plotly.react(document.querySelector(`#${name} .plot`), traces, layout(figure, colour), CONFIG);
+  }
+
+  async function drawAll() {
+    const begun = performance.now();
+    for (const name of Object.keys(page.figures)) {
+      await draw(name);
+      await new Promise((resume) => setTimeout(resume)); // the reader may scroll meanwhile
+    }
+    root.dataset.drawnMs = String(Math.round(performance.now() - begun));
+  }
+
+  // -- theme: the system's, until the reader chooses; paper is always light
+  const button = document.getElementById("theme");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  let theme = dark.matches ? "dark" : "light";
+  function show(name) {
+    root.dataset.theme = name;
+    button.textContent = name === "dark" ? "Light" : "Dark";
+    button.setAttribute("aria-pressed", String(name === "dark"));
+  }
+  function choose(name) {
+    theme = name;
+    show(name);
+    drawAll();
+  }
+  button.addEventListener("click", () => choose(theme === "dark" ? "light" : "dark"));
+  dark.addEventListener("change", (event) => choose(event.matches ? "dark" : "light"));
+  addEventListener("beforeprint", () => { if (theme === "dark") { show("light"); Object.keys(page.figures).forEach(draw); } });
+  addEventListener("afterprint", () => { if (theme === "dark") { show("dark"); Object.keys(page.figures).forEach(draw); } });
+
+  // -- numbers to a file of the reader's: as exact as in the page
+  const csvCell = (value) => {
+    const text = value === null || value === undefined ? "" : String(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  function csv(columns) {
+    const rows = columns[0].values.map((_, row) => columns.map((column) => csvCell(column.values[row])).join(","));
+    return [columns.map((column) => csvCell(column.name)).join(","), ...rows].join("\n") + "\n";
+  }
+  function json(title, columns) {
+    const rows = columns[0].values.map((_, row) => Object.fromEntries(columns.map((column) => [column.name, column.values[row]])));
+    const units = Object.fromEntries(columns.map((column) => [column.name, column.unit]));
+    return JSON.stringify({ title, units, rows }, null, 1) + "\n";
+  }
+  function save(view, form) {
+    const columns = page.tables[view.table];
+    const text = form === "csv" ? csv(columns) : json(view.title, columns);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: form === "csv" ? "text/csv" : "application/json" }));
+    link.download = `${view.title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 60)}.${form}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+  for (const one of document.querySelectorAll("button[data-save]")) {
+    const holder = one.closest("figure, .grid").id;
+    one.addEventListener("click", () => save(page.figures[holder] || page.grids[holder], one.dataset.save));
+  }
+
+  // -- long tables: sorted by a click on a heading, searched in every cell
+  const PREFIXES = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "u"], [1e-9, "n"]];
+  function scaled(value, unit) {
+    if (value === 0) return `0 ${unit}`;
+    const rounded = Math.abs(Number(value.toPrecision(4)));
+    const known = unit === "s" ? PREFIXES.filter(([size]) => size <= 1) : PREFIXES;
+    const [size, prefix] = known.find(([one]) => rounded >= one) || known[known.length - 1];
+    return `${Number((value / size).toPrecision(4))} ${prefix}${unit}`;
+  }
+  function shown(value, unit) {
+    if (value === null || value === undefined || value === "") return "-";
+    if (typeof value === "boolean") return value ? "yes" : "no";
+    if (typeof value !== "number") return value;
+    if (unit === "%") return `${value.toFixed(1)} %`;
+    if (unit === "share") return `${(100 * value).toFixed(1)} %`;
+    return unit ? scaled(value, unit) : String(value);
+  }
+  function grid(name) {
+    const columns = page.tables[page.grids[name].table];
+    const holder = document.getElementById(name);
+    const [head, body] = [holder.querySelector("thead"), holder.querySelector("tbody")];
+    const [search, count, more] = [holder.querySelector("input"), holder.querySelector("output"), holder.querySelector(".more")];
+    const isText = columns.map((column) => column.values.some((value) => typeof value === "string"));
+    const total = columns.length ? columns[0].values.length : 0;
+    const all = Array.from({ length: total }, (_, row) => row);
+    const words = all.map((row) => columns.map((column) => column.values[row] ?? "").join(" ").toLowerCase());
+    let [by, down, most] = [-1, false, FIRST_ROWS];
+
+    function fill() {
+      const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const rows = all.filter((row) => wanted.every((word) => words[row].includes(word)));
+      if (by >= 0) {
+        const values = columns[by].values;
+        const order = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
+        rows.sort((a, b) => {
+          const missing = (values[a] === null) - (values[b] === null);
+          return missing || (down ? order(values[b], values[a]) : order(values[a], values[b]));
+        });
+      }
+      body.replaceChildren(...rows.slice(0, most).map((row) => {
+        const line = document.createElement("tr");
+        columns.forEach((column, index) => {
+          const cell = line.insertCell();
+          cell.textContent = shown(column.values[row], column.unit);
+          if (typeof column.values[row] === "number") cell.title = String(column.values[row]);
+          if (isText[index]) cell.className = cell.textContent.length > 40 ? "text long" : "text";
+        });
+        return line;
+      }));
+      const visible = Math.min(most, rows.length);
+      count.textContent = `${visible.toLocaleString("en")} of ${total.toLocaleString("en")} rows`;
+      more.hidden = rows.length <= most;
+      [...head.querySelectorAll("th")].forEach((th, index) =>
+        th.setAttribute("aria-sort", index !== by ? "none" : down ? "descending" : "ascending"));
+    }
+
+    const titles = document.createElement("tr");
+    columns.forEach((column, index) => {
+      const th = document.createElement("th");
+      th.scope = "col";
+      if (isText[index]) th.className = "text";
+      const sort = document.createElement("button");
+      sort.type = "button";
+      sort.textContent = column.name.replace(/_(s|percent)$/, "").replaceAll("_", " ");
+      sort.title = "sort";
+      sort.addEventListener("click", () => {
+        down = by === index ? !down : !isText[index]; // numbers: the largest first
+        by = index;
+        fill();
+      });
+      th.append(sort);
+      titles.append(th);
+    });
+    head.replaceChildren(titles);
+    search.addEventListener("input", fill);
+    more.addEventListener("click", () => { most = Infinity; fill(); });
+    addEventListener("beforeprint", () => { holder.dataset.most = String(most); });
+    fill();
+  }
+
+  show(theme);
+  Object.keys(page.grids).forEach(grid);
+  drawAll();
+})();
