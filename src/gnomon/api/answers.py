@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnomon.api import plugins
 from gnomon.api.html import answers_html
+from gnomon.api.operators import operator_fields
 from gnomon.api.parts import Parts
 from gnomon.api.questions import Question
 from gnomon.api.rows import flat_rows, frame
@@ -126,8 +128,8 @@ class Answer:
             )
         return self.outcomes[0].prediction.value
 
-    def to_dict(self) -> dict[str, Any]:
-        """One row of the JSON document."""
+    def to_dict(self, *, operators: bool = False) -> dict[str, Any]:
+        """One row of the JSON document; with `operators`, each pass holds its operators and the roofs above them."""
         plan = self.outcomes[0].scenario.plan
         workloads = [outcome.scenario.workload for outcome in self.outcomes]
         return {
@@ -145,7 +147,10 @@ class Answer:
             "attention": plan.attention,
             "head": workloads[0].head,
             "parameters": workloads[0].parameters,
-            "quantities": [outcome.to_dict() for outcome in self.outcomes],
+            "quantities": [
+                outcome.to_dict() | (operator_fields(outcome, plugins.engine(self.engine)) if operators else {})
+                for outcome in self.outcomes
+            ],
         }
 
     def to_json(self) -> str:
@@ -159,7 +164,7 @@ class Answer:
 
     @property
     def parts(self) -> Parts:
-        """What the times are made of: `.table()`, `.plot()`, `.explain()`."""
+        """What the times are made of: `.table()`, `.plot()`, `.explain()`, `.trace(path)`."""
         return Parts(answer=self)
 
     def write_scenario(self, path: str | Path, *, title: str = "") -> Path:

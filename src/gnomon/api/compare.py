@@ -28,12 +28,12 @@ class Compared:
     answers: tuple[Answer, ...]
     measured: tuple[Measurement, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """One entry of the document of `gnomon compare SCENARIO --json`."""
+    def to_dict(self, *, operators: bool = False) -> dict[str, Any]:
+        """One entry of the document of `gnomon compare SCENARIO --json`; with `operators`, those of each pass too."""
         return {
             "scenario": self.scenario.name,
             "title": self.scenario.written.title,
-            "answers": [answer.to_dict() for answer in self.answers],
+            "answers": [answer.to_dict(operators=operators) for answer in self.answers],
             "measured": [plain(row) for row in self.measured],
         }
 

@@ -27,11 +27,12 @@ from gnomon.formats.model_table import ModelTable
 from gnomon.formats.refused import Refused
 from gnomon.stats.calibration import Calibration
 from gnomon.stats.errors import ErrorSummary, error_summary, percent_errors
-from gnomon.stats.intervals import LEVEL, HeldOut, leave_group_out, ratio_bands
+from gnomon.stats.intervals import LEVEL, HeldOut, leave_group_out, leave_group_out_at, ratio_bands
 from gnomon.stats.strata import MODEL_STRATUM, kernel_strata
 
 Numbers = NDArray[np.float64]
 SCHEMA = "gnomon/compare/1"
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # nominal levels at which the coverage on silicon left out is stated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,24 @@ class Comparison:
         ratios, groups, strata = self._residuals()
         return leave_group_out(ratios, groups, strata, LEVEL, by_row=by_row)
 
+    def coverage_by_level(self) -> list[dict[str, float]]:
+        """For each nominal level, the share of rows inside on silicon left out: of all rows, and of the kinds of silicon.
+
+        `rows`: over the clean rows. `mean`, `lowest` and `highest`: over the kinds of silicon, each weighing the same.
+        Empty with one kind of silicon.
+        """
+        ratios, groups, strata = self._residuals()
+        found = []
+        for level, held in zip(LEVELS, leave_group_out_at(ratios, groups, strata, LEVELS), strict=True):
+            shares = [one.coverage for one in held]
+            if shares:
+                rows = sum(one.coverage * one.rows for one in held) / len(ratios)
+                mean = sum(shares) / len(shares)
+                found.append(
+                    {"level": level, "rows": rows, "mean": mean, "lowest": min(shares), "highest": max(shares)}
+                )
+        return found
+
     def calibration(self) -> Calibration:
         """The bands of measured / predicted that the clean rows give."""
         if self.clean.is_empty():
@@ -114,6 +133,11 @@ class Comparison:
         """Answered rows in order: all of them, or at most `count` of each device, subject and mode."""
         groups = self.rows.group_by("device", "subject", "mode", maintain_order=True)
         return (self.rows if count is None else groups.head(count)).sort("subject", "device", "line")
+
+    def evenly(self, most: int) -> pl.DataFrame:
+        """Answered rows in the order of the table: all of them, or at most `most`, one in so many."""
+        step = -(-len(self.rows) // most)
+        return self.rows if step <= 1 else self.rows.gather_every(step)
 
     def to_dict(self, rows: pl.DataFrame | None = None) -> dict[str, Any]:
         """The document of `gnomon compare --measurements --json`: SI numbers, errors in percent; `rows` where given."""
@@ -141,6 +165,7 @@ class Comparison:
                 "left_out": "silicon",
                 "silicon_weighs_alike": [plain(h) for h in self.held_out()],
                 "rows_weigh_alike": [plain(h) for h in self.held_out(by_row=True)],
+                "levels": self.coverage_by_level(),
             },
         } | ({} if rows is None else {"rows": rows.to_dicts()})
 

@@ -1,36 +1,44 @@
-"""The operators behind an outcome, one row each, with the roofs of the device they ran under."""
+"""The operators of a pass, one row each, with the roofs of the device that they ran under."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gnomon.api.answers import Outcome
+from gnomon.api import plugins
 from gnomon.core.dtype import DTYPES
 from gnomon.core.engine import Engine, OpTimer
 from gnomon.core.op import FAMILIES
 from gnomon.core.prediction import Bound
+from gnomon.report.facts.operators import operator
+
+if TYPE_CHECKING:
+    from gnomon.api.answers import Answer, Outcome
 
 BOUNDS: tuple[Bound, ...] = ("compute", "memory", "overhead")
 
 
-def operator_rows(outcome: Outcome, engine: Engine) -> list[dict[str, Any]] | None:
-    """A row per node of the workload, in its order; None where the engine gives no operator times or no answer.
+def operator_fields(outcome: Outcome, engine: Engine) -> dict[str, Any]:
+    """The fields `operators` and `roofs` of a pass; {} where it has no answer or the engine gives no operator times."""
+    if outcome.prediction is None or not isinstance(engine, OpTimer):
+        return {}
+    return {"operators": operator_rows(outcome, engine), "roofs": roofs(outcome)}
+
+
+def operator_rows(outcome: Outcome, engine: OpTimer) -> list[dict[str, Any]]:
+    """A row for each node of the workload, in its order.
 
     `flop`, `moved_bytes` and `time_s` are of one copy; `repeat` says how many there are. `bound` is the longest of
     arithmetic at the device's peak, traffic at its bandwidth, and launches.
     """
-    if outcome.prediction is None or not isinstance(engine, OpTimer):
-        return None
     workload, device = outcome.scenario.workload, outcome.scenario.system.device
     table = workload.table
     times_s = engine.times_s(table, device)
     peaks = device.peaks_flop_per_s.take(table.peak_index)
-    limits_s = np.vstack(
-        [table.flop / peaks, table.moved_bytes / device.memory_bytes_per_s.value, table.launches * device.launch_s.value]
-    )
-    bound = limits_s.argmax(axis=0)
+    compute_s, memory_s = table.flop / peaks, table.moved_bytes / device.memory_bytes_per_s.value
+    bound = np.vstack([compute_s, memory_s, table.launches * device.launch_s.value]).argmax(axis=0)
     dtypes = list(DTYPES)
     return [
         {
@@ -43,7 +51,6 @@ def operator_rows(outcome: Outcome, engine: Engine) -> list[dict[str, Any]] | No
             "moved_bytes": float(table.moved_bytes[index]),
             "time_s": float(times_s[index]),
             "bound": BOUNDS[bound[index]],
-            "peak_flop_per_s": float(peaks[index]),
         }
         for index, node in enumerate(workload.nodes)
     ]
@@ -53,13 +60,33 @@ def roofs(outcome: Outcome) -> dict[str, Any]:
     """The device's bandwidth, and the peaks that some operator of the workload meets, the highest first."""
     workload, device = outcome.scenario.workload, outcome.scenario.system.device
     table, dtypes = workload.table, list(DTYPES)
-    met: dict[tuple[str, str], float] = {}
-    for dtype, is_matrix, index in zip(table.dtype, table.is_matrix, table.peak_index, strict=True):
-        peak = float(device.peaks_flop_per_s.take(index))
-        if np.isfinite(peak):
-            met[(dtypes[dtype], "matrix" if is_matrix else "vector")] = peak
-    peaks = [{"dtype": d, "unit": u, "flop_per_s": p} for (d, u), p in met.items()]
+    met = set(zip(table.dtype.tolist(), table.is_matrix.tolist(), strict=True))
+    peaks = [
+        {"dtype": dtypes[dtype], "unit": "matrix" if is_matrix else "vector", "flop_per_s": peak.value}
+        for dtype, is_matrix in sorted(met)
+        if (peak := device.peak(dtypes[dtype], is_matrix)) is not None
+    ]
     return {
         "memory_bytes_per_s": device.memory_bytes_per_s.value,
         "peaks": sorted(peaks, key=lambda peak: -float(str(peak["flop_per_s"]))),
     }
+
+
+def operator_table(answers: Iterable[Answer]) -> list[dict[str, Any]]:
+    """A flat row for each operator of each answered pass: of which pass it is, then `gnomon.report.facts.operators`."""
+    rows = []
+    for answer in answers:
+        for outcome in answer.outcomes:
+            found = outcome.prediction
+            fields = operator_fields(outcome, plugins.engine(answer.engine))
+            head = {
+                "model": answer.question.model.name,
+                "system": answer.question.system.name,
+                "engine": answer.engine,
+                "batch": outcome.scenario.plan.batch,
+                "quantity": outcome.quantity,
+                "mode": outcome.scenario.plan.mode,
+            }
+            if found is not None:
+                rows += [head | operator(row, found.value) for row in fields.get("operators", ())]
+    return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnomon.api import plugins
@@ -108,6 +109,12 @@ class Parts:
     def explain(self) -> Explanation:
         """What binds, where the time goes, and what would help most and by how much: the engine is asked again."""
         return explain(self.answer, plugins.engine(self.answer.engine))
+
+    def trace(self, path: str | Path) -> Path:
+        """Write parts and operators as a Chrome trace, for Perfetto; return its path. BadInput where it cannot be written."""
+        from gnomon.api.trace import write_trace
+
+        return write_trace([self.answer], path)
 
 
 def leaves(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

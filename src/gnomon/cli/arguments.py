@@ -75,6 +75,17 @@ def wholes(name: str, text: str) -> tuple[int, ...]:
     return found
 
 
+def where_rows(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Column -> the values to keep, of options like --where device=t4,l4. BadInput."""
+    found = {}
+    for text in given:
+        column, equals, values = text.partition("=")
+        if not equals or not words(values):
+            raise BadInput(f"--where: {text!r} is not of the form COLUMN=VALUE[,VALUE...]")
+        found[column] = words(values)
+    return found
+
+
 def add_plan_options(parser: Parser) -> None:
     """How a model is run."""
     group = parser.add_argument_group("the run")

@@ -20,3 +20,8 @@ def percent_cell(value: float | None, *, is_signed: bool = True) -> str:
 def cut_cell(text: str, width: int) -> str:
     """At most `width` characters of a text."""
     return text if len(text) <= width else text[: width - 3].rstrip() + "..."
+
+
+def rate_cell(value: float) -> str:
+    """A number of three digits, or all of a larger one."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

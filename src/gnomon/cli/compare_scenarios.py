@@ -12,7 +12,7 @@ from gnomon.api.comparison import SCHEMA
 from gnomon.cli.arguments import words
 from gnomon.cli.cells import interval_cell, percent_cell
 from gnomon.cli.output import print_csv, print_json, print_table, say
-from gnomon.cli.predict import what
+from gnomon.cli.pass_tables import what
 from gnomon.core.errors import Unsupported
 from gnomon.core.units import show
 

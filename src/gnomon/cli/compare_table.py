@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, median
 
 from gnomon.api.comparison import Comparison, compare_measurements
 from gnomon.api.predict import DEFAULT_ENGINE
-from gnomon.cli.arguments import whole, words
+from gnomon.api.reports import of_comparison
+from gnomon.cli.arguments import where_rows, whole, words
 from gnomon.cli.cells import cut_cell, interval_cell, percent_cell
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.cli.progress import working
@@ -17,7 +18,7 @@ from gnomon.core.errors import BadInput, Unsupported, UsageError
 from gnomon.core.units import show
 from gnomon.formats.files import check_writable, write_whole
 from gnomon.formats.strict import read_text
-from gnomon.report.page import comparison_page
+from gnomon.report.pages import page
 from gnomon.stats.calibration import Calibration, calibrations_text, parse_calibrations
 from gnomon.stats.errors import ErrorSummary
 from gnomon.stats.intervals import FEWEST_GROUPS, HeldOut
@@ -36,7 +37,7 @@ def compare_table(found: argparse.Namespace) -> int:
     if len({path.resolve() for path in paths.values()}) < len(paths):
         raise BadInput("--report and --calibrate name the same file")
     with working(f"comparing {engines[0]} with {found.measurements}"):
-        result = compare_measurements(found.measurements, engine=engines[0], where=_where(found.where))
+        result = compare_measurements(found.measurements, engine=engines[0], where=where_rows(found.where))
         for column in result.unread_columns:
             say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
         if result.rows.is_empty():
@@ -53,9 +54,9 @@ def compare_table(found: argparse.Namespace) -> int:
         if result.kind == "kernels":
             sample = sample or 1  # such tables have hundreds of thousands of rows
         shown = sample if result.kind == "kernels" else None
-        document = result.to_dict(result.sample(shown) if found.rows or result.kind == "models" else None)
+        written_page = page([of_comparison(result)]) if "report" in paths else None
     if found.json:
-        print_json(document)
+        print_json(result.to_dict(result.sample(shown) if found.rows or result.kind == "models" else None))
     elif found.csv:
         print_csv(result.rows.to_dicts())
     else:
@@ -64,8 +65,8 @@ def compare_table(found: argparse.Namespace) -> int:
         _print_summary(result)
     if "calibrate" in paths:
         _write_calibration(paths["calibrate"], result)
-    if "report" in paths:
-        write_whole(paths["report"], comparison_page(document))
+    if written_page is not None:
+        write_whole(paths["report"], written_page.html)
         place = f"report: {paths['report'].resolve()}"
         if found.json or found.csv:
             say(place)
@@ -89,16 +90,6 @@ def _write_calibration(path: Path, result: Comparison) -> None:
         raise BadInput(f"{path}: holds the calibration of {other}, not of {result.engine}; give another name")
     write_whole(path, calibrations_text({**kept, result.kind: result.calibration()}))
     say(f"calibration written to {path}")
-
-
-def _where(written: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    found = {}
-    for text in written:
-        column, equals, values = text.partition("=")
-        if not equals or not words(values):
-            raise BadInput(f"--where: {text!r} is not of the form COLUMN=VALUE[,VALUE...]")
-        found[column] = words(values)
-    return found
 
 
 def _print_rows(result: Comparison, sample: int | None) -> None:

@@ -119,6 +119,10 @@ def _tables() -> Iterable[str]:
     return sorted(f.name.split(".")[0] for f in (catalogue.ROOT / "measurements").iterdir() if ".csv" in f.name)
 
 
+def _reported() -> Iterable[str]:
+    return (*_tables(), *_scenarios())
+
+
 def _modes() -> Iterable[str]:
     from gnomon.core.workload import MODES
 
@@ -144,6 +148,7 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "SYSTEM[,SYSTEM...]": _systems,
     "SYSTEM": _systems,
     "SCENARIO": _scenarios,
+    "RUN|TABLE": _reported,
     "NAME[,NAME...]": _engines,
     "DEVICE|SYSTEM|MODEL|SCENARIO": _everything,
     "KIND": _lists,

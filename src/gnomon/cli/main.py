@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "predict": ("predict", "how long a model takes on a device: time, rate, memory, interval"),
     "compare": ("compare", "every engine on a scenario, or an engine against measurements"),
     "sweep": ("sweep", "a grid or a search over the fields of a scenario, and its Pareto set"),
+    "report": ("report", "one HTML page with figures: of predictions, comparisons, sweeps, measurements, scenarios"),
     "list": ("listing", "engines, adapters, devices, systems, models, scenarios, measurements"),
     "show": ("show", "a device, model or scenario, each number with its source"),
     "check": ("check", "whether a scenario, device or config.json file is sound, and who can answer it"),

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gnomon.api.answers import SCHEMA, Answer, Outcome
+from gnomon.api.files import check_writable
+from gnomon.api.operators import operator_table
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
 from gnomon.api.rows import flat_rows
 from gnomon.api.scenarios import scenario_names
+from gnomon.api.trace import write_trace
 from gnomon.cli.arguments import (
     Parser,
     add_output_options,
@@ -20,7 +23,9 @@ from gnomon.cli.arguments import (
     wholes,
     words,
 )
+from gnomon.cli.cells import rate_cell
 from gnomon.cli.output import print_csv, print_json, print_table, say
+from gnomon.cli.pass_tables import print_operators, print_parts, what
 from gnomon.core.errors import BadInput, Unsupported, UsageError
 from gnomon.core.plan import Plan
 from gnomon.core.units import show
@@ -30,7 +35,6 @@ _OF_THE_QUESTION = (
     *("mode", "batch", "seq", "context", "image", "dtype", "weights", "kv", "attention", "head", "classes", "size"),
     *("device_peak", "memory_bandwidth", "memory_capacity", "launch_overhead", "efficiency"),
 )
-WHAT = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
 
 
 def parser() -> Parser:
@@ -53,10 +57,20 @@ def parser() -> Parser:
     )
     parser.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME[,NAME...]", help=f"default {DEFAULT_ENGINE}")
     parser.add_argument("--parts", action="store_true", help="also print where the time goes")
+    parser.add_argument(
+        "--operators",
+        action="store_true",
+        help="also give each operator's work, traffic and time; with --csv, those alone",
+    )
     add_plan_options(parser)
     add_override_options(parser)
     parser.add_argument(
         "--save", metavar="FILE", help="also write the question as a scenario file; of one model, system and batch"
+    )
+    parser.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="also write parts and operators as a Chrome trace, for Perfetto or chrome://tracing",
     )
     add_output_options(parser)
     return parser
@@ -65,6 +79,8 @@ def parser() -> Parser:
 def run(arguments: Sequence[str]) -> int:
     """Print the answers; Unsupported when no engine answers anything."""
     found = parser().read(arguments)
+    if found.trace is not None:
+        check_writable(Path(found.trace))
     answers = _answers_of_scenario(found) if _is_scenario(found) else _answers(found)
     if found.save is not None:
         _save(answers, Path(found.save))
@@ -77,14 +93,19 @@ def run(arguments: Sequence[str]) -> int:
             )
         )
     _warn(answers)
+    if found.trace is not None:
+        write_trace(answers, found.trace)
+        say(f"trace written to {found.trace}")
     if found.json:
-        print_json({"schema": SCHEMA, "rows": [answer.to_dict() for answer in answers]})
+        print_json({"schema": SCHEMA, "rows": [answer.to_dict(operators=found.operators) for answer in answers]})
     elif found.csv:
-        print_csv(flat_rows(answers))
+        print_csv(operator_table(answers) if found.operators else flat_rows(answers))
     else:
         print_answers(answers)
         if found.parts:
             print_parts(answers)
+        if found.operators:
+            print_operators(operator_table(answers))
     return 0
 
 
@@ -183,14 +204,6 @@ def print_answers(answers: Sequence[Answer]) -> None:
     print_table(columns, [[row[name] for name in columns] for row in rows], spare=SPARE)
 
 
-def what(outcome: Outcome) -> str:
-    """What the time is of: the mode and its length."""
-    workload = outcome.scenario.workload
-    name = f"{WHAT[outcome.quantity]} {workload.mode}".strip()
-    length = workload.context if workload.mode == "decode" else workload.seq
-    return name if length is None else f"{name} {'@' if workload.mode == 'decode' else ''}{length}"
-
-
 def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
     plan, workload, found = outcome.scenario.plan, outcome.scenario.workload, outcome.prediction
     cells = dict.fromkeys(COLUMNS, "-") | {
@@ -216,12 +229,12 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "90 % interval": f"{show(found.interval.low, 's')} - {show(found.interval.high, 's')}"
         if found.interval
         else "-",
-        "rate": f"{_rate(outcome.items_per_s or 0)} {workload.item}/s",
+        "rate": f"{rate_cell(outcome.items_per_s or 0)} {workload.item}/s",
         "MFU": f"{100 * outcome.mfu:.1f} %" if outcome.mfu is not None else "-",
         "memory": show(memory.total_bytes, "B"),
         "by kind": ", ".join(f"{name} {show(size, 'B', 2)}" for name, size in kinds if size),
         "fits": "yes" if found.fits else "NO",
-        "flop/B": _rate(found.flop / found.moved_bytes) if found.moved_bytes else "-",
+        "flop/B": rate_cell(found.flop / found.moved_bytes) if found.moved_bytes else "-",
         "bound": found.bound,
     }
 
@@ -230,28 +243,3 @@ def _formats(plan: Plan) -> str:
     """Format of the arithmetic, then of weights and KV cache where they differ."""
     weights = f", {plan.weight_dtype} weights" if plan.weight_dtype else ""
     return plan.dtype + weights + (f", {plan.kv_dtype} KV" if plan.kv_dtype else "")
-
-
-def _rate(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def print_parts(answers: Sequence[Answer]) -> None:
-    """Where the time of each pass goes."""
-    for answer in answers:
-        for outcome in answer.outcomes:
-            found = outcome.prediction
-            if found is None:
-                continue
-            rows = [
-                [
-                    f"  {part.name}" if depth else part.name,
-                    show(part.value, found.unit),
-                    f"{100 * part.value / found.value:.1f} %",
-                ]
-                for top in found.parts
-                for depth, part in ((0, top), *((1, inner) for inner in top.parts))
-            ]
-            title = f"{answer.question.model.name} on {answer.question.system.name}, batch {outcome.scenario.plan.batch}, {what(outcome)}"
-            print()
-            print_table(["part", "time", "share"], rows, title=title)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,49 +12,105 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from gnomon.core.errors import BadInput
 from gnomon.core.units import show
 from gnomon.core.version import version
 from gnomon.report.documents import Document
 from gnomon.report.facts.table import Column, Table
-from gnomon.report.sections import sections
+from gnomon.report.figures.figure import Figure
+from gnomon.report.sections import Section, sections
+
+MOST_BYTES = 6_000_000  # of a page, plotly.js included (4.8 MB): what a mail takes along and a browser opens at once
+MOST_ROWS = (10_000, 5_000, 2_000, 500, 100)  # of one table: as many as the page has room for
 
 
-def page(documents: Sequence[Document]) -> str:
-    """The whole page. BadInput for a document with a part missing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page and what stands on it."""
+
+    html: str
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]  # what it leaves out
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        return len(self.html.encode())
+
+
+def page(documents: Sequence[Document], title: str = "") -> Page:
+    """The whole page, below MOST_BYTES. BadInput where the documents have too much for one page."""
+    for most_rows in MOST_ROWS:
+        found = _page(sections(documents, most_rows), title)
+        if found.size_bytes < MOST_BYTES:
+            return found
+    raise BadInput(f"{len(documents)} documents are too much for one page of {show(MOST_BYTES, 'B')}; give fewer")
+
+
+def _page(found: Sequence[Section], title: str) -> Page:
     from plotly.offline import get_plotlyjs  # 0.2 s, and only pages need it
 
-    found = sections(documents)
-    tables: dict[int, str] = {}  # identity of a table -> its name in the page: one that two views show is there once
-    data: dict[str, Any] = {"tables": {}, "figures": {}, "grids": {}}
-
-    def named(table: Table) -> str:
-        if id(table) not in tables:
-            tables[id(table)] = f"t{len(tables)}"
-            data["tables"][tables[id(table)]] = [_column(column) for column in table.columns]
-        return tables[id(table)]
-
-    shown = []
-    for section in found:
-        figures, grids = [], []
-        for figure in section.figures:
-            name = f"f{len(data['figures'])}"
-            drawn = {"title": figure.title, "table": named(figure.table), "data": figure.data, "layout": figure.layout}
-            data["figures"][name] = drawn
-            figures.append({"id": name, "figure": figure})
-        for grid in section.grids:
-            name = f"g{len(data['grids'])}"
-            data["grids"][name] = {"title": grid.title, "table": named(grid.table)}
-            grids.append({"id": name, "title": grid.title, "rows": len(grid.table)})
-        shown.append({"section": section, "figures": figures, "grids": grids})
-    return _template().render(
-        title=" and ".join(dict.fromkeys(section.title for section in found)),
+    data = _Data()
+    shown = [_shown(section, data) for section in found]
+    usual = " and ".join(dict.fromkeys(section.title for section in found if section.document)) or found[0].title
+    text = _template().render(
+        title=title or usual,
         sections=shown,
         version=version(),
         style=Markup(_static("page.css")),
         plotly=Markup(_script(get_plotlyjs())),
         script=Markup(_script(_static("page.js"))),
-        data=Markup(json_in_html(data)),
+        data=Markup(json_in_html({"tables": data.tables, "figures": data.figures, "grids": data.grids})),
     )
+    return Page(
+        html=text,
+        figures=tuple(figure for section in found for figure in section.figures),
+        notes=tuple(note for section in found for note in section.notes),
+    )
+
+
+class _Data:
+    """What the script of the page draws, each table once however many views show it."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Any] = {}
+        self.figures: dict[str, Any] = {}
+        self.grids: dict[str, Any] = {}
+        self._names: dict[int, str] = {}  # identity of a table -> its name in the page
+
+    def table(self, table: Table) -> str:
+        name = self._names.setdefault(id(table), f"t{len(self._names)}")
+        self.tables.setdefault(name, [_column(column) for column in table.columns])
+        return name
+
+    def grid(self, title: str, table: Table) -> str:
+        name = f"g{len(self.grids)}"
+        self.grids[name] = {"title": title, "table": self.table(table)}
+        return name
+
+    def figure(self, figure: Figure) -> str:
+        name = f"f{len(self.figures)}"
+        drawn = {"data": figure.data, "layout": figure.layout}
+        self.figures[name] = {
+            "kind": figure.kind,
+            "title": figure.title,
+            "table": self.table(figure.table),
+            **drawn,
+        }
+        return name
+
+
+def _shown(section: Section, data: _Data) -> Mapping[str, Any]:
+    """A section as the template reads it: a figure's numbers stand below it, or in a table of the section's own."""
+    own = [
+        {"id": data.grid(grid.title, grid.table), "title": grid.title, "table": grid.table} for grid in section.grids
+    ]
+    figures = []
+    for figure in section.figures:
+        listed = next((grid for grid in own if grid["table"] is figure.table), None)
+        numbers = None if listed else data.grid(figure.title, figure.table)
+        figures.append({"id": data.figure(figure), "figure": figure, "listed": listed, "numbers": numbers})
+    return {"section": section, "figures": figures, "grids": own}
 
 
 def json_in_html(data: Any) -> str:
@@ -74,8 +131,7 @@ def _column(column: Column) -> dict[str, Any]:
     is_text = bool(words) and all(value is None or isinstance(value, str) for value in column.values)
     if is_text and len(words) <= len(column.values) // 2:
         place = {word: index for index, word in enumerate(words)}
-        codes = [-1 if value is None else place[str(value)] for value in column.values]
-        return {**head, "levels": words, "codes": codes}
+        return {**head, "levels": words, "codes": [-1 if v is None else place[str(v)] for v in column.values]}
     return {**head, "values": column.values}
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import PurePath
 
-from gnomon.core.errors import BadInput
-from gnomon.report import figures
-from gnomon.report.documents import Document
+from gnomon.report.documents import Document, Kind
 from gnomon.report.facts import accuracy, calibration, history, operators, pareto, passes, waterfall
-from gnomon.report.facts.table import Table
-from gnomon.report.figures import Figure
+from gnomon.report.facts.table import Table, evenly
+from gnomon.report.figures.accuracy import error_by_group, predicted_and_measured
+from gnomon.report.figures.calibration import coverage_by_group, coverage_by_level
+from gnomon.report.figures.figure import Figure
+from gnomon.report.figures.history import error_history, time_history
+from gnomon.report.figures.pareto import pareto as pareto_figure
+from gnomon.report.figures.roofline import roofline
+from gnomon.report.figures.waterfall import waterfall as waterfall_figure
 
-MOST_PASSES = 12  # with figures of their own; the table of answers has all
-MOST_ROWS = 10_000  # points and rows of one document on the page
-MOST_ROWS_WITH_INTERVALS = 5_000  # above, the ends of each row's interval are left out: the page stays below 6 MB
+MOST_DOCUMENTS = 6  # shown in full; the history has all
+MOST_PASSES = 12  # of a document with figures of their own; the table of answers has all
+MOST_ROWS_WITH_INTERVALS = 5_000  # above, the ends of each row's interval are left out
 
 _BY = {"device": "device", "mode": "mode", "family": "family of operators", "dtype": "precision"}
 
@@ -35,113 +41,123 @@ class Section:
     title: str
     document: Document | None  # None: drawn from several
     figures: tuple[Figure, ...]
-    grids: tuple[Grid, ...]
-    notes: tuple[str, ...] = ()
+    grids: tuple[Grid, ...] = ()
+    notes: tuple[str, ...] = ()  # what the section leaves out
 
 
-def sections(documents: Sequence[Document]) -> list[Section]:
-    """The sections of a page: the history of tables compared more than once, then each document. BadInput."""
-    found = [_checked(document) for document in documents]
-    runs = history.histories([(d.label, d.data) for d in documents if d.kind == "measurements"])
-    if runs:
-        drawn = tuple(figures.history(name, table) for name, table in runs.items())
-        found.insert(0, Section(title="History", document=None, figures=drawn, grids=()))
-    return found
-
-
-def _checked(document: Document) -> Section:
-    builders: dict[str, Callable[[Document], Section]] = {
+def sections(documents: Sequence[Document], most_rows: int) -> list[Section]:
+    """The history of what recurs, then each document; no table of a document is longer than `most_rows`."""
+    builders: dict[Kind, Callable[[Document, int], Section]] = {
         "predictions": _predictions,
         "scenarios": _predictions,
         "measurements": _measurements,
         "sweep": _sweep,
     }
-    try:
-        return builders[document.kind](document)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as fault:
-        what = f"the field {fault} is missing" if isinstance(fault, KeyError) else str(fault)
-        raise BadInput(
-            f"{document.label}: not a whole document of {document.data['schema']}: {what}; write it anew"
-        ) from fault
+    shown = documents[-MOST_DOCUMENTS:]
+    found = [builders[document.kind](document, most_rows) for document in shown]
+    drawn = _histories(documents)
+    left_out = len(documents) - len(shown)
+    note = f"The last {len(shown)} of {len(documents)} documents follow; give fewer to see the others."
+    if drawn or left_out:
+        notes = (note,) if left_out else ()
+        found.insert(0, Section(title="History", document=None, figures=tuple(drawn), notes=notes))
+    return found
 
 
-def _predictions(document: Document) -> Section:
+def _histories(documents: Sequence[Document]) -> list[Figure]:
+    labels = short_labels([document.label for document in documents])
+    labelled = list(zip(labels, documents, strict=True))
+    compared = [(label, one.data) for label, one in labelled if one.kind == "measurements"]
+    predicted = [(label, one.data) for label, one in labelled if one.kind in ("predictions", "scenarios")]
+    drawn = [error_history(name, table) for name, table in history.error_histories(compared).items()]
+    times = history.time_history(predicted)
+    return [*drawn, time_history(times)] if times is not None else drawn
+
+
+def short_labels(labels: Sequence[str]) -> list[str]:
+    """The last parts of paths where those differ, else the whole labels; a label that recurs is numbered."""
+    stems = [PurePath(label).stem for label in labels]
+    chosen = stems if len(set(stems)) == len(set(labels)) else list(labels)
+    seen: Counter[str] = Counter()
+    found = []
+    for label in chosen:
+        seen[label] += 1
+        found.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return found
+
+
+def _predictions(document: Document, most_rows: int) -> Section:
+    answers, notes = passes.answers(document.data), []
+    if len(answers) > most_rows:
+        notes.append(f"The first {most_rows:,} of {len(answers):,} passes are listed.")
     drawn: list[Figure] = []
-    grids = [Grid(title="Answers", table=passes.answers(document.data))]
-    beside = accuracy.scenario_rows(document.data)
+    grids = [Grid(title="Answers", table=answers.take(range(min(most_rows, len(answers)))))]
+    beside = accuracy.scenario_rows(document.data) if document.kind == "scenarios" else None
     if beside is not None:
-        drawn.append(figures.predicted_and_measured("Predicted and measured", beside))
+        beside = beside.take(evenly(len(beside), most_rows))
+        drawn.append(predicted_and_measured(beside))
         grids.append(Grid(title="Predicted beside measured", table=beside))
     count = sum(1 for _ in passes.passes(document.data))
+    if count > MOST_PASSES:
+        notes.append(f"Figures of the first {MOST_PASSES} of {count:,} passes; ask for fewer to see the others.")
     for one in islice(passes.passes(document.data), MOST_PASSES):
-        if parts := one.quantity["parts"]:
-            drawn.append(figures.waterfall(one.name, one.quantity["value"], waterfall.waterfall(one.quantity)))
-            assert parts
+        if one.quantity["parts"]:
+            drawn.append(waterfall_figure(one.name, one.quantity["value"], waterfall.waterfall(one.quantity)))
         table = operators.operators(one.quantity)
         if table is not None:
-            if figure := figures.roofline(one.name, table, one.quantity["roofs"]):
+            if len(table) > most_rows:
+                notes.append(f"The {most_rows:,} longest of {len(table):,} operators of {one.name}.")
+                table = operators.largest(table, most_rows)
+            if figure := roofline(one.name, table, one.quantity["roofs"]):
                 drawn.append(figure)
             grids.append(Grid(title=f"Operators: {one.name}", table=table))
-    note = f"Figures of the first {MOST_PASSES} of {count} passes; ask for fewer to see others." if count > MOST_PASSES else ""
-    return Section(
-        title="Scenarios" if document.kind == "scenarios" else "Predictions",
-        document=document,
-        figures=tuple(drawn),
-        grids=tuple(grids),
-        notes=(note,) if note else (),
-    )
+    title = "Scenarios" if document.kind == "scenarios" else "Predictions"
+    return Section(title=title, document=document, figures=tuple(drawn), grids=tuple(grids), notes=tuple(notes))
 
 
-def _measurements(document: Document) -> Section:
-    data, notes = document.data, []
+def _measurements(document: Document, most_rows: int) -> Section:
+    data = document.data
     drawn: list[Figure] = []
     grids: list[Grid] = []
+    notes: list[str] = []
     rows = accuracy.measured_rows(data)
     if rows is not None:
-        rows = thin(rows)
+        rows = rows.take(evenly(len(rows), most_rows))
+        if len(rows) > MOST_ROWS_WITH_INTERVALS:
+            rows = rows.without("low_s", "high_s")
         if len(rows) < data["rows_answered"]:
-            notes.append(f"{len(rows):,} of the {data['rows_answered']:,} compared rows are drawn and listed; the errors are of all.")
-        drawn.append(figures.predicted_and_measured("Predicted and measured", rows))
+            notes.append(
+                f"{len(rows):,} of the {data['rows_answered']:,} answered rows are drawn and listed; errors and coverage are of all."
+            )
+        drawn.append(predicted_and_measured(rows))
         grids.append(Grid(title="Row by row", table=rows))
     for by in data["by"]:
         groups = accuracy.error_groups(data, by)
         if groups is not None:
             subject = "model" if data["kind"] == "models" else "operator"
-            drawn.append(figures.error_by_group(_BY.get(by, subject), groups))
-    covered = calibration.coverage_by_group(data)
+            drawn.append(error_by_group(_BY.get(by, subject), groups))
+    covered, levels = calibration.coverage_by_group(data), calibration.coverage_by_level(data)
+    if levels is not None:
+        drawn.append(coverage_by_level(levels))
     if covered is not None:
-        drawn.append(figures.coverage_by_group(data["intervals"]["level"], covered))
-    curve = calibration.nominal_and_measured(data)
-    if curve is not None:
-        drawn.append(figures.calibration_curve(curve))
+        drawn.append(coverage_by_group(data["intervals"]["level"], covered))
+    title = f"{data['engine']} beside {data['table']}"
+    return Section(title=title, document=document, figures=tuple(drawn), grids=tuple(grids), notes=tuple(notes))
+
+
+def _sweep(document: Document, most_rows: int) -> Section:
+    table, name = pareto.trials(document.data, document.rows), document.data["name"]
+    notes = []
+    if len(table) > most_rows:
+        whole, table = table, pareto.fewer(table, most_rows)
+        notes.append(
+            f"The front and evenly spaced others are drawn and listed: {len(table):,} of {len(whole):,} trials."
+        )
+    figure = pareto_figure(name, table, document.data["objectives"])
     return Section(
-        title=f"{data['engine']} beside {data['table']}",
+        title=f"Sweep {name}",
         document=document,
-        figures=tuple(drawn),
-        grids=tuple(grids),
+        figures=(figure,),
+        grids=(Grid(title="Trials", table=table),),
         notes=tuple(notes),
     )
-
-
-def thin(rows: Table) -> Table:
-    """At most MOST_ROWS rows, evenly spaced; without the ends of intervals where there are many."""
-    step = -(-len(rows) // MOST_ROWS)
-    kept = len(range(0, len(rows), step))
-    is_long = kept > MOST_ROWS_WITH_INTERVALS
-    return Table(
-        columns=tuple(
-            type(column)(name=column.name, unit=column.unit, values=column.values[::step])
-            for column in rows.columns
-            if not (is_long and column.name in ("low_s", "high_s"))
-        )
-    )
-
-
-def _sweep(document: Document) -> Section:
-    table = pareto.trials(document.data, document.rows)
-    objectives = pareto.objectives(document.data, document.rows)
-    if not objectives:
-        raise ValueError("no objective names a column of the rows")
-    figure = figures.pareto(f"Pareto front: {document.label}", table, objectives)
-    grid = Grid(title="Trials", table=table)
-    return Section(title=f"Sweep {document.label}", document=document, figures=(figure,), grids=(grid,))

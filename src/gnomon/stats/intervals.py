@@ -11,7 +11,7 @@ groups left out is measured beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,26 +93,38 @@ class HeldOut:
 def leave_group_out(
     log_ratios: Numbers, groups: Labels, strata: Labels, level: float, *, by_row: bool = False
 ) -> list[HeldOut]:
-    """Coverage and width on each group, from bands of the groups without it; empty with one group.
+    """Coverage and width on each group, from bands of the groups without it; empty with one group."""
+    return leave_group_out_at(log_ratios, groups, strata, (level,), by_row=by_row)[0]
+
+
+def leave_group_out_at(
+    log_ratios: Numbers, groups: Labels, strata: Labels, levels: Sequence[float], *, by_row: bool = False
+) -> list[list[HeldOut]]:
+    """The same for each of several levels, in their order.
 
     The same bands as `ratio_bands` gives of the rows left in, from one sort of each stratum.
     """
     names, group = np.unique(groups, return_inverse=True)
     if len(names) < 2:
-        return []
+        return [[] for _ in levels]
     _, stratum = np.unique(strata, return_inverse=True)
     order = np.argsort(log_ratios, kind="stable")
     everything = _Sorted(log_ratios[order], group[order], len(names))
-    thin = [everything.band_without(left_out, level, by_row) for left_out in range(len(names))]
-    low, high = np.empty_like(log_ratios), np.empty_like(log_ratios)
+    thin = [everything.bands_without(left_out, levels, by_row) for left_out in range(len(names))]
+    ends = np.empty((2, len(levels), len(log_ratios)))  # low and high
     for index in range(stratum.max() + 1):
         chosen = order[stratum[order] == index]
         rows = _Sorted(log_ratios[chosen], group[chosen], len(names))
         for left_out in np.unique(group[chosen]):
             is_thick = rows.groups_without(left_out) >= FEWEST_GROUPS
-            band = rows.band_without(left_out, level, by_row) if is_thick else thin[left_out]
-            test = chosen[group[chosen] == left_out]
-            low[test], high[test] = band
+            bands = rows.bands_without(left_out, levels, by_row) if is_thick else thin[left_out]
+            ends[:, :, chosen[group[chosen] == left_out]] = bands[:, :, np.newaxis]
+    return [_held_out(log_ratios, names, group, low, high) for low, high in zip(*ends, strict=True)]
+
+
+def _held_out(
+    log_ratios: Numbers, names: Labels, group: NDArray[np.intp], low: Numbers, high: Numbers
+) -> list[HeldOut]:
     inside = (log_ratios >= low) & (log_ratios <= high)
     width = (np.exp(high) - np.exp(low)) / 2
     return [
@@ -136,13 +148,12 @@ class _Sorted:
     def groups_without(self, left_out: int) -> int:
         return int((self.sizes > 0).sum()) - int(self.sizes[left_out] > 0)
 
-    def band_without(self, left_out: int, level: float, by_row: bool) -> tuple[float, float]:
+    def bands_without(self, left_out: int, levels: Sequence[float], by_row: bool) -> Numbers:
+        """Low and high ends for each level, `(2, levels)`."""
         weight_of = np.ones(len(self.sizes)) if by_row else 1.0 / np.maximum(self.sizes, 1)
         weight_of[left_out] = 0.0
         total = np.cumsum(weight_of[self.group])
-        tail = (1.0 - level) / 2
-        low, high = (
-            float(self.ratios[min(int(np.searchsorted(total, share * total[-1] * (1 - 1e-12))), len(total) - 1)])
-            for share in (tail, 1.0 - tail)
-        )
-        return min(0.0, low), max(0.0, high)
+        tails = (1.0 - np.array(levels)) / 2
+        shares = np.vstack([tails, 1.0 - tails]) * total[-1] * (1 - 1e-12)
+        found = self.ratios[np.minimum(np.searchsorted(total, shares), len(total) - 1)]
+        return np.vstack([np.minimum(0.0, found[0]), np.maximum(0.0, found[1])])

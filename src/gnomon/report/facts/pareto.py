@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gnomon.report.facts.table import Column, Table
+from gnomon.report.facts.table import Column, Table, evenly
 
-_UNIT_BY_ENDING = {"_s": "s", "_bytes": "B", "_flop": "flop", "_per_s": "1/s", "_percent": "%"}
+# The ending of a column's name -> its unit; the longest that fits.
+UNIT_BY_ENDING = {"_bytes_per_s": "B/s", "_flop_per_s": "flop/s", "_per_s": "1/s", "_percent": "%"} | {
+    f"_{unit}": name for unit, name in {"s": "s", "bytes": "B", "flop": "flop", "j": "J", "w": "W"}.items()
+}
 
 
 def unit_of(column: str) -> str:
-    """The unit that the name of a column ends in."""
-    return next((unit for end, unit in sorted(_UNIT_BY_ENDING.items(), key=lambda e: -len(e[0])) if column.endswith(end)), "")
+    """The unit that the name of a column ends in; empty for a plain number."""
+    return next((unit for ending, unit in UNIT_BY_ENDING.items() if column.endswith(ending)), "")
 
 
-def objectives(sweep: Mapping[str, Any], rows: Mapping[str, Any]) -> list[str]:
-    """The columns that the sweep makes small or large, in its order; written as names, or as objects with a name."""
-    named = [one if isinstance(one, str) else one.get("column", one.get("name", "")) for one in sweep["objectives"]]
-    return [name for name in named if name in rows]
+def trials(sweep: Mapping[str, Any], rows: Mapping[str, Sequence[Any]]) -> Table:
+    """Every row of the sweep with `is_best`: whether it is on the Pareto front that the sweep names by index.
 
-
-def trials(sweep: Mapping[str, Any], rows: Mapping[str, list[Any]]) -> Table:
-    """Every row of the sweep with `is_best`: whether it is on the Pareto front that the sweep names by index."""
-    count = len(next(iter(rows.values()), []))
+    Columns that no row fills are left out.
+    """
+    count = len(next(iter(rows.values()), ()))
+    indices = rows.get("index", range(count))
     front = set(sweep["pareto"])
-    best = Column(name="is_best", values=tuple(index in front for index in range(count)))
-    columns = (Column(name=name, unit=unit_of(name), values=tuple(values)) for name, values in rows.items())
+    best = Column(name="is_best", values=tuple(index in front for index in indices))
+    columns = tuple(
+        Column(name=name, unit=unit_of(name), values=tuple(values))
+        for name, values in rows.items()
+        if any(value is not None for value in values)
+    )
     return Table(columns=(*columns, best))
+
+
+def fewer(trials: Table, most: int) -> Table:
+    """The front and evenly spaced others: `most` rows, or the front where that alone is longer."""
+    best = [row for row, is_best in enumerate(trials["is_best"]) if is_best]
+    others = [row for row, is_best in enumerate(trials["is_best"]) if not is_best]
+    room = most - len(best)
+    kept = [others[place] for place in evenly(len(others), room)] if room > 0 else []
+    return trials.take(sorted(best + kept))

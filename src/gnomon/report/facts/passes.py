@@ -10,6 +10,19 @@ from gnomon.report.facts.table import Table, table_of
 
 _LABEL = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
 
+UNITS = {
+    "what": "",
+    "time_s": "s",
+    "low_s": "s",
+    "high_s": "s",
+    "rate_per_s": "1/s",
+    "mfu": "share",
+    "memory_bytes": "B",
+    "fits": "",
+    "bound": "",
+    "reasons": "",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
@@ -30,10 +43,10 @@ def pass_name(row: Mapping[str, Any], quantity: Mapping[str, Any]) -> str:
 
 
 def rows_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rows of a document of predictions, or the answers of one of scenarios."""
+    """The rows of a document of predictions, or the answers in one of scenarios."""
     if "scenarios" in document:
         return [answer for scenario in document["scenarios"] for answer in scenario["answers"]]
-    return list(document.get("rows", ())) if str(document["schema"]).startswith("gnomon/predict/") else []
+    return list(document["rows"])
 
 
 def passes(document: Mapping[str, Any]) -> Iterator[Pass]:
@@ -46,23 +59,20 @@ def passes(document: Mapping[str, Any]) -> Iterator[Pass]:
 
 def answers(document: Mapping[str, Any]) -> Table:
     """Every pass asked about, answered or not."""
-    rows = []
-    for row in rows_of(document):
-        for quantity in row["quantities"]:
-            interval = quantity.get("interval") or {}
-            rows.append(
-                {
-                    "what": pass_name(row, quantity),
-                    "time_s": quantity["value"],
-                    "low_s": interval.get("low"),
-                    "high_s": interval.get("high"),
-                    "rate_per_s": (quantity.get("throughput") or {}).get("value"),
-                    "mfu": quantity.get("mfu"),
-                    "memory_bytes": (quantity.get("memory") or {}).get("total_bytes"),
-                    "fits": quantity.get("fits"),
-                    "bound": quantity.get("bound"),
-                    "reasons": "; ".join(quantity["reasons"]),
-                }
-            )
-    units = {"time_s": "s", "low_s": "s", "high_s": "s", "rate_per_s": "1/s", "mfu": "share", "memory_bytes": "B"}
-    return table_of(rows, {name: units.get(name, "") for name in (rows[0] if rows else {})})
+    return table_of([_answer(row, quantity) for row in rows_of(document) for quantity in row["quantities"]], UNITS)
+
+
+def _answer(row: Mapping[str, Any], quantity: Mapping[str, Any]) -> dict[str, Any]:
+    interval = quantity.get("interval") or {}
+    return {
+        "what": pass_name(row, quantity),
+        "time_s": quantity["value"],
+        "low_s": interval.get("low"),
+        "high_s": interval.get("high"),
+        "rate_per_s": (quantity.get("throughput") or {}).get("value"),
+        "mfu": quantity.get("mfu"),
+        "memory_bytes": (quantity.get("memory") or {}).get("total_bytes"),
+        "fits": quantity.get("fits"),
+        "bound": quantity.get("bound"),
+        "reasons": "; ".join(quantity["reasons"]),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Cell = float | int | str | bool | None
@@ -15,7 +15,7 @@ class Column:
 
     name: str
     values: tuple[Cell, ...]
-    unit: str = ""  # s, B, flop, flop/s, flop/B, %, share; empty for words and counts
+    unit: str = ""  # s, B, flop, flop/s, flop/B, 1/s, %, share; empty for words and counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,22 @@ class Table:
     def __getitem__(self, name: str) -> tuple[Cell, ...]:
         return next(column.values for column in self.columns if column.name == name)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns, in order."""
+        return tuple(column.name for column in self.columns)
+
     def numbers(self, name: str) -> list[float]:
         """The cells of a column that are numbers."""
         return [float(value) for value in self[name] if isinstance(value, (int, float))]
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """The rows at those places, in that order."""
+        return Table(columns=tuple(replace(c, values=tuple(c.values[row] for row in rows)) for c in self.columns))
+
+    def without(self, *names: str) -> Table:
+        """All columns but those."""
+        return Table(columns=tuple(column for column in self.columns if column.name not in names))
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], units: Mapping[str, str]) -> Table:
@@ -42,3 +55,8 @@ def table_of(rows: Sequence[Mapping[str, Any]], units: Mapping[str, str]) -> Tab
             Column(name=name, unit=unit, values=tuple(row.get(name) for row in rows)) for name, unit in units.items()
         )
     )
+
+
+def evenly(count: int, most: int) -> range:
+    """At most `most` of `count` places, one in so many."""
+    return range(0, count, max(1, -(-count // most)))

@@ -2,7 +2,9 @@
 (() => {
   const page = JSON.parse(document.getElementById("gnomon-data").textContent);
   const root = document.documentElement;
-  const FIRST_ROWS = 200; // of a long table, until all are asked for
+  const FIRST_ROWS = 200; // of a long table, until more are asked for
+  const LONG_CELL = 60; // characters, above which a cell is cut on the screen and whole when pointed at
+  const MORE_ROWS = 1000; // with each press: what a browser lays out at once
 
   // -- tables: columns by name, words that recur put back in their places
   for (const columns of Object.values(page.tables)) {
@@ -18,6 +20,7 @@
     typeof value === "string" ? value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;") : value;
   const isReference = (value) => typeof value === "string" && value.startsWith("@");
   const REFERRING = new Set(["x", "y", "base", "text", "size"]);
+  const OURS = new Set(["where", "first", "sort"]); // which rows a trace takes; nothing that plotly knows
 
   function chosen(figure, trace) {
     let rows = Array.from({ length: height(figure.table) }, (_, row) => row);
@@ -34,11 +37,14 @@
   }
 
   function filled(figure, trace, rows, colour) {
-    const column = (name) => rows.map((row) => escaped(cells(figure.table, name.slice(1))[row]));
+    const column = (name) => {
+      const values = cells(figure.table, name.slice(1));
+      return rows.map((row) => escaped(values[row]));
+    };
     const fill = (part) => {
       const found = {};
       for (const [key, value] of Object.entries(part)) {
-        if (key === "where" || key === "first" || key === "sort") continue;
+        if (OURS.has(key)) continue;
         if (REFERRING.has(key) && isReference(value)) found[key] = column(value);
         else if (key === "customdata") {
           const columns = value.map(column);
@@ -71,7 +77,7 @@
     };
   }
 
-  const CONFIG = { responsive: true, displaylogo: false, showLink: false, plotlyServerURL: "", modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+  const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
 
   function draw(name) {
     const style = getComputedStyle(root);
@@ -93,7 +99,7 @@
   // -- theme: the system's, until the reader chooses; paper is always light
   const button = document.getElementById("theme");
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  let theme = dark.matches ? "dark" : "light";
+  let theme = root.dataset.theme;
   function show(name) {
     root.dataset.theme = name;
     button.textContent = name === "dark" ? "Light" : "Dark";
@@ -106,8 +112,13 @@
   }
   button.addEventListener("click", () => choose(theme === "dark" ? "light" : "dark"));
   dark.addEventListener("change", (event) => choose(event.matches ? "dark" : "light"));
-  addEventListener("beforeprint", () => { if (theme === "dark") { show("light"); Object.keys(page.figures).forEach(draw); } });
-  addEventListener("afterprint", () => { if (theme === "dark") { show("dark"); Object.keys(page.figures).forEach(draw); } });
+  function showForPrint(name) {
+    if (theme !== "dark") return;
+    show(name);
+    Object.keys(page.figures).forEach(draw);
+  }
+  addEventListener("beforeprint", () => showForPrint("light"));
+  addEventListener("afterprint", () => showForPrint("dark"));
 
   // -- numbers to a file of the reader's: as exact as in the page
   const csvCell = (value) => {
@@ -133,7 +144,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
   for (const one of document.querySelectorAll("button[data-save]")) {
-    const holder = one.closest("figure, .grid").id;
+    const holder = one.closest(".grid, figure").id;
     one.addEventListener("click", () => save(page.figures[holder] || page.grids[holder], one.dataset.save));
   }
 
@@ -181,14 +192,17 @@
         columns.forEach((column, index) => {
           const cell = line.insertCell();
           cell.textContent = shown(column.values[row], column.unit);
-          if (typeof column.values[row] === "number") cell.title = String(column.values[row]);
-          if (isText[index]) cell.className = cell.textContent.length > 40 ? "text long" : "text";
+          const is_long = cell.textContent.length > LONG_CELL;
+          if (is_long || typeof column.values[row] === "number") cell.title = String(column.values[row]);
+          if (isText[index]) cell.className = is_long ? "text long" : "text";
         });
         return line;
       }));
-      const visible = Math.min(most, rows.length);
-      count.textContent = `${visible.toLocaleString("en")} of ${total.toLocaleString("en")} rows`;
+      const [visible, matching] = [Math.min(most, rows.length), rows.length];
+      const found = matching < total ? `${matching.toLocaleString("en")} found of ` : "";
+      count.textContent = `${visible.toLocaleString("en")} shown of ${found}${total.toLocaleString("en")} rows`;
       more.hidden = rows.length <= most;
+      more.textContent = `Show ${Math.min(MORE_ROWS, rows.length - most).toLocaleString("en")} more rows`;
       [...head.querySelectorAll("th")].forEach((th, index) =>
         th.setAttribute("aria-sort", index !== by ? "none" : down ? "descending" : "ascending"));
     }
@@ -212,12 +226,18 @@
     });
     head.replaceChildren(titles);
     search.addEventListener("input", fill);
-    more.addEventListener("click", () => { most = Infinity; fill(); });
-    addEventListener("beforeprint", () => { holder.dataset.most = String(most); });
+    more.addEventListener("click", () => {
+      most += MORE_ROWS;
+      fill();
+    });
     fill();
   }
 
   show(theme);
-  Object.keys(page.grids).forEach(grid);
+  for (const name of Object.keys(page.grids)) {
+    const details = document.getElementById(name).closest("details");
+    if (details) details.addEventListener("toggle", () => grid(name), { once: true });
+    else grid(name);
+  }
   drawAll();
 })();

@@ -1,0 +1,108 @@
+"""write_report(): the page of what the user names, whether it was computed before or is computed now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gnomon.api.compare import compare
+from gnomon.api.comparison import SCHEMA, Comparison, compare_measurements
+from gnomon.api.files import check_writable, write_whole
+from gnomon.api.measurements import Where, built_in_tables
+from gnomon.api.predict import DEFAULT_ENGINE
+from gnomon.api.scenarios import scenario_names
+from gnomon.core.errors import BadInput, Unsupported, near_match
+from gnomon.report.documents import Document, document_of, is_sweep_file, read_folder, read_json_document, read_sweep
+from gnomon.report.pages import MOST_ROWS, Page, page
+
+TABLES, SCENARIOS = (".csv", ".gz", ".parquet"), (".yaml", ".yml")
+
+
+def write_report(
+    sources: Sequence[str | Path] | str | Path,
+    path: str | Path,
+    *,
+    engine: str | None = None,
+    where: Where | None = None,
+    title: str = "",
+) -> Page:
+    """Write one HTML page of `sources` and return it; missing folders are made.
+
+    sources: JSON files that `gnomon predict --json` or `gnomon compare --json` wrote, folders of them, sweeps' folders,
+    tables of measurements and scenarios, each by name or path. engine and where are those of compare_measurements; a
+    scenario is put to every engine where none is named. Raises a GnomonError, and then leaves the file as it was.
+    """
+    target = Path(path)
+    check_writable(target)
+    named = [sources] if isinstance(sources, (str, Path)) else sources
+    found = page(documents([str(source) for source in named], engine=engine, where=where), title)
+    write_whole(target, found.html)
+    return found
+
+
+def documents(sources: Sequence[str], *, engine: str | None = None, where: Where | None = None) -> list[Document]:
+    """What each source holds, in order. BadInput for one that is nothing a report is made of."""
+    if not sources:
+        raise BadInput("nothing to report: name a JSON file, a folder, a table of measurements or a scenario")
+    kinds = [_kind(source) for source in sources]
+    if where and "table" not in kinds:
+        raise BadInput("where: chooses rows of a table of measurements, and none is named")
+    if engine is not None and not {"table", "scenario"} & set(kinds):
+        raise BadInput("engine: what was computed before holds its engine's answers; name a table or a scenario")
+    return [one for s, k in zip(sources, kinds, strict=True) for one in _read(s, k, engine, where)]
+
+
+def _kind(source: str) -> str:
+    """Which of table, scenario, folder, sweep and json a source is. BadInput for none of them."""
+    if source in built_in_tables():
+        return "table"
+    if source in scenario_names():
+        return "scenario"
+    path = Path(source)
+    if path.is_dir():
+        return "folder"
+    if is_sweep_file(path):
+        return "sweep"
+    kind = {".json": "json", **dict.fromkeys(TABLES, "table"), **dict.fromkeys(SCENARIOS, "scenario")}.get(path.suffix)
+    if kind is None:
+        if "/" in source or path.exists():
+            what = "a report is made of .json, .yaml, .csv and .parquet files and of folders"
+            raise BadInput(f"{source}: {what if path.exists() else 'no such file or folder'}")
+        near = near_match(source, (*built_in_tables(), *scenario_names()))
+        raise BadInput(f"{source!r}: no such file, folder, table of measurements or scenario{near}")
+    if not path.exists():
+        raise BadInput(f"{source}: no such file")
+    return kind
+
+
+def _read(source: str, kind: str, engine: str | None, where: Where | None) -> list[Document]:
+    match kind:
+        case "folder":
+            return read_folder(Path(source))
+        case "sweep":
+            return [read_sweep(Path(source).parent)]
+        case "json":
+            return [read_json_document(Path(source))]
+        case "scenario":
+            return [_of_scenario(source, engine)]
+        case _:
+            return [of_comparison(compare_measurements(source, engine=engine or DEFAULT_ENGINE, where=where))]
+
+
+def of_comparison(found: Comparison) -> Document:
+    """The document of a comparison, with as many rows as a page shows. Unsupported where none was answered."""
+    if found.rows.is_empty():
+        if not found.reasons():
+            raise BadInput(f"{found.table}: the table holds no rows")
+        reasons = "; ".join(f"{count} rows: {why}" for why, count in list(found.reasons().items())[:3])
+        raise Unsupported(f"no row of {found.table} can be answered: {reasons}")
+    return document_of(found.table, found.to_dict(found.evenly(MOST_ROWS[0])))
+
+
+def _of_scenario(source: str, engine: str | None) -> Document:
+    """A scenario under that engine or every one, with its operators. Unsupported where no engine answers."""
+    (found,) = compare([source], [engine] if engine else ())
+    if not any(outcome.prediction for answer in found.answers for outcome in answer.outcomes):
+        reasons = "; ".join(f"{answer.engine}: {'; '.join(answer.reasons)}" for answer in found.answers)
+        raise Unsupported(f"{source}: no engine answers ({reasons})")
+    return document_of(source, {"schema": SCHEMA, "scenarios": [found.to_dict(operators=True)]})

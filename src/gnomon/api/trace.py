@@ -1,0 +1,41 @@
+"""Answers as a Chrome trace in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gnomon.api import plugins
+from gnomon.api.files import write_whole
+from gnomon.api.operators import operator_fields
+from gnomon.core.version import version
+from gnomon.report.timeline import TracedAnswer, TracedPass, chrome_trace
+
+if TYPE_CHECKING:
+    from gnomon.api.answers import Answer
+
+
+def write_trace(answers: Iterable[Answer], path: str | Path) -> Path:
+    """Write the parts and operators of every answered pass and return the path. BadInput where it cannot be written."""
+    target = Path(path)
+    trace = chrome_trace([_traced(answer) for answer in answers], version=version())
+    write_whole(target, json.dumps(trace, allow_nan=False) + "\n")
+    return target
+
+
+def _traced(answer: Answer) -> TracedAnswer:
+    plan, engine = answer.outcomes[0].scenario.plan, plugins.engine(answer.engine)
+    name = f"{answer.question.model.name} on {answer.question.system.name}, batch {plan.batch}, {plan.dtype}, {answer.engine}"
+    passes = [
+        TracedPass(
+            name=f"{outcome.quantity} {outcome.scenario.plan.mode}".removeprefix("time "),
+            value_s=outcome.prediction.value,
+            parts=outcome.prediction.parts,
+            operators=operator_fields(outcome, engine).get("operators", ()),
+        )
+        for outcome in answer.outcomes
+        if outcome.prediction is not None
+    ]
+    return TracedAnswer(name=name, passes=passes)

@@ -1,0 +1,1 @@
+"""Facts drawn: a table in, a picture for plotly and its words out."""

@@ -1,0 +1,79 @@
+"""The trials of a sweep in two of its objectives, the Pareto front joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gnomon.core.units import show
+from gnomon.report.facts.table import Table
+from gnomon.report.figures.figure import Figure, Trace, axis, hover, label, plotly_text
+
+MOST_TOLD = 10  # columns in a hover label
+
+
+def pareto(name: str, table: Table, objectives: Sequence[Mapping[str, Any]]) -> Figure:
+    """The first two objectives; of a single one, over the trials in their order."""
+    names = [str(objective["name"]) for objective in objectives]
+    x, y = names[:2] if len(names) > 1 else ("index", names[0])
+    goals = {str(objective["name"]): str(objective["goal"]) for objective in objectives}
+    units = {column.name: column.unit for column in table.columns}
+    words = [c for c in table.names if c not in (*names, "index", "is_best", "reason")]
+    told = hover(table, [*names, *words][:MOST_TOLD])
+    is_line = len(names) > 1
+    data: list[Trace] = [
+        {
+            "type": "scatter",
+            "mode": mode,
+            "name": title,
+            "where": {"column": "is_best", "is": is_best},
+            "x": f"@{x}",
+            "y": f"@{y}",
+            **({"sort": True} if is_best else {}),
+            "line": {"color": colour, "width": 1.5},
+            "marker": {"color": colour, "size": size, "opacity": opacity},
+            **told,
+        }
+        for title, is_best, mode, colour, size, opacity in (
+            ("other trials", False, "markers", "--series-7", 6, 0.6),
+            (
+                "Pareto front" if is_line else "best",
+                True,
+                "lines+markers" if is_line else "markers",
+                "--series-1",
+                10,
+                1.0,
+            ),
+        )
+    ]
+    best = [index for index, is_best in enumerate(table["is_best"]) if is_best]
+    reach = [f"{label(one)} {_reach(table, one, best, units[one])}" for one in names]
+    return Figure(
+        kind="pareto",
+        title=f"Pareto front: {name}" if is_line else f"Best trial: {name}",
+        alt=f"{len(table):,} trials, {len(best):,} on the Pareto front; on it {', '.join(reach)}.",
+        table=table,
+        data=data,
+        layout={
+            "xaxis": _axis(x, units.get(x, ""), goals.get(x)),
+            "yaxis": _axis(y, units[y], goals[y]),
+            "height": 540,
+            "hovermode": "closest",
+        },
+        note=f"Further objectives, in the table alone: {', '.join(names[2:])}." if len(names) > 2 else "",
+    )
+
+
+def _axis(name: str, unit: str, goal: str | None) -> dict[str, Any]:
+    """An axis that says which way is better; times carry their prefix at each mark, other units stand in the title."""
+    better = {"min": ", less is better", "max": ", more is better"}.get(goal or "", "")
+    if name == "index":
+        return axis("trial, in the order of the sweep")
+    if unit == "s":
+        return axis(plotly_text(f"{label(name)}{better}"), tickformat="~s", ticksuffix="s")
+    return axis(plotly_text(f"{label(name)}{f' ({unit})' if unit else ''}{better}"), tickformat="~s")
+
+
+def _reach(table: Table, name: str, rows: Sequence[int], unit: str) -> str:
+    cells = [float(value) for row in rows if isinstance(value := table[name][row], (int, float))]
+    return f"{show(min(cells), unit)} to {show(max(cells), unit)}" if cells else "unknown"

@@ -1,0 +1,93 @@
+"""Operators as points under the roofs of their device. [Williams, Waterman & Patterson 2009]"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gnomon.core.units import show
+from gnomon.report.facts.operators import roof_line
+from gnomon.report.facts.table import Table
+from gnomon.report.figures.figure import COLOURS, MOST_SERIES, Figure, Trace, hover, log_axis, plotly_text, share
+
+LARGEST_POINT_PX = 30  # diameter of the operator with the largest share
+SMALLEST_POINT_PX = 5  # below it a point cannot be hit with the mouse
+
+
+def roofline(name: str, table: Table, roofs: Mapping[str, Any]) -> Figure | None:
+    """The picture; None where no operator has both work and traffic."""
+    intensities, reached = table.numbers("intensity"), table.numbers("reached")
+    if not intensities:
+        return None
+    bandwidth, peaks = roofs["memory_bytes_per_s"], roofs["peaks"]
+    ridges = [peak["flop_per_s"] / bandwidth for peak in peaks]
+    low, high = min([*intensities, *ridges]) / 2, max([*intensities, *ridges]) * 4
+    top = max([peak["flop_per_s"] for peak in peaks] + reached)
+    without = len(table) - len(intensities)
+    return Figure(
+        kind="roofline",
+        title=f"Operators under the roofline: {name}",
+        alt=f"Roofline of {name}: {len(intensities)} operators as points, memory bandwidth {show(bandwidth, 'B/s')}, "
+        f"highest roof {show(top, 'flop/s')}. Share of the time by what binds: {_by_bound(table)}.",
+        table=table,
+        data=[*_roofs(peaks, bandwidth, low, high), *_points(table)],
+        layout={
+            "xaxis": log_axis("operational intensity (flop/B)", range=[math.log10(low), math.log10(high)]),
+            "yaxis": log_axis("reached rate (flop/s)", range=[math.log10(min(reached) / 2), math.log10(top * 2)]),
+            "height": 540,
+        },
+        note=f"The slope is the memory's bandwidth, {show(bandwidth, 'B/s')}. The area of a point is its share of the time; "
+        "a launch keeps a point below the roof."
+        + (f" {without} operators without work or traffic are only in the table." if without else ""),
+    )
+
+
+def _roofs(peaks: list[Mapping[str, Any]], bandwidth: float, low: float, high: float) -> list[Trace]:
+    found = []
+    for index, peak in enumerate(peaks):
+        corners = roof_line(bandwidth, peak["flop_per_s"], low, high)
+        found.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": plotly_text(f"{peak['dtype']} {peak['unit']}: {show(peak['flop_per_s'], 'flop/s')}"),
+                "x": [x for x, _ in corners],
+                "y": [y for _, y in corners],
+                "line": {"color": "--ink", "width": 2, "dash": ("solid", "dash", "dot", "dashdot")[index % 4]},
+                "hoverinfo": "name",
+            }
+        )
+    return found
+
+
+def _points(table: Table) -> list[Trace]:
+    largest = max(table.numbers("share")) or 1.0
+    told = hover(table, ("name", "family", "dtype", "repeat", "intensity", "reached", "time_s", "share", "bound"))
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": plotly_text(family),
+            "where": {"column": "family", "is": family},
+            "x": "@intensity",
+            "y": "@reached",
+            "marker": {
+                "color": COLOURS[index % MOST_SERIES],
+                "size": "@share",
+                "sizemode": "area",
+                "sizeref": 2 * largest / LARGEST_POINT_PX**2,
+                "sizemin": SMALLEST_POINT_PX,
+                "opacity": 0.8,
+            },
+            **told,
+        }
+        for index, family in enumerate(dict.fromkeys(map(str, table["family"])))
+    ]
+
+
+def _by_bound(table: Table) -> str:
+    totals: dict[str, float] = {}
+    for bound, one in zip(table["bound"], table["share"], strict=True):
+        totals[str(bound)] = totals.get(str(bound), 0.0) + float(one or 0)
+    return ", ".join(f"{bound} {share(total)}" for bound, total in sorted(totals.items(), key=lambda item: -item[1]))

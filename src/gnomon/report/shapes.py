@@ -1,0 +1,214 @@
+"""What a report reads of each document, checked at the door: fields that it does not read may be there or not."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+
+Number = float | None
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
+
+
+class _Operator(_Shape):
+    name: str
+    family: str
+    dtype: str
+    phase: str
+    repeat: int
+    flop: float
+    moved_bytes: float
+    time_s: float
+    bound: str
+
+
+class _Peak(_Shape):
+    dtype: str
+    unit: str
+    flop_per_s: PositiveFloat
+
+
+class _Roofs(_Shape):
+    memory_bytes_per_s: PositiveFloat
+    peaks: list[_Peak]
+
+
+class _Part(_Shape):
+    name: str
+    value: float
+    kind: str
+    parts: list[_Part]
+    combine: str
+
+
+class _Interval(_Shape):
+    low: float
+    high: float
+
+
+class _Throughput(_Shape):
+    value: Number
+
+
+class _Memory(_Shape):
+    total_bytes: float
+
+
+class _Provenance(_Shape):
+    version: str
+
+
+class _Quantity(_Shape):
+    quantity: str
+    mode: str
+    reasons: list[str]
+    value: Number
+
+
+class _Answered(_Quantity):
+    value: float
+    bound: str
+    parts: list[_Part]
+    interval: _Interval | None
+    throughput: _Throughput
+    memory: _Memory
+    mfu: Number
+    fits: bool
+    provenance: _Provenance
+    operators: list[_Operator] | None = None
+    roofs: _Roofs | None = None
+
+
+class _Silent(_Quantity):
+    value: None
+
+
+class _Row(_Shape):
+    model: str
+    system: str
+    engine: str
+    batch: int
+    seq: int | None
+    context: int | None
+    dtype: str
+    quantities: list[_Answered | _Silent]
+
+
+class Predictions(_Shape):
+    """gnomon/predict/1."""
+
+    rows: list[_Row]
+
+
+class _Measured(_Shape):
+    mode: str
+    time_s: PositiveFloat
+
+
+class _Scenario(_Shape):
+    scenario: str
+    answers: list[_Row]
+    measured: list[_Measured]
+
+
+class Scenarios(_Shape):
+    """gnomon/compare/1 of scenarios."""
+
+    scenarios: list[_Scenario]
+
+
+class _Errors(_Shape):
+    rows: int
+    asked: int
+    coverage: float
+    median_ape: Number
+    mean_ape: Number
+    p90_ape: Number
+    bias: Number
+    kendall_tau: Number
+
+
+class _Group(_Errors):
+    group: str
+
+
+class _Refused(_Shape):
+    reason: str
+    rows: int
+
+
+class _HeldOut(_Shape):
+    group: str
+    rows: int
+    coverage: float
+    median_half_width: float
+
+
+class _Level(_Shape):
+    level: float
+    rows: float
+    mean: float
+    lowest: float
+    highest: float
+
+
+class _Intervals(_Shape):
+    level: float
+    silicon_weighs_alike: list[_HeldOut]
+    rows_weigh_alike: list[_HeldOut]
+    levels: list[_Level] = []
+
+
+class _Inside(_Shape):
+    rows: int
+    of: int
+
+
+class _Compared(_Shape):
+    subject: str
+    device: str
+    dtype: str
+    line: int
+    measured_s: PositiveFloat
+    predicted_s: PositiveFloat
+    error_percent: float
+
+
+class Measurements(_Shape):
+    """gnomon/compare/1 of a table."""
+
+    table: str
+    engine: str
+    version: str
+    sha256: str
+    kind: Literal["models", "kernels"]
+    rows_asked: int
+    rows_answered: int
+    rows_doubted: int
+    refused: list[_Refused]
+    overall: _Errors
+    inside_interval: _Inside
+    in_sample: bool
+    by: dict[str, list[_Group]]
+    doubted: list[_Group]
+    worst: list[_Compared]
+    intervals: _Intervals
+    rows: list[_Compared] = []
+
+
+class _Objective(_Shape):
+    name: str
+    goal: Literal["min", "max"]
+
+
+class Sweep(_Shape):
+    """gnomon/sweep-result/1."""
+
+    name: str
+    complete: bool
+    version: str
+    objectives: list[_Objective]
+    pareto: list[int]
