@@ -8,7 +8,7 @@ from typing import Any
 from gnomon.report.facts.table import Column, Table, evenly
 
 # The ending of a column's name -> its unit; the longest that fits.
-UNIT_BY_ENDING = {"_bytes_per_s": "B/s", "_flop_per_s": "flop/s", "_per_s": "1/s", "_percent": "%"} | {
+UNIT_BY_ENDING = {"_bytes_per_s": "B/s", "_flop_per_s": "flop/s", "_per_s": "/s", "_percent": "%"} | {
     f"_{unit}": name for unit, name in {"s": "s", "bytes": "B", "flop": "flop", "j": "J", "w": "W"}.items()
 }
 

@@ -15,7 +15,7 @@ UNITS = {
     "time_s": "s",
     "low_s": "s",
     "high_s": "s",
-    "rate_per_s": "1/s",
+    "rate_per_s": "/s",
     "mfu": "share",
     "memory_bytes": "B",
     "fits": "",

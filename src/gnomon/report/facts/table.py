@@ -15,7 +15,7 @@ class Column:
 
     name: str
     values: tuple[Cell, ...]
-    unit: str = ""  # s, B, flop, flop/s, flop/B, 1/s, %, share; empty for words and counts
+    unit: str = ""  # s, B, flop, flop/s, flop/B, /s, %, share; empty for words and counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

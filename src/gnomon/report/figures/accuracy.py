@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from gnomon.core.units import show
 from gnomon.report.facts.table import Table
 from gnomon.report.figures.figure import (
@@ -48,7 +46,6 @@ def predicted_and_measured(table: Table) -> Figure:
     ]
     errors = [abs(error) for error in table.numbers("error_percent")]
     inside = [f"{sum(e <= band for e in errors):,} within {band} %" for band in BANDS_PERCENT]
-    ends = [math.log10(low), math.log10(high)]
     return Figure(
         kind="predicted-and-measured",
         title="Predicted and measured",
@@ -57,8 +54,8 @@ def predicted_and_measured(table: Table) -> Figure:
         table=table,
         data=[*_bands(low, high), *points],
         layout={
-            "xaxis": log_axis("measured time", "s", range=ends),
-            "yaxis": log_axis("predicted time", "s", range=ends),
+            "xaxis": log_axis("measured time", "s", low, high),
+            "yaxis": log_axis("predicted time", "s", low, high),
             "height": 640,
             "hovermode": "closest",
         },
@@ -117,7 +114,7 @@ def error_by_group(by: str, table: Table) -> Figure:
             "y": "@group",
             "x": "@p90_ape",
             "text": "@rows",
-            "texttemplate": "  n = %{text}",
+            "texttemplate": "  n = %{text:,}",
             "textposition": "middle right",
             "cliponaxis": False,
             "first": shown,

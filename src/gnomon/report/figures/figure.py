@@ -8,6 +8,7 @@ puts them in the order of their x. A colour is the name of a CSS variable, so th
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,12 +41,17 @@ def plotly_text(text: str) -> str:
 
 def axis(title: str, **more: Any) -> dict[str, Any]:
     """An axis whose labels have the room they need."""
-    return {"title": {"text": title}, "automargin": True, **more}
+    return {"title": {"text": title, "standoff": 14}, "automargin": True, **more}
 
 
-def log_axis(title: str, suffix: str = "", **more: Any) -> dict[str, Any]:
-    """A logarithmic axis with SI prefixes; `suffix` is the unit."""
-    return axis(title, type="log", tickformat="~s", ticksuffix=suffix, **more)
+def log_axis(title: str, unit: str, low: float, high: float) -> dict[str, Any]:
+    """A logarithmic axis from `low` to `high` in an SI unit; the script of the page puts marks like "10 ms" on it."""
+    return axis(title, type="log", marks=unit, range=[math.log10(low), math.log10(high)])
+
+
+def even_axis(title: str, unit: str, low: float, high: float) -> dict[str, Any]:
+    """An axis from `low` to `high` in an SI unit, with such marks at even steps."""
+    return axis(title, marks=unit, range=[low, high])
 
 
 def names_axis(names: Sequence[str], **more: Any) -> dict[str, Any]:
@@ -64,18 +70,17 @@ _FORMATS = {
     "flop/s": (":.4~s", "flop/s"),
     "B/s": (":.4~s", "B/s"),
     "flop/B": (":.4~s", " flop/B"),
-    "1/s": (":.4~s", "/s"),
+    "/s": (":.4~s", "/s"),
     "%": (":.1f", " %"),
     "share": (":.1%", ""),
 }
-_ENDINGS = ("_s", "_percent", "_bytes")
+_ENDINGS = ("_bytes_per_s", "_flop_per_s", "_per_s", "_percent", "_bytes", "_s")  # the longest first
 
 
 def label(column: str) -> str:
     """The name of a column as a reader says it: without its unit, which stands beside the number."""
-    for ending in _ENDINGS:
-        column = column.removesuffix(ending)
-    return column.replace("_", " ")
+    ending = next((ending for ending in _ENDINGS if column.endswith(ending)), "")
+    return column.removesuffix(ending).replace("_", " ")
 
 
 def hover(table: Table, names: Sequence[str]) -> dict[str, Any]:

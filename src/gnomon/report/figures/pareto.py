@@ -7,7 +7,7 @@ from typing import Any
 
 from gnomon.core.units import show
 from gnomon.report.facts.table import Table
-from gnomon.report.figures.figure import Figure, Trace, axis, hover, label, plotly_text
+from gnomon.report.figures.figure import Figure, Trace, axis, even_axis, hover, label, plotly_text
 
 MOST_TOLD = 10  # columns in a hover label
 
@@ -55,8 +55,8 @@ def pareto(name: str, table: Table, objectives: Sequence[Mapping[str, Any]]) -> 
         table=table,
         data=data,
         layout={
-            "xaxis": _axis(x, units.get(x, ""), goals.get(x)),
-            "yaxis": _axis(y, units[y], goals[y]),
+            "xaxis": _axis(table, x, goals.get(x)),
+            "yaxis": _axis(table, y, goals[y]),
             "height": 540,
             "hovermode": "closest",
         },
@@ -64,14 +64,16 @@ def pareto(name: str, table: Table, objectives: Sequence[Mapping[str, Any]]) -> 
     )
 
 
-def _axis(name: str, unit: str, goal: str | None) -> dict[str, Any]:
-    """An axis that says which way is better; times carry their prefix at each mark, other units stand in the title."""
-    better = {"min": ", less is better", "max": ", more is better"}.get(goal or "", "")
+def _axis(table: Table, name: str, goal: str | None) -> dict[str, Any]:
+    """An axis with some room on both sides that says which way is better."""
     if name == "index":
         return axis("trial, in the order of the sweep")
-    if unit == "s":
-        return axis(plotly_text(f"{label(name)}{better}"), tickformat="~s", ticksuffix="s")
-    return axis(plotly_text(f"{label(name)}{f' ({unit})' if unit else ''}{better}"), tickformat="~s")
+    cells = table.numbers(name) or [0.0]
+    low, high = min(cells), max(cells)
+    room = (high - low) / 20 or abs(high) / 20 or 1.0
+    better = {"min": ", less is better", "max": ", more is better"}.get(goal or "", "")
+    unit = next(column.unit for column in table.columns if column.name == name)
+    return even_axis(plotly_text(f"{label(name)}{better}"), unit, low - room, high + room)
 
 
 def _reach(table: Table, name: str, rows: Sequence[int], unit: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,8 +32,8 @@ def roofline(name: str, table: Table, roofs: Mapping[str, Any]) -> Figure | None
         table=table,
         data=[*_roofs(peaks, bandwidth, low, high), *_points(table)],
         layout={
-            "xaxis": log_axis("operational intensity (flop/B)", range=[math.log10(low), math.log10(high)]),
-            "yaxis": log_axis("reached rate (flop/s)", range=[math.log10(min(reached) / 2), math.log10(top * 2)]),
+            "xaxis": log_axis("operational intensity (flop/B)", "", low, high),
+            "yaxis": log_axis("reached rate", "flop/s", min(reached) / 2, top * 2),
             "height": 540,
         },
         note=f"The slope is the memory's bandwidth, {show(bandwidth, 'B/s')}. The area of a point is its share of the time; "
@@ -82,8 +81,14 @@ def _points(table: Table) -> list[Trace]:
             },
             **told,
         }
-        for index, family in enumerate(dict.fromkeys(map(str, table["family"])))
+        for index, family in enumerate(_drawn_families(table))
     ]
+
+
+def _drawn_families(table: Table) -> list[str]:
+    """Families with an operator that has a place in the picture."""
+    pairs = zip(table["family"], table["intensity"], strict=True)
+    return list(dict.fromkeys(str(family) for family, intensity in pairs if intensity is not None))
 
 
 def _by_bound(table: Table) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gnomon.core.units import show
 from gnomon.report.facts.table import Table
-from gnomon.report.figures.figure import Figure, axis, hover, names_axis, share
+from gnomon.report.figures.figure import Figure, even_axis, hover, names_axis, share
 
 KIND_COLOURS = {
     "compute": "--series-0",
@@ -45,7 +45,7 @@ def waterfall(name: str, value_s: float, table: Table) -> Figure:
         ],
         layout={
             "barmode": "overlay",
-            "xaxis": axis("time from the start", tickformat="~s", ticksuffix="s", range=[0, value_s * 1.02]),
+            "xaxis": even_axis("time from the start", "s", 0, value_s * 1.02 or 1.0),
             "yaxis": names_axis(list(totals)),
             "height": 150 + 34 * len(totals),
         },

@@ -58,6 +58,50 @@
     return fill(trace);
   }
 
+  // -- numbers with an SI prefix
+  const PREFIXES = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "u"], [1e-9, "n"]];
+  function scaled(value, unit, digits = 4) {
+    if (value === 0) return `0 ${unit}`;
+    const rounded = Math.abs(Number(value.toPrecision(digits)));
+    const known = unit === "s" ? PREFIXES.filter(([size]) => size <= 1) : PREFIXES;
+    const [size, prefix] = known.find(([one]) => rounded >= one * (1 - 1e-12)) || known[known.length - 1];
+    return `${Number((value / size).toPrecision(digits))} ${prefix}${unit}`;
+  }
+
+  // -- marks with their unit: even steps; on a logarithmic axis decades, or 1, 2 and 5 of each where few are seen
+  function marks({ type, range: [low, high] }, unit) {
+    const [from, to] = type === "log" ? [10 ** low, 10 ** high] : [low, high];
+    const values = [];
+    if (type !== "log" || high - low < 0.7) {
+      const rough = (to - from) / 6;
+      const decade = 10 ** Math.floor(Math.log10(rough));
+      const step = [1, 2, 5, 10].map((one) => one * decade).find((one) => one >= rough);
+      for (let index = Math.ceil(from / step); index * step <= to; index++) values.push(index * step);
+    } else {
+      for (let decade = Math.floor(low); decade <= high; decade++) {
+        for (const one of high - low > 3.5 ? [1] : [1, 2, 5]) values.push(one * 10 ** decade);
+      }
+    }
+    const slack = 1e-6 * (to - from);
+    const tickvals = values.filter((value) => value >= from - slack && value <= to + slack);
+    const ticktext = tickvals.map((value) => (unit ? scaled(value, unit, 3) : String(Number(value.toPrecision(3)))));
+    return { tickmode: "array", tickvals, ticktext };
+  }
+  const marked = ({ marks: unit, ...axis }) =>
+    unit === undefined ? axis : { ...axis, range: [...axis.range], ...marks(axis, unit) };
+  function markAgain(plot, figure) {
+    const found = {};
+    for (const name of ["xaxis", "yaxis"]) {
+      const unit = figure.layout[name].marks;
+      if (unit === undefined) continue;
+      const { tickvals, ticktext } = marks(plot.layout[name], unit);
+      if (String(ticktext) === String(plot.layout[name].ticktext)) continue;
+      found[`${name}.tickvals`] = tickvals;
+      found[`${name}.ticktext`] = ticktext;
+    }
+    if (Object.keys(found).length) Plotly.relayout(plot, found);
+  }
+
   function layout(figure, colour) {
     const ink = colour("--ink");
     const axis = { gridcolor: colour("--line"), linecolor: colour("--soft"), zerolinecolor: colour("--line"), tickcolor: colour("--soft") };
@@ -72,19 +116,22 @@
       legend: { orientation: "h", yanchor: "bottom", y: 1.01, x: 0, itemsizing: "constant", bgcolor: "rgba(0,0,0,0)" },
       hoverlabel: { bgcolor: colour("--paper"), bordercolor: colour("--soft"), font: { color: ink }, align: "left" },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--soft"), activecolor: ink },
-      xaxis: { ...axis, ...figure.layout.xaxis },
-      yaxis: { ...axis, ...figure.layout.yaxis },
+      xaxis: { ...axis, ...marked(figure.layout.xaxis) },
+      yaxis: { ...axis, ...marked(figure.layout.yaxis) },
     };
   }
 
   const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
 
-  function draw(name) {
+  async function draw(name) {
     const style = getComputedStyle(root);
     const colour = (variable) => style.getPropertyValue(variable).trim();
     const figure = page.figures[name];
     const traces = figure.data.map((trace) => filled(figure, trace, chosen(figure, trace), colour));
-    return Plotly.react(document.querySelector(`#${name} .plot`), traces, layout(figure, colour), CONFIG);
+    const plot = document.querySelector(`#${name} .plot`);
+    const isNew = plot.layout === undefined;
+    await Plotly.react(plot, traces, layout(figure, colour), CONFIG);
+    if (isNew) plot.on("plotly_relayout", () => markAgain(plot, figure));
   }
 
   async function drawAll() {
@@ -149,14 +196,6 @@
   }
 
   // -- long tables: sorted by a click on a heading, searched in every cell
-  const PREFIXES = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "u"], [1e-9, "n"]];
-  function scaled(value, unit) {
-    if (value === 0) return `0 ${unit}`;
-    const rounded = Math.abs(Number(value.toPrecision(4)));
-    const known = unit === "s" ? PREFIXES.filter(([size]) => size <= 1) : PREFIXES;
-    const [size, prefix] = known.find(([one]) => rounded >= one) || known[known.length - 1];
-    return `${Number((value / size).toPrecision(4))} ${prefix}${unit}`;
-  }
   function shown(value, unit) {
     if (value === null || value === undefined || value === "") return "-";
     if (typeof value === "boolean") return value ? "yes" : "no";
@@ -214,7 +253,7 @@
       if (isText[index]) th.className = "text";
       const sort = document.createElement("button");
       sort.type = "button";
-      sort.textContent = column.name.replace(/_(s|percent)$/, "").replaceAll("_", " ");
+      sort.textContent = column.name.replace(/(_bytes_per|_flop_per|_per)?_s$|_percent$|_bytes$/, "").replaceAll("_", " ");
       sort.title = "sort";
       sort.addEventListener("click", () => {
         down = by === index ? !down : !isText[index]; // numbers: the largest first
