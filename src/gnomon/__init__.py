@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gnomon.api.overrides import Overrides
     from gnomon.api.predict import predict, predict_many, predict_scenario
     from gnomon.api.questions import workload
+    from gnomon.api.reports import write_report
     from gnomon.api.scenarios import write_scenario
     from gnomon.api.sweeps import SweepResult, sweep
     from gnomon.core.errors import BadInput, GnomonError, Unsupported
@@ -34,6 +35,7 @@ _HOME = {
     "SweepResult": "gnomon.api.sweeps",
     "system": "gnomon.api.names",
     "workload": "gnomon.api.questions",
+    "write_report": "gnomon.api.reports",
     "write_scenario": "gnomon.api.scenarios",
 }
 __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader the order of use
@@ -44,6 +46,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "compare",
     "compare_measurements",
     "sweep",
+    "write_report",
     "workload",
     "from_torch",
     "system",

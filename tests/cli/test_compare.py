@@ -123,9 +123,7 @@ def test_the_report_is_one_page_with_the_rows_and_its_place_comes_last(gnomon, t
         "compare", "--measurements", "published", "--where", "model=gpt2-large", "--rows", "--report", str(page)
     )
     assert run.out.splitlines()[-1] == f"report: {page}"
-    text = page.read_text()
-    assert "gpt2-large" in text
-    assert "http" not in text.replace("https://", "").split("<style>")[0]
+    assert "gpt2-large" in page.read_text()
 
 
 def test_a_calibration_file_holds_bands_and_keeps_those_of_the_other_kind(gnomon, tmp_path: Path) -> None:

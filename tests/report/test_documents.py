@@ -61,7 +61,7 @@ def test_a_document_that_is_not_whole_is_refused_with_the_field(data, line):
 def test_what_is_no_json_is_refused(tmp_path: Path, text, line):
     file = tmp_path / "run.json"
     file.write_text(text)
-    with pytest.raises(BadInput, match="run.json") as refused:
+    with pytest.raises(BadInput, match=r"run\.json") as refused:
         read_json_document(file)
     assert line in str(refused.value)
 
