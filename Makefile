@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest bench results docs lock clean FORCE
+.PHONY: help demo test test-lowest test-newest bench results docs screenshots lock clean FORCE
 
 # Which Python the environments are made with: that of an existing .venv, else python3. `make test PYTHON=python3.12`
 PYTHON ?= $(shell test -x .venv/bin/python && echo .venv/bin/python || echo python3)
@@ -71,6 +71,9 @@ results: $(READY) ## write the error tables in results/ anew
 docs: $(READY) ## build the documentation: build/docs/index.html
 	@$(sphinx)
 	@echo "build/docs/index.html"
+
+screenshots: $(READY) ## take the pictures of docs/how-to/report.md anew (with Chromium)
+	@.venv/bin/python docs/_ext/screenshots.py
 
 sphinx = .venv/bin/python -m sphinx --builder html --fail-on-warning --keep-going --quiet -d build/doctrees docs build/docs
 

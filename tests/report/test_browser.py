@@ -197,7 +197,10 @@ def test_a_page_prints_light_whatever_the_scheme(show, tmp_path: Path) -> None:
     assert shown.tab.evaluate("() => document.documentElement.dataset.theme") == "light"
     shown.tab.evaluate("() => dispatchEvent(new Event('afterprint'))")
     assert shown.tab.evaluate("() => document.documentElement.dataset.theme") == "dark"
+    width = "document.querySelector('.plot svg.main-svg').getBoundingClientRect().width"
+    before = shown.tab.evaluate(f"() => {width}")
     assert shown.tab.pdf(format="A4")[:5] == b"%PDF-"
+    shown.tab.wait_for_function(f"(before) => {width} === before", arg=before)
     shown.assert_quiet()
 
 

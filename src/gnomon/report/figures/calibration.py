@@ -12,8 +12,8 @@ def coverage_by_group(level: float, table: Table) -> Figure:
     """Share of each silicon's rows inside the intervals calibrated on the others."""
     told = hover(table, ("group", "rows", "coverage", "coverage_by_row", "half_width", "half_width_by_row"))
     marks = (
-        ("coverage_by_row", "rows weigh alike", "--series-1", "diamond-open"),
-        ("coverage", "silicon weighs alike (used)", "--series-0", "circle"),
+        ("coverage_by_row", "rows weigh alike", "--series-1", "diamond-open", 16),
+        ("coverage", "silicon weighs alike (used)", "--series-0", "circle", 10),
     )
     data: list[Trace] = [
         {
@@ -23,10 +23,10 @@ def coverage_by_group(level: float, table: Table) -> Figure:
             "y": "@group",
             "x": f"@{column}",
             "cliponaxis": False,
-            "marker": {"color": colour, "symbol": symbol, "size": 11},
+            "marker": {"color": colour, "symbol": symbol, "size": size},
             **told,
         }
-        for column, name, colour, symbol in marks
+        for column, name, colour, symbol, size in marks
     ]
     covered = table.numbers("coverage")
     lowest = min(range(len(covered)), key=covered.__getitem__)

@@ -11,6 +11,7 @@ from gnomon.report.facts.table import Table
 from gnomon.report.figures.figure import COLOURS, MOST_SERIES, Figure, Trace, hover, log_axis, plotly_text, share
 
 LARGEST_POINT_PX = 30  # diameter of the operator with the largest share
+MOST_NAMED = 5  # operators without a place that the note names
 SMALLEST_POINT_PX = 5  # below it a point cannot be hit with the mouse
 
 
@@ -23,7 +24,9 @@ def roofline(name: str, table: Table, roofs: Mapping[str, Any]) -> Figure | None
     ridges = [peak["flop_per_s"] / bandwidth for peak in peaks]
     low, high = min([*intensities, *ridges]) / 2, max([*intensities, *ridges]) * 4
     top = max([peak["flop_per_s"] for peak in peaks] + reached)
-    without = len(table) - len(intensities)
+    without = [str(n) for n, place in zip(table["name"], table["intensity"], strict=True) if place is None]
+    if len(without) > MOST_NAMED:
+        without = [*without[:MOST_NAMED], f"and {len(without) - MOST_NAMED} more"]
     return Figure(
         kind="roofline",
         title=f"Operators under the roofline: {name}",
@@ -38,7 +41,7 @@ def roofline(name: str, table: Table, roofs: Mapping[str, Any]) -> Figure | None
         },
         note=f"The slope is the memory's bandwidth, {show(bandwidth, 'B/s')}. The area of a point is its share of the time; "
         "a launch keeps a point below the roof."
-        + (f" {without} operators without work or traffic are only in the table." if without else ""),
+        + (f" Without work or traffic, and in the table alone: {', '.join(without)}." if without else ""),
     )
 
 

@@ -3,6 +3,7 @@
   const page = JSON.parse(document.getElementById("gnomon-data").textContent);
   const root = document.documentElement;
   const FIRST_ROWS = 200; // of a long table, until more are asked for
+  const PAPER_WIDTH = 660; // pixels of a figure on paper: A4 is 794 wide at 96 to the inch, less margins and frame
   const LONG_CELL = 60; // characters, above which a cell is cut on the screen and whole when pointed at
   const MORE_ROWS = 1000; // with each press: what a browser lays out at once
 
@@ -73,7 +74,7 @@
     const [from, to] = type === "log" ? [10 ** low, 10 ** high] : [low, high];
     const values = [];
     if (type !== "log" || high - low < 0.7) {
-      const rough = (to - from) / 6;
+      const rough = (to - from) / 8;
       const decade = 10 ** Math.floor(Math.log10(rough));
       const step = [1, 2, 5, 10].map((one) => one * decade).find((one) => one >= rough);
       for (let index = Math.ceil(from / step); index * step <= to; index++) values.push(index * step);
@@ -123,14 +124,14 @@
 
   const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
 
-  async function draw(name) {
+  async function draw(name, width) {
     const style = getComputedStyle(root);
     const colour = (variable) => style.getPropertyValue(variable).trim();
     const figure = page.figures[name];
     const traces = figure.data.map((trace) => filled(figure, trace, chosen(figure, trace), colour));
     const plot = document.querySelector(`#${name} .plot`);
     const isNew = plot.layout === undefined;
-    await Plotly.react(plot, traces, layout(figure, colour), CONFIG);
+    await Plotly.react(plot, traces, { ...layout(figure, colour), width }, CONFIG);
     if (isNew) plot.on("plotly_relayout", () => markAgain(plot, figure));
   }
 
@@ -159,13 +160,15 @@
   }
   button.addEventListener("click", () => choose(theme === "dark" ? "light" : "dark"));
   dark.addEventListener("change", (event) => choose(event.matches ? "dark" : "light"));
-  function showForPrint(name) {
-    if (theme !== "dark") return;
+  function drawFor(name, width) {
     show(name);
-    Object.keys(page.figures).forEach(draw);
+    Object.keys(page.figures).forEach((figure) => draw(figure, width));
   }
-  addEventListener("beforeprint", () => showForPrint("light"));
-  addEventListener("afterprint", () => showForPrint("dark"));
+  addEventListener("beforeprint", () => drawFor("light", PAPER_WIDTH));
+  addEventListener("afterprint", () => {
+    drawFor(theme);
+    document.querySelectorAll(".plot").forEach((plot) => Plotly.Plots.resize(plot));
+  });
 
   // -- numbers to a file of the reader's: as exact as in the page
   const csvCell = (value) => {
