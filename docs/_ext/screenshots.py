@@ -113,7 +113,7 @@ def main() -> None:
         }
         take(browser, published, measured)
         take(browser, predicted, {"waterfall": "#f0", "roofline": "#f1"})
-        take(browser, predicted, {"operators": '.grid:has-text("layer.qkv_proj")'}, width_px=1280)
+        take(browser, predicted, {"operators": '.grid:has-text("layer.qkv_proj")'}, width_px=1380)
         take(browser, swept, {"pareto": "#f0"})
         take(browser, repeated, {"history": "#f0"})
         take(browser, published, {"page-light": "html"}, scale=WHOLE_PAGE_SCALE)

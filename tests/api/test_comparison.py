@@ -36,3 +36,20 @@ def test_spellings_of_one_silicon_are_one_group() -> None:
     assert of["a100-pcie-40gb"] == of["a100-sxm-80gb"] == of["a30"]
     assert of["h100-pcie"] == of["h100-sxm"] == of["h200"]
     assert of["mi210"] == of["mi250"] == of["mi250x"]
+
+
+def test_the_coverage_at_nine_tenths_is_that_of_the_kinds_of_silicon_left_out() -> None:
+    found = compare_measurements("published")
+    held_out, levels = found.held_out(), found.coverage_by_level()
+    at_90 = next(one for one in levels if one["level"] == 0.9)
+    assert at_90["mean"] == pytest.approx(fmean(one.coverage for one in held_out))
+    assert (at_90["lowest"], at_90["highest"]) == (0.75, 1.0)
+    inside = sum(one.coverage * one.rows for one in held_out)
+    assert at_90["rows"] * len(found.clean) == pytest.approx(inside)
+    assert [one["rows"] for one in levels] == sorted(one["rows"] for one in levels)
+
+
+def test_evenly_spaced_rows_are_at_most_so_many_and_in_order() -> None:
+    found = compare_measurements("published")
+    assert found.evenly(300)["line"].to_list() == found.rows["line"].to_list()
+    assert found.evenly(100)["line"].to_list() == found.rows["line"].to_list()[::3]

@@ -100,6 +100,26 @@ def test_a_failure_leaves_the_page_of_before_untouched(tmp_path: Path):
     assert {path.name for path in tmp_path.iterdir()} == {"page.html", "good.json", "cut.json"}
 
 
+def test_a_page_says_which_rows_of_a_table_were_chosen(tmp_path: Path):
+    page = gnomon.write_report("published", tmp_path / "p.html", where={"device": ("t4", "a10"), "mode": "forward"})
+    assert "From published, where device=t4,a10, where mode=forward<" in page.html
+
+
+def test_a_page_in_place_of_its_source_is_refused(tmp_path: Path):
+    run = written(tmp_path, "run.json", predictions())
+    with pytest.raises(gnomon.BadInput, match="is what the report is made of"):
+        gnomon.write_report(run, tmp_path / "." / "run.json")
+    assert json.loads(Path(run).read_text()) == predictions()
+
+
+def test_a_table_of_doubted_rows_alone_has_a_page(tmp_path: Path):
+    table = tmp_path / "mine.csv"
+    table.write_text("device,model,mode,batch,precision,measured_ms,quality\nt4,resnet-50,forward,1,fp16,2,hot\n")
+    assert [figure.kind for figure in gnomon.write_report(table, tmp_path / "p.html").figures] == [
+        "predicted-and-measured"
+    ]
+
+
 def test_a_long_table_is_shown_one_row_in_so_many(monkeypatch):
     monkeypatch.setattr("gnomon.api.reports.MOST_ROWS", (50,))
     (document,) = documents(["published"])

@@ -67,10 +67,13 @@ def held_out(group: str, coverage: float) -> dict[str, Any]:
     return {"group": group, "rows": 10, "coverage": coverage, "median_half_width": 0.5}
 
 
+COVERAGE = {"GA100": 0.9, "TU104": 0.7, "GH100": 1.0, "AD102": 0.8}
+
+
 def measurements(*rows: dict[str, Any], **changes: Any) -> dict[str, Any]:
     rows = rows or (measured(), measured(0.6, 1.0, device="l4"))
     found: dict[str, Any] = {"schema": "gnomon/compare/1", "table": "mine.csv", "engine": "roofline", "version": "1.0"}
-    alike = [held_out("GA100", 0.9), held_out("TU104", 0.7)]
+    alike = [held_out(silicon, coverage) for silicon, coverage in COVERAGE.items()]
     level = {"level": 0.9, "rows": 0.8, "mean": 0.8, "lowest": 0.7, "highest": 0.9}
     return (
         found

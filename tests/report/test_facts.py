@@ -11,6 +11,7 @@ from tests.report.documents import (
     TRIALS,
     answer,
     errors,
+    held_out,
     measured,
     measurements,
     operator,
@@ -115,11 +116,15 @@ def test_groups_without_a_compared_row_have_no_error_and_a_group_without_a_name_
 def test_coverage_on_silicon_left_out_has_both_weightings_side_by_side():
     table = calibration.coverage_by_group(measurements())
     assert table is not None
-    assert (table["group"], table["coverage"], table["coverage_by_row"]) == (("GA100", "TU104"), (0.9, 0.7), (0.7, 0.9))
+    assert table["group"] == ("GA100", "TU104", "GH100", "AD102")
+    assert (table["coverage"], table["coverage_by_row"]) == ((0.9, 0.7, 1.0, 0.8), (0.8, 1.0, 0.7, 0.9))
 
 
-def test_one_kind_of_silicon_gives_no_coverage():
-    intervals = {"level": 0.9, "silicon_weighs_alike": [], "rows_weigh_alike": [], "levels": []}
+@pytest.mark.parametrize("kinds", [0, 2, 3])
+def test_too_few_kinds_of_silicon_give_no_coverage(kinds):
+    held = [held_out(f"s{i}", 0.9) for i in range(kinds)]
+    levels = measurements()["intervals"]["levels"]
+    intervals = {"level": 0.9, "silicon_weighs_alike": held, "rows_weigh_alike": held, "levels": levels}
     assert calibration.coverage_by_group(measurements(intervals=intervals)) is None
     assert calibration.coverage_by_level(measurements(intervals=intervals)) is None
 

@@ -116,7 +116,12 @@ def test_the_numbers_of_the_page_are_those_of_the_comparison():
         assert table[name] == [row[name] for row in rows]
     groups = figure_table(data, "error-by-group")
     assert groups["median_ape"] == [group["median_ape"] for group in document["by"]["device"] if group["rows"]]
-    assert figure_table(data, "coverage-by-group")["coverage"] == [0.9, 0.7]
+    assert figure_table(data, "coverage-by-group")["coverage"] == [0.9, 0.7, 1.0, 0.8]
+
+
+def test_points_of_doubted_rows_are_counted_below_the_figure():
+    rows = [measured(), measured(quality="throttled"), measured(quality="throttled")]
+    assert "2 of the points are of rows that their source doubts" in page([document_of("a", measurements(*rows))]).html
 
 
 def test_the_numbers_of_the_page_are_those_of_the_prediction():

@@ -11,6 +11,7 @@ from gnomon.stats.intervals import (
     band_of,
     group_weights,
     leave_group_out,
+    leave_group_out_at,
     ratio_band,
     ratio_bands,
     weighted_quantile,
@@ -71,6 +72,15 @@ def test_leaving_groups_out_agrees_with_doing_it_by_hand():
     found = leave_group_out(np.array([0.0, 1.0, 2.0]), np.array(["a", "b", "c"]), np.array(["s"] * 3), 0.9)
     assert [(held.group, held.rows, held.coverage) for held in found] == [("a", 1, 1.0), ("b", 1, 1.0), ("c", 1, 0.0)]
     assert found[0].median_half_width == pytest.approx((math.e**2 - 1) / 2)
+
+
+def test_several_levels_at_once_are_each_level_alone():
+    random = np.random.default_rng(5)
+    ratios, groups = random.normal(0.5, 0.4, 300), np.array([f"g{i % 6}" for i in range(300)])
+    strata, levels = np.array(["s", "t", "u"] * 100), (0.5, 0.8, 0.95)
+    for by_row in (False, True):
+        at_once = leave_group_out_at(ratios, groups, strata, levels, by_row=by_row)
+        assert at_once == [leave_group_out(ratios, groups, strata, level, by_row=by_row) for level in levels]
 
 
 def test_many_alike_groups_are_covered_at_about_the_level():

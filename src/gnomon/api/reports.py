@@ -35,6 +35,8 @@ def write_report(
     target = Path(path)
     check_writable(target)
     named = [sources] if isinstance(sources, (str, Path)) else sources
+    if target.resolve() in {Path(source).resolve() for source in named}:
+        raise BadInput(f"{target}: is what the report is made of; give the page another name")
     found = page(documents([str(source) for source in named], engine=engine, where=where), title)
     write_whole(target, found.html)
     return found
@@ -86,17 +88,24 @@ def _read(source: str, kind: str, engine: str | None, where: Where | None) -> li
         case "scenario":
             return [_of_scenario(source, engine)]
         case _:
-            return [of_comparison(compare_measurements(source, engine=engine or DEFAULT_ENGINE, where=where))]
+            return [of_comparison(compare_measurements(source, engine=engine or DEFAULT_ENGINE, where=where), where)]
 
 
-def of_comparison(found: Comparison) -> Document:
-    """The document of a comparison, with as many rows as a page shows. Unsupported where none was answered."""
+def of_comparison(found: Comparison, where: Where | None) -> Document:
+    """The document of a comparison, with as many rows as a page shows. Unsupported where none was answered.
+
+    where: what chose the rows of the table; the page says so.
+    """
     if found.rows.is_empty():
         if not found.reasons():
             raise BadInput(f"{found.table}: the table holds no rows")
         reasons = "; ".join(f"{count} rows: {why}" for why, count in list(found.reasons().items())[:3])
         raise Unsupported(f"no row of {found.table} can be answered: {reasons}")
-    return document_of(found.table, found.to_dict(found.evenly(MOST_ROWS[0])))
+    chosen = {
+        column: values if isinstance(values, str) else ",".join(values) for column, values in (where or {}).items()
+    }
+    label = ", ".join([found.table, *(f"where {column}={values}" for column, values in chosen.items())])
+    return document_of(label, found.to_dict(found.evenly(MOST_ROWS[0])))
 
 
 def _of_scenario(source: str, engine: str | None) -> Document:

@@ -36,8 +36,9 @@ def compare_table(found: argparse.Namespace) -> int:
         check_writable(path)
     if len({path.resolve() for path in paths.values()}) < len(paths):
         raise BadInput("--report and --calibrate name the same file")
+    where = where_rows(found.where)
     with working(f"comparing {engines[0]} with {found.measurements}"):
-        result = compare_measurements(found.measurements, engine=engines[0], where=where_rows(found.where))
+        result = compare_measurements(found.measurements, engine=engines[0], where=where)
         for column in result.unread_columns:
             say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
         if result.rows.is_empty():
@@ -54,7 +55,7 @@ def compare_table(found: argparse.Namespace) -> int:
         if result.kind == "kernels":
             sample = sample or 1  # such tables have hundreds of thousands of rows
         shown = sample if result.kind == "kernels" else None
-        written_page = page([of_comparison(result)]) if "report" in paths else None
+        written_page = page([of_comparison(result, where)]) if "report" in paths else None
     if found.json:
         print_json(result.to_dict(result.sample(shown) if found.rows or result.kind == "models" else None))
     elif found.csv:

@@ -76,7 +76,7 @@ def _histories(documents: Sequence[Document]) -> list[Figure]:
 
 def short_labels(labels: Sequence[str]) -> list[str]:
     """The last parts of paths where those differ, else the whole labels; a label that recurs is numbered."""
-    stems = [PurePath(label).stem for label in labels]
+    stems = [PurePath(label).name.removesuffix(".json") for label in labels]
     chosen = stems if len(set(stems)) == len(set(labels)) else list(labels)
     seen: Counter[str] = Counter()
     found = []

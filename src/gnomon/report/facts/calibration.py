@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gnomon.report.facts.table import Table, table_of
+from gnomon.stats.intervals import FEWEST_GROUPS
 
 GROUP_UNITS = {
     "group": "",
@@ -21,9 +22,11 @@ LEVEL_UNITS = dict.fromkeys(("level", "rows", "mean", "lowest", "highest"), "sha
 def coverage_by_group(document: Mapping[str, Any]) -> Table | None:
     """Share of the rows of each silicon inside the intervals calibrated on the others, in both weightings.
 
-    None where there is one kind of silicon: nothing can be left out.
+    None where the kinds of silicon are too few to leave one out.
     """
     alike, by_row = document["intervals"]["silicon_weighs_alike"], document["intervals"]["rows_weigh_alike"]
+    if len(alike) <= FEWEST_GROUPS:
+        return None
     rows = [
         {
             "group": one["group"],
@@ -35,13 +38,14 @@ def coverage_by_group(document: Mapping[str, Any]) -> Table | None:
         }
         for one, other in zip(alike, by_row, strict=False)
     ]
-    return table_of(rows, GROUP_UNITS) if rows else None
+    return table_of(rows, GROUP_UNITS)
 
 
 def coverage_by_level(document: Mapping[str, Any]) -> Table | None:
     """For each nominal level, the coverage on silicon left out: over the rows, and over the kinds of silicon.
 
-    None where the document does not state it.
+    None where the document does not state it, or the kinds of silicon are too few.
     """
     levels = document["intervals"].get("levels")
-    return table_of(levels, LEVEL_UNITS) if levels else None
+    is_enough = len(document["intervals"]["silicon_weighs_alike"]) > FEWEST_GROUPS
+    return table_of(levels, LEVEL_UNITS) if levels and is_enough else None

@@ -59,8 +59,14 @@ def predicted_and_measured(table: Table) -> Figure:
             "height": 640,
             "hovermode": "closest",
         },
-        note="Below the line the prediction is shorter than the measurement.",
+        note=f"Below the line the prediction is shorter than the measurement.{_doubted(table)}",
     )
+
+
+def _doubted(table: Table) -> str:
+    """A sentence on the rows that a quality mark sets apart; empty where there are none."""
+    count = sum(1 for mark in table["quality"] if mark) if "quality" in table.names else 0
+    return f" {count:,} of the points are of rows that their source doubts: no error counts them." if count else ""
 
 
 def _bands(low: float, high: float) -> list[Trace]:

@@ -204,6 +204,7 @@
     if (typeof value === "boolean") return value ? "yes" : "no";
     if (typeof value !== "number") return value;
     if (unit === "%") return `${value.toFixed(1)} %`;
+    if (unit === "flop/B") return `${Number(value.toPrecision(4))} ${unit}`; // a ratio takes no prefix
     if (unit === "share") return `${(100 * value).toFixed(1)} %`;
     return unit ? scaled(value, unit) : String(value);
   }
