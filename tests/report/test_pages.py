@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from gnomon.core.errors import BadInput
@@ -96,6 +97,27 @@ def test_a_sweep_of_one_objective_is_drawn_over_its_trials(tmp_path: Path):
     (figure,) = page([read_sweep(folder)]).figures
     assert figure.title == "Best trial: toy sweep"
     assert {trace["x"] for trace in figure.data} == {"@index"}
+
+
+def test_a_sweep_that_nothing_answered_has_a_page(tmp_path: Path):
+    folder = sweep_folder(tmp_path / "s", pareto=[])
+    none = {"index": [0], "batch": [1], "total_s": [None], "images_per_s": [None], "reason": ["does not fit"]}
+    pl.DataFrame(none).write_parquet(folder / "rows.parquet")
+    found = page([read_sweep(folder)])
+    assert [figure.alt for figure in found.figures] == [
+        "1 trials, 0 on the Pareto front; on it total unknown, images unknown."
+    ]
+    assert "does not fit" in found.html
+
+
+def test_a_pass_of_no_time_and_operators_without_roofs_have_a_page():
+    free = quantity(1.0) | {"value": 0.0, "parts": [], "operators": [operator(time_s=0.0)]}
+    table = document_of(
+        "b", scenarios() | {"scenarios": [scenarios()["scenarios"][0] | {"answers": [answer("toy", free)]}]}
+    )
+    found = page([document_of("a", predictions(answer("toy", free))), table])
+    assert [figure.kind for figure in found.figures] == ["time-history"]
+    assert found.figures[0].table["of_first"] == (None, None)
 
 
 def test_nothing_answered_is_a_page_with_reasons_and_no_figure():
@@ -230,8 +252,6 @@ def test_a_sweep_of_fifty_thousand_keeps_its_front(tmp_path: Path):
     count = 50_000
     rows = {"index": list(range(count)), "total_s": [float(i) for i in range(count)], "images_per_s": [1.0] * count}
     folder = sweep_folder(tmp_path / "s", pareto=[0, 49_999])
-    import polars as pl
-
     pl.DataFrame(rows).write_parquet(folder / "rows.parquet")
     found = page([read_sweep(folder)])
     table = figure_table(data_of(found.html), "pareto")

@@ -129,10 +129,11 @@ def read_sweep(folder: Path) -> Document:
         raise BadInput(resume)
     document = _checked(Document(label=str(folder), kind="sweep", data=data, rows=_sweep_rows(folder)))
     names = [objective["name"] for objective in data["objectives"]]
-    missing = next((name for name in names if name not in document.rows), None)
-    if missing is not None or not names:
-        what = "no objective is named" if missing is None else f"objective {missing!r} is no column of the rows"
-        raise BadInput(f"{written}: {what}; run the sweep again")
+    if not names:
+        raise BadInput(f"{written}: no objective is named; run the sweep again")
+    for name in ("index", *names):
+        if name not in document.rows:
+            raise BadInput(f"{folder}: {name!r} is no column of the rows; run the sweep again")
     return document
 
 

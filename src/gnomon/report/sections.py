@@ -108,7 +108,8 @@ def _predictions(document: Document, most_rows: int) -> Section:
             if len(table) > most_rows:
                 notes.append(f"The {most_rows:,} longest of {len(table):,} operators of {one.name}.")
                 table = operators.largest(table, most_rows)
-            if figure := roofline(one.name, table, one.quantity["roofs"]):
+            roofs = one.quantity.get("roofs")
+            if roofs and (figure := roofline(one.name, table, roofs)):
                 drawn.append(figure)
             grids.append(Grid(title=f"Operators: {one.name}", table=table))
     title = "Scenarios" if document.kind == "scenarios" else "Predictions"

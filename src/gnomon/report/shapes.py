@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
 
 Number = float | None
 
@@ -19,9 +19,9 @@ class _Operator(_Shape):
     dtype: str
     phase: str
     repeat: int
-    flop: float
-    moved_bytes: float
-    time_s: float
+    flop: NonNegativeFloat
+    moved_bytes: NonNegativeFloat
+    time_s: NonNegativeFloat
     bound: str
 
 
@@ -38,7 +38,7 @@ class _Roofs(_Shape):
 
 class _Part(_Shape):
     name: str
-    value: float
+    value: NonNegativeFloat
     kind: str
     parts: list[_Part]
     combine: str
@@ -69,7 +69,7 @@ class _Quantity(_Shape):
 
 
 class _Answered(_Quantity):
-    value: float
+    value: NonNegativeFloat
     bound: str
     parts: list[_Part]
     interval: _Interval | None

@@ -63,8 +63,8 @@ def _beside(scenario: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for row in scenario["answers"]:
         for quantity in row["quantities"]:
             for measured in scenario["measured"]:
-                if quantity["value"] is None or measured["mode"] != quantity["mode"]:
-                    continue
+                if not quantity["value"] or measured["mode"] != quantity["mode"]:
+                    continue  # a time of zero has no place beside a measured one
                 interval = quantity.get("interval") or {}
                 yield {
                     "subject": row["model"],

@@ -21,16 +21,14 @@ def unit_of(column: str) -> str:
 def trials(sweep: Mapping[str, Any], rows: Mapping[str, Sequence[Any]]) -> Table:
     """Every row of the sweep with `is_best`: whether it is on the Pareto front that the sweep names by index.
 
-    Columns that no row fills are left out.
+    Columns that no row fills are left out, unless the sweep is about them.
     """
-    count = len(next(iter(rows.values()), ()))
-    indices = rows.get("index", range(count))
-    front = set(sweep["pareto"])
-    best = Column(name="is_best", values=tuple(index in front for index in indices))
+    front, kept = set(sweep["pareto"]), {"index", *(objective["name"] for objective in sweep["objectives"])}
+    best = Column(name="is_best", values=tuple(index in front for index in rows["index"]))
     columns = tuple(
         Column(name=name, unit=unit_of(name), values=tuple(values))
         for name, values in rows.items()
-        if any(value is not None for value in values)
+        if name in kept or any(value is not None for value in values)
     )
     return Table(columns=(*columns, best))
 

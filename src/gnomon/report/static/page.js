@@ -235,9 +235,9 @@
         columns.forEach((column, index) => {
           const cell = line.insertCell();
           cell.textContent = shown(column.values[row], column.unit);
-          const is_long = cell.textContent.length > LONG_CELL;
-          if (is_long || typeof column.values[row] === "number") cell.title = String(column.values[row]);
-          if (isText[index]) cell.className = is_long ? "text long" : "text";
+          const isLong = cell.textContent.length > LONG_CELL;
+          if (isLong || typeof column.values[row] === "number") cell.title = String(column.values[row]);
+          if (isText[index]) cell.className = isLong ? "text long" : "text";
         });
         return line;
       }));
