@@ -7,11 +7,11 @@ from pathlib import Path
 
 from gnomon.api.compare import compare
 from gnomon.api.comparison import SCHEMA, Comparison, compare_measurements
-from gnomon.api.files import check_writable, write_whole
 from gnomon.api.measurements import Where, built_in_tables
 from gnomon.api.predict import DEFAULT_ENGINE
 from gnomon.api.scenarios import scenario_names
 from gnomon.core.errors import BadInput, Unsupported, near_match
+from gnomon.formats.files import check_writable, write_whole
 from gnomon.report.documents import Document, document_of, is_sweep_file, read_folder, read_json_document, read_sweep
 from gnomon.report.pages import MOST_ROWS, Page, page
 

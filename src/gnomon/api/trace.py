@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnomon.api import plugins
-from gnomon.api.files import write_whole
 from gnomon.api.operators import operator_fields
 from gnomon.core.version import version
+from gnomon.formats.files import write_whole
 from gnomon.report.timeline import TracedAnswer, TracedPass, chrome_trace
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gnomon.api.answers import SCHEMA, Answer, Outcome
-from gnomon.api.files import check_writable
 from gnomon.api.operators import operator_table
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
 from gnomon.api.rows import flat_rows
@@ -29,6 +28,7 @@ from gnomon.cli.pass_tables import print_operators, print_parts, what
 from gnomon.core.errors import BadInput, Unsupported, UsageError
 from gnomon.core.plan import Plan
 from gnomon.core.units import show
+from gnomon.formats.files import check_writable
 
 # Options that a scenario file has keys for.
 _OF_THE_QUESTION = (
