@@ -11,23 +11,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gnomon.core.errors import BadInput, ToolError, Unsupported
-from gnomon.formats.traced.call import Call, Made, Ref
-from gnomon.formats.traced.graph import HOW_TO_ADD, Size, Traced, workload
-from gnomon.formats.traced.onnx_rules import ORDERS, RULES, VIEWS
+from gnomon.core.errors import BadInput, ToolError
+from gnomon.formats.traced.call import Call
+from gnomon.formats.traced.graph import Size, Traced, workload
+from gnomon.formats.traced.onnx_inference import Inference
+from gnomon.formats.traced.onnx_masks import HIDES
+from gnomon.formats.traced.onnx_rules import RULES, VIEWS
 from gnomon.zoo.models import Model
 
 _ASSUMPTIONS = (
     "operators one by one, as the file lists them: nothing is fused by a runtime; what the shapes alone decide is computed before",
     "views, reshapes and changes of layout cost nothing; neither do casts",
-    "attention under a mask that was made by comparing positions is causal",
+    "a product, scale, mask, softmax and product in a row are attention in one kernel, which skips what its mask is known to hide",
 )
 _SPELLED = {  # usual names of open dimensions, for those that a plan has a field for
     "batch": "batch", "batch_size": "batch", "n": "batch", "bs": "batch",
     "seq": "seq", "sequence": "seq", "seq_len": "seq", "sequence_length": "seq", "seq_length": "seq",
 }  # fmt: skip
 _COUNTER = re.compile(r"s[0-9]+|unk__[0-9]+|\?")  # names that exporters make up
-_SMALL = 2**20  # elements of an array whose numbers are followed: shapes, axes, ranges of positions
 
 
 class OnnxFile:
@@ -55,7 +56,7 @@ class OnnxFile:
             from onnx.inliner import inline_local_functions
 
             proto = inline_local_functions(proto)
-        graph = _OnnxGraph(proto, str(path), version)
+        graph = OnnxGraph(proto, str(path), version)
         traced = Traced(
             name=path.stem,
             weights=graph.weights,
@@ -66,7 +67,7 @@ class OnnxFile:
             evaluate=_never_open,
             rules=RULES,
             views=VIEWS,
-            orders=ORDERS,
+            orders=frozenset(),
             assumptions=_ASSUMPTIONS,
         )
         producer = (
@@ -110,7 +111,20 @@ def _loaded(path: Path) -> Any:
     return proto
 
 
-class _OnnxGraph:
+def _is_mask(tensor: Any) -> bool:
+    """Whether an array (..., n, n) in the file is a mask to be added to scores, and not trained: zeros and what hides."""
+    from onnx import TensorProto, numpy_helper
+
+    shape = tuple(tensor.dims)
+    if len(shape) < 2 or shape[-1] != shape[-2] or tensor.data_location == TensorProto.EXTERNAL:
+        return False
+    if tensor.raw_data and any(tensor.raw_data[:2]):  # the first query sees the first key: the number is zero
+        return False
+    array = numpy_helper.to_array(tensor)
+    return bool((array <= HIDES).any() and ((array == 0) | (array <= HIDES)).all())
+
+
+class OnnxGraph:
     """What of a file does not change with the sizes."""
 
     def __init__(self, proto: Any, where: str, version: int) -> None:
@@ -129,7 +143,7 @@ class _OnnxGraph:
         counts: dict[str, int] = {}
         for tensor in self.graph.initializer:
             shape = tuple(tensor.dims)
-            if tensor.data_type in floats and len(shape) and max(shape) > 1:
+            if tensor.data_type in floats and len(shape) and max(shape) > 1 and not _is_mask(tensor):
                 self.weights[tensor.name] = shape
                 elements = 1
                 for side in shape:
@@ -172,148 +186,4 @@ class _OnnxGraph:
 
     def calls(self, values: Mapping[str, int]) -> tuple[Call, ...]:
         """Every node that computes on the inputs' numbers, with shapes."""
-        return tuple(_Inference(self, values).calls)
-
-
-class _Inference:
-    """Shapes, and the numbers of small arrays that follow from shapes, from node to node."""
-
-    def __init__(self, owner: _OnnxGraph, values: Mapping[str, int]) -> None:
-        from onnx import TensorProto, helper, numpy_helper
-
-        self.owner = owner
-        self.types: dict[str, Any] = {}
-        self.data: dict[str, Any] = {}
-        self.places: dict[str, Ref] = {}
-        self.calls: list[Call] = []
-        for tensor in owner.graph.initializer:
-            self.types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tuple(tensor.dims))
-            is_inside = tensor.data_location != TensorProto.EXTERNAL
-            if tensor.name in owner.weights:
-                self.places[tensor.name] = Ref(tensor.name)
-            elif is_inside:
-                self.data[tensor.name] = numpy_helper.to_array(tensor)
-        for value in owner.inputs:
-            sides = [
-                d.dim_value if d.HasField("dim_value") else values[owner.size_name(value, side)]
-                for side, d in enumerate(value.type.tensor_type.shape.dim)
-            ]
-            self.types[value.name] = helper.make_tensor_type_proto(value.type.tensor_type.elem_type, sides)
-        names: set[str] = set()
-        for index, node in enumerate(owner.graph.node):
-            label = node.name or f"{node.op_type}_{index}"
-            while label in names or label in owner.weights:
-                label += "."
-            names.add(label)
-            self._node(node, label)
-
-    def _node(self, node: Any, label: str) -> None:
-        operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}::{node.op_type}"
-        if any(attribute.HasField("g") for attribute in node.attribute):
-            raise Unsupported(
-                f"{self.owner.where}: node {label!r}: {operator}: control flow inside a graph has no rule"
-            )
-        if self._is_known(node) and self._is_computed(node):
-            return
-        if operator not in RULES and operator not in VIEWS:
-            raise Unsupported(f"{self.owner.where}: node {label!r}: no rule for operator {operator!r}; {HOW_TO_ADD}")
-        made = self._infer(node, label)
-        arguments = tuple(self._argument(name) if name else None for name in node.input)
-        self.calls.append(
-            Call(
-                name=label,
-                operator=operator,
-                where=self.owner.where,
-                arguments=arguments,
-                settings=_attributes(node),
-                made=made,
-            )
-        )
-        for index, name in enumerate(name for name in node.output if name):
-            self.places[name] = Ref(label, index)
-
-    def _argument(self, name: str) -> Any:
-        """Where an array comes from; an input of the model or a small constant is an array of nobody's making."""
-        return self.places.get(name) or self._made(name)
-
-    def _made(self, name: str) -> Made:
-        from onnx import TensorProto
-
-        tensor = self.types[name].tensor_type
-        is_float = tensor.elem_type in (
-            TensorProto.FLOAT,
-            TensorProto.FLOAT16,
-            TensorProto.BFLOAT16,
-            TensorProto.DOUBLE,
-        )
-        return Made(shape=tuple(d.dim_value for d in tensor.shape.dim), holds="float" if is_float else "integer")
-
-    def _is_known(self, node: Any) -> bool:
-        """Whether shapes and constants alone decide the node's numbers."""
-        if node.op_type in ("Shape", "Size", "Constant"):
-            return True
-        known = [self.data[name] for name in node.input if name and name in self.data]
-        is_all = len(known) == sum(1 for name in node.input if name)
-        return is_all and sum(array.size for array in known) <= _SMALL and not node.op_type.startswith("Random")
-
-    def _is_computed(self, node: Any) -> bool:
-        """Whether the node's numbers could be computed, and are now known."""
-        import numpy as np
-        from onnx import helper
-        from onnx.reference import ReferenceEvaluator
-
-        if node.op_type in ("Shape", "Size"):
-            shape = [d.dim_value for d in self.types[node.input[0]].tensor_type.shape.dim]
-            settings = _attributes(node)
-            chosen = shape[settings.get("start", 0) : settings.get("end", len(shape))]
-            results: list[Any] = [np.array(chosen if node.op_type == "Shape" else int(np.prod(shape)), dtype=np.int64)]
-        else:
-            feeds = {name: self.data[name] for name in node.input if name}
-            try:
-                results = list(ReferenceEvaluator(node).run(None, feeds))
-            except Exception:  # the evaluator does not cover every case: then shapes are inferred, and the node counts
-                return False
-        for name, result in zip(node.output, results, strict=False):
-            array = np.asarray(result)
-            self.data[name] = array
-            self.types[name] = helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
-        return True
-
-    def _infer(self, node: Any, label: str) -> tuple[Made, ...]:
-        import onnx
-        from onnx import numpy_helper
-
-        data = {name: numpy_helper.from_array(self.data[name], name) for name in node.input if name in self.data}
-        try:
-            schema = onnx.defs.get_schema(node.op_type, self.owner.version, node.domain)
-            found = onnx.shape_inference.infer_node_outputs(
-                schema,
-                node,
-                {name: self.types[name] for name in node.input if name},
-                input_data=data,
-                opset_imports=self.owner.opsets,
-                ir_version=self.owner.ir_version,
-            )
-        except Exception as fault:  # the checker's own words, whatever class it raises
-            raise BadInput(
-                f"{self.owner.where}: node {label!r} ({node.op_type}): {str(fault).strip().splitlines()[0]}"
-            ) from None
-        for name in node.output:
-            tensor = found[name].tensor_type if name in found else None
-            if name and (
-                tensor is None
-                or not tensor.HasField("shape")
-                or any(not d.HasField("dim_value") for d in tensor.shape.dim)
-            ):
-                raise BadInput(
-                    f"{self.owner.where}: node {label!r} ({node.op_type}): the shape of {name!r} depends on numbers in an array"
-                )
-        self.types.update(found)
-        return tuple(self._made(name) for name in node.output if name)
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    from onnx import helper
-
-    found = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    return {name: value.decode() if isinstance(value, bytes) else value for name, value in found.items()}
+        return tuple(Inference(self, values).calls)

@@ -7,11 +7,13 @@ defaults are those of the ONNX operator specification.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from gnomon.core.op import Elementwise, MatMul
 from gnomon.formats.traced import operators
 from gnomon.formats.traced.call import Array, Call, Formats, Rule, Step
+from gnomon.formats.traced.onnx_attention import ATTENTION
 from gnomon.formats.traced.torch_rules import contraction_of_letters
 
 
@@ -22,7 +24,6 @@ def _words(text: str) -> tuple[str, ...]:
 VIEWS = frozenset(
     _words("Reshape Transpose Squeeze Unsqueeze Flatten Identity Slice Split Expand Dropout Cast CastLike")
 )
-ORDERS = frozenset(_words("Less LessOrEqual Greater GreaterOrEqual Trilu"))
 
 _FUNCTIONS = {
     "add": "Add Sum",
@@ -231,18 +232,46 @@ def _recurrent(gates: int) -> Rule:
 
 
 def _attention(call: Call, formats: Formats) -> tuple[Step, ...]:
-    """(Q, K, V, mask, ...) with heads as a dimension, or as attributes where the arrays have three."""
+    """(Q, K, V, mask, past K, past V, ...) with heads as a dimension, or as attributes where the arrays have three."""
     query, key, value = (
         _with_heads(array, call, name) for array, name in zip(call.arrays, ("q", "kv", "kv"), strict=False)
     )
-    mask = call.get(3, "attn_mask")
-    is_causal = bool(call.settings.get("is_causal", 0)) or (isinstance(mask, Array) and mask.is_order)
-    return ((operators.attention(query, key, value, formats, is_causal=is_causal and query.shape[-2] > 1), 1),)
+    if isinstance(past := call.get(4, "past_key"), Array):
+        length = past.shape[-2] + key.shape[-2]
+        key, value = (replace(one, shape=(*one.shape[:-2], length, one.shape[-1])) for one in (key, value))
+    return _fused(query, key, value, call, formats)
+
+
+def _written_out(call: Call, formats: Formats) -> tuple[Step, ...]:
+    """(..., q_len, head_dim) x (..., head_dim, kv_len), then x (..., kv_len, head_dim); a dimension of one is shared."""
+    query, key, value = call.arrays[:3]
+    key = replace(key, shape=(*key.shape[:-2], key.shape[-1], key.shape[-2]))
+    if len(query.shape) == 5 and key.shape[-3] == 1:  # (batch, groups, queries' heads of a group, ...)
+        batch, groups, heads, length, width = query.shape
+        query = replace(query, shape=(batch, groups * heads, length, width))
+        key, value = (replace(one, shape=(*one.shape[:-3], *one.shape[-2:])) for one in (key, value))
+    return _fused(query, key, value, call, formats)
+
+
+def _fused(query: Array, key: Array, value: Array, call: Call, formats: Formats) -> tuple[Step, ...]:
+    """Attention (batch, heads, length, head_dim), causal where the mask hides every key after the query."""
+    share = call.settings.get("share", 1)  # queries' heads for each of the keys'
+    if share > 1 and key.shape[-3] % share == 0:
+        key, value = (
+            replace(one, shape=(*one.shape[:-3], one.shape[-3] // share, *one.shape[-2:])) for one in (key, value)
+        )
+    queries, keys = query.shape[-2], key.shape[-2]
+    highest, lowest = call.settings.get("highest"), call.settings.get("lowest")
+    is_causal = bool(call.settings.get("is_causal", 0)) or (highest is not None and highest <= keys - queries)
+    is_causal = is_causal and queries > 1
+    window = keys - queries - lowest + 1 if is_causal and lowest is not None else None
+    op = operators.attention(
+        query, key, value, formats, is_causal=is_causal, window=window if window and window < keys else None
+    )
+    return ((op, 1),)
 
 
 def _with_heads(array: Array, call: Call, name: str) -> Array:
-    from dataclasses import replace
-
     if len(array.shape) == 4:
         return array
     batch, length, width = array.shape
@@ -271,6 +300,7 @@ RULES: dict[str, Rule] = {
     "RMSNormalization": _norm("rms", None),
     "RotaryEmbedding": _elementwise("rotary"),
     "Attention": _attention,
+    ATTENTION: _written_out,
     "LSTM": _recurrent(4),
     "GRU": _recurrent(3),
     "RNN": _recurrent(1),
