@@ -200,7 +200,7 @@ def test_a_scenario_of_the_catalogue_is_answered_by_its_name(gnomon) -> None:
 def test_an_open_size_of_an_onnx_file_is_bound_by_its_name(gnomon, tmp_path) -> None:
     words = ("predict", relu_onnx(tmp_path, ["batch", "frames"]), "--on", "h100-sxm")
     assert gnomon(*words).code == 3
-    assert "size 'frames' of relu (dimension 1 of x) is open: give it, like --size frames=1" in gnomon(*words).err
+    assert "size 'frames' of relu (dimension 1 of x) is open: give it, like --size frames=128" in gnomon(*words).err
     assert (
         gnomon(*words, "--batch", "2", "--size", "frames=300", "--json").json["rows"][0]["quantities"][0]["flop"] == 600
     )

@@ -29,7 +29,7 @@ def model(text: str | Model) -> Model:
     """
     if isinstance(text, Model):
         return text
-    if not is_path(text):
+    if not is_path(text) and (canonical_model(text) or not Path(text).is_file()):
         return zoo_model(canonical_model(text) or text)
     path = Path(text)
     if (path / "config.json").is_file():
@@ -98,6 +98,8 @@ def kind_of(text: str) -> Kind:
         return "model"
     if text in catalogue.names("scenarios"):
         return "scenario"
+    if Path(text).is_file():
+        return _kind_of_file(text)
     known = (*catalogue_names(), *models(), *catalogue.names("scenarios"), *catalogue_systems())
     raise BadInput(
         f"nothing here is called {text!r}{near_match(text, known)}; see `gnomon list devices`, `models`, `scenarios`"

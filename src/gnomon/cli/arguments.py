@@ -144,22 +144,22 @@ def plan_options(found: argparse.Namespace) -> Options:
         attention=found.attention,
         head=found.head,
         classes=whole("classes", found.classes),
-        sizes=_sizes(found.size),
+        sizes=sizes(found.size),
     )
 
 
-def _sizes(given: Sequence[str]) -> dict[str, int] | None:
+def sizes(given: Sequence[str]) -> dict[str, int] | None:
     """Open sizes by name; None where none is given."""
-    sizes: dict[str, int] = {}
+    read: dict[str, int] = {}
     for text in given:
         name, equals, number = text.partition("=")
         value = whole(f"size {name}", number) if equals else None
         if not name or value is None:
             raise BadInput(f"--size: {text!r:.60} is not NAME=N, like frames=300")
-        if name in sizes:
+        if name in read:
             raise BadInput(f"--size: {name!r} is given twice")
-        sizes[name] = value
-    return sizes or None
+        read[name] = value
+    return read or None
 
 
 def add_override_options(parser: Parser) -> None:

@@ -12,7 +12,7 @@ from gnomon.api.scenarios import read_scenario
 from gnomon.api.sweeps import job_of, read_sweep
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
-from gnomon.cli.stated import stated_workload
+from gnomon.cli.stated import add_size_options, asked_sizes, left_open, tried_workload
 from gnomon.core.errors import Unsupported
 
 
@@ -20,14 +20,15 @@ def parser() -> Parser:
     """The arguments."""
     parser = Parser(
         "check",
-        "Whether a file of a device, system, scenario or sweep or a config.json is sound; for a scenario, its digest, which engines can answer and why the others cannot, whether it fits, and what is outside the validated range.",
+        "Whether a file of a device, system, scenario or sweep, a config.json or an ONNX file is sound; for a scenario, its digest, which engines can answer and why the others cannot, whether it fits, and what is outside the validated range; for an ONNX file, which sizes are open.",
         "gnomon check my-scenario.yaml",
     )
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="a YAML file of a device, system, scenario or sweep, a config.json, or a name of `gnomon list`",
+        help="a YAML file of a device, system, scenario or sweep, a config.json, an ONNX file, or a name of `gnomon list`",
     )
+    add_size_options(parser)
     add_output_options(parser, csv=False)
     return parser
 
@@ -36,6 +37,8 @@ def run(arguments: Sequence[str]) -> int:
     """Print the verdict. Exit 4 when no engine can answer a scenario."""
     found = parser().read(arguments)
     kind = kind_of(found.file)
+    asked = asked_sizes(found, kind)
+    further: dict[str, Any] = {}
     match kind:
         case "scenario":
             return _check_scenario(found.file, found.json)
@@ -50,11 +53,17 @@ def run(arguments: Sequence[str]) -> int:
             summary = f"system {system.name}: sound; {system.count} x {system.device.name}"
         case "model":
             model = names.model(found.file)
-            workload = stated_workload(model)
+            workload = tried_workload(model, asked)
             nodes = len(workload.nodes)
             summary = f"model {model.name}: sound; {workload.parameters:,} parameters in a graph of {nodes} nodes"
+            opened = left_open(model, asked)
+            for name, where, option in opened:
+                summary += f"\nopen size {name} ({where}): give {option}{', else it is 1' if name == 'batch' else ''}"
+            further["open_sizes"] = [{"name": name, "where": where, "option": option} for name, where, option in opened]
     if found.json:
-        print_json({"schema": "gnomon/check/1", "kind": kind, "file": found.file, "sound": True, "engines": []})
+        print_json(
+            {"schema": "gnomon/check/1", "kind": kind, "file": found.file, "sound": True, "engines": [], **further}
+        )
     else:
         print(summary)
     return 0

@@ -10,7 +10,7 @@ from gnomon.api.names import kind_of
 from gnomon.api.scenarios import read_scenario
 from gnomon.cli.arguments import Parser, add_output_options, add_override_options, overrides
 from gnomon.cli.output import print_json, print_table
-from gnomon.cli.stated import stated_shape, stated_workload
+from gnomon.cli.stated import Sizes, add_size_options, asked_sizes, stated_shape, stated_workload
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput
 from gnomon.core.op import FAMILIES
@@ -26,6 +26,7 @@ def parser() -> Parser:
         "show", "Every number of a device, system, model or scenario, each with its source.", "gnomon show h100-sxm"
     )
     parser.add_argument("name", metavar="DEVICE|SYSTEM|MODEL|SCENARIO", help="a name of `gnomon list`, or a file")
+    add_size_options(parser)
     add_override_options(parser)
     add_output_options(parser, csv=False)
     return parser
@@ -34,9 +35,11 @@ def parser() -> Parser:
 def run(arguments: Sequence[str]) -> int:
     """Print what NAME is."""
     found = parser().read(arguments)
-    match kind_of(found.name):
+    kind = kind_of(found.name)
+    asked = asked_sizes(found, kind)
+    match kind:
         case "model":
-            return _show_model(names.model(found.name), found.json)
+            return _show_model(names.model(found.name), asked, found.json)
         case "scenario":
             return _show_scenario(found.name, found.json)
         case "system":
@@ -128,8 +131,8 @@ def _show_system(system: System, as_json: bool) -> int:
     return 0
 
 
-def _show_model(model: Model, as_json: bool) -> int:
-    workload = stated_workload(model)
+def _show_model(model: Model, asked: Sizes, as_json: bool) -> int:
+    workload = stated_workload(model, asked)
     table = workload.table
     rows: list[dict[str, Any]] = [
         {
@@ -148,7 +151,7 @@ def _show_model(model: Model, as_json: bool) -> int:
         "kind": model.kind,
         "parameters": workload.parameters,
         "flop": table.total_flop,
-        "shape": stated_shape(workload),
+        "shape": stated_shape(workload, model, asked),
         "head": workload.head,
         "usual dtype": model.dtype,
         "modes": ", ".join(model.modes),

@@ -145,4 +145,4 @@ def catalogue_device(name: str) -> Device:
 
 def is_path(text: str) -> bool:
     """Whether a device, system, model or scenario is given as a file rather than by name."""
-    return text.lower().endswith((".yaml", ".yml", ".json")) or "/" in text
+    return text.lower().endswith((".yaml", ".yml", ".json", ".onnx")) or "/" in text

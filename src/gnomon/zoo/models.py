@@ -31,6 +31,7 @@ class Model:
     dtype: str = "fp16"  # the format it is usually run in
     weight_dtype: str | None = None  # storage of its weights where that differs: a quantised checkpoint
     batch: int = 1  # where none is asked for: a traced graph may fix it
+    open_sizes: tuple[tuple[str, str], ...] = ()  # of a traced graph: names of the sizes to be given, and their places
 
     @property
     def modes(self) -> tuple[Mode, ...]:

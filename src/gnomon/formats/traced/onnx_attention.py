@@ -61,7 +61,11 @@ def with_attention(
         if call.operator == "Softmax":
             changed |= _written_out(call, walk)
         elif call.operator == "Attention":
-            settings = {**call.settings, **_shared(*call.arguments[1:3], walk), **_limits(walk.mask(call, 3))}
+            settings = {
+                **call.settings,
+                **_shared(call.arguments[1], call.arguments[2], walk),
+                **_limits(walk.mask(call, 3)),
+            }
             changed[call.name] = replace(call, settings=settings)
     found = [after for call in listed if (after := changed.get(call.name, call)) is not None]
     removed = {name for name, after in changed.items() if after is None}

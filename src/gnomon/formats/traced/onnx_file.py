@@ -14,7 +14,7 @@ from typing import Any
 from gnomon.core.errors import BadInput, ToolError
 from gnomon.formats.traced.call import Call
 from gnomon.formats.traced.graph import Size, Traced, workload
-from gnomon.formats.traced.onnx_inference import Inference
+from gnomon.formats.traced.onnx_inference import Inference, numbers
 from gnomon.formats.traced.onnx_masks import HIDES
 from gnomon.formats.traced.onnx_rules import RULES, VIEWS
 from gnomon.zoo.models import Model
@@ -80,6 +80,7 @@ class OnnxFile:
             build=partial(workload, traced),
             dtype=graph.dtype,
             batch=graph.fixed.get("batch", 1),
+            open_sizes=tuple((name, size.where) for name, size in traced.sizes.items()),
         )
 
 
@@ -100,6 +101,8 @@ def _loaded(path: Path) -> Any:
         raise BadInput(f"{path}: {fault.strerror}") from None
     if not proto.graph.node or not proto.opset_import:
         raise BadInput(f"{path}: not an ONNX file, or damaged: it holds no graph")
+    if not _is_text(proto.graph):
+        raise BadInput(f"{path}: not an ONNX file, or damaged: a name in it is no text")
     known = {value.name for value in (*proto.graph.input, *proto.graph.initializer)}
     for node in proto.graph.node:
         for name in node.input:
@@ -111,16 +114,24 @@ def _loaded(path: Path) -> Any:
     return proto
 
 
-def _is_mask(tensor: Any) -> bool:
+def _is_text(graph: Any) -> bool:
+    """Whether names are text: protobuf gives bytes for those that are not UTF-8."""
+    names = [name for node in graph.node for name in (node.op_type, node.name, node.domain, *node.input, *node.output)]
+    for value in (*graph.input, *graph.output):
+        names += [value.name, *(side.dim_param for side in value.type.tensor_type.shape.dim)]
+    return all(isinstance(name, str) for name in (*names, *(tensor.name for tensor in graph.initializer)))
+
+
+def _is_mask(tensor: Any, where: str) -> bool:
     """Whether an array (..., n, n) in the file is a mask to be added to scores, and not trained: zeros and what hides."""
-    from onnx import TensorProto, numpy_helper
+    from onnx import TensorProto
 
     shape = tuple(tensor.dims)
     if len(shape) < 2 or shape[-1] != shape[-2] or tensor.data_location == TensorProto.EXTERNAL:
         return False
     if tensor.raw_data and any(tensor.raw_data[:2]):  # the first query sees the first key: the number is zero
         return False
-    array = numpy_helper.to_array(tensor)
+    array = numbers(tensor, where)
     return bool((array <= HIDES).any() and ((array == 0) | (array <= HIDES)).all())
 
 
@@ -143,7 +154,7 @@ class OnnxGraph:
         counts: dict[str, int] = {}
         for tensor in self.graph.initializer:
             shape = tuple(tensor.dims)
-            if tensor.data_type in floats and len(shape) and max(shape) > 1 and not _is_mask(tensor):
+            if tensor.data_type in floats and len(shape) and max(shape) > 1 and not _is_mask(tensor, where):
                 self.weights[tensor.name] = shape
                 elements = 1
                 for side in shape:
@@ -162,7 +173,7 @@ class OnnxGraph:
                         self.fixed.setdefault("batch", dimension.dim_value)
                     continue
                 name = self.size_name(value, side)
-                self.sizes.setdefault(name, Size(example=1, where=where_side))
+                self.sizes.setdefault(name, Size(example=1 if name == "batch" else 128, where=where_side))
         for name in self.sizes:
             self.fixed.pop(name, None)
 

@@ -25,7 +25,7 @@ class Inference:
     """From node to node, in the order of the file."""
 
     def __init__(self, owner: OnnxGraph, values: Mapping[str, int]) -> None:
-        from onnx import TensorProto, helper, numpy_helper
+        from onnx import TensorProto, helper
 
         self.owner = owner
         self.types: dict[str, Any] = {}
@@ -41,7 +41,7 @@ class Inference:
             if tensor.name in owner.weights:
                 self.places[tensor.name] = Ref(tensor.name)
             elif is_inside:
-                self.data[tensor.name] = numpy_helper.to_array(tensor)
+                self.data[tensor.name] = numbers(tensor, owner.where)
         self.decided.update(self.data)
         for value in owner.inputs:
             sides = [
@@ -80,6 +80,9 @@ class Inference:
         if operator not in RULES and operator not in VIEWS:
             raise Unsupported(f"{self.owner.where}: node {label!r}: no rule for operator {operator!r}; {HOW_TO_ADD}")
         made = self._infer(node, label)
+        axis, rank = _attributes(node).get("axis", 0), len(self._made(node.input[0]).shape) if node.input else 0
+        if not -rank <= axis <= rank:
+            raise BadInput(f"{self.owner.where}: node {label!r} ({operator}): axis {axis} of an array of {rank} dimensions")
         arguments = tuple(self._argument(name) if name else None for name in node.input)
         for place, name in enumerate(node.input):
             if operator in ("Add", "Where", "Attention") and (mask := self._mask(name)):
@@ -209,6 +212,16 @@ class Inference:
                 )
         self.types.update(found)
         return tuple(self._made(name) for name in node.output if name)
+
+
+def numbers(tensor: Any, where: str) -> Any:
+    """The numbers of an array in a file. BadInput where they are not as many as its shape says."""
+    from onnx import numpy_helper
+
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as fault:
+        raise BadInput(f"{where}: the numbers of {tensor.name!r} do not fit its shape or type: damaged ({fault})") from None
 
 
 def _attributes(node: Any) -> dict[str, Any]:

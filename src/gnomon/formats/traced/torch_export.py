@@ -70,6 +70,7 @@ def from_torch(
         build=partial(workload, traced),
         dtype=_usual_format(module),
         batch=traced.fixed.get("batch", 1),
+        open_sizes=tuple((name, size.where) for name, size in traced.sizes.items()),
     )
 
 
