@@ -12,6 +12,7 @@ import pytest
 from gnomon.cli.listing import KINDS
 from gnomon.cli.main import VERBS
 from gnomon.formats.device_file import catalogue_names
+from tests.onnx_files import relu_onnx
 
 
 def test_help_names_every_verb_after_an_example(gnomon) -> None:
@@ -202,3 +203,35 @@ def test_check_of_a_scenario_gives_digest_fit_and_what_is_outside(gnomon, tmp_pa
     assert verdict["fits"] is False
     assert any("does not fit" in reason for reason in verdict["outside"])
     assert f"digest of tpot: {document['digests']['tpot']}" in gnomon("check", str(file)).out
+
+
+def test_check_of_an_onnx_file_names_its_open_sizes_and_how_to_give_them(gnomon, tmp_path: Path) -> None:
+    file = relu_onnx(tmp_path, ["batch", "frames"])
+    run = gnomon("check", file)
+    assert run.code == 0
+    assert "model relu: sound; 0 parameters in a graph of 1 nodes" in run.out
+    assert "open size batch (dimension 0 of x): give --batch N, else it is 1" in run.out
+    assert "open size frames (dimension 1 of x): give --size frames=N" in run.out
+    (size,) = gnomon("check", file, "--batch", "2", "--json").json["open_sizes"]
+    assert size == {"name": "frames", "where": "dimension 1 of x", "option": "--size frames=N"}
+    assert "did you mean 'frames'" in gnomon("check", file, "--size", "frame=3").err
+
+
+def test_show_of_an_onnx_file_takes_its_sizes(gnomon, tmp_path: Path) -> None:
+    file = relu_onnx(tmp_path, ["batch", "frames"])
+    assert "is open: give it, like --size frames=" in gnomon("show", file).err
+    document = gnomon("show", file, "--batch", "3", "--size", "frames=50", "--json").json
+    assert (document["flop"], document["shape"]) == (150, "batch 3, frames 50")
+
+
+def test_show_of_a_model_takes_sizes_and_a_device_does_not(gnomon) -> None:
+    assert gnomon("show", "resnet-50", "--batch", "4", "--json").json["shape"] == "4 images of 224 x 224"
+    assert gnomon("show", "gpt2", "--seq", "64", "--json").json["shape"] == "1 sequence of 64 tokens"
+    run = gnomon("show", "t4", "--batch", "4")
+    assert (run.code, "are for models, and this is a device" in run.err) == (2, True)
+
+
+def test_a_file_in_this_folder_needs_no_path(gnomon, tmp_path: Path, monkeypatch) -> None:
+    relu_onnx(tmp_path, [2, 3])
+    monkeypatch.chdir(tmp_path)
+    assert gnomon("check", "relu.onnx").code == 0

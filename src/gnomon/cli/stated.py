@@ -90,7 +90,9 @@ def option(name: str) -> str:
 def tried_workload(model: Model, asked: Sizes) -> Workload:
     """The forward pass, a size that is left open tried at a number. BadInput says so where that number cannot be."""
     unknown = dict(asked.further).keys() - dict(model.open_sizes).keys()
-    tried = {} if unknown else {name: _TRIED for name, _, _ in left_open(model, asked) if name not in ("batch", "image")}
+    tried = (
+        {} if unknown else {name: _TRIED for name, _, _ in left_open(model, asked) if name not in ("batch", "image")}
+    )
     if not tried:
         return stated_workload(model, asked)
     further = {name: number for name, number in tried.items() if name != "seq"}

@@ -1,12 +1,13 @@
 """ONNX files as models: work by hand, open sizes, files written by torch, and what is refused."""
 
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import gnomon
-from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.errors import BadInput, GnomonError, Unsupported
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (the extra dev has it)")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the check
@@ -117,6 +118,30 @@ def test_a_truncated_file_is_one_line(tmp_path, cut):
     with pytest.raises(BadInput, match="damaged") as fault:
         gnomon.workload(path)
     assert len(str(fault.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_damaged_file_is_one_line_or_still_sound(tmp_path, seed):
+    nodes = [helper.make_node("Softmax", ["x"], ["s"], axis=1), helper.make_node("MatMul", ["s", "w"], ["y"])]
+    path = _file(tmp_path, nodes, {"x": (FLOAT, ["batch", 4])}, {"w": _weight(4, 4), "ids": np.arange(5)})
+    whole, chance = Path(path).read_bytes(), random.Random(seed)
+    for _ in range(40):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        Path(path).write_bytes(bytes(damaged))
+        try:
+            gnomon.workload(path)
+        except GnomonError as fault:
+            assert len(str(fault).splitlines()) == 1
+
+
+def test_an_array_with_fewer_numbers_than_its_shape_is_damage(tmp_path):
+    path = _file(tmp_path, [helper.make_node("Relu", ["x"], ["y"])], {"x": (FLOAT, [2])}, {"ids": np.arange(3)})
+    proto = onnx.load(path)
+    proto.graph.initializer[0].dims[0] = 7
+    Path(path).write_bytes(proto.SerializeToString())
+    with pytest.raises(BadInput, match="numbers of 'ids' do not fit its shape or type: damaged"):
+        gnomon.workload(path)
 
 
 @pytest.mark.torch

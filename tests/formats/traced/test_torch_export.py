@@ -1,5 +1,7 @@
 """Live torch modules as models: work and parameters beside the zoo's and the module's own, sizes, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 
 import gnomon
@@ -221,6 +223,50 @@ def test_control_flow_on_numbers_is_refused_with_its_place(capfd):
     ):
         gnomon.from_torch(Branch(), torch.zeros(2, 4))
     assert capfd.readouterr() == ("", "")
+
+
+class _Chosen(_Linear):
+    def forward(self, x):
+        kept = self.linear(x)
+        return kept[kept[:, 0] > 0] * 2
+
+
+class _Counted(_Linear):
+    def forward(self, x):
+        for _ in range(int(x.sum())):
+            x = x + 1
+        return self.linear(x)
+
+
+class _Item(_Linear):
+    def forward(self, x):
+        count = self.linear(x).abs().sum().long().item()
+        torch._check(count >= 0)
+        return self.linear(torch.ones(count, 8))
+
+
+class _Nonzero(_Linear):
+    def forward(self, x):
+        return self.linear(x).nonzero() + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (_Chosen, "kept[kept[:, 0] > 0]"),
+        (_Counted, "for _ in range(int(x.sum()))"),
+        (_Item, "torch.ones(count, 8)"),
+        (_Nonzero, ".nonzero() + 1"),
+    ],
+)
+def test_a_size_that_depends_on_numbers_is_refused_with_its_place(kind, line):
+    source = Path(__file__).read_text().splitlines()
+    number = 1 + next(index for index, text in enumerate(source) if line in text and "(_" not in text)
+    with pytest.raises(
+        BadInput, match=rf"test_torch_export\.py:{number}.* depends on the numbers in an array"
+    ) as fault:
+        gnomon.workload(gnomon.from_torch(kind(), torch.zeros(2, 8)), batch=2)
+    assert len(str(fault.value).splitlines()) == 1
 
 
 def test_an_unknown_operator_is_named_and_a_rule_can_be_given():

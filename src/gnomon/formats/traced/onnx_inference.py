@@ -82,7 +82,9 @@ class Inference:
         made = self._infer(node, label)
         axis, rank = _attributes(node).get("axis", 0), len(self._made(node.input[0]).shape) if node.input else 0
         if not -rank <= axis <= rank:
-            raise BadInput(f"{self.owner.where}: node {label!r} ({operator}): axis {axis} of an array of {rank} dimensions")
+            raise BadInput(
+                f"{self.owner.where}: node {label!r} ({operator}): axis {axis} of an array of {rank} dimensions"
+            )
         arguments = tuple(self._argument(name) if name else None for name in node.input)
         for place, name in enumerate(node.input):
             if operator in ("Add", "Where", "Attention") and (mask := self._mask(name)):
@@ -221,7 +223,9 @@ def numbers(tensor: Any, where: str) -> Any:
     try:
         return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError) as fault:
-        raise BadInput(f"{where}: the numbers of {tensor.name!r} do not fit its shape or type: damaged ({fault})") from None
+        raise BadInput(
+            f"{where}: the numbers of {tensor.name!r} do not fit its shape or type: damaged ({fault})"
+        ) from None
 
 
 def _attributes(node: Any) -> dict[str, Any]:

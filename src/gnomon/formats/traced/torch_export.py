@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.core.errors import BadInput, ToolError
-from gnomon.formats.traced.call import Rule
+from gnomon.formats.traced.call import Call, Rule
 from gnomon.formats.traced.graph import Size, Traced, workload
 from gnomon.formats.traced.torch_program import Extraction
 from gnomon.formats.traced.torch_rules import ORDERS, RULES, VIEWS
@@ -256,7 +256,7 @@ def _why(fault: BaseException) -> str:
     text = next((line.strip() for line in str(fault).splitlines() if line.strip()), type(fault).__name__)
     kind = type(fault).__name__
     if "DataDependent" in kind or "data-dependent" in str(fault):
-        return f"the control flow depends on the numbers in an array, which a trace does not have ({text})"
+        return "the control flow depends on the numbers in an array, which a trace does not have; let shapes or arguments decide"
     return f"{kind}: {text}"
 
 
@@ -266,12 +266,19 @@ def _traced(program: Any, module: Any, name: str, opened: _Opened, rules: Mappin
     extraction = Extraction(program, module, name)
     calls = tuple(extraction.calls)
     sizes, fixed, symbols = _sizes(program, extraction, opened, name)
+    origins: dict[Any, Call] = {}
+    for call in calls:
+        for side in (side for made in call.made for side in made.shape if hasattr(side, "free_symbols")):
+            for symbol in side.free_symbols:
+                origins.setdefault(symbol, call)
 
     def evaluate(expression: Any, values: Mapping[str, int]) -> int:
         bound = expression.xreplace({symbol: sympy.Integer(values[size]) for symbol, size in symbols.items()})
         if bound.free_symbols:
+            call = next((origins[symbol] for symbol in bound.free_symbols if symbol in origins), None)
+            node = f"node {call.name!r}{f' ({call.where})' if call.where else ''}: " if call else ""
             raise BadInput(
-                f"{name}: a size depends on the numbers in an array ({expression}), which a prediction does not have"
+                f"{name}: {node}a size depends on the numbers in an array, which a prediction does not have; let shapes or arguments decide"
             )
         return int(bound)
 

@@ -158,5 +158,6 @@ def _source_line(node: Any) -> str:
     lines = [line for line in (node.meta.get("stack_trace") or "").splitlines() if line.strip().startswith("File ")]
     if not lines:
         return ""
-    parts = lines[-1].strip().split(", ")
+    own = [line for line in lines if "site-packages/torch/" not in line]
+    parts = (own or lines)[-1].strip().split(", ")
     return f"{parts[0].removeprefix('File ').strip(chr(34))}:{parts[1].removeprefix('line ')}"
