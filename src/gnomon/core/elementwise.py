@@ -43,6 +43,7 @@ FUNCTIONS: dict[str, Function] = {
     "sub": _SUM,
     "mul": _PRODUCT,
     "div": _PRODUCT,
+    "multiply_add": Function(flop=2.0, gradient_reads=3, gradient_writes=2),
     "pow": _UNARY,
     "relu": _of_its_output(1.0),
     "relu6": _of_its_output(2.0),

@@ -208,6 +208,46 @@ def test_the_module_is_left_as_it_was():
     assert module.training
 
 
+def test_arrays_in_a_list_are_inputs_like_others():
+    class Levels(_Linear):
+        def forward(self, levels):
+            return [self.linear(level) for level in levels]
+
+    model = gnomon.from_torch(Levels(), ([torch.zeros(1, 8), torch.zeros(1, 8)],))
+    graph = gnomon.workload(model, batch=5)
+    assert [(node.op.m, node.op.k, node.op.n) for node in graph.nodes] == [(5, 8, 16)] * 2
+    assert graph.parameters == 8 * 16 + 16
+
+
+def test_a_parameter_on_another_device_does_not_decide_where_inputs_stand():
+    class Mixed(_Linear):
+        def __init__(self):
+            super().__init__()
+            self.register_parameter("unused", torch.nn.Parameter(torch.zeros(3, device="cpu")))
+            self._parameters = dict(reversed(self._parameters.items()))
+
+    assert gnomon.workload(gnomon.from_torch(_meta(Mixed), torch.zeros(1, 8)), batch=2).parameters == 8 * 16 + 16 + 3
+
+
+def test_a_convolution_with_a_computed_weight_owns_its_bias():
+    class Standardised(torch.nn.Conv2d):
+        def forward(self, x):
+            weight = self.weight - self.weight.mean(dim=(1, 2, 3), keepdim=True)
+            return torch.nn.functional.conv2d(x, weight, self.bias)
+
+    model = gnomon.from_torch(_meta(lambda: Standardised(3, 6, 3)), torch.zeros(1, 3, 8, 8))
+    assert gnomon.workload(model, batch=2).parameters == 6 * 27 + 6
+
+
+def test_a_product_added_is_one_operator_of_two_flop():
+    class Scaled(_Linear):
+        def forward(self, x):
+            return torch.addcmul(x, x, x)
+
+    (node,) = gnomon.workload(gnomon.from_torch(Scaled(), torch.zeros(1, 8)), batch=2).nodes[:1]
+    assert node.op.work()[0] == 2 * 2 * 8
+
+
 # --- What is refused
 
 

@@ -162,7 +162,8 @@ def _stretched(module: Any, bound: Mapping[str, Any], opened: _Opened) -> dict[s
     """The arguments on the module's device, open sizes at least two: torch takes a size of one for a fixed one."""
     import torch
 
-    device = next((p.device for p in module.parameters()), None)
+    devices = [parameter.device for parameter in module.parameters()]
+    device = max(devices, key=devices.count) if devices else None  # a few may stand elsewhere and not be used
 
     def walk(path: str, item: Any) -> Any:
         if isinstance(item, torch.Tensor):
@@ -305,7 +306,7 @@ def _sizes(
     fixed: dict[str, int] = {}
     symbols: dict[Any, str] = {}
     for (path, side), called in opened.items():
-        expression = extraction.inputs[extraction.user_inputs[path]].shape[side]  # type: ignore[union-attr]
+        expression = extraction.inputs[path.replace(".", "_")].shape[side]  # type: ignore[union-attr]
         where = f"dimension {side} of {path}"
         if isinstance(expression, int):
             if called in sizes:

@@ -21,7 +21,6 @@ class Extraction:
         self.calls: list[Call] = []
         self._names: set[str] = set()
         self.inputs: dict[str, Made | str] = {}
-        self.user_inputs: dict[str, str] = {}  # path of an argument -> name of its placeholder
         self.hints: dict[Any, int] = {}
         self.weights: dict[str, tuple[int, ...]] = {}
         first_name: dict[int, str] = {}
@@ -43,7 +42,6 @@ class Extraction:
             self._places[node.name] = Ref(node.name)
         user = [n.name for n in placeholders if n.name in set(map(str, signature.user_inputs))]
         self.leaves = [made for n in user if isinstance(made := self.inputs.get(n), Made)]
-        self.user_inputs = {path: path.replace(".", "_") for path in map(str, user)}
         self._walk(nodes, program.graph_module, "")
 
     def _made(self, value: Any) -> Made:
