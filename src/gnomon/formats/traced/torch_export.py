@@ -5,6 +5,7 @@ The module may stand on the meta device, without weights. [torch.export, PyTorch
 
 from __future__ import annotations
 
+import copy
 import inspect
 import logging
 import traceback
@@ -56,6 +57,10 @@ def from_torch(
         raise BadInput(f"from_torch takes a torch.nn.Module, not {type(module).__name__}")
     name = name or type(module).__name__
     arguments = (inputs,) if isinstance(inputs, torch.Tensor) else tuple(inputs)
+    if (
+        len({parameter.is_meta for parameter in module.parameters()}) > 1
+    ):  # some modules make a few weights where they like
+        module = copy.deepcopy(module).to("meta")
     was_training = module.training
     module.eval()
     try:
@@ -162,8 +167,7 @@ def _stretched(module: Any, bound: Mapping[str, Any], opened: _Opened) -> dict[s
     """The arguments on the module's device, open sizes at least two: torch takes a size of one for a fixed one."""
     import torch
 
-    devices = [parameter.device for parameter in module.parameters()]
-    device = max(devices, key=devices.count) if devices else None  # a few may stand elsewhere and not be used
+    device = next((p.device for p in module.parameters()), None)
 
     def walk(path: str, item: Any) -> Any:
         if isinstance(item, torch.Tensor):
