@@ -210,7 +210,8 @@ def test_an_open_size_of_an_onnx_file_is_bound_by_its_name(gnomon, tmp_path) -> 
 
 def test_a_graph_with_a_fixed_batch_is_asked_with_it(gnomon, tmp_path) -> None:
     words = ("predict", relu_onnx(tmp_path, [8, 4]), "--on", "h100-sxm")
-    assert gnomon(*words, "--json").json["rows"][0]["batch"] == 8
+    row = gnomon(*words, "--json").json["rows"][0]
+    assert (row["batch"], row["quantities"][0]["throughput"]["unit"]) == (8, "sample/s")
     assert "traced with batch 8 and cannot run with 2" in gnomon(*words, "--batch", "2").err
 
 

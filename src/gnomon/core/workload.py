@@ -80,9 +80,8 @@ class Workload:
     nodes: tuple[Node, ...]
     batch: int  # images or sequences
     dtype: str  # of the arithmetic
-    item: Literal[
-        "image", "sequence", "token", "image step"
-    ]  # what a throughput counts; a step: one denoising of an image
+    # What a throughput counts. Image step: one denoising of an image. Sample: of a traced graph without tokens.
+    item: Literal["image", "sequence", "token", "image step", "sample"]
     items: int  # how many of them one pass handles
     seq: int | None = None  # tokens of each sequence handled in this pass; None for images
     context: int | None = None  # tokens of each sequence in the KV cache after this pass; None without a cache

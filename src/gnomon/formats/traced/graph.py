@@ -77,7 +77,7 @@ def workload(traced: Traced, plan: Plan) -> Workload:
         held = Elementwise(elements=0, function="copy", inputs=0, weights=further, dtype=formats.activation, launches=0)
         graph.add(unused("further_parameters", {node.name for node in nodes}), held, after=())
     seq = values.get("seq", traced.fixed.get("seq"))
-    return graph.workload(
+    whole = graph.workload(
         traced.name,
         plan,
         head="none",
@@ -87,6 +87,9 @@ def workload(traced: Traced, plan: Plan) -> Workload:
         ),
         seq=seq,
     )
+    return (
+        whole if seq is not None else replace(whole, item="sample")
+    )  # what a graph without tokens is given is not known
 
 
 def bind(traced: Traced, plan: Plan) -> dict[str, int]:
