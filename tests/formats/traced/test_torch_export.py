@@ -239,6 +239,20 @@ def test_a_convolution_with_a_computed_weight_owns_its_bias():
     assert gnomon.workload(model, batch=2).parameters == 6 * 27 + 6
 
 
+def test_a_weight_by_direction_and_length_counts_both():
+    module = _meta(lambda: torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(8, 16)))
+    assert gnomon.workload(gnomon.from_torch(module, torch.zeros(1, 8)), batch=2).parameters == 8 * 16 + 16 + 16
+
+
+def test_distances_do_the_work_of_a_product():
+    class Distances(torch.nn.Module):
+        def forward(self, x, y):
+            return torch.cdist(x, y)
+
+    model = gnomon.from_torch(Distances(), (torch.zeros(2, 5, 3), torch.zeros(2, 7, 3)))
+    assert gnomon.workload(model, batch=2).table.total_flop == 2 * 2 * 5 * 7 * 3
+
+
 def test_a_product_added_is_one_operator_of_two_flop():
     class Scaled(_Linear):
         def forward(self, x):

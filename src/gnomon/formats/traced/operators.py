@@ -38,7 +38,7 @@ def contraction(
         out_dtype=formats.activation,
         is_weight=is_weight,
         is_tied=is_weight and not formats.take(right, batch * n * k),
-        has_bias=formats.claim(bias),
+        has_bias=is_weight and formats.claim(bias),  # beside a computed weight it counts among further parameters
     )
 
 

@@ -251,6 +251,26 @@ def _attention(call: Call, formats: Formats) -> tuple[Step, ...]:
     return ((operators.attention(query, key, value, formats, is_causal=is_causal and query.shape[-2] > 1), 1),)
 
 
+def _weight_norm(call: Call, formats: Formats) -> tuple[Step, ...]:
+    """(direction, length, dimension): the direction's norm, and the direction times length over norm."""
+    direction, length = call.arrays[:2]
+    scale = operators.elementwise("mul", (direction, length), call.out, formats)
+    return ((operators.reduction(direction, length, formats), 1), (scale, 1))
+
+
+def _polar(call: Call, formats: Formats) -> tuple[Step, ...]:
+    """Length and angle to a complex number: a cosine and a sine, times the length."""
+    names = ("cos", "sin", "mul")
+    return tuple((operators.elementwise(name, call.arrays[1:], call.out, formats), 1) for name in names)
+
+
+def _distances(call: Call, formats: Formats) -> tuple[Step, ...]:
+    """Rows (..., m, k) and (..., n, k): as many multiply-adds as their product."""
+    left, right = call.arrays[:2]
+    (m, k), n = left.shape[-2:], right.shape[-2]
+    return ((operators.contraction(prod(call.out.shape[:-2]), m, n, k, left, right, formats), 1),)
+
+
 def _softmax(call: Call, formats: Formats) -> tuple[Step, ...]:
     return ((operators.softmax(call.arrays[0], call.get(1, "dim", -1), formats), 1),)
 
@@ -412,6 +432,10 @@ RULES: dict[str, Rule] = {
     "einsum": _einsum,
     "scaled_dot_product_attention": _attention,
     "cross_entropy_loss": _cross_entropy,
+    "_weight_norm": _weight_norm,
+    "polar": _polar,
+    "cdist": _distances,
+    "_cdist_forward": _distances,
     "layer_norm": _rowwise_norm("layer"),
     "native_layer_norm": _rowwise_norm("layer"),
     "rms_norm": _rowwise_norm("rms"),
