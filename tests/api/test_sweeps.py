@@ -125,6 +125,29 @@ def test_what_cannot_be_is_told_before_anything_runs(tmp_path: Path, changed: tu
     assert said in _fault(tmp_path, SWEEP.replace(*changed))
 
 
+def test_rows_follow_each_other_with_the_machine_fastest(tmp_path: Path) -> None:
+    text = "schema: gnomon/sweep/1\nbase: {model: gpt2}\nvary: {on: [t4, l4], batch: [1, 2], seq: [64, 128]}\n"
+    rows = gnomon.sweep(_file(tmp_path, text), out=tmp_path / "o", workers=1).table()
+    assert rows.select("batch", "seq", "on").rows()[:4] == [
+        (1, 64, "t4"),
+        (1, 64, "l4"),
+        (1, 128, "t4"),
+        (1, 128, "l4"),
+    ]
+
+
+def test_a_row_fits_where_the_pass_that_needs_most_does() -> None:
+    prefill, decode = (outcome.prediction for outcome in gnomon.predict("gpt2", "t4", batch=64).outcomes)
+    assert prefill is not None
+    assert decode is not None
+    needs = sorted([prefill.memory.total_bytes, decode.memory.total_bytes])
+    assert needs[0] < needs[1]
+    evaluate = evaluator({"base": {"model": "gpt2", "on": "t4", "batch": 64}, "engine": "roofline", "folder": "."})
+    between, above = evaluate([{"overrides.memory_capacity": sum(needs) / 2}, {"overrides.memory_capacity": needs[1]}])
+    assert (between["fits"], between["total_bytes"]) == (False, needs[1])
+    assert above["fits"] is True
+
+
 def test_what_a_workers_row_holds_are_the_columns() -> None:
     evaluate = evaluator({"base": {"model": "gpt2", "on": "t4"}, "engine": "roofline", "folder": "."})
     (row,) = evaluate([{"batch": 1}])

@@ -52,6 +52,11 @@ def test_a_range_of_a_number_with_a_unit_is_in_si() -> None:
     assert found == (1e12, 1.5e12, 2e12)
 
 
+def test_numbers_of_a_range_are_those_that_are_meant() -> None:
+    (found,) = _values("overrides.efficiency: {from: 0.09, to: 1, step: 0.07}")
+    assert (found[2], found[-1]) == (0.23, 1.0)
+
+
 def test_a_span_is_for_a_search() -> None:
     text = f"{HEAD}vary: {{batch: {{from: 1, to: 512, log: true}}}}\n"
     assert "step or times is missing" in _fault(text)

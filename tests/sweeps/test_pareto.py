@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,15 @@ def test_by_hand() -> None:
 
 def test_of_equal_points_all_stay() -> None:
     assert pareto(np.array([[1.0, 2.0], [1.0, 2.0], [2.0, 2.0]]), ["min", "min"]) == (0, 1)
+
+
+@pytest.mark.parametrize("width", [2, 3])
+def test_a_set_of_thousands_is_found_block_by_block(width: int) -> None:
+    values = np.random.default_rng(0).random((5000, width))
+    values = np.column_stack([values, values.sum(axis=1) * -1])  # none is better in all
+    goals = ["min"] * (width + 1)
+    assert pareto(values, goals) == tuple(range(5000))
+    assert pareto(np.vstack([values, values[:10] + np.eye(width + 1)[-1]]), goals) == tuple(range(5000))
 
 
 @given(ROWS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from gnomon.core.errors import BadInput, ToolError
 from gnomon.formats.sweep_file import Axis, SearchShape
 from gnomon.sweeps.folder import CHUNKS, CSV, DOCUMENT, PARQUET
 from gnomon.sweeps.run import Job, run
+from gnomon.sweeps.search import Search
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,15 +134,31 @@ def test_stopped_it_leaves_a_table_of_the_finished_rows_that_says_so(tmp_path: P
     assert '"complete": false' in (tmp_path / "o" / DOCUMENT).read_text()
 
 
+def _alter(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
 def test_a_damaged_chunk_is_evaluated_again(tmp_path: Path) -> None:
     _run(_job(), tmp_path / "whole")
-    _stopped_after(5, _job(), tmp_path / "o")
-    first, second, *_ = sorted((tmp_path / "o" / CHUNKS).iterdir())
+    _stopped_after(9, _job(), tmp_path / "o")
+    first, second, *others = sorted((tmp_path / "o" / CHUNKS).iterdir())
     first.write_bytes(first.read_bytes()[:100])
     second.unlink()
-    (tmp_path / "o" / CHUNKS / "00000099.part").write_bytes(b"half")
+    for place, other in enumerate(others):  # one bit in each, all over the file
+        _alter(other, place * other.stat().st_size // len(others))
+    (tmp_path / "o" / CHUNKS / "00000099-0123456789abcdef.part").write_bytes(b"half")
     _run(_job(), tmp_path / "o", resume=True)
     assert _bytes(tmp_path / "o") == _bytes(tmp_path / "whole")
+
+
+def test_somebody_elses_file_among_the_chunks_is_left_alone(tmp_path: Path) -> None:
+    _stopped_after(3, _job(), tmp_path / "o")
+    (tmp_path / "o" / CHUNKS / "mine.bin").write_text("precious")
+    with pytest.raises(BadInput, match=r"mine.bin: no part of this sweep"):
+        _run(_job(), tmp_path / "o", resume=True)
+    assert (tmp_path / "o" / CHUNKS / "mine.bin").read_text() == "precious"
 
 
 def test_a_worker_that_dies_is_told_and_what_is_finished_stays(tmp_path: Path) -> None:
@@ -206,11 +223,33 @@ def test_another_sweep_is_not_mixed_with_this_one(tmp_path: Path, changes: Mappi
         _run(_job(**changes), tmp_path / "o", resume=True)
 
 
-def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(BadInput, match=r"holds 'thesis.tex' and no sweep"):
+@pytest.mark.parametrize("name", ["thesis.tex", "rows.csv", "rows.parquet", "notes.part", "chunks"])
+def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("years of work")
+    with pytest.raises(BadInput, match=f"holds '{name}' and no sweep"):
         _run(_job(), tmp_path)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
+    assert [entry.read_text() for entry in tmp_path.iterdir()] == ["years of work"]
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PAR1")])
+def test_a_finished_table_that_is_damaged_is_told(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    _run(_job(), tmp_path / "o")
+    damage(tmp_path / "o" / PARQUET)
+    with pytest.raises(BadInput, match=r"rows.parquet: missing or damaged"):
+        _run(_job(), tmp_path / "o", resume=True)
+
+
+def test_a_csv_that_is_missing_is_written_again(tmp_path: Path) -> None:
+    _run(_job(), tmp_path / "o")
+    before = _bytes(tmp_path / "o")
+    (tmp_path / "o" / CSV).unlink()
+    _run(_job(), tmp_path / "o", resume=True)
+    assert _bytes(tmp_path / "o") == before
+
+
+def test_objectives_that_no_row_has_give_an_empty_set(tmp_path: Path) -> None:
+    _run(_job(), tmp_path / "o")
+    assert _run(_job(objectives={"never": "min"}), tmp_path / "o", resume=True)["pareto"] == []
 
 
 def test_two_sweeps_do_not_write_into_one_folder(tmp_path: Path) -> None:
@@ -221,6 +260,13 @@ def test_two_sweeps_do_not_write_into_one_folder(tmp_path: Path) -> None:
             _run(_job(), tmp_path / "o", resume=True)
 
     run(_job(), tmp_path / "o", workers=1, is_resumed=False, progress=progress)
+
+
+def test_a_search_knows_which_points_cannot_run() -> None:
+    search = Search(SEARCH["axes"], SEARCH["search"], {"y": "min"}, "fits")
+    points = search.ask(8)
+    search.tell([{"y": float(point["x"]), "fits": point["x"] > 100} for point in points])  # the best cannot run
+    assert [trial.params["x"] for trial in search.study.best_trials] == [min(p["x"] for p in points if p["x"] > 100)]
 
 
 def test_a_search_comes_nearer_to_the_best_than_its_first_points(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ _OF_A_PASS: dict[str, type] = {
     "digest": str,  # of the scenario
 }
 PASSES = ("time", "ttft", "tpot")
-# What is answered to a point; a pass that no row has is left out of the table. docs/reference/sweep.md says what each means.
+# What is answered to a point; a pass that no row has is left out of the table. docs/how-to/sweep.md says what each means.
 COLUMNS: dict[str, type] = {
     **{f"{quantity}_{name}": kind for quantity in PASSES for name, kind in _OF_A_PASS.items()},
     "devices": int,

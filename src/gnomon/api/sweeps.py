@@ -55,7 +55,7 @@ class SweepResult:
         """The rows that no other is at least as good as in every objective and better in one."""
         import polars as pl
 
-        return self.table().select(pl.all().gather(self.document["pareto"]))
+        return self.table().filter(pl.col("index").is_in(self.document["pareto"]))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow stream: `polars.DataFrame(result)`, `pandas.DataFrame.from_arrow(result)`."""
@@ -89,8 +89,8 @@ def sweep(
     the number of workers and however often it was stopped. A point that cannot be answered is a row with a reason.
     progress: called with rows there, rows in all, rows done since the last call. Raises a GnomonError that says what to mend.
     """
-    if workers is not None and workers < 1:
-        raise BadInput(f"workers: {workers} is not 1 or more")
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise BadInput(f"workers: {workers!r} is not a whole number from 1")
     found = read_sweep(file)
     path = out_folder(file) if out is None else Path(out)
     done = run(job_of(found), path, workers=workers or usual_workers(), is_resumed=resume, progress=progress)

@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(fault, BrokenPipeError):  # the reader has gone: `gnomon ... | head`
             return 0
-        print(f"gnomon: the output cannot be written: {fault.strerror}", file=sys.stderr)
+        print(f"gnomon: the output cannot be written: {fault.strerror or fault}", file=sys.stderr)
         return 3
 
 

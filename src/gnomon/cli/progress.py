@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,16 +16,23 @@ LINE_EVERY_S = 30.0
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """Show that `text` is under way until the block ends."""
-    if sys.stderr.isatty():
-        with Console(stderr=True).status(text):
-            yield
-        return
-    done = threading.Event()
     start = time.monotonic()
+    with (
+        Console(stderr=True).status(text)
+        if sys.stderr.isatty()
+        else lines(lambda: f"{text}, {time.monotonic() - start:.0f} s")
+    ):
+        yield
+
+
+@contextmanager
+def lines(text: Callable[[], str]) -> Iterator[None]:
+    """A line of what `text` gives every 30 s, until the block ends."""
+    done = threading.Event()
 
     def report() -> None:
         while not done.wait(LINE_EVERY_S):
-            print(f"gnomon: {text}, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+            print(f"gnomon: {text()}", file=sys.stderr, flush=True)
 
     thread = threading.Thread(target=report, daemon=True)
     thread.start()

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from gnomon.api.sweeps import SweepResult, out_folder, sweep
 from gnomon.cli.arguments import Parser, add_output_options, whole
 from gnomon.cli.output import print_json, print_table, say
-from gnomon.cli.progress import LINE_EVERY_S
+from gnomon.cli.progress import lines
 from gnomon.core.errors import Unsupported
 from gnomon.core.units import show
 from gnomon.sweeps.folder import CSV, PARQUET
@@ -77,33 +77,20 @@ def run(arguments: Sequence[str]) -> int:
 def _shown(seen: list[int]) -> Iterator[Progress]:
     """What is called with each chunk's rows; on a terminal a bar, elsewhere a line every 30 s. `seen`: rows, of all."""
     stamps: list[tuple[float, int]] = []
-    last_line = time.monotonic()
-    console = Console(stderr=True)
-    bar = Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[text]}"),
-        console=console,
-        transient=True,
-    )
-    task = bar.add_task("sweep", total=None, text="starting")
+    text = "starting"
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
+    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("sweep", total=None, text=text)
 
     def progress(there: int, points: int, done: int) -> None:
-        nonlocal last_line
+        nonlocal text
         seen[:] = there, points
-        now = time.monotonic()
         if done:
-            stamps.append((now, (stamps[-1][1] if stamps else 0) + done))
+            stamps.append((time.monotonic(), (stamps[-1][1] if stamps else 0) + done))
         text = f"{there:,} of {points:,} rows{_pace(stamps, points - there)}"
         bar.update(task, total=points, completed=there, text=text)
-        if not sys.stderr.isatty() and now - last_line >= LINE_EVERY_S:
-            say(text)
-            last_line = now
 
-    if not sys.stderr.isatty():
-        yield progress
-        return
-    with bar:
+    with bar if sys.stderr.isatty() else lines(lambda: text):
         yield progress
 
 
@@ -133,11 +120,14 @@ def _print(result: SweepResult) -> None:
 
 def _print_pareto(result: SweepResult) -> None:
     objectives = [objective["name"] for objective in result.document["objectives"]]
+    wanted = ", ".join(f"{o['name']} ({o['goal']})" for o in result.document["objectives"])
+    if not result.document["pareto"]:
+        print(f"Pareto set of {wanted}: empty: no row that fits into memory has them")
+        return
     fields = [axis["field"] for axis in result.document["vary"]]
     first = result.document["objectives"][0]
     ordered = result.pareto().sort(first["name"], "index", descending=[first["goal"] == "max", False])
     rows = ordered.select("index", *fields, *objectives).to_dicts()
-    wanted = ", ".join(f"{o['name']} ({o['goal']})" for o in result.document["objectives"])
     shown = "" if len(rows) <= MOST_SHOWN else f", the first {MOST_SHOWN}"
     print_table(
         ["index", *fields, *objectives],

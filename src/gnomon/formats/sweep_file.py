@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -189,13 +190,16 @@ def _axis(sweep: Sweep, field: str, values: JsonValue) -> Axis:
         return _range(sweep, field, values)
     if not isinstance(values, list) or not values:
         raise BadInput(f"{place}: a list of values is wanted, or a range like {{from: 1, to: 64, times: 2}}")
-    taken: list[JsonValue] = []
+    if len(values) > MOST_VALUES:
+        raise BadInput(f"{place}: {len(values):,} values are more than {MOST_VALUES:,}")
+    taken: dict[str, JsonValue] = {}
     for index, written in enumerate(values):
         value = _value(sweep, field, written, sweep.place("vary", field, index))
-        if value in taken:
+        key = json.dumps(value)
+        if key in taken:
             raise BadInput(f"{sweep.place('vary', field, index)}: {written!r} is listed twice")
-        taken.append(value)
-    return Axis(field=field, values=tuple(taken))
+        taken[key] = value
+    return Axis(field=field, values=tuple(taken.values()))
 
 
 def _value(sweep: Sweep, field: str, written: JsonValue, place: str) -> JsonValue:
@@ -247,7 +251,7 @@ def _range(sweep: Sweep, field: str, values: dict[str, JsonValue]) -> Axis:
     taken: list[JsonValue] = []
     for value in _values(low, high, step, written.times):
         if _is_whole(field) and value != int(value):
-            raise BadInput(f"{place}: {value:g} is not a whole number; list the values instead")
+            raise BadInput(f"{place}: {value!r} is not a whole number; list the values instead")
         taken.append(int(value) if _is_whole(field) else value)
         if len(taken) > MOST_VALUES:
             raise BadInput(f"{place}: more than {MOST_VALUES:,} values")
@@ -269,7 +273,7 @@ def _values(low: float, high: float, step: float | None, times: float | None) ->
         value = low + index * step if step is not None else low * (times or 1.0) ** index
         if value > high * (1 + 1e-12):
             return
-        yield value
+        yield min(float(f"{value:.12g}"), high)
 
 
 def _check_base(sweep: Sweep) -> None:

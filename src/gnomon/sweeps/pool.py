@@ -30,10 +30,10 @@ class Worker:
 
     def __init__(self, evaluator: str, setup: Mapping[str, Any]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gnomon.sweeps.worker", evaluator],
+            [sys.executable, "-P", "-m", "gnomon.sweeps.worker", evaluator],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | _ONE_THREAD,
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)},  # it imports what we would
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C is for the one who asks
         )

@@ -94,11 +94,10 @@ def run(job: Job, path: Path, *, workers: int, is_resumed: bool, progress: Progr
     folder, document = Folder(path, job.row_columns), job.document()
     with folder.locked():
         before = _before(job, folder, is_resumed)
-        if before is not None and before["complete"]:
+        if before is not None and before.get("complete"):
             return _looked_at_anew(job, folder, before)
         folder.write_document({**document, "complete": False})
-        parts = job.parts
-        kept = folder.kept(parts)
+        parts, kept = job.parts, folder.kept()
         there = sum(len(parts[number]) for number in kept)
         progress(there, job.size, 0)
         try:
@@ -120,8 +119,6 @@ def _before(job: Job, folder: Folder, is_resumed: bool) -> dict[str, Any] | None
     """The document of this sweep from before; None where the folder is new. BadInput where it is another's."""
     path, before, document = folder.path, folder.document(), job.document()
     if before is None:
-        if others := folder.others():
-            raise BadInput(f"{path}: holds {others[0]!r} and no sweep; name another folder with --out")
         return None
     if before.get("version") != document["version"]:
         raise BadInput(
@@ -133,8 +130,9 @@ def _before(job: Job, folder: Folder, is_resumed: bool) -> dict[str, Any] | None
             f"{path}: holds a sweep that differs from this one in {', '.join(changed)}; name another folder with --out"
         )
     if not is_resumed:
-        state = "a finished sweep" if before["complete"] else "an unfinished sweep"
-        wanted = "shows it" if before["complete"] else "goes on with it"
+        is_complete = before.get("complete")
+        state = "a finished sweep" if is_complete else "an unfinished sweep"
+        wanted = "shows it" if is_complete else "goes on with it"
         raise BadInput(f"{path}: holds {state}: --resume {wanted}, --out names another folder")
     return before
 
@@ -155,7 +153,9 @@ def _chunks(
     left = [number for number in range(len(parts)) if number not in kept]
     if not left:
         return
-    with pool(job.evaluator, job.setup, min(workers, job.size)) as workers_at_work:
+    with pool(
+        job.evaluator, job.setup, min(workers, job.search.together if job.search else len(left))
+    ) as workers_at_work:
         if job.search is None:
             tasks = ((number, [grid.point(job.axes, index) for index in parts[number]]) for number in left)
             for number, answers in workers_at_work.map(tasks):
@@ -215,14 +215,14 @@ def _summary(job: Job, folder: Folder) -> dict[str, Any]:
     filled = rows.select(pl.all().is_not_null().any()).collect(engine="streaming").row(0, named=True)
     always = ("index", *(axis.field for axis in job.axes), *job.objectives, "reason")
     folder.combine([name for name in job.row_columns if filled[name] or name in always])
-    by_reason = rows.group_by("reason").len().sort("len", "reason", descending=[True, False])
-    counts = {row["reason"]: row["len"] for row in by_reason.collect(engine="streaming").to_dicts()}
-    answered = counts.pop(None, 0)
+    by_reason = rows.group_by("reason").len().collect(engine="streaming")
+    refused = by_reason.drop_nulls().sort("len", "reason", descending=[True, False])
+    count = int(by_reason["len"].sum())
     return {
-        "rows": answered + sum(counts.values()),
-        "answered": answered,
-        "reasons": len(counts),
-        "refused": [{"reason": reason, "rows": count} for reason, count in list(counts.items())[:_MOST_REASONS]],
+        "rows": count,
+        "answered": count - int(refused["len"].sum()),
+        "reasons": len(refused),
+        "refused": refused.head(_MOST_REASONS).rename({"len": "rows"}).to_dicts(),
         "pareto": list(_pareto(job, rows)),
     }
 

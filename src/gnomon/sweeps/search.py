@@ -26,7 +26,7 @@ class Search:
             raise ToolError("a search wants Optuna: pip install 'gnomon[search]'") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._axes, self._objectives, self._feasible = axes, objectives, feasible
-        self._study = optuna.create_study(
+        self.study = optuna.create_study(
             directions=["minimize" if goal == "min" else "maximize" for goal in objectives.values()],
             sampler=_sampler(written),
         )
@@ -34,7 +34,7 @@ class Search:
 
     def ask(self, count: int) -> list[dict[str, JsonValue]]:
         """The next points, before the answer to any of them is known."""
-        self._asked = [self._study.ask() for _ in range(count)]
+        self._asked = [self.study.ask() for _ in range(count)]
         return [{axis.field: _picked(trial, axis) for axis in self._axes} for trial in self._asked]
 
     def tell(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -44,10 +44,10 @@ class Search:
         for trial, row in zip(self._asked, rows, strict=True):
             values = [row[name] for name in self._objectives]
             if any(value is None for value in values):
-                self._study.tell(trial, state=TrialState.FAIL)
+                self.study.tell(trial, state=TrialState.FAIL)
             else:
                 trial.set_constraint(self._feasible, 0.0 if row[self._feasible] else 1.0)  # above 0: it cannot run
-                self._study.tell(trial, values)
+                self.study.tell(trial, values)
 
 
 def _sampler(written: SearchShape) -> optuna.samplers.BaseSampler:
