@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -31,40 +31,6 @@ def predictions(folder: Path, efficiency: str | None = None) -> Path:
     document = {"schema": "gnomon/predict/1", "rows": [answer.to_dict(operators=True)]}
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
-
-
-def sweep(folder: Path) -> Path:
-    """A sweep's folder: decode steps of a model over devices, batches and formats, for latency and for throughput."""
-    import polars as pl
-
-    rows: list[dict[str, Any]] = []
-    for system in ("h100-sxm", "a100-sxm-80gb", "l40s"):
-        for batch in (1, 2, 4, 8, 16, 32, 64):
-            for dtype in ("fp16", "int8"):
-                answer = gnomon.predict("llama-2-7b", on=system, mode="decode", context=1024, batch=batch, dtype=dtype)
-                (outcome,) = answer.outcomes
-                found = {"total_s": answer.value, "tokens_per_s": outcome.items_per_s}
-                rows.append({"index": len(rows), "system": system, "batch": batch, "dtype": dtype, **found})
-    folder.mkdir()
-    pl.DataFrame(rows).write_parquet(folder / "rows.parquet")
-    document = {
-        "schema": "gnomon/sweep-result/1",
-        "name": "llama-2-7b decode",
-        "complete": True,
-        "rows": len(rows),
-        "vary": [{"field": name} for name in ("system", "batch", "dtype")],
-        "objectives": [{"name": "total_s", "goal": "min"}, {"name": "tokens_per_s", "goal": "max"}],
-        "pareto": [row["index"] for row in rows if not any(_beats(other, row) for other in rows)],
-        "version": "",
-    }
-    (folder / "sweep.json").write_text(json.dumps(document), encoding="utf-8")
-    return folder
-
-
-def _beats(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether `one` is nowhere worse and somewhere better."""
-    ours, theirs = (one["total_s"], -one["tokens_per_s"]), (other["total_s"], -other["tokens_per_s"])
-    return ours != theirs and ours[0] <= theirs[0] and ours[1] <= theirs[1]
 
 
 def take(
@@ -103,7 +69,7 @@ def main() -> None:
         published, predicted, swept, repeated = (folder / f"{one}.html" for one in ("m", "p", "s", "h"))
         gnomon.write_report("published", published)
         gnomon.write_report(predictions(Path()), predicted, title="llama-2-7b on one H100")
-        gnomon.write_report(sweep(Path("llama-2-7b-decode")), swept)
+        gnomon.write_report(gnomon.sweep(OUT.parent / "my-sweep.yaml").path, swept)
         gnomon.write_report([predictions(Path(), share) for share in ("0.9", "0.8", "0.7")], repeated)
         measured = {
             "predicted-and-measured": "#f0",

@@ -100,6 +100,23 @@ def test_a_failure_leaves_the_page_of_before_untouched(tmp_path: Path):
     assert {path.name for path in tmp_path.iterdir()} == {"page.html", "good.json", "cut.json"}
 
 
+def test_a_sweep_of_ours_has_its_front_with_its_own_numbers(tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "schema: gnomon/sweep/1\ntitle: Batch and device\nbase: {model: resnet-50}\n"
+        "vary: {on: [t4, a10], batch: [1, 8, 64]}\nobjectives: {time_s: min, time_items_per_s: max}\n"
+    )
+    result = gnomon.sweep(file, out=tmp_path / "out", workers=1)
+    page = gnomon.write_report(result.path, tmp_path / "p.html")
+    table, rows = figure_table(data_of(page.html), "pareto"), result.table()
+    assert page.figures[0].title == "Pareto front: Batch and device"
+    assert [index for index, is_best in zip(table["index"], table["is_best"], strict=True) if is_best] == list(
+        result.document["pareto"]
+    )
+    for column in ("on", "batch", "time_s", "time_items_per_s", "total_bytes"):
+        assert table[column] == rows[column].to_list()
+
+
 def test_a_page_says_which_rows_of_a_table_were_chosen(tmp_path: Path):
     page = gnomon.write_report("published", tmp_path / "p.html", where={"device": ("t4", "a10"), "mode": "forward"})
     assert "From published, where device=t4,a10, where mode=forward<" in page.html

@@ -166,6 +166,7 @@ def test_passes_that_never_recur_have_no_history():
 def test_trials_know_whether_they_are_on_the_front():
     table = pareto.trials(SWEEP, TRIALS)
     assert table["is_best"] == (True, False, True, False)
+    assert table.names == ("index", "batch", "total_s", "images_per_s", "is_best", "reason")
     assert {column.name: column.unit for column in table.columns}["images_per_s"] == "/s"
 
 

@@ -99,9 +99,15 @@ def test_a_sweep_of_one_objective_is_drawn_over_its_trials(tmp_path: Path):
     assert {trace["x"] for trace in figure.data} == {"@index"}
 
 
+def test_a_sweep_without_objectives_is_its_table(tmp_path: Path):
+    found = page([read_sweep(sweep_folder(tmp_path / "s", objectives=[], pareto=[]))])
+    assert found.figures == ()
+    assert "Trials" in found.html
+
+
 def test_a_sweep_that_nothing_answered_has_a_page(tmp_path: Path):
     folder = sweep_folder(tmp_path / "s", pareto=[])
-    none = {"index": [0], "batch": [1], "total_s": [None], "images_per_s": [None], "reason": ["does not fit"]}
+    none = {"index": [0], "batch": [1], "reason": ["does not fit"]}
     pl.DataFrame(none).write_parquet(folder / "rows.parquet")
     found = page([read_sweep(folder)])
     assert [figure.alt for figure in found.figures] == [

@@ -154,11 +154,13 @@ def _sweep(document: Document, most_rows: int) -> Section:
         notes.append(
             f"The front and evenly spaced others are drawn and listed: {len(table):,} of {len(whole):,} trials."
         )
-    figure = pareto_figure(name, table, document.data["objectives"])
+    drawn: tuple[Figure, ...] = ()
+    if document.data["objectives"]:
+        drawn = (pareto_figure(document.data.get("title") or name, table, document.data),)
     return Section(
         title=f"Sweep {name}",
         document=document,
-        figures=(figure,),
+        figures=drawn,
         grids=(Grid(title="Trials", table=table),),
         notes=tuple(notes),
     )

@@ -204,11 +204,17 @@ class _Objective(_Shape):
     goal: Literal["min", "max"]
 
 
+class _Axis(_Shape):
+    field: str
+
+
 class Sweep(_Shape):
-    """gnomon/sweep-result/1."""
+    """gnomon/sweep-result/1 of a sweep that is complete."""
 
     name: str
+    title: str = ""
     complete: bool
     version: str
+    vary: list[_Axis]
     objectives: list[_Objective]
     pareto: list[int]

@@ -8,7 +8,7 @@ from typing import Any
 from gnomon.report.facts.table import Column, Table, evenly
 
 # The ending of a column's name -> its unit; the longest that fits.
-UNIT_BY_ENDING = {"_bytes_per_s": "B/s", "_flop_per_s": "flop/s", "_per_s": "/s", "_percent": "%"} | {
+UNIT_BY_ENDING = {"_bytes_per_s": "B/s", "_flop_per_s": "flop/s", "_per_s": "/s", "_percent": "%", "_mfu": "share"} | {
     f"_{unit}": name for unit, name in {"s": "s", "bytes": "B", "flop": "flop", "j": "J", "w": "W"}.items()
 }
 
@@ -19,18 +19,31 @@ def unit_of(column: str) -> str:
 
 
 def trials(sweep: Mapping[str, Any], rows: Mapping[str, Sequence[Any]]) -> Table:
-    """Every row of the sweep with `is_best`: whether it is on the Pareto front that the sweep names by index.
+    """Every row of the sweep: what varies, the objectives, `is_best`, then the rest.
 
-    Columns that no row fills are left out, unless the sweep is about them.
+    `is_best`: whether the row is on the Pareto front that the sweep names by index. A column that no row fills is left
+    out, and an objective that no row has is unknown in each.
     """
-    front, kept = set(sweep["pareto"]), {"index", *(objective["name"] for objective in sweep["objectives"])}
-    best = Column(name="is_best", values=tuple(index in front for index in rows["index"]))
-    columns = tuple(
-        Column(name=name, unit=unit_of(name), values=tuple(values))
-        for name, values in rows.items()
-        if name in kept or any(value is not None for value in values)
-    )
-    return Table(columns=(*columns, best))
+    front, indices = set(sweep["pareto"]), rows["index"]
+    first = ("index", *varied(sweep), *objectives(sweep))
+    unknown = (None,) * len(indices)
+    filled = [name for name, cells in rows.items() if name not in first and any(cell is not None for cell in cells)]
+    cells = {
+        **{name: rows.get(name, unknown) for name in first},
+        "is_best": [index in front for index in indices],
+        **{name: rows[name] for name in filled},
+    }
+    return Table(columns=tuple(Column(name=n, unit=unit_of(n), values=tuple(values)) for n, values in cells.items()))
+
+
+def varied(sweep: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that take many values."""
+    return tuple(axis["field"] for axis in sweep["vary"])
+
+
+def objectives(sweep: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that the sweep makes small or large."""
+    return tuple(objective["name"] for objective in sweep["objectives"])
 
 
 def fewer(trials: Table, most: int) -> Table:

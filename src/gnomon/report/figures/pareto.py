@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gnomon.core.units import show
+from gnomon.report.facts.pareto import objectives, varied
 from gnomon.report.facts.table import Table
 from gnomon.report.figures.figure import Figure, Trace, axis, even_axis, hover, label, plotly_text
 
-MOST_TOLD = 10  # columns in a hover label
 
+def pareto(name: str, table: Table, sweep: Mapping[str, Any]) -> Figure:
+    """The first two objectives of the sweep; of a single one, over the trials in their order.
 
-def pareto(name: str, table: Table, objectives: Sequence[Mapping[str, Any]]) -> Figure:
-    """The first two objectives; of a single one, over the trials in their order."""
-    names = [str(objective["name"]) for objective in objectives]
+    The front is joined where it is one of two objectives: that of more is no line.
+    """
+    names = objectives(sweep)
     x, y = names[:2] if len(names) > 1 else ("index", names[0])
-    goals = {str(objective["name"]): str(objective["goal"]) for objective in objectives}
+    goals = {objective["name"]: objective["goal"] for objective in sweep["objectives"]}
     units = {column.name: column.unit for column in table.columns}
-    words = [c for c in table.names if c not in (*names, "index", "is_best", "reason")]
-    told = hover(table, [*names, *words][:MOST_TOLD])
-    is_line = len(names) > 1
+    told = hover(table, [*varied(sweep), *names])
+    is_front, mark = len(names) > 1, "lines+markers" if len(names) == 2 else "markers"
     data: list[Trace] = [
         {
             "type": "scatter",
@@ -36,21 +37,14 @@ def pareto(name: str, table: Table, objectives: Sequence[Mapping[str, Any]]) -> 
         }
         for title, is_best, mode, colour, size, opacity in (
             ("other trials", False, "markers", "--series-7", 6, 0.6),
-            (
-                "Pareto front" if is_line else "best",
-                True,
-                "lines+markers" if is_line else "markers",
-                "--series-1",
-                10,
-                1.0,
-            ),
+            ("Pareto front" if is_front else "best", True, mark, "--series-1", 10, 1.0),
         )
     ]
-    best = [index for index, is_best in enumerate(table["is_best"]) if is_best]
+    best = [place for place, is_best in enumerate(table["is_best"]) if is_best]
     reach = [f"{label(one)} {_reach(table, one, best, units[one])}" for one in names]
     return Figure(
         kind="pareto",
-        title=f"Pareto front: {name}" if is_line else f"Best trial: {name}",
+        title=f"Pareto front: {name}" if is_front else f"Best trial: {name}",
         alt=f"{len(table):,} trials, {len(best):,} on the Pareto front; on it {', '.join(reach)}.",
         table=table,
         data=data,
