@@ -86,3 +86,11 @@ def test_sizes_are_written(tmp_path: Path) -> None:
 def test_only_yaml_is_written(tmp_path: Path) -> None:
     with pytest.raises(gnomon.BadInput, match=r"a scenario file ends in \.yaml"):
         gnomon.predict("resnet-50", "t4").write_scenario(tmp_path / "q.json")
+
+
+def test_a_scenario_in_the_working_directory_names_a_file_beside_it(tmp_path, monkeypatch):
+    relu_onnx(tmp_path, ["batch", 4])
+    monkeypatch.chdir(tmp_path)
+    answer = gnomon.predict("./relu.onnx", "t4", batch=2)
+    answer.write_scenario("q.yaml")
+    assert gnomon.predict_scenario("q.yaml").value == answer.value

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+
+import pytest
 
 from gnomon.api.scenarios import read_scenario
 from gnomon.api.sweeps import job_of, read_sweep
-from gnomon.cli.main import main
 from gnomon.formats.device_file import read_device
+
+from .shown import again
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,9 +25,8 @@ def test_the_sweep_of_the_pages_is_sound() -> None:
     assert job_of(found).size == 5 * 7 * 3
 
 
-def test_the_readme_shows_what_its_command_prints(capsys) -> None:
-    block = re.search(r"```console\n\$ gnomon (.*?)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert block is not None
-    assert main(block[1].split()) == 0
-    printed = "".join(line.rstrip() + "\n" for line in capsys.readouterr().out.splitlines())
-    assert printed == block[2]
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-number.md"])
+def test_a_page_shows_what_its_commands_print(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert again(text) == text, f"if the page is to change: python -m tests.docs.shown {page}"

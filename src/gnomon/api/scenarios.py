@@ -96,7 +96,10 @@ def _overrides(written: ScenarioFile) -> Overrides | None:
 def beside(text: str, folder: Path) -> str:
     """A path taken from the file's folder; a name as it is. A count after a device file stays."""
     path, count = split_count(text)
-    return str(folder / path) + count if is_path(path) and not Path(path).is_absolute() else text
+    if not is_path(path) or Path(path).is_absolute():
+        return text
+    found = str(folder / path)  # pathlib drops a leading "./", which may be all that tells a path from a name
+    return (found if is_path(found) else f"./{found}") + count
 
 
 def write_scenario(asked: Question, path: str | Path, *, title: str = "") -> Path:
