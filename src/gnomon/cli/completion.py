@@ -21,18 +21,31 @@ complete -o default -F _gnomon gnomon
 # gnomon completion zsh > a folder of $fpath, as _gnomon
 _gnomon() {
     local -a found
-    found=(${(f)"$(gnomon complete "${(@)words[2,CURRENT]}" 2>/dev/null)"})
-    if (( $#found )); then compadd -- $found; else _files; fi
+    found=(${(f)"$(gnomon complete "${(@Q)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)"})
+    if (( $#found )); then
+        compadd -- $found
+    else
+        compset -P '--*='
+        compset -P '*,'
+        _files
+    fi
 }
 if [[ $funcstack[1] == _gnomon ]]; then _gnomon "$@"; else compdef _gnomon gnomon; fi
 """,
     "fish": """\
 # gnomon completion fish > ~/.config/fish/completions/gnomon.fish
 function __gnomon_complete
-    set -l words (commandline -opc) (commandline -ct)
-    gnomon complete $words[2..-1] 2>/dev/null
+    set -l words (commandline -opc)
+    set -l word (commandline -ct)
+    set -l found (gnomon complete $words[2..-1] (string trim -lc '"\\'' -- $word) 2>/dev/null)
+    if set -q found[1]
+        printf '%s\\n' $found
+    else
+        set -l start (string match -r -- '^(?:--[^=]*=)?(?:.*,)?' $word)
+        printf '%s\\n' $start(__fish_complete_path (string sub -s (math (string length -- $start) + 1) -- $word))
+    end
 end
-complete -c gnomon -a '(__gnomon_complete)'
+complete -c gnomon -f -a '(__gnomon_complete)'
 """,
 }
 
