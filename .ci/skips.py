@@ -46,9 +46,9 @@ def present(environment: str) -> dict[str, str]:
     found = {}
     if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
         found["Chromium"] = r"\bchrom(e|ium)\b|\bbrowser\b"
-    for shell in ("bash", "zsh", "fish"):
-        if shutil.which(shell):
-            found[shell] = rf"\bprogram {shell} is missing\b"
+    for program in ("bash", "zsh", "fish", "awk"):
+        if shutil.which(program):
+            found[program] = rf"\bprogram {program} is missing\b"
     imports = [f"{environment}/bin/python", "-c", "import torch, transformers"]
     if subprocess.run(imports, capture_output=True, check=False).returncode == 0:
         found["torch"] = r"\btorch\b|\btransformers\b"
