@@ -52,6 +52,9 @@ def _without(data, *names):
         (_without(GPT2, "n_embd"), ": n_embd: missing"),
         (_without(OPT, "ffn_dim"), ": ffn_dim: missing"),
         (LLAMA | {"hidden_size": "big"}, ": hidden_size: Input should be a valid integer"),
+        (LLAMA | {"num_hidden_layers": 10**12}, ": num_hidden_layers: Input should be less than or equal to 10000"),
+        (DEEPSEEK | {"num_hidden_layers": 10**12}, ": num_hidden_layers: Input should be less than or equal to 10000"),
+        (LLAMA | {"torch_dtype": ["bfloat16"]}, ": torch_dtype: no rule for ['bfloat16']"),
         (LLAMA | {"hidden_size": 0}, ": hidden_size: Input should be greater than or equal to 1, not 0"),
         (LLAMA | {"num_attention_heads": 5}, "hidden_size 64 is not a multiple of num_attention_heads 5"),
         (LLAMA | {"num_key_value_heads": 3}, "num_attention_heads 4 is not a multiple of num_key_value_heads 3"),
@@ -302,3 +305,8 @@ def test_a_four_bit_gpt_oss_keeps_only_its_experts_in_four_bits(tmp_path):
     workload = found.build(Plan(seq=4, dtype="bf16", weight_dtype=found.weight_dtype))
     four_bits = {node.name for node in workload.nodes if getattr(node.op, "weight_dtype", None) == "fp4"}
     assert {name.split(".")[1] for name in four_bits} == {"experts_gate_up", "experts_down"}
+
+
+@pytest.mark.parametrize(("data", "dtype"), [(LLAMA, "fp16"), (DEEPSEEK, "bf16"), (GEMMA3, "bf16")])
+def test_a_file_without_a_number_format_is_run_in_that_of_its_family(tmp_path, data, dtype):
+    assert _read(tmp_path, data).dtype == dtype

@@ -57,6 +57,11 @@ def test_numbers_of_a_range_are_those_that_are_meant() -> None:
     assert (found[2], found[-1]) == (0.23, 1.0)
 
 
+def test_a_key_of_a_range_that_is_slipped_is_named_as_it_is_written() -> None:
+    with pytest.raises(BadInput, match=r"vary.batch.frm: unknown key; did you mean 'from'\?"):
+        _values("batch: {frm: 1, to: 4, step: 1}")
+
+
 def test_a_span_is_for_a_search() -> None:
     text = f"{HEAD}vary: {{batch: {{from: 1, to: 512, log: true}}}}\n"
     assert "step or times is missing" in _fault(text)

@@ -71,6 +71,19 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "phi": {"vocab_size": 51200},
     "phi3": {"vocab_size": 32064},
 }
+# Architectures whose published models were trained in bfloat16, where a file does not say what its weights are stored in.
+_BF16 = (
+    "qwen3",
+    "qwen3_moe",
+    "deepseek_v2",
+    "deepseek_v3",
+    "gpt_oss",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "gemma3_text",
+    "phi3",
+)
 _DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
@@ -79,8 +92,8 @@ def _dtype(data: Mapping[str, Any], where: str) -> str:
     field = "torch_dtype" if "torch_dtype" in data else "dtype"
     written = data.get(field)
     if written is None:
-        return "fp16"
-    if written not in _DTYPES:
+        return "bf16" if data.get("model_type") in _BF16 else "fp16"
+    if not isinstance(written, str) or written not in _DTYPES:
         raise BadInput(f"{where}: {field}: no rule for {written!r} (known: {', '.join(_DTYPES)})")
     return _DTYPES[written]
 

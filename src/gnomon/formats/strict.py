@@ -180,4 +180,4 @@ def _keys_at(shape: type[BaseModel], location: Path_) -> tuple[str, ...]:
         current = next(
             (t for t in (annotation, *getattr(annotation, "__args__", ())) if hasattr(t, "model_fields")), None
         )
-    return tuple(getattr(current, "model_fields", ()))
+    return tuple(info.alias or name for name, info in getattr(current, "model_fields", {}).items())

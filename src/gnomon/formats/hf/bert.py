@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from gnomon.core.errors import BadInput, near_match
-from gnomon.formats.hf.fields import Config, Size, activation, refuse_slips
+from gnomon.formats.hf.fields import Config, Depth, Size, activation, refuse_slips
 from gnomon.formats.strict import shaped
 from gnomon.zoo.encoder import Encoder
 
@@ -15,7 +15,7 @@ from gnomon.zoo.encoder import Encoder
 class _Bert(Config):
     vocab_size: int = Field(default=30522, ge=1)
     hidden_size: int = Size
-    num_hidden_layers: int = Size
+    num_hidden_layers: int = Depth
     num_attention_heads: int = Size
     intermediate_size: int = Size
     hidden_act: str = "gelu"

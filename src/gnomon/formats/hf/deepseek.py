@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from gnomon.formats.hf.fields import Config, Size, check_choice, check_gate, decoder_head, refuse_slips
+from gnomon.formats.hf.fields import Config, Depth, Size, check_choice, check_gate, decoder_head, refuse_slips
 from gnomon.formats.strict import shaped
 from gnomon.zoo.decoder_shape import NO_FURTHER_TOKENS, Decoder, Latent
 
@@ -16,7 +16,7 @@ class _DeepSeek(Config):
     hidden_size: int = Size
     intermediate_size: int = Size
     moe_intermediate_size: int = Size
-    num_hidden_layers: int = Size
+    num_hidden_layers: int = Depth
     num_attention_heads: int = Size
     n_routed_experts: int = Size
     n_shared_experts: int | None = Field(ge=0)

@@ -29,6 +29,8 @@ class Config(BaseModel):
 
 
 Size = Field(ge=1)
+MOST_LAYERS = 10_000  # far more than any model has, and few enough to be walked through
+Depth = Field(ge=1, le=MOST_LAYERS)
 
 
 _ACTIVATIONS = {

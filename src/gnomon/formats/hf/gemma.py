@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from gnomon.core.errors import BadInput
 from gnomon.formats.hf.fields import (
     Config,
+    Depth,
     Size,
     check_gate,
     check_heads,
@@ -24,7 +25,7 @@ class _Gemma(Config):
     vocab_size: int = Field(default=256000, ge=1)
     hidden_size: int = Size
     intermediate_size: int = Size
-    num_hidden_layers: int = Size
+    num_hidden_layers: int = Depth
     num_attention_heads: int = Field(default=8, ge=1)
     num_key_value_heads: int = Field(default=4, ge=1)
     head_dim: int = Field(default=256, ge=1)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, model_validator
 
-from gnomon.formats.hf.fields import Config, Size, activation, decoder_head, refuse_slips
+from gnomon.formats.hf.fields import MOST_LAYERS, Config, Depth, Size, activation, decoder_head, refuse_slips
 from gnomon.formats.strict import shaped
 from gnomon.zoo.decoder_shape import Decoder
 
@@ -14,7 +14,7 @@ from gnomon.zoo.decoder_shape import Decoder
 class _Gpt2(Config):
     vocab_size: int = Field(default=50257, ge=1)
     n_embd: int = Field(ge=1, validation_alias=AliasChoices("n_embd", "hidden_size"))
-    n_layer: int = Field(ge=1, validation_alias=AliasChoices("n_layer", "num_hidden_layers"))
+    n_layer: int = Field(ge=1, le=MOST_LAYERS, validation_alias=AliasChoices("n_layer", "num_hidden_layers"))
     n_head: int = Field(ge=1, validation_alias=AliasChoices("n_head", "num_attention_heads"))
     n_positions: int = Field(
         default=1024, ge=1, validation_alias=AliasChoices("n_positions", "max_position_embeddings")
@@ -33,7 +33,7 @@ class _Gpt2(Config):
 class _Opt(Config):
     vocab_size: int = Field(default=50272, ge=1)
     hidden_size: int = Size
-    num_hidden_layers: int = Size
+    num_hidden_layers: int = Depth
     ffn_dim: int = Size
     num_attention_heads: int = Size
     max_position_embeddings: int = Field(default=2048, ge=1)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import AliasChoices, Field, model_validator
 
 from gnomon.formats.hf.fields import (
+    MOST_LAYERS,
     Config,
     check_choice,
     check_gate,
@@ -23,7 +24,7 @@ class _GptOss(Config):
     vocab_size: int = Field(default=201088, ge=1)
     hidden_size: int = Field(default=2880, ge=1)
     intermediate_size: int = Field(default=2880, ge=1)
-    num_hidden_layers: int = Field(default=36, ge=1)
+    num_hidden_layers: int = Field(default=36, ge=1, le=MOST_LAYERS)
     num_attention_heads: int = Field(default=64, ge=1)
     num_key_value_heads: int | None = Field(default=8, ge=1)
     head_dim: int = Field(default=64, ge=1)

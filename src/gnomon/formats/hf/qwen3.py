@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from gnomon.formats.hf.fields import (
     Config,
+    Depth,
     Size,
     check_choice,
     check_gate,
@@ -24,7 +25,7 @@ class _Qwen3(Config):
     vocab_size: int = Field(default=151936, ge=1)
     hidden_size: int = Size
     intermediate_size: int = Size
-    num_hidden_layers: int = Size
+    num_hidden_layers: int = Depth
     num_attention_heads: int = Size
     num_key_value_heads: int | None = Field(default=None, ge=1)
     head_dim: int | None = Field(default=None, ge=1)
