@@ -13,6 +13,7 @@ def test_plain_formats_take_their_bits(name, size):
 
 def test_block_formats_carry_their_scales():
     assert dtype("fp4").bytes == (16 * 4 + 8) / 16 / 8  # 16 elements of 4 bits share one scale of 8
+    assert dtype("mxfp4").bytes == (32 * 4 + 8) / 32 / 8
     assert dtype("int4").bytes == (128 * 4 + 16 + 4) / 128 / 8  # 128 share a scale of 16 and a zero point of 4
 
 

@@ -157,7 +157,7 @@ def test_groups_of_heads_left_out_are_those_of_the_library(tmp_path, kind, group
         ({"quant_method": "awq", "bits": 4}, "fp16", "int4"),
         ({"quant_method": "gptq", "bits": 8}, "fp16", "int8"),
         ({"quant_method": "fp8"}, "fp8", None),
-        ({"quant_method": "mxfp4"}, "fp16", "fp4"),
+        ({"quant_method": "mxfp4"}, "fp16", "mxfp4"),
     ],
 )
 def test_a_quantised_checkpoint_says_how_its_weights_are_stored(tmp_path, quantised, dtype, weights):
@@ -303,7 +303,7 @@ def test_a_gemma_3_of_text_and_images_is_read_as_its_text_half(tmp_path):
 def test_a_four_bit_gpt_oss_keeps_only_its_experts_in_four_bits(tmp_path):
     found = _read(tmp_path, GEMMA3 | {"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}})
     workload = found.build(Plan(seq=4, dtype="bf16", weight_dtype=found.weight_dtype))
-    four_bits = {node.name for node in workload.nodes if getattr(node.op, "weight_dtype", None) == "fp4"}
+    four_bits = {node.name for node in workload.nodes if getattr(node.op, "weight_dtype", None) == "mxfp4"}
     assert {name.split(".")[1] for name in four_bits} == {"experts_gate_up", "experts_down"}
 
 

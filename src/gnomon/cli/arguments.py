@@ -105,7 +105,7 @@ def add_plan_options(parser: Parser) -> None:
     group.add_argument(
         "--dtype",
         metavar="FORMAT",
-        help="of products: fp32, tf32, fp16, bf16, fp8, fp4, int8, int4 (default: the model's usual one); below 16 bits, activations and the KV cache stay at 16",
+        help="of products: fp32, tf32, fp16, bf16, fp8, fp4, mxfp4, int8, int4 (default: the model's usual one); below 16 bits, activations and the KV cache stay at 16",
     )
     group.add_argument("--weights", metavar="FORMAT", help="storage of weights where it differs, like int4")
     group.add_argument("--kv", metavar="FORMAT", help="storage of the KV cache where it differs, like fp8")

@@ -21,7 +21,8 @@ class DType:
         return self.storage_bits / 8
 
 
-# Storage of block formats: NVFP4 keeps one 8-bit scale per 16 elements (NVIDIA Blackwell documentation), so 4 + 8/16;
+# Storage of block formats: NVFP4, our fp4, keeps one 8-bit scale per 16 elements (NVIDIA Blackwell documentation), so
+# 4 + 8/16; MXFP4 one per 32 (OCP Microscaling Formats specification 1.0, table 1), so 4 + 8/32;
 # int4 weights keep one 16-bit scale and one 4-bit zero point per 128 elements (GPTQ and AWQ checkpoints), so 4 + 20/128.
 _STORAGE_BITS = {
     "fp64": 64.0,
@@ -31,6 +32,7 @@ _STORAGE_BITS = {
     "bf16": 16.0,
     "fp8": 8.0,
     "fp4": 4.5,
+    "mxfp4": 4.25,
     "int8": 8.0,
     "int4": 4.15625,
 }

@@ -110,7 +110,7 @@ def _formats(data: Mapping[str, Any], where: str) -> dict[str, str]:
     if method == "fp8":
         return {"dtype": "fp8"}
     if method == "mxfp4":
-        return {"dtype": dtype, "weight_dtype": "fp4"}
+        return {"dtype": dtype, "weight_dtype": "mxfp4"}
     known = "gptq and awq with 4 or 8 bits, fp8, mxfp4"
     raise BadInput(f"{where}: quantization_config: no rule for method {method!r} with {bits!r} bits (known: {known})")
 

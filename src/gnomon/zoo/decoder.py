@@ -176,7 +176,7 @@ def _assumptions(config: Decoder, plan: Plan) -> tuple[str, ...]:
         found.extend(latent.assumptions(plan.mode))
     if config.experts:
         found.append("tokens choose experts uniformly and independently")
-    if plan.weight_dtype or plan.dtype in ("fp8", "fp4", "int8", "int4"):
+    if plan.weight_dtype or plan.dtype in ("fp8", "fp4", "mxfp4", "int8", "int4"):
         kept = "embedding, LM head and router" if config.quantised == "all" else "all but the experts' weights"
         found.append(f"{kept} stay in the activations' format")
     return (*found, *config.notes)

@@ -13,7 +13,7 @@ from gnomon.core.workload import Node, Workload
 
 # Arithmetic of everything that is no large product, for plans in formats that only products use: fp8 and fp4 checkpoints
 # keep activations in bf16, int8 and int4 ones in fp16 (model cards of the common quantised releases); tf32 is fp32 in memory.
-_ACTIVATIONS = {"tf32": "fp32", "fp8": "bf16", "fp4": "bf16", "int8": "fp16", "int4": "fp16"}
+_ACTIVATIONS = {"tf32": "fp32", "fp8": "bf16", "fp4": "bf16", "mxfp4": "bf16", "int8": "fp16", "int4": "fp16"}
 
 
 GATED = ("silu_mul", "gelu_mul", "clamped_silu_mul")  # functions of an array and the gate beside it
@@ -104,7 +104,7 @@ class Graph:
         nodes = tuple(self.nodes)
         if is_training := plan.mode.startswith("forward+backward"):
             stored = plan.weight_dtype or plan.dtype
-            if stored != plan.dtype or stored in ("int8", "int4", "fp4"):
+            if stored != plan.dtype or stored in ("int8", "int4", "fp4", "mxfp4"):
                 raise Unsupported(
                     f"{name}: no rule for training with {stored} weights; use fp32, tf32, fp16, bf16 or fp8"
                 )
