@@ -159,6 +159,49 @@ def test_an_einsum_is_the_product_it_means():
     assert graph.table.total_flop == 2 * 2 * 3 * 5 * 6 * 7
 
 
+@pytest.mark.parametrize(
+    ("equation", "shapes", "multiply_adds"),
+    [
+        ("bij,bjk->bik", ((4, 5, 6), (1, 6, 7)), 4 * 5 * 6 * 7),
+        ("bij,bjk->bik", ((4, 5, 6), (4, 6, 7)), 4 * 5 * 6 * 7),
+        ("ij,jk,kl->il", ((5, 6), (6, 7), (7, 8)), 5 * 6 * 7 + 5 * 7 * 8),
+        ("ij,jk", ((5, 6), (6, 7)), 5 * 6 * 7),
+        ("...ij,kj->...ik", ((2, 3, 5, 6), (7, 6)), 2 * 3 * 5 * 6 * 7),
+    ],
+)
+def test_einstein_sums_do_the_work_of_their_products(equation, shapes, multiply_adds):
+    class Sum(torch.nn.Module):
+        def forward(self, *arrays):
+            return torch.einsum(equation, *arrays)
+
+    workload = gnomon.workload(gnomon.from_torch(Sum(), tuple(torch.zeros(*shape) for shape in shapes), dynamic={}))
+    assert _multiply_adds(workload) == multiply_adds
+
+
+def test_inner_contracts_the_last_dimensions():
+    class Inner(torch.nn.Module):
+        def forward(self, a, b):
+            return torch.inner(a, b)
+
+    workload = gnomon.workload(gnomon.from_torch(Inner(), (torch.zeros(5, 7), torch.zeros(11, 7)), dynamic={}))
+    assert _multiply_adds(workload) == 5 * 7 * 11
+
+
+@pytest.mark.parametrize(("hidden", "projected"), [(16, 0), (24, 8)])
+def test_an_lstm_projects_its_state_at_every_step(hidden, projected):
+    module = torch.nn.LSTM(12, hidden, num_layers=2, proj_size=projected, batch_first=True)
+    workload = gnomon.workload(gnomon.from_torch(module, (torch.zeros(3, 10, 12),), dynamic={}))
+    state = projected or hidden
+    layers = [4 * hidden * (width + state) + hidden * projected for width in (12, state)]
+    assert _multiply_adds(workload) == 3 * 10 * sum(layers)
+    assert workload.parameters == sum(p.numel() for p in module.parameters())
+
+
+def _multiply_adds(workload):
+    products = ((node.op, node.repeat) for node in workload.nodes if isinstance(node.op, MatMul))
+    return sum(op.batch * op.m * op.n * op.k * repeat for op, repeat in products)
+
+
 # --- Sizes
 
 

@@ -20,7 +20,7 @@ class Array:
     holds: Numbers = "float"
     makers: tuple[str, ...] = ()  # nodes that computed it; empty: an input or a weight
     weight: str | None = None  # the trained array that it is, or is a view of
-    is_order: bool = False  # comes from comparing positions, as causal masks do
+    known: Any = None  # what is known of its numbers, where a mask may be made of them (`torch_masks.Known`)
 
     @property
     def elements(self) -> int:

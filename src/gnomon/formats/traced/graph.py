@@ -45,7 +45,7 @@ class Traced:
     evaluate: Callable[[Any, Mapping[str, int]], int]  # an open size, given the named ones
     rules: Mapping[str, Rule]
     views: frozenset[str]
-    orders: frozenset[str]
+    known: Callable[[Call], Any]  # of the numbers of a bound call's first array: what a mask may be made of, or None
     assumptions: tuple[str, ...]
 
     def __hash__(self) -> int:
@@ -162,28 +162,22 @@ def _nodes(traced: Traced, values: Mapping[str, int], formats: Formats) -> tuple
             settings={name: bound(item) for name, item in call.settings.items()},
             made=made,
         )
+        known_numbers = traced.known(whole)
         steps = () if call.operator in traced.views or not made else _rule(traced, call)(whole, formats)
         if not steps:
             source = next(iter(whole.arrays), Array(shape=()))
             for index, one in enumerate(made):
-                arrays[Ref(call.name, index)] = replace(source, shape=one.shape, holds=one.holds)
+                view = replace(source, shape=one.shape, holds=one.holds, known=known_numbers if index == 0 else None)
+                arrays[Ref(call.name, index)] = view
             continue
         makers = tuple(dict.fromkeys(maker for one in whole.arrays for maker in one.makers))
         for op, repeat in steps:
             name = unused(call.name, names)
             nodes.append(Node(name=name, op=op, after=makers, repeat=repeat))
             makers = (name,)
-        is_order = all(isinstance(op, Elementwise) for op, _ in steps) and _is_order(whole, traced.orders)
         for index, one in enumerate(made):
-            arrays[Ref(call.name, index)] = replace(one, makers=makers, is_order=is_order)
+            arrays[Ref(call.name, index)] = replace(one, makers=makers, known=known_numbers if index == 0 else None)
     return tuple(nodes)
-
-
-def _is_order(call: Call, orders: frozenset[str]) -> bool:
-    """Whether what the call makes tells which of two positions comes first, as a causal mask does."""
-    if call.operator in orders and (len(call.arrays) != 1 or call.operator.startswith("tri")):
-        return True
-    return any(one.is_order for one in call.arrays)
 
 
 def _rule(traced: Traced, call: Call) -> Rule:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import isfinite, prod
+from math import prod
 from typing import Any
 
 from gnomon.formats.traced.call import Call, Made, Ref
-from gnomon.formats.traced.onnx_masks import UNKNOWN, Mask, chosen, conjunction
+from gnomon.formats.traced.masks import UNKNOWN, Mask, chosen, conjunction
 
 ATTENTION = "gnomon::attention"  # (query, key transposed, value, masks...)
 _SAME = ("Cast", "CastLike", "Identity", "Dropout")  # the same numbers, for what attention costs
@@ -64,7 +64,7 @@ def with_attention(
             settings = {
                 **call.settings,
                 **_shared(call.arguments[1], call.arguments[2], walk),
-                **_limits(walk.mask(call, 3)),
+                "band": walk.mask(call, 3).true,
             }
             changed[call.name] = replace(call, settings=settings)
     found = [after for call in listed if (after := changed.get(call.name, call)) is not None]
@@ -82,7 +82,7 @@ def _written_out(softmax: Call, walk: _Walk) -> dict[str, Call | None]:
     if first is None or second is None or not _is_computed(first, second, walk):
         return {}
     query, key = (_unscaled(argument, walk) for argument in first.arguments[:2])
-    settings = {**_limits(mask), **_shared(key, second.arguments[1], walk)}
+    settings = {"band": mask.true, **_shared(key, second.arguments[1], walk)}
     call = Call(
         name=second.name,
         operator=ATTENTION,
@@ -235,12 +235,6 @@ def _shared(key: Any, value: Any, walk: _Walk) -> dict[str, int]:
     """How many heads of queries share one of the keys and values."""
     shares = {_share(key, walk), _share(value, walk)}
     return {"share": shares.pop() if len(shares) == 1 else 1}
-
-
-def _limits(mask: Mask) -> dict[str, Any]:
-    """Smallest and largest offset, key place minus query place, that the mask lets through; None: any."""
-    low, high = mask.true
-    return {"lowest": int(low) if isfinite(low) else None, "highest": int(high) if isfinite(high) else None}
 
 
 def _without_unread(calls: list[Call], before: list[Call], outputs: frozenset[Ref]) -> list[Call]:

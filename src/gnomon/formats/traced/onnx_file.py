@@ -14,8 +14,8 @@ from typing import Any
 from gnomon.core.errors import BadInput, ToolError
 from gnomon.formats.traced.call import Call
 from gnomon.formats.traced.graph import Size, Traced, workload
+from gnomon.formats.traced.masks import HIDES
 from gnomon.formats.traced.onnx_inference import Inference, numbers
-from gnomon.formats.traced.onnx_masks import HIDES
 from gnomon.formats.traced.onnx_rules import RULES, VIEWS
 from gnomon.zoo.models import Model
 
@@ -67,7 +67,7 @@ class OnnxFile:
             evaluate=_never_open,
             rules=RULES,
             views=VIEWS,
-            orders=frozenset(),
+            known=lambda call: None,  # masks are followed while the file is read
             assumptions=_ASSUMPTIONS,
         )
         producer = (

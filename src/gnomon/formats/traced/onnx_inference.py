@@ -9,8 +9,8 @@ from gnomon.core.errors import BadInput, Unsupported
 from gnomon.formats.traced import onnx_masks
 from gnomon.formats.traced.call import Call, Made, Ref
 from gnomon.formats.traced.graph import HOW_TO_ADD
+from gnomon.formats.traced.masks import Mask, of_numbers
 from gnomon.formats.traced.onnx_attention import with_attention
-from gnomon.formats.traced.onnx_masks import Mask
 from gnomon.formats.traced.onnx_rules import RULES, VIEWS
 
 if TYPE_CHECKING:
@@ -122,20 +122,20 @@ class Inference:
     def _mask(self, name: str) -> Mask | None:
         """What is known of an array as a mask."""
         if name not in self.masks and name in self.data:
-            self.masks[name] = onnx_masks.of_numbers(self.data[name])
+            self.masks[name] = of_numbers(self.data[name])
         return self.masks.get(name)
 
     def _follow_mask(self, node: Any) -> None:
         """What is known of a node's output as a mask, where queries and keys stay the last two dimensions."""
         if node.op_type not in onnx_masks.OPERATORS:
             return
-        masks = {name: mask for name in node.input if name and (mask := self._mask(name))}
-        found = onnx_masks.after(node, masks, self.data, _attributes(node))
+        read = {name: mask for name in node.input if name and (mask := self._mask(name))}
+        found = onnx_masks.after(node, read, self.data, _attributes(node))
         out = self._made(node.output[0]).shape
         if found is not None and all(
             side == 1 or side == out[place]
             for name in node.input
-            if name in masks
+            if name in read
             for place, side in zip((-1, -2), self._made(name).shape[:-3:-1], strict=False)
         ):
             self.masks[node.output[0]] = found

@@ -1,134 +1,12 @@
-"""Which pairs of a query and a key a mask lets through, told from how the file makes the mask.
-
-A mask (..., queries, keys) is known here by two bands of the offset, key place minus query place: the one outside which it
-is never true, and the one outside which it is never false. A causal mask is true for offsets up to zero and nowhere else.
-Truth values, their 0 and 1 as numbers, and masks that are added to scores (true where a score survives) go by one rule.
-"""
+"""What an ONNX graph tells of its masks, node by node."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from math import inf
+from dataclasses import replace
 from typing import Any
 
-HIDES = -1e4  # an added number at most this low hides a score: exporters write -1e4, the format's smallest, or -inf
-
-Band = tuple[float, float]  # smallest and largest offset; (inf, -inf): none
-_ALL: Band = (-inf, inf)
-_NONE: Band = (inf, -inf)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mask:
-    """What is known of an array that may be a mask."""
-
-    true: Band = _ALL  # true at no offset outside
-    false: Band = _ALL  # false at no offset outside
-    is_added: bool = False  # a term of the scores; else truth values, or 0 and 1
-
-    @property
-    def negated(self) -> Mask:
-        """True where it was false."""
-        return replace(self, true=self.false, false=self.true)
-
-
-UNKNOWN = Mask()
-
-
-def _both(a: Band, b: Band) -> Band:
-    found = (max(a[0], b[0]), min(a[1], b[1]))
-    return found if found[0] <= found[1] else _NONE
-
-
-def _either(a: Band, b: Band) -> Band:
-    return (min(a[0], b[0]), max(a[1], b[1]))
-
-
-def conjunction(a: Mask, b: Mask) -> Mask:
-    """True where both are."""
-    return Mask(true=_both(a.true, b.true), false=_either(a.false, b.false), is_added=a.is_added)
-
-
-def chosen(condition: Mask, yes: Mask, no: Mask) -> Mask:
-    """`yes` where the condition holds, `no` elsewhere."""
-    return Mask(
-        true=_either(_both(condition.true, yes.true), _both(condition.false, no.true)),
-        false=_either(_both(condition.true, yes.false), _both(condition.false, no.false)),
-        is_added=yes.is_added or no.is_added,
-    )
-
-
-def of_numbers(array: Any) -> Mask | None:
-    """The mask that known numbers (..., queries, keys) are; a single number is the same everywhere; None for others."""
-    import numpy as np
-
-    is_truth = array.dtype == bool
-    if array.size == 1:
-        value = float(array.reshape(())) if array.dtype.kind in "biuf" else 0.0
-        is_true = bool(value) if is_truth else value > HIDES
-        return Mask(true=_ALL if is_true else _NONE, false=_NONE if is_true else _ALL, is_added=not is_truth)
-    if array.ndim < 2 or min(array.shape[-2:]) < 2 or array.dtype.kind not in "bf":
-        return None
-    is_indicator = not is_truth and bool(np.isin(array, (0, 1)).all()) and bool((array == 1).any())
-    truth = array.astype(bool) if is_truth or is_indicator else array > HIDES
-    plane = truth.reshape(-1, *truth.shape[-2:])
-    return Mask(
-        true=_band(plane.any(axis=0)), false=_band((~plane).any(axis=0)), is_added=not (is_truth or is_indicator)
-    )
-
-
-def _band(plane: Any) -> Band:
-    """Smallest and largest offset at which an array (queries, keys) is true."""
-    import numpy as np
-
-    query, key = np.nonzero(plane)
-    return (float((key - query).min()), float((key - query).max())) if query.size else _NONE
-
-
-def of_comparison(operator: str, left: Any, right: Any) -> Mask | None:
-    """left <= right and the like, of places of keys (..., 1, keys) with places of queries (..., queries, 1); else None.
-
-    Places must not fall from one key to the next, and be the same in every sequence of the batch.
-    """
-    import numpy as np
-
-    if left.ndim < 2 or right.ndim < 2:
-        return None
-    if left.shape[-1] == 1 and right.shape[-2] == 1:  # queries on the left: turned round
-        turned = {
-            "Less": "Greater",
-            "LessOrEqual": "GreaterOrEqual",
-            "Greater": "Less",
-            "GreaterOrEqual": "LessOrEqual",
-        }
-        return of_comparison(turned[operator], right, left)
-    if left.shape[-2] != 1 or right.shape[-1] != 1:
-        return None
-    key, query = left.reshape(-1, left.shape[-1]), right.reshape(-1, right.shape[-2])
-    if (key != key[0]).any() or (query != query[0]).any() or (np.diff(key[0]) < 0).any():
-        return None
-    keys, place = key.shape[1], np.arange(query.shape[1])
-    is_strict = operator in ("Less", "GreaterOrEqual")  # keys before `count` are those below the query's place
-    count = np.searchsorted(key[0], query[0], side="left" if is_strict else "right")
-    below, above = count > 0, count < keys
-    low = (float((-place[below]).min()), float((count - 1 - place)[below].max())) if below.any() else _NONE
-    high = (float((count - place)[above].min()), float((keys - 1 - place[above]).max())) if above.any() else _NONE
-    mask = Mask(true=low, false=high)
-    return mask if operator in ("Less", "LessOrEqual") else mask.negated
-
-
-def of_triangle(source: Mask, diagonal: int, is_upper: bool) -> Mask:
-    """What Trilu leaves of a mask: the part on one side of a diagonal, zero on the other.
-
-    Zero is false among truth values, and hides nothing among numbers that are added.
-    """
-    kept: Band = (diagonal, inf) if is_upper else (-inf, diagonal)
-    cleared: Band = (-inf, diagonal - 1) if is_upper else (diagonal + 1, inf)
-    true, false = _both(source.true, kept), _both(source.false, kept)
-    if source.is_added:
-        return Mask(true=_either(true, cleared), false=false, is_added=True)
-    return Mask(true=true, false=_either(false, cleared))
+from gnomon.formats.traced.masks import HIDES, NO_OFFSET, UNKNOWN, Mask, chosen, conjunction, of_triangle
 
 
 def after(node: Any, masks: Mapping[str, Mask], data: Mapping[str, Any], settings: Mapping[str, Any]) -> Mask | None:
@@ -164,6 +42,38 @@ def after(node: Any, masks: Mapping[str, Mask], data: Mapping[str, Any], setting
         case (operator, [a, *_]) if operator in _KEEPS:
             return a
     return None
+
+
+def of_comparison(operator: str, left: Any, right: Any) -> Mask | None:
+    """left <= right and the like, of places of keys (..., 1, keys) with places of queries (..., queries, 1); else None.
+
+    Places must not fall from one key to the next, and be the same in every sequence of the batch.
+    """
+    import numpy as np
+
+    if left.ndim < 2 or right.ndim < 2:
+        return None
+    if left.shape[-1] == 1 and right.shape[-2] == 1:  # queries on the left: turned round
+        turned = {
+            "Less": "Greater",
+            "LessOrEqual": "GreaterOrEqual",
+            "Greater": "Less",
+            "GreaterOrEqual": "LessOrEqual",
+        }
+        return of_comparison(turned[operator], right, left)
+    if left.shape[-2] != 1 or right.shape[-1] != 1:
+        return None
+    key, query = left.reshape(-1, left.shape[-1]), right.reshape(-1, right.shape[-2])
+    if (key != key[0]).any() or (query != query[0]).any() or (np.diff(key[0]) < 0).any():
+        return None
+    keys, place = key.shape[1], np.arange(query.shape[1])
+    is_strict = operator in ("Less", "GreaterOrEqual")  # keys before `count` are those below the query's place
+    count = np.searchsorted(key[0], query[0], side="left" if is_strict else "right")
+    below, above = count > 0, count < keys
+    low = (float((-place[below]).min()), float((count - 1 - place)[below].max())) if below.any() else NO_OFFSET
+    high = (float((count - place)[above].min()), float((keys - 1 - place[above]).max())) if above.any() else NO_OFFSET
+    mask = Mask(true=low, false=high)
+    return mask if operator in ("Less", "LessOrEqual") else mask.negated
 
 
 _COMPARISONS = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual")

@@ -11,10 +11,10 @@ from dataclasses import replace
 from math import prod
 
 from gnomon.core.op import Elementwise, MatMul
-from gnomon.formats.traced import operators
+from gnomon.formats.traced import einsum, operators
 from gnomon.formats.traced.call import Array, Call, Formats, Rule, Step
+from gnomon.formats.traced.masks import ANY_OFFSET
 from gnomon.formats.traced.onnx_attention import ATTENTION
-from gnomon.formats.traced.torch_rules import contraction_of_letters
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ def _gemm(call: Call, formats: Formats) -> tuple[Step, ...]:
 
 
 def _einsum(call: Call, formats: Formats) -> tuple[Step, ...]:
-    return contraction_of_letters(call.settings["equation"], call.arrays, call.out, formats)
+    return einsum.contractions(call.settings["equation"], call.arrays, call.out, formats)
 
 
 def _gather(call: Call, formats: Formats) -> tuple[Step, ...]:
@@ -236,9 +236,14 @@ def _attention(call: Call, formats: Formats) -> tuple[Step, ...]:
     query, key, value = (
         _with_heads(array, call, name) for array, name in zip(call.arrays, ("q", "kv", "kv"), strict=False)
     )
+    earlier = 0  # tokens before the first query
     if isinstance(past := call.get(4, "past_key"), Array):
-        length = past.shape[-2] + key.shape[-2]
+        earlier = past.shape[-2]
+        length = earlier + key.shape[-2]
         key, value = (replace(one, shape=(*one.shape[:-2], length, one.shape[-1])) for one in (key, value))
+    if call.settings.get("is_causal", 0):
+        low, high = call.settings.get("band", ANY_OFFSET)
+        call = replace(call, settings={**call.settings, "band": (low, min(high, earlier))})
     return _fused(query, key, value, call, formats)
 
 
@@ -254,21 +259,13 @@ def _written_out(call: Call, formats: Formats) -> tuple[Step, ...]:
 
 
 def _fused(query: Array, key: Array, value: Array, call: Call, formats: Formats) -> tuple[Step, ...]:
-    """Attention (batch, heads, length, head_dim), causal where the mask hides every key after the query."""
+    """Attention (batch, heads, length, head_dim), within the band of offsets that the mask lets through."""
     share = call.settings.get("share", 1)  # queries' heads for each of the keys'
     if share > 1 and key.shape[-3] % share == 0:
         key, value = (
             replace(one, shape=(*one.shape[:-3], one.shape[-3] // share, *one.shape[-2:])) for one in (key, value)
         )
-    queries, keys = query.shape[-2], key.shape[-2]
-    highest, lowest = call.settings.get("highest"), call.settings.get("lowest")
-    is_causal = bool(call.settings.get("is_causal", 0)) or (highest is not None and highest <= keys - queries)
-    is_causal = is_causal and queries > 1
-    window = keys - queries - lowest + 1 if is_causal and lowest is not None else None
-    op = operators.attention(
-        query, key, value, formats, is_causal=is_causal, window=window if window and window < keys else None
-    )
-    return ((op, 1),)
+    return ((operators.attention(query, key, value, formats, call.settings.get("band", ANY_OFFSET)), 1),)
 
 
 def _with_heads(array: Array, call: Call, name: str) -> Array:

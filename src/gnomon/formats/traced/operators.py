@@ -7,6 +7,7 @@ from math import prod
 
 from gnomon.core.op import Attention, Conv, Elementwise, Gather, MatMul, Norm, Pool, Softmax
 from gnomon.formats.traced.call import Array, Formats
+from gnomon.formats.traced.masks import Band, seen
 
 
 def product(left: Array, right: Array, formats: Formats, *, bias: Array | None = None) -> MatMul:
@@ -78,19 +79,20 @@ def convolution(
     )
 
 
-def attention(
-    query: Array, key: Array, value: Array, formats: Formats, *, is_causal: bool, window: int | None = None
-) -> Attention:
-    """query (..., heads, q_len, head_dim), key (..., kv_heads, kv_len, head_dim), value with its own width."""
-    heads = query.shape[-3] if len(query.shape) > 2 else 1
+def attention(query: Array, key: Array, value: Array, formats: Formats, true: Band) -> Attention:
+    """query (..., heads, q_len, head_dim), key (..., kv_heads, kv_len, head_dim), value with its own width.
+
+    true: the band of offsets, key place minus query place, outside which a mask hides every score.
+    """
+    reached, is_causal, window = seen(true, query.shape[-2], key.shape[-2])
     return Attention(
         batch=prod(query.shape[:-3]),
-        heads=heads,
+        heads=query.shape[-3] if len(query.shape) > 2 else 1,
         kv_heads=key.shape[-3] if len(key.shape) > 2 else 1,
         head_dim=query.shape[-1],
         value_dim=value.shape[-1] if value.shape[-1] != query.shape[-1] else None,
         q_len=query.shape[-2],
-        kv_len=key.shape[-2],
+        kv_len=reached if formats.is_fused else key.shape[-2],
         is_causal=is_causal,
         is_fused=formats.is_fused,
         window=window,

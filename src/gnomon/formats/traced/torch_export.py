@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.core.errors import BadInput, ToolError
+from gnomon.formats.traced import torch_masks
 from gnomon.formats.traced.call import Call, Rule
 from gnomon.formats.traced.graph import Size, Traced, workload
 from gnomon.formats.traced.torch_program import Extraction
-from gnomon.formats.traced.torch_rules import ORDERS, RULES, VIEWS
+from gnomon.formats.traced.torch_rules import RULES, VIEWS
 from gnomon.zoo.models import Model
 
 _ASSUMPTIONS = (
     "operators one by one, as the module calls them: nothing is fused by a compiler",
     "views, reshapes and changes of layout cost nothing; neither do casts between floating-point formats",
-    "attention under a mask that was made by comparing positions is causal",
+    "attention skips what a mask that the module makes of places is known to hide (causal, sliding window); a mask that is given hides nothing",
 )
 _FORMATS = {"float32": "fp32", "float64": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
@@ -297,7 +298,7 @@ def _traced(program: Any, module: Any, name: str, opened: _Opened, rules: Mappin
         evaluate=evaluate,
         rules=rules,
         views=VIEWS,
-        orders=ORDERS,
+        known=torch_masks.known,
         assumptions=_ASSUMPTIONS,
     )
 

@@ -7,13 +7,15 @@ Shapes and defaults are those of torch's native_functions.yaml.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
-from gnomon.core.errors import Unsupported
 from gnomon.core.op import Elementwise, GroupedMatMul, MatMul
-from gnomon.formats.traced import operators
+from gnomon.formats.traced import einsum, operators
 from gnomon.formats.traced.call import Array, Call, Formats, Rule, Step
+from gnomon.formats.traced.masks import ANY_OFFSET
+from gnomon.formats.traced.torch_masks import of_array
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -95,7 +97,6 @@ _REDUCTIONS = _words("""
     median cummax cummin count_nonzero mse_loss l1_loss smooth_l1_loss nll_loss nll_loss_nd binary_cross_entropy
     binary_cross_entropy_with_logits aminmax histc bincount
 """)
-ORDERS = frozenset(["lt", "le", "gt", "ge", "tril", "triu"])  # of two arrays, or of one: what causal masks are made of
 
 
 def _elementwise(function: str) -> Rule:
@@ -147,34 +148,7 @@ def _addmm(call: Call, formats: Formats) -> tuple[Step, ...]:
 
 
 def _einsum(call: Call, formats: Formats) -> tuple[Step, ...]:
-    return contraction_of_letters(str(call.arguments[0]), call.arrays, call.out, formats)
-
-
-def contraction_of_letters(equation: str, arrays: tuple[Array, ...], out: Array, formats: Formats) -> tuple[Step, ...]:
-    """Two factors: letters of both and of the result are batch, of both alone the contraction, of one its rows or columns."""
-    if len(arrays) == 1:
-        return ((operators.reduction(arrays[0], out, formats), 1),)
-    if len(arrays) > 2:
-        raise Unsupported("einsum of more than two arrays; write it as a chain of two at a time")
-    left, right = arrays
-    terms, arrow, result = equation.replace(" ", "").partition("->")
-    first, second = (_letters(term, array) for term, array in zip(terms.split(","), arrays, strict=True))
-    size = dict(zip(first, left.shape, strict=True)) | dict(zip(second, right.shape, strict=True))
-    kept = set(_letters(result, out)) if arrow else set(first) ^ set(second)
-    both = set(first) & set(second)
-    batch = prod(size[x] for x in both & kept)
-    k = prod(size[x] for x in both - kept)
-    m, n = (prod(size[x] for x in set(own) - both) for own in (first, second))
-    return ((operators.contraction(batch, m, n, k, left, right, formats), 1),)
-
-
-def _letters(term: str, array: Array) -> list[str]:
-    """A name for each dimension; those that an ellipsis stands for are counted from the right."""
-    if "..." not in term:
-        return list(term)
-    before, after = term.split("...")
-    further = len(array.shape) - len(before) - len(after)
-    return [*before, *(f".{further - i}" for i in range(further)), *after]
+    return einsum.contractions(str(call.arguments[0]), call.arrays, call.out, formats)
 
 
 def _per_side(value: int | Sequence[int] | None, sides: int, usual: int) -> tuple[int, ...]:
@@ -245,10 +219,14 @@ def _convolution(call: Call, formats: Formats) -> tuple[Step, ...]:
 
 
 def _attention(call: Call, formats: Formats) -> tuple[Step, ...]:
+    """(query, key, value, mask, dropout, is_causal, ...); is_causal: a query sees the keys up to its own place."""
     query, key, value = call.arrays[:3]
+    query = replace(query, shape=(*call.out.shape[:-1], query.shape[-1]))  # one batch may serve several of keys
     mask = call.get(3, "attn_mask")
-    is_causal = bool(call.get(5, "is_causal", False)) or (isinstance(mask, Array) and mask.is_order)
-    return ((operators.attention(query, key, value, formats, is_causal=is_causal and query.shape[-2] > 1), 1),)
+    true = of_array(mask).true if isinstance(mask, Array) else ANY_OFFSET
+    if call.get(5, "is_causal", False):
+        true = (true[0], min(true[1], 0))
+    return ((operators.attention(query, key, value, formats, true), 1),)
 
 
 def _weight_norm(call: Call, formats: Formats) -> tuple[Step, ...]:
@@ -340,36 +318,40 @@ def _recurrent(gates: int) -> Rule:
         found: list[Step] = []
         each = len(weights) // (layers * (2 if is_both_ways else 1))
         for start in range(0, len(weights), each):
-            into, recurrent = weights[start : start + 2]
-            biases = weights[start + 2 : start + 4] if has_biases else [None, None]
-            hidden = recurrent.shape[1]
-            found.append(
-                (
-                    operators.contraction(
-                        1, steps * batch, into.shape[0], into.shape[1], x, into, formats, bias=biases[0]
-                    ),
-                    1,
-                )
-            )
-            owned = formats.claim(recurrent) and (biases[1] is None or formats.claim(biases[1]))
-            again = MatMul(
-                m=batch, n=recurrent.shape[0], k=hidden, dtype=formats.product, weight_dtype=formats.weight,
-                out_dtype=formats.activation, has_bias=has_biases, is_tied=not owned,
-            )  # fmt: skip
-            later = MatMul(
-                m=batch, n=recurrent.shape[0], k=hidden, dtype=formats.product, weight_dtype=formats.weight,
-                out_dtype=formats.activation, is_tied=True,
-            )  # fmt: skip
-            found.append((again, 1))
-            if steps > 1:
-                found.append((later, steps - 1))
+            into, recurrent, *further = weights[start : start + each]
+            biases = further[:2] if has_biases else (None, None)
+            rows, columns = into.shape
+            first = operators.contraction(1, steps * batch, rows, columns, x, into, formats, bias=biases[0])
             cell = Elementwise(
-                elements=batch * hidden, function="silu_mul", inputs=gates + 1, outputs=2, dtype=formats.activation
+                elements=batch * (recurrent.shape[0] // gates),
+                function="silu_mul",
+                inputs=gates + 1,
+                outputs=2,
+                dtype=formats.activation,
             )
-            found.append((cell, steps))
+            found += [(first, 1), *_each_step(steps, batch, recurrent, biases[1], formats), (cell, steps)]
+            if each % 2:  # the state is projected
+                found += _each_step(steps, batch, further[-1], None, formats)
         return tuple(found)
 
     return rule
+
+
+def _each_step(steps: int, batch: int, weight: Array, bias: Array | None, formats: Formats) -> list[Step]:
+    """A product of the state (batch, columns) and a weight (rows, columns) at every step; the first owns the weight."""
+    owned = formats.claim(weight) and (bias is None or formats.claim(bias))
+    first = MatMul(
+        m=batch,
+        n=weight.shape[0],
+        k=weight.shape[1],
+        dtype=formats.product,
+        weight_dtype=formats.weight,
+        out_dtype=formats.activation,
+        has_bias=bias is not None,
+        is_tied=not owned,
+    )
+    later = replace(first, has_bias=False, is_tied=True)
+    return [(first, 1), (later, steps - 1)] if steps > 1 else [(first, 1)]
 
 
 def _grouped(call: Call, formats: Formats) -> tuple[Step, ...]:
@@ -416,7 +398,7 @@ RULES: dict[str, Rule] = {
     **_all(_MOVES, _move),
     **_all(_CREATIONS, _create),
     **_all(_REDUCTIONS, _reduce),
-    **_all("mm bmm matmul mv dot inner", _matmul),
+    **_all("mm bmm matmul mv dot", _matmul),
     **_all("addmm baddbmm addbmm", _addmm),
     **_all("conv1d conv2d conv3d", _conv),
     **_all("conv_transpose1d conv_transpose2d conv_transpose3d", _transposed),
@@ -428,7 +410,7 @@ RULES: dict[str, Rule] = {
     **_adaptive,
     **_resamples,
     "convolution": _convolution,
-    "linear": _linear,
+    **_all("linear inner", _linear),  # the second array's last dimension is the contraction
     "einsum": _einsum,
     "scaled_dot_product_attention": _attention,
     "cross_entropy_loss": _cross_entropy,
@@ -448,5 +430,3 @@ RULES: dict[str, Rule] = {
     "rnn_tanh": _recurrent(1),
     "rnn_relu": _recurrent(1),
 }
-
-LookUp = Callable[[str], Rule | None]
