@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
-from gnomon.formats.hf.fields import Config, Depth, Size, check_choice, check_gate, decoder_head, refuse_slips
+from gnomon.formats.hf.fields import Config, Depth, Size, check_choice, check_gate, decoder_head, experts, refuse_slips
 from gnomon.formats.strict import shaped
 from gnomon.zoo.decoder_shape import NO_FURTHER_TOKENS, Decoder, Latent
 
@@ -18,7 +18,7 @@ class _DeepSeek(Config):
     moe_intermediate_size: int = Size
     num_hidden_layers: int = Depth
     num_attention_heads: int = Size
-    n_routed_experts: int = Size
+    n_routed_experts: int = experts("num_local_experts", "num_experts", "n_routed_experts")
     n_shared_experts: int | None = Field(ge=0)
     num_experts_per_tok: int = Size
     first_k_dense_replace: int = Field(ge=0)
@@ -33,7 +33,9 @@ class _DeepSeek(Config):
     attention_bias: bool = False
     mlp_bias: bool = False
     tie_word_embeddings: bool = False
-    num_nextn_predict_layers: int = Field(default=0, ge=0)
+    num_nextn_predict_layers: int = Field(
+        default=0, ge=0, validation_alias=AliasChoices("num_mtp_layers", "num_nextn_predict_layers")
+    )
 
     @model_validator(mode="after")
     def _can_choose(self) -> _DeepSeek:

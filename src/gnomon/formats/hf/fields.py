@@ -29,6 +29,13 @@ class Config(BaseModel):
 
 
 Size = Field(ge=1)
+
+
+def experts(*keys: str, default: Any = ...) -> Any:
+    """The number of experts, under the key of today's files or that of others; the last is that of our defaults."""
+    return Field(default, ge=1, validation_alias=AliasChoices(*keys))
+
+
 MOST_LAYERS = 10_000  # far more than any model has, and few enough to be walked through
 Depth = Field(ge=1, le=MOST_LAYERS)
 
@@ -58,7 +65,7 @@ def refuse_slips(shape: type[Config], data: Mapping[str, Any], where: str) -> No
     """BadInput for an unknown key that is nearly one that shapes the graph and is not given: its default would be used."""
     fields = [spellings(name, field) for name, field in shape.model_fields.items()]
     known = {key for keys in fields for key in keys}
-    missing = [keys[-1] for keys in fields if not any(key in data for key in keys)]
+    missing = [key for keys in fields if not any(key in data for key in keys) for key in keys]
     for key in data.keys() - known:
         for name in missing:
             if difflib.SequenceMatcher(None, key, name).ratio() >= _ALIKE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from gnomon.core.errors import BadInput
 from gnomon.formats.hf.fields import (
@@ -53,7 +53,9 @@ class _Gemma3(_Gemma2):
     max_position_embeddings: int = Field(default=131072, ge=1)
     attn_logit_softcapping: float | None = None
     final_logit_softcapping: float | None = None
-    sliding_window_pattern: int = Field(default=6, ge=1)  # the last of every so many layers sees every key
+    sliding_window_pattern: int = Field(
+        default=6, ge=1, validation_alias=AliasChoices("_sliding_window_pattern", "sliding_window_pattern")
+    )  # the last of every so many layers sees every key
 
 
 def gemma(data: Any, name: str, where: str) -> Decoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import Field, model_validator
 
 from gnomon.formats.hf.fields import (
     MOST_LAYERS,
@@ -13,6 +13,7 @@ from gnomon.formats.hf.fields import (
     check_gate,
     check_heads,
     decoder_head,
+    experts,
     refuse_slips,
     windowed_layers,
 )
@@ -28,7 +29,7 @@ class _GptOss(Config):
     num_attention_heads: int = Field(default=64, ge=1)
     num_key_value_heads: int | None = Field(default=8, ge=1)
     head_dim: int = Field(default=64, ge=1)
-    num_local_experts: int = Field(default=128, ge=1, validation_alias=AliasChoices("num_local_experts", "num_experts"))
+    num_local_experts: int = experts("num_local_experts", "num_experts", default=128)
     num_experts_per_tok: int = Field(default=4, ge=1)
     max_position_embeddings: int = Field(default=131072, ge=1)
     hidden_act: str = "silu"

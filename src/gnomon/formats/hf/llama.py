@@ -14,6 +14,7 @@ from gnomon.formats.hf.fields import (
     check_gate,
     check_heads,
     decoder_head,
+    experts,
     refuse_slips,
     windowed_layers,
 )
@@ -39,7 +40,7 @@ class Llama(Config):
     sliding_window: int | None = Field(default=None, ge=1)
     use_sliding_window: bool | None = None
     max_window_layers: int = Field(default=28, ge=0)  # qwen2: the first so many layers see every key
-    num_local_experts: int = Field(default=8, ge=1)
+    num_local_experts: int = experts("num_local_experts", "num_experts", default=8)
     num_experts_per_tok: int = Field(default=2, ge=1)
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from gnomon.formats.hf.fields import (
     check_gate,
     check_heads,
     decoder_head,
+    experts,
     refuse_slips,
     windowed_layers,
 )
@@ -45,7 +46,7 @@ class _Qwen3(Config):
 
 class _Qwen3Moe(_Qwen3):
     moe_intermediate_size: int = Size
-    num_experts: int = Size
+    num_experts: int = experts("num_local_experts", "num_experts")
     num_experts_per_tok: int = Size
     decoder_sparse_step: int = Field(default=1, ge=1)  # every so many layers have experts, the others a dense MLP
     mlp_only_layers: list[int] | None = None  # layers that have a dense MLP in any case
