@@ -53,6 +53,50 @@ def test_a_strided_padded_grouped_convolution_by_hand(tmp_path):
     assert graph.table.total_flop == 2 * (4 * 8) * 6 * 2 * 9
 
 
+def test_a_constant_in_line_is_a_weight(tmp_path):
+    constant = helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(_weight(8, 16), "w"))
+    nodes = [constant, helper.make_node("MatMul", ["x", "w"], ["y"])]
+    graph = gnomon.workload(_file(tmp_path, nodes, {"x": (FLOAT, ["batch", 8])}, {}), batch=4)
+    assert graph.parameters == 8 * 16
+    assert graph.table.total_flop == 2 * 4 * 8 * 16
+
+
+@pytest.mark.parametrize(
+    ("kind", "bytes_each"), [("INT8", 1), ("UINT8", 1), ("INT4", 4.15625 / 8), ("FLOAT8E4M3FN", 1)]
+)
+def test_a_quantised_weight_is_read_as_it_is_stored(tmp_path, kind, bytes_each):
+    weight = helper.make_tensor("w", getattr(TensorProto, kind), [8, 16], np.zeros(128, np.int8))
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "scale"], ["f"]),
+        helper.make_node("MatMul", ["x", "f"], ["y"]),
+    ]
+    path = _file(
+        tmp_path,
+        nodes,
+        {"x": (FLOAT, ["batch", 8])},
+        {"scale": np.float32(0.1)},
+        opsets=[helper.make_opsetid("", 21)],
+    )
+    model = onnx.load(path)
+    model.graph.initializer.append(weight)
+    onnx.save(model, path)
+    graph = gnomon.workload(path, batch=4)
+    assert graph.parameters == 8 * 16
+    assert [node.op.weight_bytes for node in graph.nodes] == [8 * 16 * bytes_each]
+    assert graph.table.total_flop == 2 * 4 * 8 * 16
+
+
+def test_activations_that_are_quantised_are_operators(tmp_path):
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale"], ["f"]),
+        helper.make_node("MatMul", ["f", "w"], ["y"]),
+    ]
+    inputs, weights = {"x": (FLOAT, ["batch", 8])}, {"w": _weight(8, 16), "scale": np.float32(0.1)}
+    graph = gnomon.workload(_file(tmp_path, nodes, inputs, weights), batch=4)
+    assert [node.op.family for node in graph.nodes] == ["elementwise", "elementwise", "matmul"]
+
+
 def test_shapes_that_follow_from_shapes_are_computed(tmp_path):
     nodes = [
         helper.make_node("Shape", ["x"], ["s"]),
@@ -89,6 +133,40 @@ def test_an_unknown_operator_is_named_with_its_node(tmp_path):
     path = _file(tmp_path, [node], {"x": (FLOAT, [1, 2])}, {}, opsets=opsets)
     with pytest.raises(Unsupported, match="node 'odd': no rule for operator 'acme::Mystery'; docs/how-to"):
         gnomon.workload(path)
+
+
+_X = {"x": (FLOAT, ["batch", 8])}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "inputs", "told"),
+    [
+        ([helper.make_node("Relu", ["x"], ["y"])], {"x": (FLOAT, None)}, "input 'x' has no shape"),
+        ([helper.make_node("Identity", ["x"], ["y"])], _X, "computes nothing"),
+        ([helper.make_node("Relu", ["x"], ["y"])] * 2, _X, "makes 'y', which is there already"),
+        ([helper.make_node("Relu", ["x"], ["x"])], _X, "makes 'x', which is there already"),
+        (
+            [helper.make_node("Conv", ["x", "w"], ["y"], group=3)],
+            {"x": (FLOAT, [1, 8, 4, 4])},
+            r"\(Conv\): 8 channels are not 3 groups of 8",
+        ),
+    ],
+)
+def test_a_graph_that_cannot_be_is_refused_in_words(tmp_path, nodes, inputs, told):
+    path = _file(tmp_path, nodes, inputs, {"w": _weight(4, 8, 3, 3)})
+    with pytest.raises(GnomonError, match=told):
+        gnomon.workload(path)
+
+
+def test_functions_that_call_each_other_in_a_circle_are_refused(tmp_path):
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    call = helper.make_node("F", ["x"], ["y"], domain="own")
+    model = onnx.load(_file(tmp_path, [call], _X, {}, opsets=opsets))
+    model.functions.append(helper.make_function("own", "F", ["x"], ["y"], [call], opsets))
+    path = tmp_path / "circle.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(BadInput, match="its functions cannot be written out"):
+        gnomon.workload(str(path))
 
 
 def test_an_opset_of_the_future_is_refused(tmp_path):

@@ -381,6 +381,56 @@ def test_an_unknown_operator_is_named_and_a_rule_can_be_given():
     assert gnomon.workload(gnomon.from_torch(Inverse(), torch.zeros(2, 4, 4), rules={"linalg_inv": inverse})).nodes
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"inputs": None}, "inputs: a tensor or a tuple"),
+        ({"inputs": 5}, "inputs: a tensor or a tuple"),
+        ({"kwargs": [1]}, "kwargs: a dict"),
+        ({"kwargs": {1: 2}}, "kwargs: a dict"),
+        ({"dynamic": ["x"]}, "dynamic: a dict"),
+        ({"dynamic": {"x": "batch"}}, "dynamic: x: its dimensions by number"),
+        ({"dynamic": {"x": {"0": "batch"}}}, "dynamic: x: its dimensions by number"),
+        ({"dynamic": {"x": {7: "batch"}}}, "no dimension 7"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(given, told):
+    with pytest.raises(BadInput, match=told):
+        gnomon.from_torch(_Linear(), **({"inputs": torch.zeros(2, 8)} | given))
+
+
+def test_a_module_that_computes_nothing_is_refused():
+    model = gnomon.from_torch(torch.nn.Flatten(), torch.zeros(2, 3, 4))
+    with pytest.raises(Unsupported, match="Flatten computes nothing"):
+        gnomon.workload(model)
+
+
+def test_complex_numbers_are_told_of():
+    class Rotated(torch.nn.Module):
+        def forward(self, x):
+            return torch.view_as_real(torch.view_as_complex(x) * 2)
+
+    (told,) = (
+        text
+        for text in gnomon.workload(gnomon.from_torch(Rotated(), torch.zeros(4, 2)), batch=4).assumptions
+        if "complex" in text
+    )
+    assert "four times" in told
+
+
+def test_buffers_alone_decide_where_inputs_stand():
+    class Shifted(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("shift", torch.zeros(8, device="meta"))
+
+        def forward(self, x):
+            return x + self.shift
+
+    model = gnomon.from_torch(Shifted(), torch.zeros(2, 8))
+    assert gnomon.workload(model, batch=2).table.total_flop == 16
+
+
 def test_inputs_that_do_not_fit_are_refused():
     with pytest.raises(BadInput, match="the inputs do not fit forward"):
         gnomon.from_torch(_Linear(), (torch.zeros(1, 8), 3))

@@ -30,7 +30,7 @@ class Size:
     where: str = ""  # the input and dimension
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # of one program: known by being it
 class Traced:
     """A program's graph."""
 
@@ -47,9 +47,6 @@ class Traced:
     views: frozenset[str]
     known: Callable[[Call], Any]  # of the numbers of a bound call's first array: what a mask may be made of, or None
     assumptions: tuple[str, ...]
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 def workload(traced: Traced, plan: Plan) -> Workload:
@@ -72,6 +69,8 @@ def workload(traced: Traced, plan: Plan) -> Workload:
     )
     nodes = _nodes(traced, values, formats)
     further = sum(formats.unclaimed.values())
+    if not nodes:
+        raise Unsupported(f"{traced.name} computes nothing: it gives its inputs on, at most under another shape")
     graph = Graph(nodes=list(collapsed(nodes)))
     if further:
         held = Elementwise(elements=0, function="copy", inputs=0, weights=further, dtype=formats.activation, launches=0)

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.core.errors import BadInput, ToolError
+from gnomon.formats.traced import onnx_weights
 from gnomon.formats.traced.call import Call
 from gnomon.formats.traced.graph import Size, Traced, workload
-from gnomon.formats.traced.masks import HIDES
-from gnomon.formats.traced.onnx_inference import Inference, numbers
+from gnomon.formats.traced.onnx_inference import Inference
 from gnomon.formats.traced.onnx_rules import RULES, VIEWS
 from gnomon.zoo.models import Model
 
 _ASSUMPTIONS = (
     "operators one by one, as the file lists them: nothing is fused by a runtime; what the shapes alone decide is computed before",
-    "views, reshapes and changes of layout cost nothing; neither do casts",
+    "views, reshapes and changes of layout cost nothing; neither do casts, nor scaling a quantised weight back",
     "a product, scale, mask, softmax and product in a row are attention in one kernel, which skips what its mask is known to hide",
 )
 _SPELLED = {  # usual names of open dimensions, for those that a plan has a field for
@@ -38,7 +38,7 @@ class OnnxFile:
 
     def recognises(self, path: Path) -> bool:
         """By its name."""
-        return path.suffix == ".onnx"
+        return path.suffix.lower() == ".onnx"
 
     def read(self, path: Path) -> Model:
         """The model in the file. BadInput for a file that is damaged, or newer than the onnx package here."""
@@ -53,9 +53,7 @@ class OnnxFile:
         if not 1 <= version <= newest:
             raise BadInput(f"{path}: opset {version} of ai.onnx; the onnx package here knows 1 to {newest}")
         if proto.functions:
-            from onnx.inliner import inline_local_functions
-
-            proto = inline_local_functions(proto)
+            proto = _inlined(proto, path)
         graph = OnnxGraph(proto, str(path), version)
         traced = Traced(
             name=path.stem,
@@ -79,6 +77,7 @@ class OnnxFile:
             source=f"{path} (ONNX, opset {version}{producer})",
             build=partial(workload, traced),
             dtype=graph.dtype,
+            weight_dtype=graph.weight_dtype,
             batch=graph.fixed.get("batch", 1),
             open_sizes=tuple((name, size.where) for name, size in traced.sizes.items()),
         )
@@ -110,8 +109,22 @@ def _loaded(path: Path) -> Any:
                 raise BadInput(
                     f"{path}: node {node.name or node.op_type!r} reads {name!r}, which nothing makes: damaged"
                 )
-        known.update(node.output)
+        if twice := next((name for name in node.output if name in known), None):
+            raise BadInput(
+                f"{path}: node {node.name or node.op_type!r} makes {twice!r}, which is there already: damaged"
+            )
+        known.update(name for name in node.output if name)
     return proto
+
+
+def _inlined(proto: Any, path: Path) -> Any:
+    """The model with its local functions written out."""
+    from onnx.inliner import inline_local_functions
+
+    try:
+        return inline_local_functions(proto)
+    except Exception as fault:  # the checker's own words, whatever class it raises
+        raise BadInput(f"{path}: its functions cannot be written out: {str(fault).strip().splitlines()[0]}") from None
 
 
 def _is_text(graph: Any) -> bool:
@@ -122,50 +135,23 @@ def _is_text(graph: Any) -> bool:
     return all(isinstance(name, str) for name in (*names, *(tensor.name for tensor in graph.initializer)))
 
 
-def _is_mask(tensor: Any, where: str) -> bool:
-    """Whether an array (..., n, n) in the file is a mask to be added to scores, and not trained: zeros and what hides."""
-    from onnx import TensorProto
-
-    shape = tuple(tensor.dims)
-    if len(shape) < 2 or shape[-1] != shape[-2] or tensor.data_location == TensorProto.EXTERNAL:
-        return False
-    if tensor.raw_data and any(tensor.raw_data[:2]):  # the first query sees the first key: the number is zero
-        return False
-    array = numbers(tensor, where)
-    return bool((array <= HIDES).any() and ((array == 0) | (array <= HIDES)).all())
-
-
 class OnnxGraph:
     """What of a file does not change with the sizes."""
 
     def __init__(self, proto: Any, where: str, version: int) -> None:
-        from onnx import TensorProto
-
         self.where, self.version, self.graph = where, version, proto.graph
         self.opsets = list(proto.opset_import)
         self.ir_version = proto.ir_version
-        floats = {
-            TensorProto.FLOAT: "fp32",
-            TensorProto.FLOAT16: "fp16",
-            TensorProto.BFLOAT16: "bf16",
-            TensorProto.DOUBLE: "fp32",
-        }
-        self.weights: dict[str, tuple[int, ...]] = {}
-        counts: dict[str, int] = {}
-        for tensor in self.graph.initializer:
-            shape = tuple(tensor.dims)
-            if tensor.data_type in floats and len(shape) and max(shape) > 1 and not _is_mask(tensor, where):
-                self.weights[tensor.name] = shape
-                elements = 1
-                for side in shape:
-                    elements *= side
-                counts[floats[tensor.data_type]] = counts.get(floats[tensor.data_type], 0) + elements
-        self.dtype = max(counts, key=lambda name: counts[name], default="fp32")
+        trained = onnx_weights.of(proto.graph, where)
+        self.weights, self.dequantised = trained.shapes, trained.dequantised
+        self.dtype, self.weight_dtype = trained.dtype, trained.weight_dtype
         given = {tensor.name for tensor in self.graph.initializer}
         self.inputs = [value for value in self.graph.input if value.name not in given]
         self.sizes: dict[str, Size] = {}
         self.fixed: dict[str, int] = {}
         for value in self.inputs:
+            if not value.type.tensor_type.HasField("shape"):
+                raise BadInput(f"{where}: input {value.name!r} has no shape; give it one where the file is written")
             for side, dimension in enumerate(value.type.tensor_type.shape.dim):
                 where_side = f"dimension {side} of {value.name}"
                 if dimension.HasField("dim_value"):

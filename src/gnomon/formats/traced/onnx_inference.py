@@ -11,6 +11,7 @@ from gnomon.formats.traced.call import Call, Made, Ref
 from gnomon.formats.traced.graph import HOW_TO_ADD
 from gnomon.formats.traced.masks import Mask, of_numbers
 from gnomon.formats.traced.onnx_attention import with_attention
+from gnomon.formats.traced.onnx_numbers import numbers
 from gnomon.formats.traced.onnx_rules import RULES, VIEWS
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Inference:
                 self.places[tensor.name] = Ref(tensor.name)
             elif is_inside:
                 self.data[tensor.name] = numbers(tensor, owner.where)
+        for name, kind in owner.dequantised.items():
+            self.types[name] = helper.make_tensor_type_proto(kind, owner.weights[name])
+            self.places[name] = Ref(name)
         self.decided.update(self.data)
         for value in owner.inputs:
             sides = [
@@ -51,6 +55,8 @@ class Inference:
             self.types[value.name] = helper.make_tensor_type_proto(value.type.tensor_type.elem_type, sides)
         names: set[str] = set()
         for index, node in enumerate(owner.graph.node):
+            if node.op_type == "DequantizeLinear" and node.output[0] in owner.dequantised:
+                continue  # where a weight is read, it is scaled
             label = node.name or f"{node.op_type}_{index}"
             while label in names or label in owner.weights:
                 label += "."
@@ -214,18 +220,6 @@ class Inference:
                 )
         self.types.update(found)
         return tuple(self._made(name) for name in node.output if name)
-
-
-def numbers(tensor: Any, where: str) -> Any:
-    """The numbers of an array in a file. BadInput where they are not as many as its shape says."""
-    from onnx import numpy_helper
-
-    try:
-        return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError) as fault:
-        raise BadInput(
-            f"{where}: the numbers of {tensor.name!r} do not fit its shape or type: damaged ({fault})"
-        ) from None
 
 
 def _attributes(node: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
+from gnomon.core.errors import BadInput
 from gnomon.core.op import Elementwise, MatMul
 from gnomon.formats.traced import einsum, operators
 from gnomon.formats.traced.call import Array, Call, Formats, Rule, Step
@@ -28,7 +29,7 @@ VIEWS = frozenset(
 _FUNCTIONS = {
     "add": "Add Sum",
     "sub": "Sub",
-    "mul": "Mul",
+    "mul": "Mul DequantizeLinear",
     "div": "Div Mod",
     "pow": "Pow",
     "relu": "Relu ThresholdedRelu",
@@ -44,7 +45,7 @@ _FUNCTIONS = {
     "cos": "Cos Acos Cosh",
     "abs": "Abs Sign",
     "neg": "Neg",
-    "round": "Round Floor Ceil",
+    "round": "Round Floor Ceil QuantizeLinear",
     "compare": "Equal Less LessOrEqual Greater GreaterOrEqual And Or Xor Not IsNaN IsInf BitwiseAnd BitwiseOr BitwiseNot",
     "where": "Where",
     "maximum": "Max Min",
@@ -142,7 +143,11 @@ def _both_ends(call: Call, image: Array, kernel: Sequence[int]) -> tuple[int, ..
 
 def _conv(call: Call, formats: Formats) -> tuple[Step, ...]:
     image, weight = call.arrays[:2]
-    kernel = weight.shape[2:]
+    kernel, groups = weight.shape[2:], call.settings.get("group", 1)
+    if image.shape[1] != weight.shape[1] * groups:
+        raise BadInput(
+            f"{call.where}: node {call.name!r} (Conv): {image.shape[1]} channels are not {groups} groups of {weight.shape[1]}"
+        )
     op = operators.convolution(
         image,
         weight,
@@ -151,7 +156,7 @@ def _conv(call: Call, formats: Formats) -> tuple[Step, ...]:
         stride=_sides(call, "strides", len(kernel), 1),
         padding=_both_ends(call, image, kernel),
         dilation=_sides(call, "dilations", len(kernel), 1),
-        groups=call.settings.get("group", 1),
+        groups=groups,
     )
     return ((op, 1),)
 

@@ -30,6 +30,7 @@ _ASSUMPTIONS = (
     "views, reshapes and changes of layout cost nothing; neither do casts between floating-point formats",
     "attention skips what a mask that the module makes of places is known to hide (causal, sliding window); a mask that is given hides nothing",
 )
+_COMPLEX = "a complex number counts as one real number: its products take up to four times the work stated"
 _FORMATS = {"float32": "fp32", "float64": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
@@ -56,6 +57,7 @@ def from_torch(
         raise ToolError("torch is not installed; `pip install torch`, then try again") from None
     if not isinstance(module, torch.nn.Module):
         raise BadInput(f"from_torch takes a torch.nn.Module, not {type(module).__name__}")
+    _check_arguments(inputs, kwargs, dynamic)
     name = name or type(module).__name__
     arguments = (inputs,) if isinstance(inputs, torch.Tensor) else tuple(inputs)
     if (
@@ -78,6 +80,24 @@ def from_torch(
         batch=traced.fixed.get("batch", 1),
         open_sizes=tuple((name, size.where) for name, size in traced.sizes.items()),
     )
+
+
+def _check_arguments(inputs: Any, kwargs: Any, dynamic: Any) -> None:
+    """BadInput for an argument of `from_torch` that is none of the kinds it may be."""
+    import torch
+
+    if not isinstance(inputs, (torch.Tensor, tuple, list)):
+        raise BadInput(f"inputs: a tensor or a tuple of what the module takes is expected, not {type(inputs).__name__}")
+    if kwargs is not None and not (isinstance(kwargs, Mapping) and all(isinstance(key, str) for key in kwargs)):
+        raise BadInput(f"kwargs: a dict of named arguments is expected, not {kwargs!r:.40}")
+    if dynamic is None:
+        return
+    like = 'like {"input_ids": {0: "batch"}}'
+    if not isinstance(dynamic, Mapping):
+        raise BadInput(f"dynamic: a dict is expected, {like}, not {type(dynamic).__name__}")
+    for path, sides in dynamic.items():
+        if not isinstance(sides, Mapping) or not all(isinstance(side, int) for side in sides):
+            raise BadInput(f"dynamic: {path}: its dimensions by number are expected, {like}, not {sides!r:.40}")
 
 
 def _usual_format(module: Any) -> str:
@@ -168,7 +188,7 @@ def _stretched(module: Any, bound: Mapping[str, Any], opened: _Opened) -> dict[s
     """The arguments on the module's device, open sizes at least two: torch takes a size of one for a fixed one."""
     import torch
 
-    device = next((p.device for p in module.parameters()), None)
+    device = next((array.device for array in (*module.parameters(), *module.buffers())), None)
 
     def walk(path: str, item: Any) -> Any:
         if isinstance(item, torch.Tensor):
@@ -299,7 +319,7 @@ def _traced(program: Any, module: Any, name: str, opened: _Opened, rules: Mappin
         rules=rules,
         views=VIEWS,
         known=torch_masks.known,
-        assumptions=_ASSUMPTIONS,
+        assumptions=(*_ASSUMPTIONS, *((_COMPLEX,) if extraction.has_complex else ())),
     )
 
 

@@ -22,6 +22,7 @@ class Extraction:
         self._names: set[str] = set()
         self.inputs: dict[str, Made | str] = {}
         self.hints: dict[Any, int] = {}
+        self.has_complex = False  # whether numbers with a real and an imaginary part occur
         self.weights: dict[str, tuple[int, ...]] = {}
         first_name: dict[int, str] = {}
         shapes: dict[str, str] = {}
@@ -46,6 +47,7 @@ class Extraction:
 
     def _made(self, value: Any) -> Made:
         sides = tuple(self._size(side) for side in value.shape)
+        self.has_complex |= value.dtype.is_complex
         is_float = value.dtype.is_floating_point or value.dtype.is_complex
         return Made(shape=sides, holds="float" if is_float else "integer")
 
