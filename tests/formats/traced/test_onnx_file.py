@@ -53,6 +53,57 @@ def test_a_strided_padded_grouped_convolution_by_hand(tmp_path):
     assert graph.table.total_flop == 2 * (4 * 8) * 6 * 2 * 9
 
 
+@pytest.mark.parametrize("opset", [13, 18, 23])
+def test_what_tells_an_operator_what_to_do_is_no_weight(tmp_path, opset):
+    nodes = [
+        helper.make_node("Resize", ["x", "", "scales"], ["r"]),
+        helper.make_node("Conv", ["r", "w"], ["y"]),
+    ]
+    weights = {"scales": np.array([1, 1, 2, 2], np.float32), "w": _weight(4, 3, 1, 1)}
+    opsets = [helper.make_opsetid("", opset)]
+    graph = gnomon.workload(_file(tmp_path, nodes, {"x": (FLOAT, [1, 3, 8, 8])}, weights, opsets=opsets))
+    assert graph.parameters == 12
+    assert graph.table.flop[-1] == 2 * 16 * 16 * 12
+
+
+@pytest.mark.parametrize("opset", [18, 21, 23])
+def test_a_group_norm_of_any_opset_is_read(tmp_path, opset):
+    node = helper.make_node("GroupNormalization", ["x", "s", "b"], ["y"], num_groups=4)
+    groups = 4 if opset < 21 else 8  # since opset 21 a scale for each channel
+    weights = {"s": _weight(groups), "b": _weight(groups)}
+    opsets = [helper.make_opsetid("", opset)]
+    graph = gnomon.workload(_file(tmp_path, [node], {"x": (FLOAT, [2, 8, 4, 4])}, weights, opsets=opsets))
+    assert [node.op.family for node in graph.nodes] == ["norm"]
+
+
+def test_an_initial_state_of_zeros_is_no_weight(tmp_path):
+    node = helper.make_node("GRU", ["x", "w", "r", "", "", "h"], ["y"], hidden_size=16)
+    weights = {"w": _weight(1, 48, 8), "r": _weight(1, 48, 16), "h": _weight(1, 2, 16)}
+    graph = gnomon.workload(_file(tmp_path, [node], {"x": (FLOAT, [10, 2, 8])}, weights))
+    assert graph.parameters == 48 * 8 + 48 * 16
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_mask_whose_numbers_stand_outside_is_no_weight_and_read_where_it_can_be(tmp_path, is_there):
+    nodes = [
+        helper.make_node("MatMul", ["q", "k"], ["s"]),
+        helper.make_node("Add", ["s", "mask"], ["m"]),
+        helper.make_node("Softmax", ["m"], ["p"], axis=-1),
+        helper.make_node("MatMul", ["p", "v"], ["y"]),
+    ]
+    inputs = {"q": (FLOAT, [1, 4, 64, 8]), "k": (FLOAT, [1, 4, 8, 64]), "v": (FLOAT, [1, 4, 64, 8])}
+    mask = np.triu(np.full((1, 1, 64, 64), -np.inf, np.float32), 1)
+    path = Path(_file(tmp_path, nodes, inputs, {"mask": mask}))
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location="numbers.bin", size_threshold=0)
+    if not is_there:
+        (tmp_path / "numbers.bin").unlink()
+    graph = gnomon.workload(str(path))
+    (attention,) = (node.op for node in graph.nodes)
+    assert graph.parameters == 0
+    assert attention.pairs == (64 * 65 / 2 if is_there else 64 * 64)
+
+
 def test_a_constant_in_line_is_a_weight(tmp_path):
     constant = helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(_weight(8, 16), "w"))
     nodes = [constant, helper.make_node("MatMul", ["x", "w"], ["y"])]

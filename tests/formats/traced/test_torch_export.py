@@ -246,9 +246,10 @@ def test_a_limit_of_the_module_holds():
 
 
 def test_the_module_is_left_as_it_was():
-    module = _Linear().train()
+    module = torch.nn.Sequential(_Linear(), torch.nn.Linear(16, 4)).train()
+    module[1].eval()  # as a frozen part is
     gnomon.from_torch(module, torch.zeros(1, 8))
-    assert module.training
+    assert [part.training for part in (module, module[0], module[1])] == [True, True, False]
 
 
 def test_arrays_in_a_list_are_inputs_like_others():
@@ -403,6 +404,17 @@ def test_a_module_that_computes_nothing_is_refused():
     model = gnomon.from_torch(torch.nn.Flatten(), torch.zeros(2, 3, 4))
     with pytest.raises(Unsupported, match="Flatten computes nothing"):
         gnomon.workload(model)
+
+
+def test_frozen_parameters_are_told_of_where_they_are_trained():
+    module = torch.nn.Sequential(torch.nn.Linear(8, 16).requires_grad_(False), torch.nn.Linear(16, 4))
+    model = gnomon.from_torch(module, torch.zeros(2, 8))
+    told = {
+        mode: [text for text in gnomon.workload(model, batch=2, mode=mode).assumptions if "frozen" in text]
+        for mode in ("forward", "forward+backward")
+    }
+    assert told["forward"] == []
+    assert told["forward+backward"][0].startswith("144 frozen parameters")
 
 
 def test_complex_numbers_are_told_of():

@@ -19,6 +19,8 @@ from gnomon.zoo.image import USUAL_SIDE
 PLAN_SIZES = ("batch", "seq", "context", "image")  # sizes that a plan has a field for; the others go into its `sizes`
 HOW_TO_ADD = "docs/how-to/add-an-operator-rule.md shows how to add one"
 
+_FROZEN = "{:,} frozen parameters are taken as trained: gradients, optimizer state and update are too many by theirs"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
@@ -47,6 +49,7 @@ class Traced:
     views: frozenset[str]
     known: Callable[[Call], Any]  # of the numbers of a bound call's first array: what a mask may be made of, or None
     assumptions: tuple[str, ...]
+    frozen: int = 0  # parameters that the program does not train
 
 
 def workload(traced: Traced, plan: Plan) -> Workload:
@@ -83,6 +86,7 @@ def workload(traced: Traced, plan: Plan) -> Workload:
         assumptions=(
             *traced.assumptions,
             *((f"{further:,} parameters are no operator's own weights: held in memory",) if further else ()),
+            *((_FROZEN.format(traced.frozen),) if traced.frozen and plan.mode != "forward" else ()),
         ),
         seq=seq,
     )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _SMALL = 2**20  # elements of an array whose numbers are followed: shapes, axes, ranges of positions
 
 
+_AS_THEIR_INPUT = ("GroupNormalization",)  # in shape; onnx infers none in opset 21, and has withdrawn the one of 18
+
+
 class Inference:
     """From node to node, in the order of the file."""
 
@@ -193,6 +196,9 @@ class Inference:
         import onnx
         from onnx import numpy_helper
 
+        if node.op_type in _AS_THEIR_INPUT:
+            self.types[node.output[0]] = self.types[node.input[0]]
+            return (self._made(node.output[0]),)
         data = {name: numpy_helper.from_array(self.data[name], name) for name in node.input if name in self.data}
         try:
             schema = onnx.defs.get_schema(node.op_type, self.owner.version, node.domain)

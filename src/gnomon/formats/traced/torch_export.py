@@ -64,12 +64,13 @@ def from_torch(
         len({parameter.is_meta for parameter in module.parameters()}) > 1
     ):  # some modules make a few weights where they like
         module = copy.deepcopy(module).to("meta")
-    was_training = module.training
+    was_training = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
         program, opened = _exported(module, arguments, dict(kwargs or {}), name, dynamic)
     finally:
-        module.train(was_training)
+        for part, before in was_training:
+            part.training = before
     traced = _traced(program, module, name, opened, RULES | dict(rules or {}))
     return Model(
         name=name,
@@ -155,6 +156,8 @@ def _leaves(bound: Mapping[str, Any]) -> dict[str, Any]:
             found[path] = item
         elif isinstance(item, Mapping):
             for key, value in item.items():
+                if not str(key).isidentifier():
+                    raise BadInput(f"inputs: {path}: key {key!r}: letters, digits and _ are expected")
                 walk(f"{path}.{key}" if path else str(key), value)
         elif isinstance(item, (list, tuple)):
             for index, value in enumerate(item):
@@ -319,6 +322,7 @@ def _traced(program: Any, module: Any, name: str, opened: _Opened, rules: Mappin
         rules=rules,
         views=VIEWS,
         known=torch_masks.known,
+        frozen=sum(parameter.numel() for parameter in module.parameters() if not parameter.requires_grad),
         assumptions=(*_ASSUMPTIONS, *((_COMPLEX,) if extraction.has_complex else ())),
     )
 
