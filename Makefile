@@ -140,7 +140,7 @@ lock: .venv-lock/made ## resolve requirements/*.txt anew
 	@mkdir -p build
 	$(resolve) --extra dev --extra docs -o build/locked.txt
 	{ $(written_by); cat build/locked.txt; } > requirements/locked.txt
-	$(resolve) --extra torch -c requirements/locked.txt -o build/torch.txt
+	$(resolve) --extra dev-torch -c requirements/locked.txt -o build/torch.txt
 	{ $(written_by); grep -vE '^(cuda-|nvidia-|triton==)|-c requirements/locked.txt' build/torch.txt; } > requirements/torch.txt
 	$(resolve) --extra dev --resolution lowest-direct -o build/lowest.txt
 	{ $(written_by); cat build/lowest.txt; } > requirements/lowest.txt
