@@ -11,7 +11,7 @@ def test_a_file_of_a_later_version_asks_for_a_later_gnomon_in_one_line(kind, par
         parse(f"# mine\nschema: gnomon/{kind}/9\nunheard_of: 1\n", "f.yaml")
     assert str(fault.value) == (
         f"f.yaml:2: schema: gnomon/{kind}/9 is newer than this Gnomon reads (gnomon/{kind}/1): "
-        "upgrade it, `pip install --upgrade gnomon`"
+        "`git pull` in your clone of Gnomon"
     )
 
 

@@ -26,7 +26,7 @@ def check_version(data: Any, kind: str, where: str, lines: dict[Path_, int]) -> 
     place = f"{where}:{lines[('schema',)]}: schema: {written}"
     read = f"gnomon/{kind}/{READ[kind]}"
     if int(found[1]) > READ[kind]:
-        raise BadInput(f"{place} is newer than this Gnomon reads ({read}): upgrade it, `pip install --upgrade gnomon`")
+        raise BadInput(f"{place} is newer than this Gnomon reads ({read}): `git pull` in your clone of Gnomon")
     raise BadInput(
         f"{place} is older than this Gnomon reads: write `schema: {read}` and mend what `gnomon check {where}` then names"
     )

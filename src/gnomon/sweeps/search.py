@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from gnomon.core.errors import ToolError
+from gnomon.core.extras import not_installed
 from gnomon.formats.sweep_file import Axis, SearchShape
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Search:
         try:
             import optuna
         except ImportError:
-            raise ToolError("a search wants Optuna: pip install 'gnomon[search]'") from None
+            raise not_installed("optuna", "search") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._axes, self._objectives, self._feasible = axes, objectives, feasible
         self.study = optuna.create_study(

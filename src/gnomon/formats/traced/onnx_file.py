@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gnomon.core.errors import BadInput, ToolError
+from gnomon.core.errors import BadInput
+from gnomon.core.extras import not_installed
 from gnomon.formats.traced import onnx_weights
 from gnomon.formats.traced.call import Call
 from gnomon.formats.traced.graph import Size, Traced, workload
@@ -45,7 +46,7 @@ class OnnxFile:
         try:
             import onnx
         except ImportError:
-            raise ToolError(f"{path}: onnx is not installed; `pip install onnx`, then try again") from None
+            raise not_installed("onnx", "onnx") from None
         proto = _loaded(path)
         domains = {opset.domain or "ai.onnx": opset.version for opset in proto.opset_import}
         newest = onnx.defs.onnx_opset_version()

@@ -17,7 +17,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from gnomon.core.errors import BadInput, ToolError
+from gnomon.core.errors import BadInput
+from gnomon.core.extras import not_installed
 from gnomon.formats.traced import torch_masks
 from gnomon.formats.traced.call import Call, Rule
 from gnomon.formats.traced.graph import Size, Traced, workload
@@ -54,7 +55,7 @@ def from_torch(
     try:
         import torch
     except ImportError:
-        raise ToolError("torch is not installed; `pip install torch`, then try again") from None
+        raise not_installed("torch", "torch") from None
     if not isinstance(module, torch.nn.Module):
         raise BadInput(f"from_torch takes a torch.nn.Module, not {type(module).__name__}")
     _check_arguments(inputs, kwargs, dynamic)
