@@ -59,14 +59,14 @@ test-newest: .venv-newest/made ## the tests with the newest versions, not those 
 bench: $(READY) ## the benchmarks: speed, as a ratio to a named peer or bound
 	.venv/bin/python -m pytest benchmarks
 
-# The folder of the measured tables that are not part of this repository; see results/README.md.
-MEASURED ?= ../shared/truth
+# The folder of the measurements that are not part of this repository; see results/README.md.
+GNOMON_SHARED ?= ../shared
 table = { echo '$$ gnomon compare --measurements $(1)'; .venv/bin/gnomon compare --measurements $(1); }
 
 results: $(READY) ## write the error tables in results/ anew
 	$(call table,published --rows) > results/roofline/published.txt
-	$(call table,$(MEASURED)/models.csv.gz --where source=NeuSight:label --rows) > results/roofline/models-neusight.txt
-	$(call table,$(MEASURED)/kernels.csv.gz) > results/roofline/kernels.txt
+	$(call table,$(GNOMON_SHARED)/truth/models.csv.gz --where source=NeuSight:label --rows) > results/roofline/models-neusight.txt
+	$(call table,$(GNOMON_SHARED)/truth/kernels.csv.gz) > results/roofline/kernels.txt
 
 docs: $(READY) ## build the documentation: build/docs/index.html
 	@$(sphinx)

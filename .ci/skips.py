@@ -7,6 +7,7 @@ Each ENVIRONMENT is the virtual environment that pytest ran in, each JUNIT_XML w
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -52,8 +53,9 @@ def present(environment: str) -> dict[str, str]:
     imports = [f"{environment}/bin/python", "-c", "import torch, transformers"]
     if subprocess.run(imports, capture_output=True, check=False).returncode == 0:
         found["torch"] = r"\btorch\b|\btransformers\b"
-    if Path("../shared").is_dir():
-        found["../shared"] = r"\bshared\b"
+    shared = os.environ.get("GNOMON_SHARED", "../shared")
+    if Path(shared).is_dir():
+        found[shared] = r"\bshared\b"
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ _ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of measured data beside the repository; tests that need it are skipped without it."""
-    folder = _ROOT.parent / "shared"
-    if not folder.is_dir():
-        pytest.skip("shared data folder is missing")
+    """The folder of measured data that are not part of the repository; tests that need it are skipped without it."""
+    folder = _ROOT / os.environ.get("GNOMON_SHARED", "../shared")
+    if not (folder / "truth").is_dir():
+        pytest.skip(f"no shared measurements in {folder}/truth: GNOMON_SHARED names their folder")
     return folder
