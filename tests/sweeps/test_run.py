@@ -12,7 +12,7 @@ import pytest
 
 from gnomon.core.errors import BadInput, ToolError
 from gnomon.formats.sweep_file import Axis, SearchShape
-from gnomon.sweeps.folder import CHUNKS, CSV, DOCUMENT, PARQUET
+from gnomon.sweeps.folder import CHUNKS, CSV, DOCUMENT, PARQUET, Folder
 from gnomon.sweeps.run import Job, run
 from gnomon.sweeps.search import Search
 
@@ -198,7 +198,7 @@ def test_killed_as_it_begins_or_ends_it_leaves_nothing_in_the_way(tmp_path: Path
     (tmp_path / ".sweep.json.part").write_text("{")
     found = _run(_job(), tmp_path)
     (tmp_path / CHUNKS).mkdir()
-    (tmp_path / CHUNKS / "00000000.arrow").write_bytes(b"")
+    Folder(tmp_path, {"index": int}).write_chunk(0, [{"index": 0}])
     assert _run(_job(), tmp_path, resume=True) == found
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [CSV, PARQUET, DOCUMENT]
 
