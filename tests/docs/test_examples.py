@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from gnomon.api.scenarios import read_scenario
 from gnomon.api.sweeps import job_of, read_sweep
 from gnomon.formats.device_file import read_device
 
-from .shown import again
+from .shown import COLUMNS, again
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,8 +26,33 @@ def test_the_sweep_of_the_pages_is_sound() -> None:
     assert job_of(found).size == 5 * 7 * 3
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-number.md"])
+PAGES = (
+    "README.md",
+    "docs/index.md",
+    "docs/tutorial/first-number.md",
+    "docs/how-to/bring-a-config.md",
+    "docs/how-to/bring-an-onnx-file.md",
+    "docs/how-to/compare-with-measurements.md",
+    "docs/how-to/sweep.md",
+    "docs/how-to/write-a-scenario.md",
+)
+NEED_TORCH = ("docs/how-to/bring-an-onnx-file.md",)
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.torch] * (page in NEED_TORCH)) for page in PAGES]
+)
 def test_a_page_shows_what_its_commands_print(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
+    if page in NEED_TORCH:
+        for package in ("torch", "onnxscript"):
+            pytest.importorskip(package, reason=f"{package} is not installed (make test EXTRAS=torch)")
     monkeypatch.chdir(tmp_path)
-    assert again(text) == text, f"if the page is to change: python -m tests.docs.shown {page}"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert again(ROOT / page) == text, f"if the page is to change: python -m tests.docs.shown {page}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_fits_a_terminal_of_100_columns(page: str) -> None:
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if not line.startswith("$ ")]
+    assert [line for line in lines if len(line) > COLUMNS] == []
