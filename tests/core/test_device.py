@@ -1,7 +1,9 @@
 import math
+from dataclasses import replace
 
 from hypothesis import given
 
+from gnomon.core.device import Sourced
 from gnomon.core.dtype import DTYPES
 from gnomon.formats.device_file import catalogue_device
 from gnomon.testing import devices
@@ -42,3 +44,27 @@ def test_every_number_of_a_device_has_a_unit_and_a_source(device):
     for sourced, unit in device.numbers().values():
         assert sourced.source
         assert unit in ("flop/s", "B/s", "B", "Hz", "W", "s", "")
+
+
+def test_only_what_is_multiplied_changes_and_is_marked():
+    own = catalogue_device("h100-sxm")
+    twice = own.scaled(bandwidth=2, why="what if")
+    assert twice.memory_bytes_per_s.value == 2 * own.memory_bytes_per_s.value
+    assert [line.split(" = ")[0] for line in twice.overrides()] == ["memory.bandwidth"]
+    assert twice.overrides() == ("memory.bandwidth = 3.35 TB/s x 2 (what if)",)
+    assert own.scaled(why="what if").digest == own.digest
+
+
+def test_every_peak_is_multiplied():
+    own = catalogue_device("h100-sxm")
+    twice = own.scaled(peak=2, why="what if")
+    assert all(twice.matrix_flop_per_s[d].value == 2 * n.value for d, n in own.matrix_flop_per_s.items())
+    assert all(twice.vector_flop_per_s[d].value == 2 * n.value for d, n in own.vector_flop_per_s.items())
+
+
+def test_a_number_that_a_user_wrote_and_somebody_multiplies_says_both():
+    own = catalogue_device("h100-sxm")
+    written = replace(own, launch_s=Sourced(value=2e-6, source="--launch-overhead 2us", kind="override"))
+    assert (
+        written.scaled(launch=0.5, why="what if").launch_s.source == "2.00 us (--launch-overhead 2us) x 0.5 (what if)"
+    )

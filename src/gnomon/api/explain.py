@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gnomon.api.faster import faster, faster_network
+from gnomon.api.faster import WHAT_IF, faster_network
 from gnomon.api.questions import build
 from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import GnomonError
@@ -122,9 +122,9 @@ def _variants(answer: Answer, scenario: Scenario) -> Iterator[tuple[str, Scenari
     """The scenario with one thing changed, each with its name."""
     system, plan = scenario.system, scenario.plan
     for name, device in (
-        ("twice the memory bandwidth", faster(system.device, bandwidth=2)),
-        ("twice the peak", faster(system.device, peak=2)),
-        ("half the launch overhead", faster(system.device, launch=0.5)),
+        ("twice the memory bandwidth", system.device.scaled(bandwidth=2, why=WHAT_IF)),
+        ("twice the peak", system.device.scaled(peak=2, why=WHAT_IF)),
+        ("half the launch overhead", system.device.scaled(launch=0.5, why=WHAT_IF)),
     ):
         yield name, replace(scenario, system=replace(system, device=device))
     if system.dimensions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gnomon.core.digest import digest
 from gnomon.core.dtype import DTYPES
+from gnomon.core.units import show
 
 Kind = Literal["datasheet", "measured", "paper", "assumed", "override"]
 
@@ -24,6 +25,14 @@ class Sourced:
     source: str  # title of the document, run or reasoning
     kind: Kind
     note: str = ""  # what a reader must know to use the number
+
+    def scaled(self, factor: float, unit: str, why: str) -> Sourced:
+        """The number multiplied, marked as an override that says from what and why; itself where the factor is 1."""
+        if factor == 1.0:
+            return self
+        given = f" ({self.source})" if self.kind == "override" else ""
+        source = f"{show(self.value, unit)}{given} x {factor:g} ({why})"
+        return Sourced(value=self.value * factor, source=source, kind="override")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +105,19 @@ class Device:
     def overrides(self) -> tuple[str, ...]:
         """Numbers that a user put in place of the device's own, each as "field = what was written"."""
         return tuple(f"{path} = {n.source}" for path, (n, _) in self.numbers().items() if n.kind == "override")
+
+    def scaled(self, *, peak: float = 1.0, bandwidth: float = 1.0, launch: float = 1.0, why: str) -> Device:
+        """The device with every peak, the memory's bandwidth and the launch overhead multiplied, each marked as an override.
+
+        Numbers multiplied by 1 stay the device's own.
+        """
+        return replace(
+            self,
+            matrix_flop_per_s={d: n.scaled(peak, "flop/s", why) for d, n in self.matrix_flop_per_s.items()},
+            vector_flop_per_s={d: n.scaled(peak, "flop/s", why) for d, n in self.vector_flop_per_s.items()},
+            memory_bytes_per_s=self.memory_bytes_per_s.scaled(bandwidth, "B/s", why),
+            launch_s=self.launch_s.scaled(launch, "s", why),
+        )
 
     @property
     def product_dtypes(self) -> tuple[str, ...]:

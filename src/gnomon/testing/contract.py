@@ -10,7 +10,7 @@ from typing import Any, ClassVar, get_args
 
 import pytest
 
-from gnomon.core.device import Device, Sourced
+from gnomon.core.device import Device
 from gnomon.core.digest import plain
 from gnomon.core.engine import Engine
 from gnomon.core.errors import Unsupported
@@ -322,17 +322,9 @@ def _written_out(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     return tuple(written)
 
 
-def _times(number: Sourced, factor: float) -> Sourced:
-    return replace(number, value=number.value * factor)
-
-
 def _with_more_bandwidth(device: Device, factor: float) -> Device:
-    return replace(device, memory_bytes_per_s=_times(device.memory_bytes_per_s, factor))
+    return device.scaled(bandwidth=factor, why="contract")
 
 
 def _with_higher_peaks(device: Device, factor: float) -> Device:
-    return replace(
-        device,
-        matrix_flop_per_s={name: _times(peak, factor) for name, peak in device.matrix_flop_per_s.items()},
-        vector_flop_per_s={name: _times(peak, factor) for name, peak in device.vector_flop_per_s.items()},
-    )
+    return device.scaled(peak=factor, why="contract")
