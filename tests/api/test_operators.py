@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 import gnomon
-from gnomon.api.operators import operator_table
+from gnomon.api.operators import operator_fields, operator_table
 from gnomon.core.dtype import DTYPES
+from gnomon.engines.roofline.engine import RooflineEngine
 
 
 @pytest.mark.parametrize("mode", ["prefill", "decode", "forward+backward+optimizer"])
@@ -46,3 +47,18 @@ def test_a_pass_without_a_prediction_has_no_operators():
 
 def test_operators_are_there_where_they_are_asked_for():
     assert "operators" not in gnomon.predict("resnet-50", "t4").to_dict()["quantities"][0]
+
+
+class RooflineTimer:
+    """Times operators and does not say what binds them."""
+
+    times_s = RooflineEngine.times_s
+
+
+def test_what_binds_an_operator_is_said_by_the_engine_or_not_at_all():
+    (outcome,) = gnomon.predict("resnet-50", "t4").outcomes
+    silent = RooflineTimer()
+    rows, told = (operator_fields(outcome, engine)["operators"] for engine in (silent, RooflineEngine()))
+    assert all("bound" not in row for row in rows)
+    assert {row["bound"] for row in told} == {"memory", "overhead"}
+    assert [row["time_s"] for row in rows] == [row["time_s"] for row in told]

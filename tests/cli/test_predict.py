@@ -53,6 +53,17 @@ def test_a_model_that_does_not_fit_is_a_warning_with_both_sizes_and_false_in_jso
     assert "needs 138 GB, the device has 16.0 GB: does not fit" in run.err
 
 
+@pytest.mark.parametrize(
+    ("words", "passes"),
+    [(("llama-2-70b", "--mode", "decode"), 1), (("llama-2-70b",), 2), (("resnet-50", "--batch", "4096"), 1)],
+)
+def test_a_misfit_warns_once_for_each_pass(gnomon, words: tuple[str, ...], passes: int) -> None:
+    run = gnomon("predict", *words, "--on", "t4")
+    said = [line for line in run.err.splitlines() if "fit" in line and "columns left out" not in line]
+    assert len(said) == len(set(said)) == passes
+    assert all("does not fit" in line and "too much" in line for line in said)
+
+
 def test_an_override_changes_the_number_voids_the_interval_and_shows_in_the_provenance(gnomon) -> None:
     words = ("predict", "bert-large", "--on", "t4", "--dtype", "fp16", "--json")
     plain = gnomon(*words).json["rows"][0]["quantities"][0]

@@ -196,12 +196,12 @@ def test_schema_of_an_unknown_kind_names_the_near_one(gnomon) -> None:
 
 def test_check_of_a_scenario_gives_digest_fit_and_what_is_outside(gnomon, tmp_path: Path) -> None:
     file = tmp_path / "large.yaml"
-    file.write_text("schema: gnomon/scenario/1\nmodel: llama-2-70b\non: t4\nmode: decode\n")
+    file.write_text("schema: gnomon/scenario/1\nmodel: llama-2-70b\non: t4\nmode: decode\ncontext: 8192\n")
     document = gnomon("check", str(file), "--json").json
     (verdict,) = (row for row in document["engines"] if row["engine"] == "roofline")
     assert document["digests"] == gnomon("show", str(file), "--json").json["digests"]
     assert verdict["fits"] is False
-    assert any("does not fit" in reason for reason in verdict["outside"])
+    assert any("8192 tokens are more than" in reason for reason in verdict["outside"])
     assert f"digest of tpot: {document['digests']['tpot']}" in gnomon("check", str(file)).out
 
 

@@ -65,6 +65,12 @@ def test_a_pass_without_operators_has_no_table_of_them():
     assert operators.operators(quantity()) is None
 
 
+def test_a_table_of_operators_says_what_binds_only_where_the_engine_does():
+    said, silent = operator(), {name: value for name, value in operator().items() if name != "bound"}
+    tables = [operators.operators(quantity(16.0, operators=[one])) for one in (said, silent)]
+    assert ["bound" in table.names for table in tables if table is not None] == [True, False]
+
+
 def test_a_roof_rises_with_the_bandwidth_to_the_peak():
     assert operators.roof_line(2.0, 10.0, 1.0, 100.0) == [(1.0, 2.0), (5.0, 10.0), (100.0, 10.0)]
     assert operators.roof_line(2.0, 10.0, 6.0, 100.0) == [(6.0, 10.0), (100.0, 10.0)]

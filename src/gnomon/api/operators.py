@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gnomon.api import plugins
 from gnomon.core.dtype import DTYPES
-from gnomon.core.engine import Engine, OpTimer
+from gnomon.core.engine import Engine, OpBounds, OpTimer
 from gnomon.core.op import FAMILIES
-from gnomon.core.prediction import Bound
 from gnomon.report.facts.operators import operator
 
 if TYPE_CHECKING:
     from gnomon.api.answers import Answer, Outcome
-
-BOUNDS: tuple[Bound, ...] = ("compute", "memory", "overhead")
 
 
 def operator_fields(outcome: Outcome, engine: Engine) -> dict[str, Any]:
@@ -30,15 +25,13 @@ def operator_fields(outcome: Outcome, engine: Engine) -> dict[str, Any]:
 def operator_rows(outcome: Outcome, engine: OpTimer) -> list[dict[str, Any]]:
     """A row for each node of the workload, in its order.
 
-    `flop`, `moved_bytes` and `time_s` are of one copy; `repeat` says how many there are. `bound` is the longest of
-    arithmetic at the device's peak, traffic at its bandwidth, and launches.
+    `flop`, `moved_bytes` and `time_s` are of one copy; `repeat` says how many there are. `bound` is there where the engine
+    says what binds each operator.
     """
     workload, device = outcome.scenario.workload, outcome.scenario.system.device
     table = workload.table
     times_s = engine.times_s(table, device)
-    peaks = device.peaks_flop_per_s.take(table.peak_index)
-    compute_s, memory_s = table.flop / peaks, table.moved_bytes / device.memory_bytes_per_s.value
-    bound = np.vstack([compute_s, memory_s, table.launches * device.launch_s.value]).argmax(axis=0)
+    bounds = engine.bounds(table, device) if isinstance(engine, OpBounds) else None
     dtypes = list(DTYPES)
     return [
         {
@@ -50,8 +43,8 @@ def operator_rows(outcome: Outcome, engine: OpTimer) -> list[dict[str, Any]]:
             "flop": float(table.flop[index]),
             "moved_bytes": float(table.moved_bytes[index]),
             "time_s": float(times_s[index]),
-            "bound": BOUNDS[bound[index]],
         }
+        | ({} if bounds is None else {"bound": bounds[index]})
         for index, node in enumerate(workload.nodes)
     ]
 

@@ -89,5 +89,5 @@ def _operator_cells(row: Mapping[str, Any]) -> list[str]:
         show(row["time_s"], "s"),
         show(row["total_s"], "s"),
         f"{100 * row['share']:.1f} %",
-        row["bound"],
+        row.get("bound", ""),
     ]

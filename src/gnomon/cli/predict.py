@@ -170,8 +170,7 @@ def _warn(answers: Sequence[Answer]) -> None:
                     f"warning: {on}, batch {batch}, {outcome.scenario.plan.mode}: needs {need}, the device has {has}: does not fit, {over} too much"
                 ] = None
             for reason in outcome.prediction.outside if outcome.prediction else ():
-                if "does not fit, {over} too much" not in reason:
-                    lines[f"{on}: outside the validated range: {reason}"] = None
+                lines[f"{on}: outside the validated range: {reason}"] = None
     for line in lines:
         say(line)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.core.device import Device
-from gnomon.core.prediction import Prediction
+from gnomon.core.prediction import Bound, Prediction
 from gnomon.core.scenario import Scenario
 from gnomon.core.workload import OpTable
 
@@ -40,6 +40,15 @@ class OpTimer(Protocol):
 
     def times_s(self, ops: OpTable, device: Device) -> NDArray[np.float64]:
         """Seconds of one copy of each operator `(ops,)`; nan where the device cannot run it."""
+        ...
+
+
+@runtime_checkable
+class OpBounds(Protocol):
+    """A source of what binds each operator; an OpTimer may be one too."""
+
+    def bounds(self, ops: OpTable, device: Device) -> Sequence[Bound]:
+        """What takes most of the time of one copy of each operator `(ops,)`."""
         ...
 
 

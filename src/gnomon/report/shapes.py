@@ -22,7 +22,7 @@ class _Operator(_Shape):
     flop: NonNegativeFloat
     moved_bytes: NonNegativeFloat
     time_s: NonNegativeFloat
-    bound: str
+    bound: str | None = None  # where the engine says it
 
 
 class _Peak(_Shape):

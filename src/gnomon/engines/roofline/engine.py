@@ -23,6 +23,8 @@ Numbers = NDArray[np.float64]
 
 _BLOCK = 16_384  # rows computed at once: their columns stay in a core's cache (128 KiB each)
 
+_BOUNDS: tuple[Bound, ...] = ("compute", "memory", "overhead")
+
 _ASSUMPTIONS = (
     "every operator reaches the data sheet's peak or the memory's full bandwidth, whichever binds",
     "every operator reads its inputs from memory and writes its outputs there once; caches keep nothing between operators",
@@ -42,8 +44,7 @@ def operator_limits_s(ops: OpTable, device: Device, rows: slice = slice(None)) -
 
 def _bound(compute: float, memory: float, launch: float) -> Bound:
     """What takes most of the time."""
-    shares: dict[Bound, float] = {"compute": compute, "memory": memory, "overhead": launch}
-    return max(shares, key=lambda name: shares[name])
+    return max(zip((compute, memory, launch), _BOUNDS, strict=True), key=lambda pair: pair[0])[1]
 
 
 def _parts(table: OpTable, times: Numbers, launch: Numbers, is_compute: NDArray[np.bool_]) -> tuple[Part, ...]:
@@ -64,11 +65,9 @@ def _parts(table: OpTable, times: Numbers, launch: Numbers, is_compute: NDArray[
     return tuple(sorted(parts, key=lambda part: -part.value))
 
 
-def _outside(device: Device, need_bytes: float, is_overridden: bool) -> tuple[str, ...]:
-    """Why the answer is extrapolation."""
+def _outside(device: Device, is_overridden: bool) -> tuple[str, ...]:
+    """Why the answer is extrapolation; whether the model fits is a field of its own."""
     reasons = []
-    if need_bytes > device.memory_bytes.value:
-        reasons.append("the model does not fit into the device's memory: no such run can be measured")
     if device.kind == "cpu":
         reasons.append("no measured row of a CPU stands behind the interval")
     if is_overridden:
@@ -92,6 +91,12 @@ class RooflineEngine:
             roofline = roofline_s(*operator_limits_s(ops, device, rows))
             times[rows] = launched_s(roofline, ops.launches[rows], device.launch_s.value)
         return times
+
+    def bounds(self, ops: OpTable, device: Device) -> list[Bound]:
+        """The longest of arithmetic at the peak, traffic at the bandwidth and launches of each operator `(ops,)`."""
+        compute, memory = operator_limits_s(ops, device)
+        launch = launched_s(0.0, ops.launches, device.launch_s.value)
+        return [_BOUNDS[index] for index in np.vstack([compute, memory, launch]).argmax(axis=0)]
 
     @property
     def calibrated_on(self) -> str:
@@ -144,7 +149,7 @@ class RooflineEngine:
             flop=table.total_flop,
             moved_bytes=table.total_moved_bytes,
             assumptions=(*workload.assumptions, *_ASSUMPTIONS),
-            outside=(*workload.outside, *_outside(device, need.total_bytes, bool(overrides))),
+            outside=(*workload.outside, *_outside(device, bool(overrides))),
             provenance=Provenance(
                 engine=self.name,
                 version=version(),

@@ -28,10 +28,13 @@ def operators(quantity: Mapping[str, Any]) -> Table | None:
     """A row per operator: work, traffic and time of one copy, and the time of all copies with its share of the pass.
 
     `intensity` is flop over moved bytes, `reached` flop over seconds; None where work, traffic or time is zero.
-    None without the field `operators`, which `gnomon predict --operators` writes.
+    Without the column `bound` where the engine does not say what binds. None without the field `operators`, which `gnomon predict --operators` writes.
     """
     written = quantity.get("operators")
-    return table_of([operator(row, quantity["value"]) for row in written], UNITS) if written else None
+    if not written:
+        return None
+    table = table_of([operator(row, quantity["value"]) for row in written], UNITS)
+    return table if any(table["bound"]) else table.without("bound")
 
 
 def operator(row: Mapping[str, Any], whole_s: float) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def roofline(name: str, table: Table, roofs: Mapping[str, Any]) -> Figure | None
         kind="roofline",
         title=f"Operators under the roofline: {name}",
         alt=f"Roofline of {name}: {len(intensities)} operators as points, memory bandwidth {show(bandwidth, 'B/s')}, "
-        f"highest roof {show(top, 'flop/s')}. Share of the time by what binds: {_by_bound(table)}.",
+        f"highest roof {show(top, 'flop/s')}.{_by_bound(table)}",
         table=table,
         data=[*_roofs(peaks, bandwidth, low, high), *_points(table)],
         layout={
@@ -95,7 +95,11 @@ def _drawn_families(table: Table) -> list[str]:
 
 
 def _by_bound(table: Table) -> str:
+    """A sentence on what binds; empty where the engine does not say."""
+    if "bound" not in table.names:
+        return ""
     totals: dict[str, float] = {}
     for bound, one in zip(table["bound"], table["share"], strict=True):
         totals[str(bound)] = totals.get(str(bound), 0.0) + float(one or 0)
-    return ", ".join(f"{bound} {share(total)}" for bound, total in sorted(totals.items(), key=lambda item: -item[1]))
+    said = ", ".join(f"{bound} {share(total)}" for bound, total in sorted(totals.items(), key=lambda item: -item[1]))
+    return f" Share of the time by what binds: {said}."
