@@ -105,6 +105,20 @@ def test_scenarios_meet_measurements_of_the_same_mode_alone():
     assert (table["low_s"], table["high_s"]) == ((8.0,), (32.0,))
 
 
+def test_a_row_of_errors_has_a_cell_for_each_column_in_their_order():
+    cells = dict(zip(accuracy.ERROR_COLUMNS, accuracy.error_cells("", errors()), strict=True))
+    assert cells == {
+        "group": "(none)",
+        "rows": "2",
+        "coverage": "50 %",
+        "median": "20.0 %",
+        "mean": "25.0 %",
+        "p90": "40.0 %",
+        "bias": "-20.0 %",
+        "Kendall tau": "1.00",
+    }
+
+
 def test_groups_without_a_compared_row_have_no_error_and_a_group_without_a_name_is_named():
     by_device = accuracy.error_groups(measurements(), "device")
     assert by_device is not None
@@ -185,14 +199,6 @@ def test_fewer_trials_keep_the_whole_front():
     table = pareto.trials(SWEEP, TRIALS)
     assert pareto.fewer(table, 3)["index"] == (0, 1, 2)
     assert pareto.fewer(table, 1)["index"] == (0, 2)
-
-
-@pytest.mark.parametrize(
-    ("column", "unit"),
-    [("total_s", "s"), ("tokens_per_s", "/s"), ("memory_bytes", "B"), ("moved_bytes_per_s", "B/s"), ("batch", "")],
-)
-def test_the_unit_of_a_column_is_the_ending_of_its_name(column, unit):
-    assert pareto.unit_of(column) == unit
 
 
 # --- passes and tables

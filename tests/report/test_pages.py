@@ -135,6 +135,13 @@ def test_nothing_answered_is_a_page_with_reasons_and_no_figure():
 # --- the numbers
 
 
+def test_the_page_is_told_what_each_column_is_called_and_its_unit():
+    data = data_of(page([document_of("a", measurements())]).html)
+    columns = {column["name"]: column for table in data["tables"].values() for column in table}
+    told = {name: (columns[name]["label"], columns[name]["unit"]) for name in ("measured_s", "error_percent", "device")}
+    assert told == {"measured_s": ("measured", "s"), "error_percent": ("error", "%"), "device": ("device", "")}
+
+
 def test_the_numbers_of_the_page_are_those_of_the_comparison():
     rows = [measured(random.Random(i).random(), 0.7, device=f"d{i % 3}") for i in range(50)]
     document = measurements(*rows)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gnomon.api.answers import Answer, Outcome
-from gnomon.cli.cells import rate_cell
 from gnomon.cli.output import print_table
+from gnomon.core.in_words import ratio, share
 from gnomon.core.units import show
 
 WHAT = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
@@ -32,7 +32,7 @@ def print_parts(answers: Sequence[Answer]) -> None:
                 [
                     f"  {part.name}" if depth else part.name,
                     show(part.value, found.unit),
-                    f"{100 * part.value / found.value:.1f} %",
+                    share(part.value / found.value, 1),
                 ]
                 for top in found.parts
                 for depth, part in ((0, top), *((1, inner) for inner in top.parts))
@@ -85,9 +85,9 @@ def _operator_cells(row: Mapping[str, Any]) -> list[str]:
         str(row["repeat"]),
         show(row["flop"], "flop"),
         show(row["moved_bytes"], "B"),
-        "-" if row["intensity"] is None else rate_cell(row["intensity"]),
+        ratio(row["intensity"]),
         show(row["time_s"], "s"),
         show(row["total_s"], "s"),
-        f"{100 * row['share']:.1f} %",
+        share(row["share"], 1),
         row.get("bound", ""),
     ]

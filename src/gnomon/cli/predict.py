@@ -22,10 +22,10 @@ from gnomon.cli.arguments import (
     wholes,
     words,
 )
-from gnomon.cli.cells import rate_cell
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.cli.pass_tables import print_operators, print_parts, what
 from gnomon.core.errors import BadInput, Unsupported, UsageError
+from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.plan import Plan
 from gnomon.core.units import show
 from gnomon.formats.files import check_writable
@@ -225,15 +225,13 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
     )
     return cells | {
         "time": show(found.value, "s"),
-        "90 % interval": f"{show(found.interval.low, 's')} - {show(found.interval.high, 's')}"
-        if found.interval
-        else "-",
-        "rate": f"{rate_cell(outcome.items_per_s or 0)} {workload.item}/s",
-        "MFU": f"{100 * outcome.mfu:.1f} %" if outcome.mfu is not None else "-",
+        "90 % interval": interval(found.interval.low, found.interval.high) if found.interval else "-",
+        "rate": rate(outcome.items_per_s, workload.item),
+        "MFU": share(outcome.mfu, 1),
         "memory": show(memory.total_bytes, "B"),
         "by kind": ", ".join(f"{name} {show(size, 'B', 2)}" for name, size in kinds if size),
         "fits": "yes" if found.fits else "NO",
-        "flop/B": rate_cell(found.flop / found.moved_bytes) if found.moved_bytes else "-",
+        "flop/B": ratio(found.flop / found.moved_bytes if found.moved_bytes else None),
         "bound": found.bound,
     }
 

@@ -17,7 +17,9 @@ from gnomon.api.sweeps import SweepResult, out_folder, sweep
 from gnomon.cli.arguments import Parser, add_output_options, whole
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import lines
+from gnomon.core.columns import column_unit
 from gnomon.core.errors import Unsupported
+from gnomon.core.in_words import quantity
 from gnomon.core.units import show
 from gnomon.sweeps.folder import CSV, PARQUET
 from gnomon.sweeps.pace import left_s
@@ -141,7 +143,4 @@ def _cell(name: str, row: Mapping[str, Any]) -> str:
     value = row[name]
     if value is None or not isinstance(value, float):
         return "-" if value is None else str(value)
-    if name.endswith("_per_s"):
-        return f"{value:,.1f} /s" if value < 1000 else f"{value:,.0f} /s"
-    unit = {"s": "s", "bytes": "B", "flop": "flop"}.get(name.rpartition("_")[2])
-    return f"{value:.4g}" if unit is None else show(value, unit, 4)
+    return quantity(value, column_unit(name), 4)

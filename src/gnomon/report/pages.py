@@ -13,9 +13,11 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from gnomon.core.errors import BadInput
+from gnomon.core.in_words import percent
 from gnomon.core.units import show
 from gnomon.core.version import version
 from gnomon.report.documents import Document
+from gnomon.report.facts.accuracy import ERROR_COLUMNS, error_cells
 from gnomon.report.facts.table import Column, Table
 from gnomon.report.figures.figure import Figure
 from gnomon.report.sections import Section, sections
@@ -126,7 +128,7 @@ def _script(text: str) -> str:
 
 def _column(column: Column) -> dict[str, Any]:
     """A column for the page; words that recur are written once, with their places."""
-    head = {"name": column.name, "unit": column.unit}
+    head = {"name": column.name, "label": column.label, "unit": column.unit}
     words = list(dict.fromkeys(value for value in column.values if isinstance(value, str)))
     is_text = bool(words) and all(value is None or isinstance(value, str) for value in column.values)
     if is_text and len(words) <= len(column.values) // 2:
@@ -143,9 +145,8 @@ def _static(name: str) -> str:
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["seconds"] = lambda value: "-" if value is None else show(value, "s")
-    environment.filters["percent"] = lambda value: "-" if value is None else f"{value:.1f} %"
-    environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+.1f} %"
-    environment.filters["share"] = lambda value: "-" if value is None else f"{100 * value:.0f} %"
+    environment.filters["signed"] = lambda value: percent(value, is_signed=True)
     environment.filters["count"] = lambda value: f"{value:,}"
-    environment.filters["tau"] = lambda value: "-" if value is None else f"{value:.2f}"
+    environment.globals["error_columns"] = ERROR_COLUMNS
+    environment.globals["error_cells"] = error_cells
     return environment.from_string(_static("page.html"))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau
 
 Numbers = NDArray[np.float64]
 
@@ -16,10 +15,17 @@ def percent_errors(predicted: Numbers, measured: Numbers) -> Numbers:
     return 100.0 * (predicted - measured) / measured
 
 
+def percent_error(predicted: float, measured: float) -> float:
+    """That of one row."""
+    return float(percent_errors(np.array([predicted]), np.array([measured]))[0])
+
+
 def kendall_tau(predicted: Numbers, measured: Numbers) -> float | None:
     """Kendall's tau-b rank correlation; None where fewer than two rows or no order exists. [Kendall 1945]"""
     if len(predicted) < 2 or np.ptp(predicted) == 0 or np.ptp(measured) == 0:
         return None
+    from scipy.stats import kendalltau  # a quarter of a second that one error does not wait for
+
     return float(kendalltau(predicted, measured).statistic)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gnomon.core.in_words import percent, share
 from gnomon.report.facts.passes import pass_name
 from gnomon.report.facts.table import Table, table_of
+from gnomon.stats.errors import percent_error
 
 ROW_UNITS = {
     "subject": "",
@@ -35,11 +37,28 @@ GROUP_UNITS = {
     "asked": "",
     "coverage": "share",
     "median_ape": "%",
-    "p90_ape": "%",
     "mean_ape": "%",
+    "p90_ape": "%",
     "bias": "%",
     "kendall_tau": "",
 }
+
+ERROR_COLUMNS = ("group", "rows", "coverage", "median", "mean", "p90", "bias", "Kendall tau")  # of a table of errors
+
+
+def error_cells(name: str, errors: Mapping[str, Any]) -> tuple[str, ...]:
+    """The cells of one group under `ERROR_COLUMNS`; `errors` as in the documents."""
+    tau = errors["kendall_tau"]
+    return (
+        name or "(none)",
+        f"{errors['rows']:,}",
+        share(errors["coverage"]),
+        percent(errors["median_ape"]),
+        percent(errors["mean_ape"]),
+        percent(errors["p90_ape"]),
+        percent(errors["bias"], is_signed=True),
+        "-" if tau is None else f"{tau:.2f}",
+    )
 
 
 def measured_rows(document: Mapping[str, Any]) -> Table | None:
@@ -77,7 +96,7 @@ def _beside(scenario: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                     "predicted_s": quantity["value"],
                     "low_s": interval.get("low"),
                     "high_s": interval.get("high"),
-                    "error_percent": 100.0 * (quantity["value"] - measured["time_s"]) / measured["time_s"],
+                    "error_percent": percent_error(quantity["value"], measured["time_s"]),
                     "software": measured.get("software"),
                     "conditions": measured.get("conditions"),
                     "source": measured.get("source"),

@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gnomon.core.columns import column_unit
 from gnomon.report.facts.table import Column, Table, evenly
-
-# The ending of a column's name -> its unit; the longest that fits.
-UNIT_BY_ENDING = {"_bytes_per_s": "B/s", "_flop_per_s": "flop/s", "_per_s": "/s", "_percent": "%", "_mfu": "share"} | {
-    f"_{unit}": name for unit, name in {"s": "s", "bytes": "B", "flop": "flop", "j": "J", "w": "W"}.items()
-}
-
-
-def unit_of(column: str) -> str:
-    """The unit that the name of a column ends in; empty for a plain number."""
-    return next((unit for ending, unit in UNIT_BY_ENDING.items() if column.endswith(ending)), "")
 
 
 def trials(sweep: Mapping[str, Any], rows: Mapping[str, Sequence[Any]]) -> Table:
@@ -33,7 +24,9 @@ def trials(sweep: Mapping[str, Any], rows: Mapping[str, Sequence[Any]]) -> Table
         "is_best": [index in front for index in indices],
         **{name: rows[name] for name in filled},
     }
-    return Table(columns=tuple(Column(name=n, unit=unit_of(n), values=tuple(values)) for n, values in cells.items()))
+    return Table(
+        columns=tuple(Column(name=n, unit=column_unit(n), values=tuple(values)) for n, values in cells.items())
+    )
 
 
 def varied(sweep: Mapping[str, Any]) -> tuple[str, ...]:

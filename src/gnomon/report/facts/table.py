@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gnomon.core.columns import column_label
+
 Cell = float | int | str | bool | None
 
 
@@ -16,6 +18,11 @@ class Column:
     name: str
     values: tuple[Cell, ...]
     unit: str = ""  # s, B, flop, flop/s, flop/B, /s, %, share; empty for words and counts
+
+    @property
+    def label(self) -> str:
+        """The name as a reader says it: without the unit, which stands beside the number."""
+        return column_label(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gnomon.core import in_words
 from gnomon.report.facts.table import Table
 
 MOST_SERIES = 10  # colours that an eye tells apart; as many stand in page.css
@@ -74,13 +75,6 @@ _FORMATS = {
     "%": (":.1f", " %"),
     "share": (":.1%", ""),
 }
-_ENDINGS = ("_bytes_per_s", "_flop_per_s", "_per_s", "_percent", "_bytes", "_s")  # the longest first
-
-
-def label(column: str) -> str:
-    """The name of a column as a reader says it: without its unit, which stands beside the number."""
-    ending = next((ending for ending in _ENDINGS if column.endswith(ending)), "")
-    return column.removesuffix(ending).replace("_", " ")
 
 
 def hover(table: Table, names: Sequence[str]) -> dict[str, Any]:
@@ -89,7 +83,7 @@ def hover(table: Table, names: Sequence[str]) -> dict[str, Any]:
     lines = []
     for index, column in enumerate(columns):
         form, unit = _FORMATS.get(column.unit, ("", ""))
-        lines.append(f"{label(column.name)}: %{{customdata[{index}]{form}}}{unit}")
+        lines.append(f"{column.label}: %{{customdata[{index}]{form}}}{unit}")
     return {
         "customdata": [f"@{column.name}" for column in columns],
         "hovertemplate": "<br>".join(lines) + "<extra></extra>",
@@ -109,9 +103,9 @@ def series(table: Table, columns: Sequence[str]) -> tuple[str, list[str]]:
 
 def percent(value: object) -> str:
     """A number that is in percent already, in words."""
-    return f"{value:.1f} %" if isinstance(value, (int, float)) else "unknown"
+    return in_words.percent(value if isinstance(value, (int, float)) else None, unknown="unknown")
 
 
 def share(value: object) -> str:
     """A number from 0 to 1 in words."""
-    return f"{100 * value:.0f} %" if isinstance(value, (int, float)) else "unknown"
+    return in_words.share(value if isinstance(value, (int, float)) else None, unknown="unknown")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gnomon.core.units import show
+from gnomon.core.columns import column_label
+from gnomon.core.in_words import quantity
 from gnomon.report.facts.pareto import objectives, varied
 from gnomon.report.facts.table import Table
-from gnomon.report.figures.figure import Figure, Trace, axis, even_axis, hover, label, plotly_text
+from gnomon.report.figures.figure import Figure, Trace, axis, even_axis, hover, plotly_text
 
 
 def pareto(name: str, table: Table, sweep: Mapping[str, Any]) -> Figure:
@@ -41,7 +42,7 @@ def pareto(name: str, table: Table, sweep: Mapping[str, Any]) -> Figure:
         )
     ]
     best = [place for place, is_best in enumerate(table["is_best"]) if is_best]
-    reach = [f"{label(one)} {_reach(table, one, best, units[one])}" for one in names]
+    reach = [f"{column_label(one)} {_reach(table, one, best, units[one])}" for one in names]
     return Figure(
         kind="pareto",
         title=f"Pareto front: {name}" if is_front else f"Best trial: {name}",
@@ -67,9 +68,9 @@ def _axis(table: Table, name: str, goal: str | None) -> dict[str, Any]:
     room = (high - low) / 20 or abs(high) / 20 or 1.0
     better = {"min": ", less is better", "max": ", more is better"}.get(goal or "", "")
     unit = next(column.unit for column in table.columns if column.name == name)
-    return even_axis(plotly_text(f"{label(name)}{better}"), unit, low - room, high + room)
+    return even_axis(plotly_text(f"{column_label(name)}{better}"), unit, low - room, high + room)
 
 
 def _reach(table: Table, name: str, rows: Sequence[int], unit: str) -> str:
     cells = [float(value) for row in rows if isinstance(value := table[name][row], (int, float))]
-    return f"{show(min(cells), unit)} to {show(max(cells), unit)}" if cells else "unknown"
+    return f"{quantity(min(cells), unit)} to {quantity(max(cells), unit)}" if cells else "unknown"

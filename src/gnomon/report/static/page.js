@@ -257,7 +257,7 @@
       if (isText[index]) th.className = "text";
       const sort = document.createElement("button");
       sort.type = "button";
-      sort.textContent = column.name.replace(/(_bytes_per|_flop_per|_per)?_s$|_percent$|_bytes$/, "").replaceAll("_", " ");
+      sort.textContent = column.label;
       sort.title = "sort";
       sort.addEventListener("click", () => {
         down = by === index ? !down : !isText[index]; // numbers: the largest first
