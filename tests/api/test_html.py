@@ -9,7 +9,7 @@ def test_a_notebook_shows_each_pass_with_its_time_and_interval():
     found = gnomon.predict("llama-2-7b", "h100-sxm")
     shown = found._repr_html_()
     assert shown.count("<tr>") == 3
-    assert "ttft (prefill)" in shown and "tpot (decode)" in shown
+    assert "TTFT prefill 1024" in shown and "TPOT decode @1024" in shown
     assert "#" not in shown  # no colour of its own: the page's, light or dark
 
 

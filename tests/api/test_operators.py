@@ -62,3 +62,8 @@ def test_what_binds_an_operator_is_said_by_the_engine_or_not_at_all():
     assert all("bound" not in row for row in rows)
     assert {row["bound"] for row in told} == {"memory", "overhead"}
     assert [row["time_s"] for row in rows] == [row["time_s"] for row in told]
+
+
+def test_the_operators_of_a_pass_name_it_in_full():
+    rows = operator_table([gnomon.predict("resnet-50", "t4", image=448)])
+    assert {row["pass"] for row in rows} == {"resnet-50 on t4, batch 1, forward, fp16, image 448, roofline"}

@@ -51,7 +51,7 @@ def test_one_line_shows_time_and_interval():
     found = gnomon.predict("resnet-50", "a100", batch=8)
     text = repr(found)
     assert text.startswith("resnet-50 on a100-sxm-80gb, batch 8, fp16, roofline: " + show(found.value, "s"))
-    assert "90% interval" in text
+    assert "90 % interval" in text
 
 
 def test_overrides_are_in_the_provenance_and_void_the_interval():

@@ -19,7 +19,7 @@ def test_parts_and_operators_of_an_answer_each_add_up_to_its_time(tmp_path: Path
     assert len(names) == 2 * len(answer.outcomes)
     for thread, events in by_thread(trace).items():
         assert_nested(events)
-        value_s = answer[names[thread].split()[0] if len(answer.outcomes) > 1 else "time"].value
+        value_s = answer[names[thread].split()[0].lower() if len(answer.outcomes) > 1 else "time"].value
         assert max(event["ts"] + event["dur"] for event in events) == pytest.approx(1e6 * value_s, abs=2e-3)
 
 

@@ -64,6 +64,11 @@ def test_a_misfit_warns_once_for_each_pass(gnomon, words: tuple[str, ...], passe
     assert all("does not fit" in line and "too much" in line for line in said)
 
 
+def test_operators_are_listed_under_the_pass_that_they_are_of(gnomon) -> None:
+    run = gnomon("predict", "resnet-50", "--on", "t4", "--image", "448", "--operators", "--parts")
+    assert run.out.count("resnet-50 on t4, batch 1, forward, fp16, image 448, roofline") == 2
+
+
 def test_an_override_changes_the_number_voids_the_interval_and_shows_in_the_provenance(gnomon) -> None:
     words = ("predict", "bert-large", "--on", "t4", "--dtype", "fp16", "--json")
     plain = gnomon(*words).json["rows"][0]["quantities"][0]

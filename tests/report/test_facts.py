@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gnomon.report.facts import accuracy, calibration, history, operators, pareto, passes, waterfall
+from gnomon.report.facts import accuracy, calibration, history, operators, pareto, passes, titles, waterfall
 from gnomon.report.facts.table import Column, Table, evenly
 from tests.report.documents import (
     SWEEP,
@@ -213,7 +213,7 @@ def test_answers_hold_every_pass_answered_or_not():
 def test_a_pass_is_called_by_what_tells_it_from_others():
     decode = quantity() | {"quantity": "tpot", "mode": "decode"}
     row = answer("gpt2", decode, seq=64, context=128)
-    assert passes.pass_name(row, decode) == "gpt2 on t4, batch 1, TPOT decode @128, fp16, roofline"
+    assert titles.pass_title(row, decode) == "gpt2 on t4, batch 1, TPOT decode @128, fp16, roofline"
 
 
 @pytest.mark.parametrize(("count", "most", "kept"), [(10, 10, 10), (11, 10, 6), (0, 5, 0), (100, 7, 7), (3, 1, 1)])

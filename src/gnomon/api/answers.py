@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,16 @@ from gnomon.api.rows import flat_rows, frame
 from gnomon.api.scenarios import write_scenario
 from gnomon.core.digest import plain
 from gnomon.core.engine import Engine
+from gnomon.core.in_words import interval, share
 from gnomon.core.prediction import Prediction
 from gnomon.core.scenario import Scenario
 from gnomon.core.units import show
+from gnomon.report.facts.titles import LABELS, answer_title, mode_words, pass_title, pass_words
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from gnomon.api.overrides import Overrides
 
 SCHEMA = "gnomon/predict/1"
 
@@ -38,6 +42,17 @@ class Outcome:
 
     def __repr__(self) -> str:
         return f"{self.quantity}: {_one_line(self)}"
+
+    @property
+    def title(self) -> str:
+        """What the time is of: "TTFT prefill 512"."""
+        return pass_words(self.quantity, self.scenario.plan.mode, self.length)
+
+    @property
+    def length(self) -> int | None:
+        """Tokens that the pass is of, those of a decode step being in the cache; None of images."""
+        workload = self.scenario.workload
+        return workload.context if workload.mode == "decode" else workload.seq
 
     @property
     def items_per_s(self) -> float | None:
@@ -107,6 +122,20 @@ class Answer:
         return all(outcome.prediction is not None for outcome in self.outcomes)
 
     @property
+    def has_predictions(self) -> bool:
+        """Whether some pass has one."""
+        return any(outcome.prediction is not None for outcome in self.outcomes)
+
+    @property
+    def title(self) -> str:
+        """Model, system, batch, format, whatever else is not at its default, and the engine."""
+        return answer_title(self.fields)
+
+    def pass_title(self, outcome: Outcome) -> str:
+        """The same of one pass, with what its time is of."""
+        return pass_title(self.fields, {"quantity": outcome.quantity, "mode": outcome.scenario.plan.mode})
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Why some pass has none, each reason once."""
         return tuple(dict.fromkeys(reason for outcome in self.outcomes for reason in outcome.reasons))
@@ -128,8 +157,9 @@ class Answer:
             )
         return self.outcomes[0].prediction.value
 
-    def to_dict(self, *, operators: bool = False) -> dict[str, Any]:
-        """One row of the JSON document; with `operators`, each pass holds its operators and the roofs above them."""
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The question, its defaults filled in, and who answered: a row of the JSON document without `quantities`."""
         plan = self.outcomes[0].scenario.plan
         workloads = [outcome.scenario.workload for outcome in self.outcomes]
         return {
@@ -146,7 +176,17 @@ class Answer:
             "kv_dtype": plan.kv_dtype,
             "attention": plan.attention,
             "head": workloads[0].head,
+            "asked_head": None if plan.head == "default" else plan.head,
+            "classes": plan.classes,
+            "image": plan.image,
+            "sizes": dict(plan.sizes),
+            "overrides": _written(self.question.options.get("overrides")),
             "parameters": workloads[0].parameters,
+        }
+
+    def to_dict(self, *, operators: bool = False) -> dict[str, Any]:
+        """One row of the JSON document; with `operators`, each pass holds its operators and the roofs above them."""
+        return self.fields | {
             "quantities": [
                 outcome.to_dict() | (operator_fields(outcome, plugins.engine(self.engine)) if operators else {})
                 for outcome in self.outcomes
@@ -158,9 +198,7 @@ class Answer:
         return json.dumps({"schema": SCHEMA, "rows": [self.to_dict()]}, indent=2)
 
     def __repr__(self) -> str:
-        plan = self.outcomes[0].scenario.plan
-        head = f"{self.question.model.name} on {self.question.system.name}, batch {plan.batch}, {plan.dtype}, {self.engine}: "
-        return head + ", ".join(_one_line(outcome) for outcome in self.outcomes)
+        return f"{self.title}: " + ", ".join(_one_line(outcome) for outcome in self.outcomes)
 
     @property
     def parts(self) -> Parts:
@@ -224,16 +262,20 @@ class Answers:
         return answers_html(self)
 
 
-_LABEL = {"time": "", "ttft": "TTFT ", "tpot": "TPOT "}
+def _written(overrides: Overrides | None) -> dict[str, Any]:
+    """The numbers that the user put in place of the device's, by name, as they were written."""
+    return {} if overrides is None else {name: plain(one) for name, one in asdict(overrides).items() if one}
 
 
 def _one_line(outcome: Outcome) -> str:
     found = outcome.prediction
     if found is None:
-        return f"{_LABEL[outcome.quantity]}not answered ({'; '.join(outcome.reasons)})"
-    text = f"{_LABEL[outcome.quantity]}{show(found.value, 's')}"
+        return f"{outcome.title} not answered ({'; '.join(outcome.reasons)})"
+    within = [mode_words(outcome.scenario.plan.mode, outcome.length)]
     if found.interval is not None:
-        text += f" ({found.interval.level:.0%} interval {show(found.interval.low, 's')} to {show(found.interval.high, 's')})"
+        ends = interval(found.interval.low, found.interval.high)
+        within.append(f"{share(found.interval.level)} interval {ends}")
+    text = f"{LABELS[outcome.quantity]} {show(found.value, 's')} ({', '.join(within)})".strip()
     return text if found.fits else text + ", does not fit"
 
 

@@ -10,9 +10,11 @@ from gnomon.api.faster import WHAT_IF, faster_network
 from gnomon.api.questions import build
 from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import GnomonError
+from gnomon.core.in_words import share
 from gnomon.core.prediction import Part
 from gnomon.core.scenario import Scenario
 from gnomon.core.units import show
+from gnomon.report.facts.titles import LONG_LABELS, mode_words, question_title
 
 if TYPE_CHECKING:
     from gnomon.api.answers import Answer, Outcome
@@ -44,7 +46,8 @@ class Pass:
 
     def __str__(self) -> str:
         found = self.outcome.prediction
-        name = _NAME[self.outcome.quantity]
+        name = LONG_LABELS[self.outcome.quantity]
+        name += f" ({mode_words(self.outcome.scenario.plan.mode, self.outcome.length)})"
         if found is None:
             return f"{name}: not answered: {'; '.join(self.outcome.reasons)}"
         lines = [f"{name}: {show(found.value, 's')}. {_BOUND[found.bound]}"]
@@ -78,7 +81,6 @@ class Explanation:
         return str(self)
 
 
-_NAME = {"time": "Time", "ttft": "Time to first token (prefill)", "tpot": "Time of each further token (decode step)"}
 _BOUND = {
     "compute": "Most of it is arithmetic: the peak of the compute units binds.",
     "memory": "Most of it is memory traffic: the memory's bandwidth binds.",
@@ -94,12 +96,7 @@ def explain(answer: Answer, engine: Engine) -> Explanation:
         changes = () if outcome.prediction is None else tuple(_changes(answer, outcome, engine))
         ordered = tuple(sorted(changes, key=lambda change: -change.times_as_fast))
         passes.append(Pass(outcome=outcome, changes=ordered))
-    plan = answer.outcomes[0].scenario.plan
-    return Explanation(
-        title=f"{answer.question.model.name} on {answer.question.system.name}, batch {plan.batch}, {plan.dtype}, "
-        f"as {answer.engine} sees it",
-        passes=tuple(passes),
-    )
+    return Explanation(title=f"{question_title(answer.fields)}, as {answer.engine} sees it", passes=tuple(passes))
 
 
 def _changes(answer: Answer, outcome: Outcome, engine: Engine) -> Iterator[Change]:
@@ -158,6 +155,6 @@ def _narrower(scenario: Scenario) -> str | None:
 
 def _share(part: Part, whole_s: float) -> str:
     """A part with its share of the time, and the largest of what it is made of."""
-    text = f"{part.name} {100 * part.value / whole_s:.0f} %"
-    inner = [f"{p.name} {100 * p.value / whole_s:.0f} %" for p in part.parts if p.value >= WORTH_A_WORD * whole_s]
+    text = f"{part.name} {share(part.value / whole_s)}"
+    inner = [f"{p.name} {share(p.value / whole_s)}" for p in part.parts if p.value >= WORTH_A_WORD * whole_s]
     return f"{text} ({', '.join(inner)})" if len(inner) > 1 else text

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+from gnomon.core.in_words import interval, rate
 from gnomon.core.units import show
+from gnomon.report.facts.titles import formats, options
 
 if TYPE_CHECKING:
     from gnomon.api.answers import Answer, Outcome
 
-_HEAD = ("model", "system", "engine", "batch", "dtype", "pass", "time", "90 % interval", "rate", "memory", "bound")
+_HEAD = ("model", "system", "engine", "batch", "how", "pass", "time", "90 % interval", "rate", "memory", "bound")
 
 
 def answers_html(answers: Iterable[Answer]) -> str:
@@ -30,23 +32,22 @@ def _row(answer: Answer, outcome: Outcome) -> str:
 
 
 def _cells(answer: Answer, outcome: Outcome) -> tuple[str, ...]:
-    plan, found = outcome.scenario.plan, outcome.prediction
+    fields, found = answer.fields, outcome.prediction
     head = (
-        answer.question.model.name,
-        answer.question.system.name,
-        answer.engine,
-        str(plan.batch),
-        plan.dtype,
-        f"{outcome.quantity} ({plan.mode})",
+        fields["model"],
+        fields["system"],
+        fields["engine"],
+        str(fields["batch"]),
+        ", ".join([formats(fields), *options(fields)]),
+        outcome.title,
     )
     if found is None:
         return (*head, "not answered: " + "; ".join(outcome.reasons), "", "", "", "")
-    interval, rate, item = found.interval, outcome.items_per_s or 0.0, outcome.scenario.workload.item
     return (
         *head,
         show(found.value, "s"),
-        f"{show(interval.low, 's')} to {show(interval.high, 's')}" if interval else "none",
-        f"{rate:,.0f} {item}/s" if rate >= 100 else f"{rate:.3g} {item}/s",
+        interval(found.interval.low, found.interval.high) if found.interval else "none",
+        rate(outcome.items_per_s, outcome.scenario.workload.item),
         show(found.memory.total_bytes, "B") + ("" if found.fits else ", does not fit"),
         found.bound,
     )

@@ -79,6 +79,7 @@ def operator_table(answers: Iterable[Answer]) -> list[dict[str, Any]]:
                 "batch": outcome.scenario.plan.batch,
                 "quantity": outcome.quantity,
                 "mode": outcome.scenario.plan.mode,
+                "pass": answer.pass_title(outcome),
             }
             if found is not None:
                 rows += [head | operator(row, found.value) for row in fields.get("operators", ())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ COLUMNS: dict[str, type] = {
     "kv_dtype": str,
     "attention": str,
     "head": str,
+    "asked_head": str,
+    "classes": int,
+    "image": int,
+    "sizes": str,
+    "overrides": str,
     "parameters": int,
     "quantity": str,
     "mode": str,
@@ -75,4 +80,11 @@ def _flat(answer: Answer, outcome: Outcome) -> dict[str, Any]:
         "item": outcome.scenario.workload.item,
         "reasons": "; ".join(found["reasons"]),
     }
+    every |= {name: _compact(every[name]) for name in ("sizes", "overrides")}
     return {name: every.get(name) for name in COLUMNS}
+
+
+def _compact(values: Mapping[str, Any]) -> str | None:
+    """A mapping in one cell, "frames=300;steps=4"; a name with several values stands there as often. None where empty."""
+    pairs = [(name, one) for name, each in values.items() for one in (each if isinstance(each, list) else [each])]
+    return ";".join(f"{name}={one}" for name, one in pairs) or None

@@ -26,11 +26,10 @@ def write_trace(answers: Iterable[Answer], path: str | Path) -> Path:
 
 
 def _traced(answer: Answer) -> TracedAnswer:
-    plan, engine = answer.outcomes[0].scenario.plan, plugins.engine(answer.engine)
-    name = f"{answer.question.model.name} on {answer.question.system.name}, batch {plan.batch}, {plan.dtype}, {answer.engine}"
+    engine = plugins.engine(answer.engine)
     passes = [
         TracedPass(
-            name=f"{outcome.quantity} {outcome.scenario.plan.mode}".removeprefix("time "),
+            name=outcome.title,
             value_s=outcome.prediction.value,
             parts=outcome.prediction.parts,
             operators=operator_fields(outcome, engine).get("operators", ()),
@@ -38,4 +37,4 @@ def _traced(answer: Answer) -> TracedAnswer:
         for outcome in answer.outcomes
         if outcome.prediction is not None
     ]
-    return TracedAnswer(name=name, passes=passes)
+    return TracedAnswer(name=answer.title, passes=passes)

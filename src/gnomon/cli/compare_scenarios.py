@@ -12,7 +12,6 @@ from gnomon.api.comparison import SCHEMA
 from gnomon.cli.arguments import words
 from gnomon.cli.cells import interval_cell, percent_cell
 from gnomon.cli.output import print_csv, print_json, print_table, say
-from gnomon.cli.pass_tables import what
 from gnomon.core.errors import Unsupported
 from gnomon.core.units import show
 
@@ -50,7 +49,7 @@ def _rows(one: Compared) -> list[dict[str, Any]]:
     """Predictions of each pass, then its measurements, each with every prediction's error against it in percent."""
     rows: list[dict[str, Any]] = []
     for index, first in enumerate(one.answers[0].outcomes):
-        base = {"scenario": one.scenario.name, "what": what(first)}
+        base = {"scenario": one.scenario.name, "what": first.title}
         predictions = {a.engine: p for a in one.answers if (p := a.outcomes[index].prediction) is not None}
         for engine, found in predictions.items():
             low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)

@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gnomon.api.answers import Answer, Outcome
+from gnomon.api.answers import Answer
 from gnomon.cli.output import print_table
 from gnomon.core.in_words import ratio, share
 from gnomon.core.units import show
-
-WHAT = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
-
-
-def what(outcome: Outcome) -> str:
-    """What the time is of: the mode and its length."""
-    workload = outcome.scenario.workload
-    name = f"{WHAT[outcome.quantity]} {workload.mode}".strip()
-    length = workload.context if workload.mode == "decode" else workload.seq
-    return name if length is None else f"{name} {'@' if workload.mode == 'decode' else ''}{length}"
 
 
 def print_parts(answers: Sequence[Answer]) -> None:
@@ -37,9 +27,8 @@ def print_parts(answers: Sequence[Answer]) -> None:
                 for top in found.parts
                 for depth, part in ((0, top), *((1, inner) for inner in top.parts))
             ]
-            title = f"{answer.question.model.name} on {answer.question.system.name}, batch {outcome.scenario.plan.batch}, {what(outcome)}"
             print()
-            print_table(["part", "time", "share"], rows, title=title)
+            print_table(["part", "time", "share"], rows, title=answer.pass_title(outcome))
 
 
 MOST_OPERATORS = 30  # lines printed for one pass, the longest first; --json and --csv have all
@@ -49,8 +38,7 @@ def print_operators(rows: Sequence[Mapping[str, Any]]) -> None:
     """The operators of each pass that take most of its time."""
     by_pass: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        name = f"{row['model']} on {row['system']}, batch {row['batch']}, {row['mode']}, {row['engine']}"
-        by_pass.setdefault(name, []).append(row)
+        by_pass.setdefault(row["pass"], []).append(row)
     for name, ops in by_pass.items():
         longest = sorted(ops, key=lambda row: -row["total_s"])[:MOST_OPERATORS]
         left_s = sum(row["total_s"] for row in ops) - sum(row["total_s"] for row in longest)

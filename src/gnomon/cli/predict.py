@@ -23,12 +23,12 @@ from gnomon.cli.arguments import (
     words,
 )
 from gnomon.cli.output import print_csv, print_json, print_table, say
-from gnomon.cli.pass_tables import print_operators, print_parts, what
+from gnomon.cli.pass_tables import print_operators, print_parts
 from gnomon.core.errors import BadInput, Unsupported, UsageError
 from gnomon.core.in_words import interval, rate, ratio, share
-from gnomon.core.plan import Plan
 from gnomon.core.units import show
 from gnomon.formats.files import check_writable
+from gnomon.report.facts.titles import formats
 
 # Options that a scenario file has keys for.
 _OF_THE_QUESTION = (
@@ -84,7 +84,7 @@ def run(arguments: Sequence[str]) -> int:
     answers = _answers_of_scenario(found) if _is_scenario(found) else _answers(found)
     if found.save is not None:
         _save(answers, Path(found.save))
-    if not any(outcome.prediction for answer in answers for outcome in answer.outcomes):
+    if not any(answer.has_predictions for answer in answers):
         raise Unsupported(
             "\n".join(
                 dict.fromkeys(
@@ -210,8 +210,8 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "system": answer.question.system.name,
         "engine": answer.engine,
         "batch": str(plan.batch),
-        "what": what(outcome),
-        "dtype": _formats(plan),
+        "what": outcome.title,
+        "dtype": formats(answer.fields),
     }
     if found is None:
         return cells | {"bound": "not answered"}
@@ -234,9 +234,3 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "flop/B": ratio(found.flop / found.moved_bytes if found.moved_bytes else None),
         "bound": found.bound,
     }
-
-
-def _formats(plan: Plan) -> str:
-    """Format of the arithmetic, then of weights and KV cache where they differ."""
-    weights = f", {plan.weight_dtype} weights" if plan.weight_dtype else ""
-    return plan.dtype + weights + (f", {plan.kv_dtype} KV" if plan.kv_dtype else "")

@@ -102,16 +102,16 @@ def _predictions(document: Document, most_rows: int) -> Section:
         notes.append(f"Figures of the first {MOST_PASSES} of {count:,} passes; ask for fewer to see the others.")
     for one in islice(passes.passes(document.data), MOST_PASSES):
         if one.quantity["parts"]:
-            drawn.append(waterfall_figure(one.name, one.quantity["value"], waterfall.waterfall(one.quantity)))
+            drawn.append(waterfall_figure(one.title, one.quantity["value"], waterfall.waterfall(one.quantity)))
         table = operators.operators(one.quantity)
         if table is not None:
             if len(table) > most_rows:
-                notes.append(f"The {most_rows:,} longest of {len(table):,} operators of {one.name}.")
+                notes.append(f"The {most_rows:,} longest of {len(table):,} operators of {one.title}.")
                 table = operators.largest(table, most_rows)
             roofs = one.quantity.get("roofs")
-            if roofs and (figure := roofline(one.name, table, roofs)):
+            if roofs and (figure := roofline(one.title, table, roofs)):
                 drawn.append(figure)
-            grids.append(Grid(title=f"Operators: {one.name}", table=table))
+            grids.append(Grid(title=f"Operators: {one.title}", table=table))
     title = "Scenarios" if document.kind == "scenarios" else "Predictions"
     return Section(title=title, document=document, figures=tuple(drawn), grids=tuple(grids), notes=tuple(notes))
 

@@ -94,6 +94,15 @@ class _Row(_Shape):
     seq: int | None
     context: int | None
     dtype: str
+    weight_dtype: str | None = None
+    kv_dtype: str | None = None
+    attention: str = "fused"
+    head: str | None = None
+    asked_head: str | None = None
+    classes: int | None = None
+    image: int | None = None
+    sizes: dict[str, int] = {}
+    overrides: dict[str, str | list[str]] = {}
     quantities: list[_Answered | _Silent]
 
 

@@ -25,7 +25,7 @@ from gnomon.core.prediction import Part
 class TracedPass:
     """One pass of an answer."""
 
-    name: str  # like "tpot decode"
+    name: str  # like "TPOT decode @512"
     value_s: float
     parts: tuple[Part, ...]  # add up to the value
     operators: Sequence[Mapping[str, Any]] = ()  # name, repeat, time_s of one copy, and more; empty where unknown

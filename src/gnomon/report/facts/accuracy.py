@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gnomon.core.in_words import percent, share
-from gnomon.report.facts.passes import pass_name
 from gnomon.report.facts.table import Table, table_of
+from gnomon.report.facts.titles import pass_title
 from gnomon.stats.errors import percent_error
 
 ROW_UNITS = {
@@ -100,7 +100,7 @@ def _beside(scenario: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                     "software": measured.get("software"),
                     "conditions": measured.get("conditions"),
                     "source": measured.get("source"),
-                    "what": pass_name(row, quantity),
+                    "what": pass_title(row, quantity),
                 }
 
 

@@ -53,13 +53,13 @@ def time_history(documents: Sequence[Labelled]) -> Table | None:
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for label, document in documents:
-        for name, one in {one.name: one for one in reversed(list(passes(document)))}.items():
+        for key, one in {one.key: one for one in reversed(list(passes(document)))}.items():
             interval = one.quantity.get("interval") or {}
             row = {"time_s": one.quantity["value"], "low_s": interval.get("low"), "high_s": interval.get("high")}
             version = one.quantity.get("provenance", {}).get("version")
-            found.setdefault(name, []).append({**row, "run": label, "version": version, "pass": name})
+            found.setdefault(key, []).append({**row, "run": label, "version": version, "pass": one.title})
     rows = [
-        row | {"of_first": row["time_s"] / runs[0]["time_s"] if runs[0]["time_s"] else None}
+        row | {"pass": runs[0]["pass"], "of_first": row["time_s"] / runs[0]["time_s"] if runs[0]["time_s"] else None}
         for runs in found.values()
         if len(runs) > 1
         for row in runs

@@ -1,14 +1,14 @@
-"""The answered passes in a document of predictions, each under a name that a reader can tell it by."""
+"""The answered passes in a document of predictions, each under a title that a reader can tell it by."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gnomon.report.facts.table import Table, table_of
-
-_LABEL = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
+from gnomon.report.facts.titles import length_of, pass_title
 
 UNITS = {
     "what": "",
@@ -22,24 +22,31 @@ UNITS = {
     "bound": "",
     "reasons": "",
 }
+# Fields of a row that are the question. Its lengths are those of the pass, and `parameters` follow from the rest.
+_QUESTION = (
+    *("model", "system", "device", "devices", "engine", "batch", "dtype", "weight_dtype", "kv_dtype", "attention"),
+    *("head", "classes", "image", "sizes", "overrides"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
     """One quantity of one row, with a value."""
 
-    name: str  # model, system, batch, mode, length, engine
     row: Mapping[str, Any]  # of gnomon/predict/1
     quantity: Mapping[str, Any]
 
+    @property
+    def title(self) -> str:
+        """What a reader calls it."""
+        return pass_title(self.row, self.quantity)
 
-def pass_name(row: Mapping[str, Any], quantity: Mapping[str, Any]) -> str:
-    """What a reader calls a pass: model on system, batch, mode and length, format, engine."""
-    is_decode = quantity["mode"] == "decode"
-    length = row.get("context") if is_decode else row.get("seq")
-    what = f"{_LABEL.get(quantity['quantity'], quantity['quantity'])} {quantity['mode']}".strip()
-    tokens = "" if length is None else f" {'@' if is_decode else ''}{length}"
-    return f"{row['model']} on {row['system']}, batch {row['batch']}, {what}{tokens}, {row['dtype']}, {row['engine']}"
+    @property
+    def key(self) -> str:
+        """The whole question: equal in two documents where both ask the same of the same engine."""
+        mode = self.quantity["mode"]
+        asked = [self.quantity["quantity"], mode, length_of(self.row, mode)]
+        return json.dumps([*asked, *(self.row.get(field) or None for field in _QUESTION)], sort_keys=True)
 
 
 def rows_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -54,7 +61,7 @@ def passes(document: Mapping[str, Any]) -> Iterator[Pass]:
     for row in rows_of(document):
         for quantity in row["quantities"]:
             if quantity["value"] is not None:
-                yield Pass(name=pass_name(row, quantity), row=row, quantity=quantity)
+                yield Pass(row=row, quantity=quantity)
 
 
 def answers(document: Mapping[str, Any]) -> Table:
@@ -65,7 +72,7 @@ def answers(document: Mapping[str, Any]) -> Table:
 def _answer(row: Mapping[str, Any], quantity: Mapping[str, Any]) -> dict[str, Any]:
     interval = quantity.get("interval") or {}
     return {
-        "what": pass_name(row, quantity),
+        "what": pass_title(row, quantity),
         "time_s": quantity["value"],
         "low_s": interval.get("low"),
         "high_s": interval.get("high"),

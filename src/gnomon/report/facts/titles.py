@@ -1,0 +1,73 @@
+"""What a reader calls a question and its passes: one wording for the terminal, Python, traces and pages.
+
+A title names every field of a row of gnomon/predict/1 that is not at its default, so equal titles are equal questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+LABELS = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
+LONG_LABELS = {"time": "Time", "ttft": "Time to first token", "tpot": "Time of each further token"}
+
+
+def mode_words(mode: str, length: int | None) -> str:
+    """What is computed: the mode and its tokens, those of a decode step being in the cache: "prefill 512", "decode @512"."""
+    return mode if length is None else f"{mode} {'@' if mode == 'decode' else ''}{length}"
+
+
+def pass_words(quantity: str, mode: str, length: int | None) -> str:
+    """What a time is of: "TTFT prefill 512"."""
+    return f"{LABELS.get(quantity, quantity)} {mode_words(mode, length)}".strip()
+
+
+def formats(row: Mapping[str, Any]) -> str:
+    """Format of the arithmetic, then of weights and KV cache where they differ: "fp16, int4 weights"."""
+    weights, cache = row.get("weight_dtype"), row.get("kv_dtype")
+    words = [row["dtype"]]
+    words += [f"{weights} weights"] if weights not in (None, row["dtype"]) else []
+    return ", ".join([*words, f"{cache} KV"] if cache else words)
+
+
+def question_title(row: Mapping[str, Any]) -> str:
+    """Model, system, batch, formats and whatever else was asked for; not the engine."""
+    return ", ".join([_subject(row), formats(row), *options(row)])
+
+
+def answer_title(row: Mapping[str, Any]) -> str:
+    """A question and the engine that answered it."""
+    return f"{question_title(row)}, {row['engine']}"
+
+
+def pass_title(row: Mapping[str, Any], quantity: Mapping[str, Any]) -> str:
+    """A pass of an answer; of the quantity its fields `quantity` and `mode` are read."""
+    what = pass_words(quantity["quantity"], quantity["mode"], length_of(row, quantity["mode"]))
+    return ", ".join([_subject(row), what, formats(row), *options(row), row["engine"]])
+
+
+def length_of(row: Mapping[str, Any], mode: str) -> int | None:
+    """The tokens that a pass of that mode is of; None where it has none."""
+    length: int | None = row.get("context" if mode == "decode" else "seq")
+    return length
+
+
+def _subject(row: Mapping[str, Any]) -> str:
+    return f"{row['model']} on {row['system']}, batch {row['batch']}"
+
+
+def options(row: Mapping[str, Any]) -> Iterator[str]:
+    """The options that are not at their default."""
+    if row.get("attention", "fused") != "fused":
+        yield f"{row['attention']} attention"
+    # A document from before there was `asked_head` does not say whether its head is the usual one.
+    head = row["asked_head"] if "asked_head" in row else row.get("head")
+    if head is not None:
+        yield "no head" if head == "none" else f"{head} head"
+    if row.get("classes") is not None:
+        yield f"{row['classes']} classes"
+    if row.get("image") is not None:
+        yield f"image {row['image']}"
+    yield from (f"{name} {size}" for name, size in (row.get("sizes") or {}).items())
+    for name, value in (row.get("overrides") or {}).items():
+        yield from (f"{name.replace('_', ' ')} {one}" for one in ([value] if isinstance(value, str) else value))

@@ -1,0 +1,106 @@
+"""Two questions that differ in one option have different titles, different rows and a history each: nothing is mixed up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+
+import gnomon
+from gnomon.api.answers import Answer
+from gnomon.api.questions import Options
+from gnomon.report.documents import document_of
+from gnomon.report.facts.history import time_history
+from gnomon.report.facts.passes import passes
+from gnomon.zoo.models import model
+
+TRACED = replace(model("resnet-50"), kind="graph")  # takes sizes as a traced graph does
+DECODE = {"mode": "decode", "context": 128}
+
+# Option -> a model, its other options, and the value that is not the default.
+CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
+    "mode": ("resnet-50", {}, "forward+backward"),
+    "batch": ("resnet-50", {}, 2),
+    "seq": ("gpt2", {"mode": "prefill"}, 64),
+    "context": ("gpt2", {"mode": "decode"}, 64),
+    "image": ("resnet-50", {}, 448),
+    "dtype": ("resnet-50", {}, "fp32"),
+    "weight_dtype": ("gpt2", DECODE, "int4"),
+    "kv_dtype": ("gpt2", DECODE, "int8"),
+    "attention": ("gpt2", {"mode": "prefill"}, "eager"),
+    "head": ("gpt2", DECODE, "none"),
+    "classes": ("resnet-50", {}, 10),
+    "sizes": (TRACED, {}, {"frames": 300}),
+    "overrides": ("resnet-50", {}, gnomon.Overrides(memory_bandwidth="100 GB/s", device_peak="fp16=20 TFLOP/s")),
+}
+
+
+@pytest.fixture(params=list(CHANGED))
+def pair(request: pytest.FixtureRequest) -> tuple[Answer, Answer]:
+    """Answers to a usual question, and to the same with one option changed."""
+    asked, others, value = CHANGED[request.param]
+    return gnomon.predict(asked, "t4", **others), gnomon.predict(asked, "t4", **others, **{request.param: value})
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(answer.to_json())
+    return found
+
+
+def test_every_option_is_tried() -> None:
+    assert set(CHANGED) == set(Options.__annotations__)
+
+
+def test_another_question_is_no_run_of_the_same(pair: tuple[Answer, Answer]) -> None:
+    usual, changed = map(_document, pair)
+    assert time_history([("a", usual), ("b", changed)]) is None
+    again = time_history([("a", changed), ("b", changed)])
+    assert again is not None
+    assert again["of_first"] == (1.0, 1.0)
+
+
+def test_another_question_has_another_title_everywhere(pair: tuple[Answer, Answer]) -> None:
+    usual, changed = (document_of("a", _document(answer)).data for answer in pair)
+    titles = [{one.title for one in passes(document)} for document in (usual, changed)]
+    assert not titles[0] & titles[1]
+    assert titles == [{answer.pass_title(outcome) for outcome in answer.outcomes} for answer in pair]
+    assert repr(pair[0]).partition(" interval")[0] != repr(pair[1]).partition(" interval")[0]
+
+
+def test_another_question_is_another_row_before_any_number_of_the_answer(pair: tuple[Answer, Answer]) -> None:
+    columns = pair[0].table().columns
+    question = columns[: columns.index("value_s")]
+    question.remove("parameters")  # follow from the question
+    rows = [answer.table().select(question).to_dicts() for answer in pair]
+    assert rows[0] != rows[1]
+
+
+def test_a_usual_question_is_called_by_its_model_system_batch_and_format_alone() -> None:
+    assert gnomon.predict("resnet-50", "t4").title == "resnet-50 on t4, batch 1, fp16, roofline"
+
+
+def test_what_is_unusual_is_said_in_the_title() -> None:
+    numbers = gnomon.Overrides(memory_bandwidth="100 GB/s", device_peak=("fp16=20 TFLOP/s", "fp32=5 TFLOP/s"))
+    found = gnomon.predict(
+        "gpt2", "t4", **DECODE, weight_dtype="int4", attention="eager", head="none", overrides=numbers
+    )
+    assert found.pass_title(found.outcomes[0]) == (
+        "gpt2 on t4, batch 1, TPOT decode @128, fp16, int4 weights, eager attention, no head, "
+        "device peak fp16=20 TFLOP/s, device peak fp32=5 TFLOP/s, memory bandwidth 100 GB/s, roofline"
+    )
+
+
+def test_sizes_and_overrides_are_objects_in_json_and_one_cell_in_a_table() -> None:
+    numbers = gnomon.Overrides(device_peak=("fp16=20 TFLOP/s", "fp32=5 TFLOP/s"), efficiency="0.5")
+    found = gnomon.predict(TRACED, "t4", sizes={"steps": 4, "frames": 300}, overrides=numbers)
+    row = found.to_dict()
+    assert row["sizes"] == {"frames": 300, "steps": 4}
+    assert row["overrides"] == {"device_peak": ["fp16=20 TFLOP/s", "fp32=5 TFLOP/s"], "efficiency": "0.5"}
+    assert found.rows()[0]["sizes"] == "frames=300;steps=4"
+    assert found.rows()[0]["overrides"] == ("device_peak=fp16=20 TFLOP/s;device_peak=fp32=5 TFLOP/s;efficiency=0.5")
+    assert found.table().schema["sizes"] == pl.String
+    plain = gnomon.predict("resnet-50", "t4")
+    assert (plain.to_dict()["sizes"], plain.rows()[0]["sizes"]) == ({}, None)
