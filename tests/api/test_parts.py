@@ -7,6 +7,7 @@ import pytest
 
 import gnomon
 from gnomon.api.parts import leaves
+from gnomon.report.figures.notebook import colours
 
 LLAMA = gnomon.predict("llama-2-7b", "h100-sxm")
 
@@ -33,8 +34,18 @@ def test_an_answer_without_predictions_has_an_empty_table():
 
 def test_the_picture_holds_each_smallest_part_once():
     bars = LLAMA.parts.plot().data
-    assert sum(bar.x[0] for bar in bars) == pytest.approx(1e3 * (LLAMA["ttft"].value + LLAMA["tpot"].value))
+    assert sum(sum(bar.x) for bar in bars) == pytest.approx(LLAMA["ttft"].value + LLAMA["tpot"].value)
     assert {bar.name for bar in bars} == {"compute", "memory", "overhead"}
+    ends = [start + length for bar in bars for start, length in zip(bar.base, bar.x, strict=True)]
+    assert max(ends) == pytest.approx(LLAMA["ttft"].value)
+    titles = [note.text for note in LLAMA.parts.plot().layout.annotations]
+    assert [title.partition(": ")[2] for title in titles] == ["TTFT prefill 1024", "TPOT decode @1024"]
+
+
+def test_the_picture_has_the_colours_of_the_page_and_names_each_once_in_the_legend():
+    bars = LLAMA.parts.plot().data
+    assert {bar.marker.color for bar in bars if bar.name == "compute"} == {colours()["--series-0"]} == {"#0072b2"}
+    assert len([bar for bar in bars if bar.showlegend]) == len({bar.name for bar in bars})
 
 
 def test_asking_for_an_answer_imports_neither_plotly_nor_polars():

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from gnomon.api import plugins
 from gnomon.api.explain import Explanation, explain
+from gnomon.core.in_words import share
 from gnomon.core.prediction import Part
 from gnomon.core.units import show
+from gnomon.report.facts.waterfall import waterfall as parts_in_a_row
+from gnomon.report.figures.waterfall import waterfall
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -19,17 +22,6 @@ if TYPE_CHECKING:
     from gnomon.api.answers import Answer
 
 COLUMNS: dict[str, type] = {"quantity": str, "part": str, "depth": int, "kind": str, "time_s": float, "share": float}
-_COLOURS = {
-    "compute": "#4c78a8",
-    "memory": "#f58518",
-    "network": "#54a24b",
-    "overhead": "#b279a2",
-    "idle": "#9d9d9d",
-    "mixed": "#72b7b2",
-}
-
-_GREY = "#888888"  # of texts: legible on white and on black
-_GRID = "rgba(136,136,136,0.25)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -40,7 +32,7 @@ class Parts:
 
     def __repr__(self) -> str:
         lines = [
-            f"{row['quantity']}: {'  ' * (row['depth'] - 1)}{row['part']}: {show(row['time_s'], 's')}, {row['share']:.1%}"
+            f"{row['quantity']}: {'  ' * (row['depth'] - 1)}{row['part']}: {show(row['time_s'], 's')}, {share(row['share'], 1)}"
             for row in self.rows()
         ]
         return "\n".join(lines) or "no predictions, so no parts"
@@ -72,39 +64,15 @@ class Parts:
         return pl.DataFrame(self.rows(), schema=COLUMNS)
 
     def plot(self) -> go.Figure:
-        """A bar for each smallest part, in milliseconds, coloured by what binds it; a panel for each pass."""
-        import plotly.graph_objects as go
-        from plotly.subplots import make_subplots
+        """The waterfall of each pass, as on the page of a report: parts laid end to end, coloured by what binds them."""
+        from gnomon.report.figures.notebook import plotly_figure
 
-        rows = self.rows()
-        quantities = list(dict.fromkeys(row["quantity"] for row in rows))
-        figure = make_subplots(rows=max(1, len(quantities)), cols=1, subplot_titles=[q.upper() for q in quantities])
-        shown: set[str] = set()
-        for place, quantity in enumerate(quantities, start=1):
-            for row in leaves([row for row in rows if row["quantity"] == quantity]):
-                bar = go.Bar(
-                    x=[1e3 * row["time_s"]],
-                    y=[row["part"]],
-                    orientation="h",
-                    name=row["kind"],
-                    legendgroup=row["kind"],
-                    showlegend=row["kind"] not in shown,
-                    marker_color=_COLOURS[row["kind"]],
-                    hovertemplate=f"{row['part']}: {show(row['time_s'], 's')}, {row['share']:.1%}<extra></extra>",
-                )
-                shown.add(row["kind"])
-                figure.add_trace(bar, row=place, col=1)
-            figure.update_yaxes(autorange="reversed", row=place, col=1)
-            figure.update_xaxes(title_text="time, ms", gridcolor=_GRID, row=place, col=1)
-        figure.update_layout(
-            title=f"{self.answer.question.model.name} on {self.answer.question.system.name}, {self.answer.engine}",
-            paper_bgcolor="rgba(0,0,0,0)",
-            plot_bgcolor="rgba(0,0,0,0)",
-            font_color=_GREY,
-            barmode="overlay",
-            height=140 + 260 * max(1, len(quantities)),
-        )
-        return figure
+        drawn = [
+            waterfall(outcome.title, outcome.prediction.value, parts_in_a_row(outcome.to_dict()))
+            for outcome in self.answer.outcomes
+            if outcome.prediction is not None
+        ]
+        return plotly_figure(self.answer.title, drawn)
 
     def explain(self) -> Explanation:
         """What binds, where the time goes, and what would help most and by how much: the engine is asked again."""
