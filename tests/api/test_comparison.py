@@ -7,6 +7,8 @@ from statistics import fmean
 import pytest
 
 from gnomon.api.comparison import compare_measurements
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.stats.calibration import parse_calibrations
 
 
 def _check(held_out) -> None:
@@ -53,3 +55,25 @@ def test_evenly_spaced_rows_are_at_most_so_many_and_in_order() -> None:
     found = compare_measurements("published")
     assert found.evenly(300)["line"].to_list() == found.rows["line"].to_list()
     assert found.evenly(100)["line"].to_list() == found.rows["line"].to_list()[::3]
+
+
+def test_a_calibration_written_from_python_is_read_again(tmp_path) -> None:
+    found = compare_measurements("published")
+    path = found.write_calibration(tmp_path / "mine.json")
+    kept = parse_calibrations(path.read_text())
+    assert kept == {"models": found.calibration()}
+    assert found.write_calibration(path).read_text() == path.read_text()
+
+
+def test_a_comparison_without_an_answered_row_says_why(tmp_path) -> None:
+    table = tmp_path / "mine.csv"
+    header = "device,model,mode,batch,precision,measured_ms"
+    table.write_text("\n".join([header, *(f"t4,nonsuch-{i},forward,1,fp16,2" for i in range(25))]) + "\n")
+    with pytest.raises(Unsupported) as refused:
+        compare_measurements(str(table)).check_answered()
+    lines = str(refused.value).splitlines()
+    assert lines[0] == f"no row of {table} can be answered:"
+    assert lines[-1] == "and 5 further reasons"
+    table.write_text(header + "\n")
+    with pytest.raises(BadInput, match="the table holds no rows"):
+        compare_measurements(str(table)).check_answered()

@@ -71,7 +71,6 @@ def test_what_a_page_leaves_out_is_said_on_standard_error(gnomon, tmp_path: Path
         (("published", "-o", "/dev/null/x.html"), 3, "cannot be written"),
         (("published", "-o", "."), 3, "cannot be written: it is no plain file"),
         (("published", "-o", "x.html", "--where", "device"), 3, "--where: 'device' is not of the form"),
-        (("published", "-o", "x.html", "--engine", "null"), 4, "no row of published can be answered"),
     ],
 )
 def test_a_wrong_report_ends_in_one_line_and_its_exit_code(
@@ -83,6 +82,17 @@ def test_a_wrong_report_ends_in_one_line_and_its_exit_code(
     assert line in run.err
     assert len(run.err.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_that_nobody_answers_has_no_page_and_a_line_for_each_reason(
+    gnomon, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = gnomon("report", "published", "-o", "x.html", "--engine", "null")
+    lines = run.err.splitlines()
+    assert (run.code, lines[0]) == (4, "gnomon: no row of published can be answered:")
+    assert all("rows: null answers nothing" in line for line in lines[1:])
+    assert not (tmp_path / "x.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from gnomon.core.errors import GnomonError
 from gnomon.core.measurement import Measurement
 from gnomon.core.scenario import Scenario
 from gnomon.formats.model_table import ModelTable
+from gnomon.stats.errors import percent_error
 from gnomon.zoo.models import model as zoo_model
 
 
@@ -28,13 +29,32 @@ class Compared:
     answers: tuple[Answer, ...]
     measured: tuple[Measurement, ...]
 
+    @property
+    def has_predictions(self) -> bool:
+        """Whether some engine answers some pass."""
+        return any(answer.has_predictions for answer in self.answers)
+
+    @property
+    def reasons(self) -> str:
+        """Why engines do not answer, in one line."""
+        return "; ".join(f"{one.engine}: {'; '.join(one.reasons)}" for one in self.answers if one.reasons)
+
+    def errors_percent(self, measured: Measurement) -> dict[str, float]:
+        """By engine, the signed error of its prediction of the measured pass, in percent of the measured time."""
+        return {
+            answer.engine: percent_error(outcome.prediction.value, measured.time_s)
+            for answer in self.answers
+            for outcome in answer.outcomes
+            if outcome.prediction is not None and outcome.scenario.plan.mode == measured.mode
+        }
+
     def to_dict(self, *, operators: bool = False) -> dict[str, Any]:
         """One entry of the document of `gnomon compare SCENARIO --json`; with `operators`, those of each pass too."""
         return {
             "scenario": self.scenario.name,
             "title": self.scenario.written.title,
             "answers": [answer.to_dict(operators=operators) for answer in self.answers],
-            "measured": [plain(row) for row in self.measured],
+            "measured": [plain(row) | {"errors_percent": self.errors_percent(row)} for row in self.measured],
         }
 
 

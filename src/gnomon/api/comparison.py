@@ -22,17 +22,21 @@ from gnomon.core.errors import BadInput, GnomonError, Unsupported
 from gnomon.core.measurement import Measurement
 from gnomon.core.scenario import Scenario
 from gnomon.core.version import version
+from gnomon.formats.files import write_whole
 from gnomon.formats.kernel_table import KernelTable
 from gnomon.formats.model_table import ModelTable
 from gnomon.formats.refused import Refused
-from gnomon.stats.calibration import Calibration
+from gnomon.formats.strict import read_text
+from gnomon.stats.calibration import Calibration, calibrations_text, parse_calibrations
 from gnomon.stats.errors import ErrorSummary, error_summary, percent_errors
-from gnomon.stats.intervals import LEVEL, HeldOut, leave_group_out, leave_group_out_at, ratio_bands
+from gnomon.stats.intervals import FEWEST_GROUPS, LEVEL, HeldOut, leave_group_out, leave_group_out_at, ratio_bands
 from gnomon.stats.strata import MODEL_STRATUM, kernel_strata
 
 Numbers = NDArray[np.float64]
 SCHEMA = "gnomon/compare/1"
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # nominal levels at which the coverage on silicon left out is stated
+
+MOST_REASONS = 20  # in the message that no row can be answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +133,37 @@ class Comparison:
             bands=ratio_bands(*self._residuals(), LEVEL),
         )
 
+    def write_calibration(self, path: str | Path) -> Path:
+        """Add the bands of these rows to a calibration file of the same engine, or begin one; return its path. BadInput.
+
+        Bands of the other kind of table that the file holds stay.
+        """
+        target = Path(path)
+        kept: dict[str, Calibration] = {}
+        if target.exists():
+            try:
+                kept = parse_calibrations(read_text(target))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise BadInput(f"{target}: not a calibration file; give another name, or remove it") from None
+        if len(self.held_out()) < FEWEST_GROUPS:
+            raise BadInput(f"{self.table}: fewer than {FEWEST_GROUPS} kinds of silicon: too few to calibrate from")
+        other = next((one.engine for one in kept.values() if one.engine != self.engine), None)
+        if other is not None:
+            raise BadInput(f"{target}: holds the calibration of {other}, not of {self.engine}; give another name")
+        write_whole(target, calibrations_text({**kept, self.kind: self.calibration()}))
+        return target
+
+    def check_answered(self) -> None:
+        """BadInput where the table holds no rows; Unsupported, with the reasons, where none was answered."""
+        if not self.rows.is_empty():
+            return
+        if not self.reasons():
+            raise BadInput(f"{self.table}: the table holds no rows")
+        reasons = [f"{count} rows: {why}" for why, count in self.reasons().items()]
+        more = [f"and {len(reasons) - MOST_REASONS} further reasons"] if len(reasons) > MOST_REASONS else []
+        head = f"no row of {self.table} can be answered:"
+        raise Unsupported("\n".join([head, *reasons[:MOST_REASONS], *more]))
+
     def sample(self, count: int | None) -> pl.DataFrame:
         """Answered rows in order: all of them, or at most `count` of each device, subject and mode."""
         groups = self.rows.group_by("device", "subject", "mode", maintain_order=True)
@@ -154,11 +189,11 @@ class Comparison:
             "rows_doubted": len(self.rows) - len(self.clean),
             "unread_columns": list(self.unread_columns),
             "refused": [{"reason": reason, "rows": rows} for reason, rows in self.reasons().items()],
-            "overall": _fields(self.overall()),
+            "overall": summary_fields(self.overall()),
             "inside_interval": dict(zip(("rows", "of"), self.inside(), strict=True)),
             "in_sample": self.is_in_sample,
-            "by": {group: [{"group": k} | _fields(v) for k, v in self.by(group).items()] for group in groups},
-            "doubted": [{"group": k} | _fields(v) for k, v in self.doubted().items()],
+            "by": {group: [{"group": k} | summary_fields(v) for k, v in self.by(group).items()] for group in groups},
+            "doubted": [{"group": k} | summary_fields(v) for k, v in self.doubted().items()],
             "worst": self.worst().to_dicts(),
             "intervals": {
                 "level": LEVEL,
@@ -175,7 +210,8 @@ class Comparison:
         return ratios, clean["silicon"].to_numpy().astype(str), clean["stratum"].to_numpy().astype(str)
 
 
-def _fields(summary: ErrorSummary) -> dict[str, Any]:
+def summary_fields(summary: ErrorSummary) -> dict[str, Any]:
+    """An error summary as in the documents."""
     found: dict[str, Any] = plain(summary)
     return found | {"coverage": summary.coverage}
 

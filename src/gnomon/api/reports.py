@@ -96,11 +96,7 @@ def of_comparison(found: Comparison, where: Where | None) -> Document:
 
     where: what chose the rows of the table; the page says so.
     """
-    if found.rows.is_empty():
-        if not found.reasons():
-            raise BadInput(f"{found.table}: the table holds no rows")
-        reasons = "; ".join(f"{count} rows: {why}" for why, count in list(found.reasons().items())[:3])
-        raise Unsupported(f"no row of {found.table} can be answered: {reasons}")
+    found.check_answered()
     chosen = {
         column: values if isinstance(values, str) else ",".join(values) for column, values in (where or {}).items()
     }
@@ -108,10 +104,14 @@ def of_comparison(found: Comparison, where: Where | None) -> Document:
     return document_of(label, found.to_dict(found.evenly(MOST_ROWS[0])))
 
 
+def comparison_page(found: Comparison, where: Where | None) -> Page:
+    """The page of one comparison."""
+    return page([of_comparison(found, where)])
+
+
 def _of_scenario(source: str, engine: str | None) -> Document:
     """A scenario under that engine or every one, with its operators. Unsupported where no engine answers."""
     (found,) = compare([source], [engine] if engine else ())
-    if not any(outcome.prediction for answer in found.answers for outcome in answer.outcomes):
-        reasons = "; ".join(f"{answer.engine}: {'; '.join(answer.reasons)}" for answer in found.answers)
-        raise Unsupported(f"{source}: no engine answers ({reasons})")
+    if not found.has_predictions:
+        raise Unsupported(f"{source}: no engine answers ({found.reasons})")
     return document_of(source, {"schema": SCHEMA, "scenarios": [found.to_dict(operators=True)]})

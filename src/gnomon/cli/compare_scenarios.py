@@ -10,16 +10,16 @@ from gnomon.api import plugins
 from gnomon.api.compare import Compared, compare
 from gnomon.api.comparison import SCHEMA
 from gnomon.cli.arguments import words
-from gnomon.cli.cells import interval_cell, percent_cell
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.core.errors import Unsupported
+from gnomon.core.in_words import interval, percent
 from gnomon.core.units import show
 
 
 def compare_scenarios(found: argparse.Namespace) -> int:
     """Print predictions and measurements of each scenario. Unsupported when no engine answers any."""
     compared = compare(found.scenarios, words(found.engine or ""))
-    silent = [one for one in compared if not any(answer.is_answered for answer in one.answers)]
+    silent = [one for one in compared if not one.has_predictions]
     if len(silent) == len(compared):
         raise Unsupported("\n".join(_why_silent(one) for one in silent))
     for fault in plugins.faults():
@@ -41,8 +41,7 @@ def compare_scenarios(found: argparse.Namespace) -> int:
 
 
 def _why_silent(one: Compared) -> str:
-    reasons = "; ".join(f"{answer.engine}: {'; '.join(answer.reasons)}" for answer in one.answers)
-    return f"{one.scenario.name}: no engine answers ({reasons})"
+    return f"{one.scenario.name}: no engine answers ({one.reasons})"
 
 
 def _rows(one: Compared) -> list[dict[str, Any]]:
@@ -56,15 +55,15 @@ def _rows(one: Compared) -> list[dict[str, Any]]:
             rows.append(base | {"by": engine, "time_s": found.value, "low_s": low, "high_s": high})
         for m in one.measured:
             if m.mode == first.scenario.plan.mode:
-                errors = {f"error_percent_{e}": 100 * (p.value - m.time_s) / m.time_s for e, p in predictions.items()}
-                words_ = {"software": m.software, "conditions": m.conditions, "source": m.source}
-                rows.append(base | {"by": "measured", "time_s": m.time_s} | errors | words_)
+                errors = {f"error_percent_{engine}": error for engine, error in one.errors_percent(m).items()}
+                origin = {"software": m.software, "conditions": m.conditions, "source": m.source}
+                rows.append(base | {"by": "measured", "time_s": m.time_s} | errors | origin)
     return rows
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     errors = [
-        f"{key.removeprefix('error_percent_')} {percent_cell(value)}"
+        f"{key.removeprefix('error_percent_')} {percent(value, is_signed=True)}"
         for key, value in row.items()
         if key.startswith("error_percent_")
     ]
@@ -73,7 +72,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         row["what"],
         row["by"],
         show(row["time_s"], "s"),
-        interval_cell(row.get("low_s"), row.get("high_s")),
+        interval(row.get("low_s"), row.get("high_s")),
         ", ".join(errors) or "-",
         row.get("software", ""),
         row.get("conditions", ""),

@@ -7,21 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, median
 
-from gnomon.api.comparison import Comparison, compare_measurements
+from gnomon.api.comparison import Comparison, compare_measurements, summary_fields
 from gnomon.api.predict import DEFAULT_ENGINE
-from gnomon.api.reports import of_comparison
+from gnomon.api.reports import comparison_page
 from gnomon.cli.arguments import where_rows, whole, words
-from gnomon.cli.cells import cut_cell, interval_cell, percent_cell
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.cli.progress import working
-from gnomon.core.errors import BadInput, Unsupported, UsageError
+from gnomon.core.errors import BadInput, UsageError
+from gnomon.core.in_words import interval, percent, share
 from gnomon.core.units import show
 from gnomon.formats.files import check_writable, write_whole
-from gnomon.formats.strict import read_text
-from gnomon.report.pages import page
-from gnomon.stats.calibration import Calibration, calibrations_text, parse_calibrations
+from gnomon.report.facts.accuracy import ERROR_COLUMNS, error_cells
 from gnomon.stats.errors import ErrorSummary
-from gnomon.stats.intervals import FEWEST_GROUPS, HeldOut
+from gnomon.stats.intervals import FEWEST_GROUPS
 
 
 def compare_table(found: argparse.Namespace) -> int:
@@ -41,21 +39,11 @@ def compare_table(found: argparse.Namespace) -> int:
         result = compare_measurements(found.measurements, engine=engines[0], where=where)
         for column in result.unread_columns:
             say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
-        if result.rows.is_empty():
-            if not result.reasons():
-                raise BadInput(f"{found.measurements}: the table holds no rows")
-            raise Unsupported(
-                "\n".join(
-                    [
-                        f"no row of {found.measurements} can be answered:",
-                        *(f"{n} rows: {why}" for why, n in result.reasons().items()),
-                    ][:20]
-                )
-            )
+        result.check_answered()
         if result.kind == "kernels":
             sample = sample or 1  # such tables have hundreds of thousands of rows
         shown = sample if result.kind == "kernels" else None
-        written_page = page([of_comparison(result, where)]) if "report" in paths else None
+        written_page = comparison_page(result, where) if "report" in paths else None
     if found.json:
         print_json(result.to_dict(result.sample(shown) if found.rows or result.kind == "models" else None))
     elif found.csv:
@@ -65,7 +53,7 @@ def compare_table(found: argparse.Namespace) -> int:
             _print_rows(result, sample)
         _print_summary(result)
     if "calibrate" in paths:
-        _write_calibration(paths["calibrate"], result)
+        say(f"calibration written to {result.write_calibration(paths['calibrate'])}")
     if written_page is not None:
         write_whole(paths["report"], written_page.html)
         place = f"report: {paths['report'].resolve()}"
@@ -74,23 +62,6 @@ def compare_table(found: argparse.Namespace) -> int:
         else:
             print(f"\n{place}")
     return 0
-
-
-def _write_calibration(path: Path, result: Comparison) -> None:
-    """Add the bands of these rows to a calibration file of the same engine, or begin one."""
-    kept: dict[str, Calibration] = {}
-    if path.exists():
-        try:
-            kept = parse_calibrations(read_text(path))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise BadInput(f"{path}: not a calibration file; give another name, or remove it") from None
-    if len(result.held_out()) < FEWEST_GROUPS:
-        raise BadInput(f"{result.table}: fewer than {FEWEST_GROUPS} kinds of silicon: too few to calibrate from")
-    other = next((one.engine for one in kept.values() if one.engine != result.engine), None)
-    if other is not None:
-        raise BadInput(f"{path}: holds the calibration of {other}, not of {result.engine}; give another name")
-    write_whole(path, calibrations_text({**kept, result.kind: result.calibration()}))
-    say(f"calibration written to {path}")
 
 
 def _print_rows(result: Comparison, sample: int | None) -> None:
@@ -120,9 +91,9 @@ def _print_rows(result: Comparison, sample: int | None) -> None:
             row["dtype"] + (f"/{row['weights']}" if row.get("weights", row["dtype"]) != row["dtype"] else ""),
             show(row["measured_s"], "s"),
             show(row["predicted_s"], "s"),
-            interval_cell(row["low_s"], row["high_s"]),
-            percent_cell(row["error_percent"]),
-            cut_cell(row.get("software") or "", 28),
+            interval(row["low_s"], row["high_s"]),
+            percent(row["error_percent"], is_signed=True),
+            _cut(row.get("software") or "", 28),
             str(row["line"]),
         ]
         for row in result.sample(sample).iter_rows(named=True)
@@ -133,9 +104,6 @@ def _print_rows(result: Comparison, sample: int | None) -> None:
     if result.is_in_sample:
         print("the intervals were calibrated on these rows; how they do on silicon left out is the last table")
     print()
-
-
-_ERROR_COLUMNS = ["group", "rows", "coverage", "median", "mean", "p90", "bias", "Kendall tau"]
 
 
 def _print_summary(result: Comparison) -> None:
@@ -173,7 +141,7 @@ def _print_summary(result: Comparison) -> None:
             row["dtype"],
             show(row["measured_s"], "s"),
             show(row["predicted_s"], "s"),
-            percent_cell(row["error_percent"]),
+            percent(row["error_percent"], is_signed=True),
         ]
         for row in result.worst().iter_rows(named=True)
     ]
@@ -186,20 +154,8 @@ def _print_summary(result: Comparison) -> None:
 
 
 def _print_errors(title: str, groups: Mapping[str, ErrorSummary]) -> None:
-    rows = [
-        [
-            name or "(none)",
-            f"{s.rows:,}",
-            f"{100 * s.coverage:.0f} %",
-            percent_cell(s.median_ape, is_signed=False),
-            percent_cell(s.mean_ape, is_signed=False),
-            percent_cell(s.p90_ape, is_signed=False),
-            percent_cell(s.bias),
-            "-" if s.kendall_tau is None else f"{s.kendall_tau:.2f}",
-        ]
-        for name, s in groups.items()
-    ]
-    print_table(_ERROR_COLUMNS, rows, title=title)
+    rows = [error_cells(name, summary_fields(summary)) for name, summary in groups.items()]
+    print_table(ERROR_COLUMNS, rows, title=title)
     print()
 
 
@@ -214,18 +170,18 @@ def _print_intervals(result: Comparison) -> None:
         [
             one.group,
             f"{one.rows:,}",
-            _share(one),
-            _share(other),
-            f"{100 * one.median_half_width:.0f} %",
-            f"{100 * other.median_half_width:.0f} %",
+            share(one.coverage),
+            share(other.coverage),
+            share(one.median_half_width),
+            share(other.median_half_width),
         ]
         for one, other in zip(held, by_row, strict=True)
     ]
     shares = [[h.coverage for h in side] for side in (held, by_row)]
     widths = [[h.median_half_width for h in side] for side in (held, by_row)]
-    rows.append(["mean", "", *(f"{100 * fmean(side):.0f} %" for side in shares), "", ""])
-    rows.append(["lowest", "", *(f"{100 * min(side):.0f} %" for side in shares), "", ""])
-    rows.append(["median", "", "", "", *(f"{100 * median(side):.0f} %" for side in widths)])
+    rows.append(["mean", "", *(share(fmean(side)) for side in shares), "", ""])
+    rows.append(["lowest", "", *(share(min(side)) for side in shares), "", ""])
+    rows.append(["median", "", "", "", *(share(median(side)) for side in widths)])
     print_table(
         ["silicon left out", "rows", "inside", "inside, by row", "half width", "half width, by row"],
         rows,
@@ -233,5 +189,6 @@ def _print_intervals(result: Comparison) -> None:
     )
 
 
-def _share(one: HeldOut) -> str:
-    return f"{100 * one.coverage:.0f} %"
+def _cut(text: str, width: int) -> str:
+    """At most `width` characters of a text."""
+    return text if len(text) <= width else text[: width - 3].rstrip() + "..."
