@@ -57,7 +57,7 @@ def test_one_line_shows_time_and_interval():
 def test_overrides_are_in_the_provenance_and_void_the_interval():
     found = gnomon.predict("resnet-50", "a100", overrides=Overrides(device_peak=("fp16=200 TFLOP/s",)))["time"]
     assert found.interval is None
-    assert found.provenance.overrides == ("compute.matrix.fp16 = --device-peak fp16=200 TFLOP/s",)
+    assert found.provenance.overrides == ("compute.matrix.fp16 = fp16=200 TFLOP/s (device_peak)",)
     assert any("no interval" in reason for reason in found.outside)
     assert gnomon.predict("resnet-50", "a100")["time"].interval is not None
 

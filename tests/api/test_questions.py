@@ -70,7 +70,7 @@ def test_a_peak_of_a_vector_format_stays_on_the_vector_unit():
 )
 def test_a_number_is_replaced_and_marked_as_an_override(option, text, field, value):
     number = getattr(_overridden(**{option: text}), field)
-    assert (number.value, number.kind, number.source) == (value, "override", f"--{option.replace('_', '-')} {text}")
+    assert (number.value, number.kind, number.source) == (value, "override", f"{text} ({option})")
 
 
 def test_efficiency_scales_peaks_and_bandwidth_but_not_launches():
@@ -81,30 +81,36 @@ def test_efficiency_scales_peaks_and_bandwidth_but_not_launches():
     for dtype, peak in H100.vector_flop_per_s.items():
         assert device.vector_flop_per_s[dtype].value == peak.value / 2
     assert device.launch_s == H100.launch_s
-    assert device.memory_bytes_per_s.source == "3.35 TB/s x 0.5 (--efficiency)"
+    assert device.memory_bytes_per_s.source == "3.35 TB/s x 0.5 (efficiency)"
 
 
 def test_efficiency_is_taken_of_an_overridden_number_and_both_are_told():
     number = _overridden(memory_bandwidth="2 TB/s", efficiency="0.5").memory_bytes_per_s
     assert number.value == 1e12
-    assert "--memory-bandwidth 2 TB/s" in number.source
-    assert "--efficiency" in number.source
+    assert "2 TB/s (memory_bandwidth)" in number.source
+    assert "(efficiency)" in number.source
 
 
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({"device_peak": ("300",)}, "--device-peak: '300' has no unit; 300 looks like TFLOP/s: write '300 TFLOP/s'"),
-        ({"device_peak": ("fp17=300 TFLOP/s",)}, "--device-peak: unknown dtype 'fp17'; did you mean"),
-        ({"device_peak": ("bf16=300 GB/s",)}, "--device-peak: '300 GB/s': 'GB/s' is a unit of bandwidth"),
-        ({"memory_bandwidth": "3350"}, "--memory-bandwidth: '3350' has no unit; 3350 looks like GB/s"),
-        ({"memory_capacity": "80 GB/s"}, "--memory-capacity: '80 GB/s': 'GB/s' is a unit of bandwidth, here size"),
-        ({"launch_overhead": "-1 us"}, "--launch-overhead: '-1 us' is outside what a latency can be"),
-        ({"efficiency": "1.5"}, "--efficiency: '1.5' is outside what a ratio can be"),
-        ({"efficiency": "0"}, "--efficiency: '0' is outside what a ratio can be"),
+        (
+            {"device_peak": ("300",)},
+            "overrides.device_peak: '300' has no unit; 300 looks like TFLOP/s: write '300 TFLOP/s'",
+        ),
+        ({"device_peak": ("fp17=300 TFLOP/s",)}, "overrides.device_peak: unknown dtype 'fp17'; did you mean"),
+        ({"device_peak": ("bf16=300 GB/s",)}, "overrides.device_peak: '300 GB/s': 'GB/s' is a unit of bandwidth"),
+        ({"memory_bandwidth": "3350"}, "overrides.memory_bandwidth: '3350' has no unit; 3350 looks like GB/s"),
+        (
+            {"memory_capacity": "80 GB/s"},
+            "overrides.memory_capacity: '80 GB/s': 'GB/s' is a unit of bandwidth, expected size",
+        ),
+        ({"launch_overhead": "-1 us"}, "overrides.launch_overhead: '-1 us' is outside what a latency can be"),
+        ({"efficiency": "1.5"}, "overrides.efficiency: '1.5' is outside what a ratio can be"),
+        ({"efficiency": "0"}, "overrides.efficiency: '0' is outside what a ratio can be"),
     ],
 )
-def test_a_faulty_override_is_refused_under_the_name_of_its_option(numbers, message):
+def test_a_faulty_override_is_refused_under_the_name_of_its_field(numbers, message):
     with pytest.raises(BadInput) as fault:
         _overridden(**numbers)
     assert str(fault.value).startswith(message)
@@ -165,7 +171,7 @@ def test_a_decode_takes_its_length_as_context():
         ({"batch": -1}, "batch: -1 is not a positive whole number"),
         ({"bacth": 1}, "unknown option 'bacth'; did you mean 'batch'?"),
         ({"mode": "decoding"}, "mode: unknown 'decoding'; did you mean 'decode'?"),
-        ({"dtype": "fp17"}, "unknown dtype 'fp17'; did you mean"),
+        ({"dtype": "fp17"}, "dtype: unknown dtype 'fp17'; did you mean"),
     ],
 )
 def test_a_faulty_question_is_refused(options, message):

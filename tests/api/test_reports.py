@@ -94,7 +94,7 @@ def test_a_failure_leaves_the_page_of_before_untouched(tmp_path: Path):
     gnomon.write_report(written(tmp_path, "good.json", predictions()), page)
     before = page.read_bytes()
     (tmp_path / "cut.json").write_text(json.dumps(measurements())[:-20])
-    with pytest.raises(gnomon.BadInput, match=r"cut\.json:1: not a whole JSON document"):
+    with pytest.raises(gnomon.BadInput, match=r"cut\.json:1:[0-9]+: not JSON"):
         gnomon.write_report([tmp_path / "good.json", tmp_path / "cut.json"], page)
     assert page.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"page.html", "good.json", "cut.json"}

@@ -23,7 +23,9 @@ def test_a_scenario_shows_the_measured_value_beside_the_prediction(gnomon) -> No
 
 def test_a_prediction_is_compared_only_with_its_like(gnomon) -> None:
     """TensorRT-LLM printed a first token of 36 ms for a prompt of 2048; the decode row of another length is not its like."""
-    (entry,) = gnomon("compare", "llama-2-7b-chat-h100", "--json").json["scenarios"]
+    document = gnomon("compare", "llama-2-7b-chat-h100", "--json").json
+    assert document["schema"] == "gnomon/compare-scenarios/1"
+    (entry,) = document["scenarios"]
     assert [(m["mode"], m["seq"]) for m in entry["measured"]] == [("prefill", 2048)]
 
 

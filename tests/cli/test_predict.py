@@ -75,7 +75,7 @@ def test_an_override_changes_the_number_voids_the_interval_and_shows_in_the_prov
     changed = gnomon(*words, "--device-peak", "fp16=650 TFLOP/s").json["rows"][0]["quantities"][0]
     assert changed["value"] < plain["value"]
     assert changed["interval"] is None
-    assert changed["provenance"]["overrides"] == ["compute.matrix.fp16 = --device-peak fp16=650 TFLOP/s"]
+    assert changed["provenance"]["overrides"] == ["compute.matrix.fp16 = fp16=650 TFLOP/s (device_peak)"]
 
 
 def test_a_device_file_answers_like_the_catalogue(gnomon, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_check_says_how_many_points_a_sweep_has(gnomon: Any, file: Path) -> None
 def test_another_verb_names_the_kind_of_the_file(gnomon: Any, file: Path) -> None:
     found = gnomon("predict", "three.yaml")
     assert found.code == 3
-    assert "three.yaml:1: schema: gnomon/sweep/1: the file of a sweep; that of a scenario is wanted" in found.err
+    assert "three.yaml:1: schema: gnomon/sweep/1: this is a sweep, expected a scenario; `gnomon sweep" in found.err
 
 
 LARGE = """\

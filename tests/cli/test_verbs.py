@@ -235,3 +235,31 @@ def test_a_file_in_this_folder_needs_no_path(gnomon, tmp_path: Path, monkeypatch
     relu_onnx(tmp_path, [2, 3])
     monkeypatch.chdir(tmp_path)
     assert gnomon("check", "relu.onnx").code == 0
+
+
+def test_a_graph_fixed_at_a_batch_is_answered_from_a_scenario_as_from_its_file(gnomon, tmp_path: Path) -> None:
+    file = relu_onnx(tmp_path, [4, 50])
+    scenario = tmp_path / "s.yaml"
+    scenario.write_text("schema: gnomon/scenario/1\nmodel: ./relu.onnx\non: t4\n")
+    row = gnomon("predict", str(scenario), "--json").json["rows"][0]
+    assert row["batch"] == 4
+    assert row == gnomon("predict", file, "--on", "t4", "--json").json["rows"][0]
+    assert gnomon("show", str(scenario), "--json").json["schema"] == "gnomon/show-scenario/1"
+
+
+@pytest.mark.parametrize("name", ["resnet-50", "dgx-h100", "llama-2-7b-chat-h100"])
+@pytest.mark.parametrize(
+    ("flag", "word"),
+    [
+        ("--device-peak", "300 TFLOP/s"),
+        ("--memory-bandwidth", "1 TB/s"),
+        ("--memory-capacity", "80 GB"),
+        ("--launch-overhead", "4 us"),
+        ("--efficiency", "0.5"),
+    ],
+)
+def test_show_refuses_numbers_of_a_device_for_what_is_none(gnomon, name, flag, word) -> None:
+    run = gnomon("show", name, flag, word)
+    assert run.code == 2
+    assert "are for devices, and this is a" in run.err
+    assert gnomon("show", "t4", flag, word, "--json").out != gnomon("show", "t4", "--json").out

@@ -20,8 +20,8 @@ def test_a_size_that_is_no_positive_whole_number_is_refused(field, value):
         ("mode", "prefil", "mode: unknown 'prefil'; did you mean 'prefill'?"),
         ("head", "clasifier", "head: unknown 'clasifier'; did you mean 'classifier'?"),
         ("attention", "flash", "attention: unknown 'flash' (known: fused, eager)"),
-        ("dtype", "fp17", "unknown dtype 'fp17'; did you mean"),
-        ("kv_dtype", "fp17", "unknown dtype 'fp17'; did you mean"),
+        ("dtype", "fp17", "dtype: unknown dtype 'fp17'; did you mean"),
+        ("kv_dtype", "fp17", "kv_dtype: unknown dtype 'fp17'; did you mean"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_near_one(field, value, message):

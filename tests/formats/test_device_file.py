@@ -3,7 +3,8 @@ import math
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.formats.device_file import catalogue_device, catalogue_names, is_path, parse_device, read_device
+from gnomon.formats.device_file import catalogue_device, catalogue_names, parse_device, read_device
+from gnomon.formats.named import is_path
 
 MINE = """schema: gnomon/device/1
 name: mine
@@ -54,18 +55,18 @@ def test_a_number_can_carry_its_own_source_and_note():
         (
             "200 GB/s",
             "200 GB",
-            "mine.yaml:6: memory.bandwidth: '200 GB': 'GB' is a unit of size, here bandwidth is wanted",
+            "mine.yaml:6: memory.bandwidth: '200 GB': 'GB' is a unit of size, expected bandwidth",
         ),
-        ("200 GB/s", "[1]", "mine.yaml:6: memory.bandwidth: a number with its unit is wanted, not [1]"),
-        ("200 GB/s", "true", "mine.yaml:6: memory.bandwidth: a number with its unit is wanted, not True"),
-        ("200 GB/s", "null", "mine.yaml:6: memory.bandwidth: a number with its unit is wanted, not None"),
+        ("200 GB/s", "[1]", "mine.yaml:6: memory.bandwidth: expected a number with its unit, not [1]"),
+        ("200 GB/s", "true", "mine.yaml:6: memory.bandwidth: expected a number with its unit, not True"),
+        ("200 GB/s", "null", "mine.yaml:6: memory.bandwidth: expected a number with its unit, not None"),
         ("200 GB/s", "{value: 2 TB/s, source: x}", "mine.yaml:6: memory.bandwidth: source 'x' is not among the file's"),
         ("fp16: 100", "fq16: 100", "mine.yaml:4: compute.matrix.fq16: unknown dtype; did you mean 'fp16'?"),
         ("fp32:", "fp16:", "mine.yaml: compute.vector.fp32: missing"),
-        ("{fp32: 10 TFLOP/s}", "5", "mine.yaml:5: compute.vector: a mapping of keys is wanted, not 5"),
+        ("{fp32: 10 TFLOP/s}", "5", "mine.yaml:5: compute.vector: expected a mapping of keys, not 5"),
         ("device/1", "device/2", "mine.yaml:1: schema: gnomon/device/2 is newer than this Gnomon reads"),
         ("name: mine", "name: mine\nkind: gppu", "mine.yaml:3: kind: Input should be 'gpu' or 'cpu', not 'gppu'"),
-        (MINE, "just a word", "mine.yaml:1: the document: a mapping of keys is wanted, not 'just a word'"),
+        (MINE, "just a word", "mine.yaml:1: the document: expected a mapping of keys, not 'just a word'"),
         (MINE, "", "mine.yaml: the file is empty"),
     ],
 )

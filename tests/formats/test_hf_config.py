@@ -72,7 +72,7 @@ def _without(data, *names):
         (BERT | {"architectures": [5]}, ": architectures.0: Input should be a valid string, not 5"),
         (LLAMA | {"architectures": [5]}, ": architectures.0: Input should be a valid string, not 5"),
         (GPT2 | {"architectures": "GPT2LMHeadModel"}, ": architectures: Input should be a valid list"),
-        (OPT | {"id2label": 3}, ": id2label: a mapping of keys is wanted, not 3"),
+        (OPT | {"id2label": 3}, ": id2label: expected a mapping of keys, not 3"),
         (
             LLAMA | {"model_type": "qwen3", "num_key_value_heads": 2, "layer_types": ["full_attention", "linear"]},
             ": layer_types.1: no rule for 'linear' (known: full_attention, sliding_attention)",

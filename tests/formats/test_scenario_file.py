@@ -11,7 +11,7 @@ batch: 8
 
 
 def test_a_scenario_needs_a_model_and_a_system_only():
-    assert parse_scenario(TEXT.replace("batch: 8\n", ""), "s.yaml").batch == 1
+    assert parse_scenario(TEXT.replace("batch: 8\n", ""), "s.yaml").batch is None
     assert parse_scenario(TEXT, "s.yaml") == ScenarioFile(
         schema="gnomon/scenario/1", model="llama-2-7b", on="h100-sxm", batch=8
     )

@@ -109,7 +109,7 @@ def scenarios() -> dict[str, Any]:
     like = {"mode": "forward", "time_s": 32.0, "software": "torch", "conditions": "", "source": "a paper"}
     other = like | {"mode": "decode"}
     entry = {"scenario": "mine", "title": "", "answers": [answer(), answer("toy", quantity(None), engine="null")]}
-    return {"schema": "gnomon/compare/1", "scenarios": [entry | {"measured": [like, other]}]}
+    return {"schema": "gnomon/compare-scenarios/1", "scenarios": [entry | {"measured": [like, other]}]}
 
 
 SWEEP = {

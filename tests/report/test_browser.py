@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gnomon.report.documents import Document, document_of, read_sweep
+from gnomon.report.documents import Document, document_of, read_sweep_result
 from gnomon.report.pages import page
 from tests.report.documents import ROOFS, answer, measured, measurements, operator, predictions, quantity, sweep_folder
 from tests.report.test_pages import HOSTILE, data_of, figure_table
@@ -74,7 +74,7 @@ def everything(folder: Path) -> list[Document]:
     ops = [operator("a", time_s=5.0), operator("b", family="norm", time_s=3.0)]
     run = document_of("run.json", predictions(answer("toy", quantity(16.0, operators=ops, roofs=ROOFS))))
     table = document_of("table.json", measurements())
-    return [run, run, table, table, read_sweep(sweep_folder(folder / "sweep"))]
+    return [run, run, table, table, read_sweep_result(sweep_folder(folder / "sweep"))]
 
 
 def points(tab: Any, kind: str) -> int:

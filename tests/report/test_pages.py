@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.report.documents import Document, document_of, read_sweep
+from gnomon.report.documents import Document, document_of, read_sweep_result
 from gnomon.report.pages import MOST_BYTES, MOST_ROWS, json_in_html, page
 from gnomon.report.sections import MOST_DOCUMENTS, MOST_PASSES, short_labels
 from tests.report.documents import (
@@ -79,7 +79,7 @@ def test_a_comparison_has_points_errors_by_group_and_both_views_of_coverage():
 
 
 def test_scenarios_meet_their_measurements_and_a_sweep_has_its_front(tmp_path: Path):
-    documents = [document_of("mine", scenarios()), read_sweep(sweep_folder(tmp_path / "s"))]
+    documents = [document_of("mine", scenarios()), read_sweep_result(sweep_folder(tmp_path / "s"))]
     assert [figure.kind for figure in page(documents).figures] == ["predicted-and-measured", "waterfall", "pareto"]
 
 
@@ -94,13 +94,13 @@ def test_several_runs_have_a_history_of_errors_and_of_times():
 
 def test_a_sweep_of_one_objective_is_drawn_over_its_trials(tmp_path: Path):
     folder = sweep_folder(tmp_path / "s", objectives=[{"name": "total_s", "goal": "min"}], pareto=[0])
-    (figure,) = page([read_sweep(folder)]).figures
+    (figure,) = page([read_sweep_result(folder)]).figures
     assert figure.title == "Best trial: toy sweep"
     assert {trace["x"] for trace in figure.data} == {"@index"}
 
 
 def test_a_sweep_without_objectives_is_its_table(tmp_path: Path):
-    found = page([read_sweep(sweep_folder(tmp_path / "s", objectives=[], pareto=[]))])
+    found = page([read_sweep_result(sweep_folder(tmp_path / "s", objectives=[], pareto=[]))])
     assert found.figures == ()
     assert "Trials" in found.html
 
@@ -109,7 +109,7 @@ def test_a_sweep_that_nothing_answered_has_a_page(tmp_path: Path):
     folder = sweep_folder(tmp_path / "s", pareto=[])
     none = {"index": [0], "batch": [1], "reason": ["does not fit"]}
     pl.DataFrame(none).write_parquet(folder / "rows.parquet")
-    found = page([read_sweep(folder)])
+    found = page([read_sweep_result(folder)])
     assert [figure.alt for figure in found.figures] == [
         "1 trials, 0 on the Pareto front; on it total unknown, images unknown."
     ]
@@ -167,13 +167,17 @@ def test_the_numbers_of_the_page_are_those_of_the_prediction():
 
 
 def test_the_numbers_of_the_page_are_those_of_the_sweep(tmp_path: Path):
-    table = figure_table(data_of(page([read_sweep(sweep_folder(tmp_path / "s"))]).html), "pareto")
+    table = figure_table(data_of(page([read_sweep_result(sweep_folder(tmp_path / "s"))]).html), "pareto")
     assert {name: table[name] for name in TRIALS} == TRIALS
     assert table["is_best"] == [True, False, True, False]
 
 
 def test_every_column_that_a_trace_draws_is_in_its_table(tmp_path: Path):
-    documents = [operators_document(), document_of("m", measurements()), read_sweep(sweep_folder(tmp_path / "s"))]
+    documents = [
+        operators_document(),
+        document_of("m", measurements()),
+        read_sweep_result(sweep_folder(tmp_path / "s")),
+    ]
     for figure in page([*documents, document_of("n", measurements())]).figures:
         drawn = {name for trace in figure.data for name in re.findall(r'"@(\w+)"', json.dumps(trace))}
         assert drawn
@@ -266,7 +270,7 @@ def test_a_sweep_of_fifty_thousand_keeps_its_front(tmp_path: Path):
     rows = {"index": list(range(count)), "total_s": [float(i) for i in range(count)], "images_per_s": [1.0] * count}
     folder = sweep_folder(tmp_path / "s", pareto=[0, 49_999])
     pl.DataFrame(rows).write_parquet(folder / "rows.parquet")
-    found = page([read_sweep(folder)])
+    found = page([read_sweep_result(folder)])
     table = figure_table(data_of(found.html), "pareto")
     assert found.size_bytes < MOST_BYTES
     assert len(table["index"]) <= MOST_ROWS[0]

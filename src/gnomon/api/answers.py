@@ -20,6 +20,7 @@ from gnomon.core.engine import Engine
 from gnomon.core.in_words import interval, share
 from gnomon.core.prediction import Prediction
 from gnomon.core.scenario import Scenario
+from gnomon.core.schema import PREDICT
 from gnomon.core.units import show
 from gnomon.report.facts.titles import LABELS, answer_title, mode_words, pass_title, pass_words
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from gnomon.api.overrides import Overrides
-
-SCHEMA = "gnomon/predict/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -195,7 +194,7 @@ class Answer:
 
     def to_json(self) -> str:
         """The row as a JSON document of its own."""
-        return json.dumps({"schema": SCHEMA, "rows": [self.to_dict()]}, indent=2)
+        return json.dumps({"schema": PREDICT, "rows": [self.to_dict()]}, indent=2)
 
     def __repr__(self) -> str:
         return f"{self.title}: " + ", ".join(_one_line(outcome) for outcome in self.outcomes)

@@ -21,6 +21,7 @@ from gnomon.core.engine import Engine, OpIntervals, OpTimer
 from gnomon.core.errors import BadInput, GnomonError, Unsupported
 from gnomon.core.measurement import Measurement
 from gnomon.core.scenario import Scenario
+from gnomon.core.schema import COMPARE
 from gnomon.core.version import version
 from gnomon.formats.files import write_whole
 from gnomon.formats.kernel_table import KernelTable
@@ -33,7 +34,6 @@ from gnomon.stats.intervals import FEWEST_GROUPS, LEVEL, HeldOut, leave_group_ou
 from gnomon.stats.strata import MODEL_STRATUM, kernel_strata
 
 Numbers = NDArray[np.float64]
-SCHEMA = "gnomon/compare/1"
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # nominal levels at which the coverage on silicon left out is stated
 
 MOST_REASONS = 20  # in the message that no row can be answered
@@ -178,7 +178,7 @@ class Comparison:
         """The document of `gnomon compare --measurements --json`: SI numbers, errors in percent; `rows` where given."""
         groups = ("device", "subject", "mode") if self.kind == "models" else ("device", "subject", "family", "dtype")
         return {
-            "schema": SCHEMA,
+            "schema": COMPARE,
             "table": self.table,
             "engine": self.engine,
             "kind": self.kind,

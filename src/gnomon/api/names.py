@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -12,14 +11,14 @@ from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.system import System
 from gnomon.formats.aliases import canonical_device, canonical_model
-from gnomon.formats.device_file import catalogue_device, catalogue_names, is_path, read_device
+from gnomon.formats.device_file import catalogue_device, catalogue_names, read_device
+from gnomon.formats.named import COUNT, TABLES, is_path
 from gnomon.formats.strict import load_yaml, read_text
 from gnomon.formats.system_file import catalogue_systems, parse_system
 from gnomon.zoo.models import Model, models
 from gnomon.zoo.models import model as zoo_model
 
 Kind = Literal["device", "system", "model", "scenario", "sweep"]
-_COUNT = re.compile(r"-?[0-9]+")
 
 
 def model(text: str | Model) -> Model:
@@ -52,7 +51,7 @@ def device(text: str) -> Device:
     name = canonical_device(text)
     if name is None:
         near = near_match(text, (*catalogue_names(), *catalogue_systems()))
-        raise BadInput(f"unknown device {text!r}{near}; see `gnomon list devices`, or give a file like ./my-gpu.yaml")
+        raise BadInput(f"unknown device {text!r}{near} (see `gnomon list devices`, or give a file like ./my-gpu.yaml)")
     return catalogue_device(name)
 
 
@@ -66,10 +65,10 @@ def system(text: str) -> System:
     if is_path(text) and Path(text).exists() and kind_of(text) == "system":
         return parse_system(read_text(Path(text)), text)
     name, colon, count_text = text.rpartition(":")
-    if not colon or (is_path(text) and not _COUNT.fullmatch(count_text)):
+    if not colon or (is_path(text) and not COUNT.fullmatch(count_text)):
         alone = device(text)
         return System(name=alone.name, device=alone)
-    if not _COUNT.fullmatch(count_text):
+    if not COUNT.fullmatch(count_text):
         raise BadInput(f"{text!r}: {count_text!r} is not a number of devices")
     count = int(count_text)
     if count < 1:
@@ -78,12 +77,6 @@ def system(text: str) -> System:
         raise BadInput(f"{text!r}: {name} is a system of {catalogue_systems()[name].count} devices and takes no count")
     one = device(name)
     return System(name=one.name if count == 1 else f"{one.name}:{count}", device=one, count=count)
-
-
-def split_count(text: str) -> tuple[str, str]:
-    """What `--on` names without its count, and the count with its colon: "x.yaml:4" -> ("x.yaml", ":4")."""
-    name, colon, count_text = text.rpartition(":")
-    return (name, f":{count_text}") if colon and _COUNT.fullmatch(count_text) else (text, "")
 
 
 def kind_of(text: str) -> Kind:
@@ -102,7 +95,7 @@ def kind_of(text: str) -> Kind:
         return _kind_of_file(text)
     known = (*catalogue_names(), *models(), *catalogue.names("scenarios"), *catalogue_systems())
     raise BadInput(
-        f"nothing here is called {text!r}{near_match(text, known)}; see `gnomon list devices`, `models`, `scenarios`"
+        f"nothing here is called {text!r}{near_match(text, known)} (see `gnomon list devices`, `systems`, `models`, `scenarios`)"
     )
 
 
@@ -114,7 +107,9 @@ def _kind_of_file(text: str) -> Kind:
     path = Path(text)
     if any(part.recognises(path) for part in plugins.working("formats").values()):
         return "model"
-    data, _ = load_yaml(read_text(Path(text)), text)
+    if path.suffix in TABLES:
+        raise BadInput(f"{text}: a table of measurements; `gnomon compare --measurements {text}` reads it")
+    data, _ = load_yaml(read_text(path), text)
     schema = str(data.get("schema", "")) if isinstance(data, dict) else ""
     for kind in _KINDS:
         if schema.startswith(f"gnomon/{kind}/"):

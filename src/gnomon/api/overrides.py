@@ -22,7 +22,7 @@ class Overrides:
     efficiency: str | None = None  # share of every peak and of the bandwidth that is reached, above 0 and at most 1
 
     def apply(self, device: Device) -> Device:
-        """`device` with these numbers, each marked as an override. BadInput names the option."""
+        """`device` with these numbers, each marked as an override. BadInput names the field."""
         for written in (self.device_peak,) if isinstance(self.device_peak, str) else self.device_peak:
             device = _with_peak(device, written)
         device = replace(
@@ -40,24 +40,24 @@ def _override(value: float, source: str) -> Sourced:
     return Sourced(value=value, source=source, kind="override")
 
 
-def _replaced(number: Sourced, written: str | None, kind: str, option: str) -> Sourced:
+def _replaced(number: Sourced, written: str | None, kind: str, field: str) -> Sourced:
     """The user's number, or the device's where none is written."""
     if written is None:
         return number
-    return _override(_quantity(written, kind, option), f"--{option.replace('_', '-')} {written}")
+    return _override(_quantity(written, kind, field), f"{written} ({field})")
 
 
-def _quantity(text: str, kind: str, option: str) -> float:
+def _quantity(text: str, kind: str, field: str) -> float:
     try:
         return quantity(text, kind)
     except BadInput as fault:
-        raise BadInput(f"--{option.replace('_', '-')}: {fault}") from None
+        raise fault.at(field=f"overrides.{field}") from None
 
 
 def _with_peak(device: Device, written: str) -> Device:
     """One format's peak, or with no format named every peak, replaced."""
     name, equals, text = written.rpartition("=")
-    value = _override(_quantity(text, "peak", "device_peak"), f"--device-peak {written}")
+    value = _override(_quantity(text, "peak", "device_peak"), f"{written} (device_peak)")
     if not equals:
         matrix = dict.fromkeys(device.matrix_flop_per_s, value)
         vector = dict.fromkeys(device.vector_flop_per_s, value)
@@ -65,7 +65,7 @@ def _with_peak(device: Device, written: str) -> Device:
     try:
         chosen = dtype(name).name
     except BadInput as fault:
-        raise BadInput(f"--device-peak: {fault}") from None
+        raise fault.at(field="overrides.device_peak") from None
     # Where products in this format ran, or on the matrix unit if they ran nowhere.
     if chosen in device.vector_flop_per_s and chosen not in device.matrix_flop_per_s:
         return replace(device, vector_flop_per_s={**device.vector_flop_per_s, chosen: value})
@@ -78,7 +78,7 @@ def _with_efficiency(device: Device, text: str) -> Device:
 
     def scaled(number: Sourced, unit: str) -> Sourced:
         given = f" ({number.source})" if number.kind == "override" else ""
-        return _override(number.value * share, f"{show(number.value, unit)}{given} x {share:g} (--efficiency)")
+        return _override(number.value * share, f"{show(number.value, unit)}{given} x {share:g} (efficiency)")
 
     return replace(
         device,

@@ -22,7 +22,7 @@ class Options(TypedDict, total=False):
     """How a model is run; what is left out takes its default."""
 
     mode: str | None  # None: forward, or for a decoder a prefill and a decode step
-    batch: int  # images or sequences, 1
+    batch: int | None  # images or sequences; None: 1, or what a traced graph is fixed at
     seq: int | None  # input tokens of each sequence
     context: int | None  # decode: tokens in the cache, the new one included
     image: int | None  # side in pixels; None: the model's usual one, 224, or 1024 where it denoises
@@ -86,13 +86,14 @@ def _given(text: str | None, usual: str) -> str:
 def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
     """The options as a plan. BadInput for an unknown one, with the near match."""
     if options.get("sizes") and chosen.kind != "graph":
-        raise BadInput(f"sizes: {chosen.name} is no traced graph and has no further open sizes")
+        raise BadInput(f"{chosen.name} is no traced graph and has no further open sizes", field="sizes")
     for name in options:
         if name not in Options.__annotations__:
             raise BadInput(f"unknown option {name!r}{near_match(name, Options.__annotations__)}")
+    batch = options.get("batch")
     return Plan(
         mode=cast(Mode, _given(options.get("mode"), "forward")),  # checked by Plan itself
-        batch=options.get("batch", chosen.batch),
+        batch=chosen.batch if batch is None else batch,
         seq=options.get("seq"),
         context=options.get("context"),
         image=options.get("image"),
@@ -146,7 +147,7 @@ def _passes(chosen: Model, plan: Plan, *, is_mode_given: bool) -> dict[str, Plan
     if chosen.kind != "decoder":
         return dict.fromkeys(quantities(chosen, None), plan)
     if plan.context is not None and plan.seq is not None and plan.context < plan.seq:
-        raise BadInput(f"context: {plan.context} tokens are fewer than the {plan.seq} of the prompt before it")
+        raise BadInput(f"{plan.context} tokens are fewer than the {plan.seq} of the prompt before it", field="context")
     return {
         "ttft": replace(plan, mode="prefill", context=None),
         "tpot": replace(plan, mode="decode", seq=None, context=plan.context or plan.seq),

@@ -6,16 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gnomon.api.compare import compare
-from gnomon.api.comparison import SCHEMA, Comparison, compare_measurements
+from gnomon.api.comparison import Comparison, compare_measurements
 from gnomon.api.measurements import Where, built_in_tables
 from gnomon.api.predict import DEFAULT_ENGINE
 from gnomon.api.scenarios import scenario_names
 from gnomon.core.errors import BadInput, Unsupported, near_match
+from gnomon.core.schema import COMPARE_SCENARIOS
 from gnomon.formats.files import check_writable, write_whole
-from gnomon.report.documents import Document, document_of, is_sweep_file, read_folder, read_json_document, read_sweep
+from gnomon.formats.named import TABLES
+from gnomon.report.documents import (
+    Document,
+    document_of,
+    is_sweep_result,
+    read_folder,
+    read_json_document,
+    read_sweep_result,
+)
 from gnomon.report.pages import MOST_ROWS, Page, page
 
-TABLES, SCENARIOS = (".csv", ".gz", ".parquet"), (".yaml", ".yml")
+SCENARIOS = (".yaml", ".yml")
 
 
 def write_report(
@@ -63,7 +72,7 @@ def _kind(source: str) -> str:
     path = Path(source)
     if path.is_dir():
         return "folder"
-    if is_sweep_file(path):
+    if is_sweep_result(path):
         return "sweep"
     kind = {".json": "json", **dict.fromkeys(TABLES, "table"), **dict.fromkeys(SCENARIOS, "scenario")}.get(path.suffix)
     if kind is None:
@@ -82,7 +91,7 @@ def _read(source: str, kind: str, engine: str | None, where: Where | None) -> li
         case "folder":
             return read_folder(Path(source))
         case "sweep":
-            return [read_sweep(Path(source).parent)]
+            return [read_sweep_result(Path(source).parent)]
         case "json":
             return [read_json_document(Path(source))]
         case "scenario":
@@ -114,4 +123,4 @@ def _of_scenario(source: str, engine: str | None) -> Document:
     (found,) = compare([source], [engine] if engine else ())
     if not found.has_predictions:
         raise Unsupported(f"{source}: no engine answers ({found.reasons})")
-    return document_of(source, {"schema": SCHEMA, "scenarios": [found.to_dict(operators=True)]})
+    return document_of(source, {"schema": COMPARE_SCENARIOS, "scenarios": [found.to_dict(operators=True)]})

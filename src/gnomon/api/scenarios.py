@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from gnomon import catalogue
-from gnomon.api.names import split_count
+from gnomon.api import names
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Question, question
 from gnomon.core.errors import BadInput, near_match
-from gnomon.formats.device_file import is_path
 from gnomon.formats.files import write_whole
+from gnomon.formats.named import is_path, split_count
 from gnomon.formats.scenario_file import SCHEMA, OverridesShape, ScenarioFile, parse_scenario, scenario_text
-from gnomon.formats.strict import read_text
+from gnomon.formats.strict import load_yaml, place_of, read_text
 from gnomon.zoo.models import Model
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,29 +40,43 @@ def read_scenario(text: str) -> ScenarioQuestion:
     """The scenario of that name, or in that file. Paths inside a file are relative to its folder."""
     if is_path(text):
         path = Path(text)
-        return _question(path.stem, parse_scenario(read_text(path), text), text, path.parent)
+        return _question(path.stem, read_text(path), text, path.parent)
     if text not in scenario_names():
         raise BadInput(
-            f"unknown scenario {text!r}{near_match(text, scenario_names())}; see `gnomon list scenarios`, or give a file"
+            f"unknown scenario {text!r}{near_match(text, scenario_names())} (see `gnomon list scenarios`, or give a file)"
         )
     where = f"scenarios/{text}.yaml"
-    return _question(text, parse_scenario(catalogue.text("scenarios", text), where), where, Path())
+    return _question(text, catalogue.text("scenarios", text), where, Path())
 
 
-def _question(name: str, written: ScenarioFile, where: str, folder: Path) -> ScenarioQuestion:
+def _question(name: str, text: str, where: str, folder: Path) -> ScenarioQuestion:
+    """The question of a file's text. BadInput with file, line and field."""
+    written = parse_scenario(text, where)
     try:
         asked = asked_by(written, folder)
         asked.scenarios()
     except BadInput as fault:
-        raise BadInput(f"{where}: {fault}") from None
+        raise _in_file(fault, text, where) from None
     return ScenarioQuestion(name=name, written=written, question=asked)
+
+
+def _in_file(fault: BadInput, text: str, where: str) -> BadInput:
+    """The fault at its field's line of the file."""
+    if not fault.field or fault.where:
+        return fault.at(where=where)
+    _, lines = load_yaml(text, where)
+    return fault.at(where=place_of(where, lines, tuple(fault.field.split("."))))
 
 
 def asked_by(written: ScenarioFile, folder: Path, model: Model | None = None) -> Question:
     """The question of a scenario file in `folder`; `model`: what it names, where that has been read already. BadInput."""
-    return question(
-        beside(written.model, folder) if model is None else model,
-        beside(written.on, folder),
+    text, on = beside(written.model, folder), beside(written.on, folder)
+    if model is None:
+        model = _named("model", text, names.model)
+        _named("on", on, names.system)
+    asked = question(
+        model,
+        on,
         mode=written.mode,
         batch=written.batch,
         seq=written.seq,
@@ -73,6 +91,15 @@ def asked_by(written: ScenarioFile, folder: Path, model: Model | None = None) ->
         sizes=written.sizes,
         overrides=_overrides(written),
     )
+    return replace(asked, model_text=text)
+
+
+def _named(field: str, text: str, read: Callable[[str], T]) -> T:
+    """What the text names. BadInput as of that field."""
+    try:
+        return read(text)
+    except BadInput as fault:
+        raise fault.at(field=field) from None
 
 
 def _overrides(written: ScenarioFile) -> Overrides | None:

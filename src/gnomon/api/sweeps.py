@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,12 @@ from gnomon.api.overrides import Overrides
 from gnomon.api.questions import quantities
 from gnomon.api.scenarios import beside
 from gnomon.api.sweep_rows import COLUMNS, OBJECTIVES, PASSES
+from gnomon.core.device import Device
 from gnomon.core.digest import digest
-from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
-from gnomon.core.system import System
 from gnomon.core.version import version
-from gnomon.formats.device_file import is_path
+from gnomon.formats.named import is_path, split_count
 from gnomon.formats.scenario_file import OverridesShape
 from gnomon.formats.strict import read_text
 from gnomon.formats.sweep_file import WHOLE, Axis, Sweep, parse_sweep
@@ -90,7 +89,7 @@ def sweep(
     progress: called with rows there, rows in all, rows done since the last call. Raises a GnomonError that says what to mend.
     """
     if workers is not None and (not isinstance(workers, int) or workers < 1):
-        raise BadInput(f"workers: {workers!r} is not a whole number from 1")
+        raise BadInput(f"{workers!r} is not a whole number from 1", field="workers")
     found = read_sweep(file)
     path = out_folder(file) if out is None else Path(out)
     done = run(job_of(found), path, workers=workers or usual_workers(), is_resumed=resume, progress=progress)
@@ -142,7 +141,7 @@ def _given(found: Sweep, field: str) -> tuple[JsonValue, ...]:
 
 def _files(found: Sweep, folder: Path) -> dict[str, str]:
     """The files that it names, each with a digest of what is in it: another content is another sweep."""
-    paths = (names.split_count(str(value))[0] for field in ("model", "on") for value in _given(found, field))
+    paths = (split_count(str(value))[0] for field in ("model", "on") for value in _given(found, field))
     digests = {}
     for text in filter(is_path, paths):
         path = Path(beside(text, folder))
@@ -153,46 +152,50 @@ def _files(found: Sweep, folder: Path) -> dict[str, str]:
 
 def _check_names(found: Sweep, folder: Path) -> None:
     """BadInput with the place of a value that nothing here is called, or that is no such number."""
-    systems: list[System] = []
     checks: dict[str, Callable[[Any], object]] = {
         "engine": plugins.engine,
         "model": lambda text: names.model(beside(text, folder)),
-        "on": lambda text: systems.append(names.system(beside(text, folder))),
-        **dict.fromkeys(("dtype", "weight_dtype", "kv_dtype"), dtype),
-        **{field: partial(_check_plan, field) for field in ("head", *WHOLE)},
-        **{f"overrides.{name}": partial(_check_override, systems, name) for name in OverridesShape.model_fields},
+        "on": lambda text: names.system(beside(text, folder)),
+        **{field: partial(_plan_with, field) for field in ("dtype", "weight_dtype", "kv_dtype", "head", *WHOLE)},
     }
     for field, check in checks.items():
-        for index, value in enumerate(_given(found, field)):
-            try:
-                if value is not None:
-                    check(value)
-            except BadInput as fault:
-                raise BadInput(f"{_place(found, field, index)}: {fault}") from None
+        for place, value in _placed(found, field):
+            _checked(found, place, check, value)
+    device = names.system(beside(str(_given(found, "on")[0]), folder)).device
+    for name in OverridesShape.model_fields:
+        for place, value in _placed(found, f"overrides.{name}"):
+            _checked(found, place, partial(_override, device, name), value)
 
 
-def _check_override(systems: Sequence[System], name: str, value: Any) -> None:
-    written: Any = tuple(value) if isinstance(value, list) else str(value)
+def _checked(found: Sweep, place: tuple[str | int, ...], check: Callable[[Any], object], value: JsonValue) -> None:
+    """BadInput, as of the field at `place`, where `check` refuses the value."""
     try:
-        replace(Overrides(), **{name: written}).apply(systems[0].device)
+        check(value)
     except BadInput as fault:
-        raise BadInput(str(fault).removeprefix(f"--{name.replace('_', '-')}: ")) from None
+        raise found.fault(str(fault) if fault.where else fault.text, *place) from None
 
 
-def _check_plan(field: str, value: Any) -> None:
+def _plan_with(field: str, value: Any) -> Plan:
     """BadInput for a value that no plan can have, whatever the model."""
-    try:
-        replace(Plan(), **{field: value})
-    except BadInput as fault:
-        raise BadInput(str(fault).removeprefix(f"{field}: ")) from None
+    return replace(Plan(), **{field: value})
 
 
-def _place(found: Sweep, field: str, index: int) -> str:
-    """File, line and path of a value."""
-    if field in found.written.vary:
-        values = found.written.vary[field]
-        return found.place("vary", field, index) if isinstance(values, list) else found.place("vary", field)
-    return found.place("engine") if field == "engine" else found.place("base", *field.split("."))
+def _override(device: Device, name: str, value: Any) -> Device:
+    """BadInput for a number that cannot stand in place of the device's."""
+    written: Any = tuple(value) if isinstance(value, list) else str(value)
+    return replace(Overrides(), **{name: written}).apply(device)
+
+
+def _placed(found: Sweep, field: str) -> Iterator[tuple[tuple[str | int, ...], JsonValue]]:
+    """Every value that a field takes, with the path at which it stands in the file."""
+    for index, value in enumerate(_given(found, field)):
+        if value is None:
+            continue
+        if field in found.written.vary:
+            is_listed = isinstance(found.written.vary[field], list)
+            yield (("vary", field, index) if is_listed else ("vary", field)), value
+        else:
+            yield (("engine",) if field == "engine" else ("base", *field.split("."))), value
 
 
 def _check_objectives(found: Sweep, folder: Path) -> None:
@@ -201,9 +204,10 @@ def _check_objectives(found: Sweep, folder: Path) -> None:
     models = [names.model(beside(str(text), folder)) for text in _given(found, "model")]
     had = {quantity for model in models for mode in modes for quantity in quantities(model, cast(str | None, mode))}
     for name in found.written.objectives:
-        place = found.place("objectives", name)
         if name not in OBJECTIVES:
             near = near_match(name, OBJECTIVES)
-            raise BadInput(f"{place}: no number of a row{near} (known: {', '.join(OBJECTIVES)})")
+            raise found.fault(f"no number of a row{near} (known: {', '.join(OBJECTIVES)})", "objectives", name)
         if (pass_ := name.partition("_")[0]) in PASSES and pass_ not in had:
-            raise BadInput(f"{place}: no row has it: these models and modes have {', '.join(sorted(had))}")
+            raise found.fault(
+                f"no row has it: these models and modes have {', '.join(sorted(had))}", "objectives", name
+            )

@@ -111,13 +111,11 @@ def add_plan_options(parser: Parser) -> None:
     group.add_argument("--kv", metavar="FORMAT", help="storage of the KV cache where it differs, like fp8")
     group.add_argument(
         "--attention",
-        default="fused",
         choices=("fused", "eager"),
         help="eager: scores travel through memory (default fused)",
     )
     group.add_argument(
         "--head",
-        default="default",
         metavar="HEAD",
         help="none, classifier, lm, mlm, qa or pretraining (default: the model's own)",
     )
@@ -141,8 +139,8 @@ def plan_options(found: argparse.Namespace) -> Options:
         dtype=found.dtype,
         weight_dtype=found.weights,
         kv_dtype=found.kv,
-        attention=found.attention,
-        head=found.head,
+        attention=found.attention or "fused",
+        head="default" if found.head is None else found.head,
         classes=whole("classes", found.classes),
         sizes=sizes(found.size),
     )
@@ -162,9 +160,9 @@ def sizes(given: Sequence[str]) -> dict[str, int] | None:
     return read or None
 
 
-def add_override_options(parser: Parser) -> None:
-    """Numbers put in place of the device's."""
-    group = parser.add_argument_group("numbers in place of the device's (shown in the provenance; no interval then)")
+def add_override_options(parser: Parser, note: str) -> None:
+    """Numbers put in place of the device's; `note`: what becomes of them."""
+    group = parser.add_argument_group(f"numbers in place of the device's ({note})")
     group.add_argument(
         "--device-peak",
         action="append",

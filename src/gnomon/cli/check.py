@@ -14,6 +14,7 @@ from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.stated import add_size_options, asked_sizes, left_open, tried_workload
 from gnomon.core.errors import Unsupported
+from gnomon.core.schema import CHECK
 
 
 def parser() -> Parser:
@@ -61,9 +62,7 @@ def run(arguments: Sequence[str]) -> int:
                 summary += f"\nopen size {name} ({where}): give {option}{', else it is 1' if name == 'batch' else ''}"
             further["open_sizes"] = [{"name": name, "where": where, "option": option} for name, where, option in opened]
     if found.json:
-        print_json(
-            {"schema": "gnomon/check/1", "kind": kind, "file": found.file, "sound": True, "engines": [], **further}
-        )
+        _print_sound(kind, found.file, [], **further)
     else:
         print(summary)
     return 0
@@ -76,16 +75,7 @@ def _check_scenario(name: str, as_json: bool) -> int:
     for fault in plugins.faults():
         say(f"left out: {fault}")
     if as_json:
-        print_json(
-            {
-                "schema": "gnomon/check/1",
-                "kind": "scenario",
-                "file": name,
-                "sound": True,
-                "digests": digests,
-                "engines": rows,
-            }
-        )
+        _print_sound("scenario", name, rows, digests=digests)
     else:
         _print_verdicts(asked.name, digests, rows)
     if not any(row["answers"] for row in rows):
@@ -98,23 +88,18 @@ def _check_sweep(name: str, as_json: bool) -> int:
     values = {axis.field: len(axis.values) or None for axis in found.axes}
     points = job_of(found).size
     if as_json:
-        print_json(
-            {
-                "schema": "gnomon/check/1",
-                "kind": "sweep",
-                "file": name,
-                "sound": True,
-                "points": points,
-                "values": values,
-                "engines": [],
-            }
-        )
+        _print_sound("sweep", name, [], points=points, values=values)
     else:
         fields = ", ".join(f"{field} ({count or 'a span'})" for field, count in values.items())
         print(
             f"sweep {name}: sound; {points:,} {'trials of a search' if found.written.search else 'points'} over {fields}"
         )
     return 0
+
+
+def _print_sound(kind: str, file: str, engines: Sequence[dict[str, Any]], **further: Any) -> None:
+    """The JSON of a file that is sound; `further`: what is said of this kind alone."""
+    print_json({"schema": CHECK, "kind": kind, "file": file, "sound": True, **further, "engines": list(engines)})
 
 
 def _verdict(found: Answer) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from gnomon.api import plugins
 from gnomon.api.compare import Compared, compare
-from gnomon.api.comparison import SCHEMA
 from gnomon.cli.arguments import words
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.core.errors import Unsupported
 from gnomon.core.in_words import interval, percent
+from gnomon.core.schema import COMPARE_SCENARIOS
 from gnomon.core.units import show
 
 
@@ -31,7 +31,7 @@ def compare_scenarios(found: argparse.Namespace) -> int:
             say(f"{one.scenario.name}: no measured value of its like in the built-in table")
     rows = [row for one in compared for row in _rows(one)]
     if found.json:
-        print_json({"schema": SCHEMA, "scenarios": [one.to_dict() for one in compared]})
+        print_json({"schema": COMPARE_SCENARIOS, "scenarios": [one.to_dict() for one in compared]})
     elif found.csv:
         print_csv(rows)
     else:

@@ -12,6 +12,7 @@ from gnomon.api.scenarios import read_scenario, scenario_names
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table
 from gnomon.core.errors import CheckFailed, GnomonError
+from gnomon.core.schema import DOCTOR
 from gnomon.formats.device_file import catalogue_device, catalogue_names
 from gnomon.formats.system_file import catalogue_systems
 from gnomon.zoo.models import models
@@ -37,9 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     parts = [part for group in plugins.GROUPS for part in plugins.inspect(group)]
     if found.json:
         rows = [{"group": p.group, "name": p.name, "package": p.package, "fault": p.fault or None} for p in parts]
-        print_json(
-            {"schema": "gnomon/doctor/1", "versions": facts, "catalogue": catalogue, "damage": damage, "plug_ins": rows}
-        )
+        print_json({"schema": DOCTOR, "versions": facts, "catalogue": catalogue, "damage": damage, "plug_ins": rows})
     else:
         print_table(["what", "version"], [[key, value] for key, value in facts.items()])
         print()

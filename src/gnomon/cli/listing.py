@@ -11,6 +11,7 @@ from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.stated import stated_shape, stated_workload
 from gnomon.core.errors import UsageError, near_match
+from gnomon.core.schema import listed
 from gnomon.core.units import show
 from gnomon.formats.device_file import catalogue_device, catalogue_names
 from gnomon.formats.system_file import catalogue_systems
@@ -135,7 +136,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     rows = KINDS[found.kind]()
     if found.json:
-        print_json({"schema": f"gnomon/list-{found.kind}/1", "rows": rows})
+        print_json({"schema": listed(found.kind), "rows": rows})
     elif rows:
         columns = list(rows[0])
         titles = [_SHOWN.get(name, (name, ""))[0] for name in columns]

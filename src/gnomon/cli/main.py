@@ -16,10 +16,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "every engine on a scenario, or an engine against measurements"),
     "sweep": ("sweep", "a grid or a search over the fields of a scenario, and its Pareto set"),
     "report": ("report", "one HTML page with figures: of predictions, comparisons, sweeps, measurements, scenarios"),
-    "list": ("listing", "engines, adapters, devices, systems, models, scenarios, measurements"),
-    "show": ("show", "a device, model or scenario, each number with its source"),
-    "check": ("check", "whether a scenario, device or config.json file is sound, and who can answer it"),
-    "schema": ("schema", "the JSON Schema of a scenario, device or system file, for editors"),
+    "list": ("listing", "engines, adapters, formats, devices, systems, models, scenarios, measurements"),
+    "show": ("show", "a device, system, model or scenario, each number with its source"),
+    "check": ("check", "whether a file is sound: a scenario, sweep, device, system, config.json or ONNX file"),
+    "schema": ("schema", "the JSON Schema of a scenario, sweep, device or system file, for editors"),
     "completion": ("completion", "a script for bash, zsh or fish that completes names and flags"),
     "doctor": ("doctor", "what is installed, what is broken"),
 }
@@ -63,16 +63,17 @@ def _answer(arguments: list[str]) -> int:
 
 
 def _run(verb: str, rest: list[str]) -> int:
-    from gnomon.core.errors import GnomonError, UsageError, near_match
+    from gnomon.cli.flags import in_flags
+    from gnomon.core.errors import BadInput, GnomonError, UsageError, near_match
 
     try:
         module = HIDDEN.get(verb) or VERBS.get(verb, ("",))[0]
         if not module:
-            raise UsageError(f"unknown verb {verb!r}{near_match(verb, VERBS)}; see `gnomon --help`")
+            raise UsageError(f"unknown verb {verb!r}{near_match(verb, VERBS)} (see `gnomon --help`)")
         code: int = import_module(f"gnomon.cli.{module}").run(rest)
         return code
     except GnomonError as fault:
-        for line in str(fault).splitlines():
+        for line in str(in_flags(fault) if isinstance(fault, BadInput) else fault).splitlines():
             print(f"gnomon: {line}", file=sys.stderr)
         return fault.exit_code
     except (KeyboardInterrupt, OSError):

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from gnomon.api.answers import SCHEMA, Answer, Outcome
+from gnomon.api.answers import Answer, Outcome
 from gnomon.api.operators import operator_table
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
 from gnomon.api.rows import flat_rows
@@ -22,19 +22,15 @@ from gnomon.cli.arguments import (
     wholes,
     words,
 )
+from gnomon.cli.flags import FLAGS, dest
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.cli.pass_tables import print_operators, print_parts
 from gnomon.core.errors import BadInput, Unsupported, UsageError
 from gnomon.core.in_words import interval, rate, ratio, share
+from gnomon.core.schema import PREDICT
 from gnomon.core.units import show
 from gnomon.formats.files import check_writable
 from gnomon.report.facts.titles import formats
-
-# Options that a scenario file has keys for.
-_OF_THE_QUESTION = (
-    *("mode", "batch", "seq", "context", "image", "dtype", "weights", "kv", "attention", "head", "classes", "size"),
-    *("device_peak", "memory_bandwidth", "memory_capacity", "launch_overhead", "efficiency"),
-)
 
 
 def parser() -> Parser:
@@ -48,12 +44,12 @@ def parser() -> Parser:
     parser.add_argument(
         "models",
         metavar="MODEL[,MODEL...]",
-        help="names of `gnomon list models`, or paths to config.json; or, without --on, one scenario by name or file",
+        help="names of `gnomon list models`, or files: a config.json or ./model.onnx; or, without --on, one scenario by name or file",
     )
     parser.add_argument(
         "--on",
         metavar="SYSTEM[,SYSTEM...]",
-        help="devices, DEVICE:COUNT, systems, or device files like ./my-gpu.yaml",
+        help="devices, DEVICE:COUNT, systems, or files of devices and systems like ./my-gpu.yaml",
     )
     parser.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME[,NAME...]", help=f"default {DEFAULT_ENGINE}")
     parser.add_argument("--parts", action="store_true", help="also print where the time goes")
@@ -63,7 +59,7 @@ def parser() -> Parser:
         help="also give each operator's work, traffic and time; with --csv, those alone",
     )
     add_plan_options(parser)
-    add_override_options(parser)
+    add_override_options(parser, "shown in the provenance; no interval then")
     parser.add_argument(
         "--save", metavar="FILE", help="also write the question as a scenario file; of one model, system and batch"
     )
@@ -79,6 +75,10 @@ def parser() -> Parser:
 def run(arguments: Sequence[str]) -> int:
     """Print the answers; Unsupported when no engine answers anything."""
     found = parser().read(arguments)
+    if found.parts and found.csv:
+        raise UsageError(
+            "predict: --parts is a table beside the answers'; with --csv leave it out, --json has the parts"
+        )
     if found.trace is not None:
         check_writable(Path(found.trace))
     answers = _answers_of_scenario(found) if _is_scenario(found) else _answers(found)
@@ -97,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
         write_trace(answers, found.trace)
         say(f"trace written to {found.trace}")
     if found.json:
-        print_json({"schema": SCHEMA, "rows": [answer.to_dict(operators=found.operators) for answer in answers]})
+        print_json({"schema": PREDICT, "rows": [answer.to_dict(operators=found.operators) for answer in answers]})
     elif found.csv:
         print_csv(operator_table(answers) if found.operators else flat_rows(answers))
     else:
@@ -135,11 +135,9 @@ def _is_scenario(found: Namespace) -> bool:
 
 def _answers_of_scenario(found: Namespace) -> tuple[Answer, ...]:
     """For the question of a scenario. UsageError for an option that the scenario itself answers."""
-    usual = vars(parser().parse_args([found.models]))
-    for option in _OF_THE_QUESTION:
-        if getattr(found, option) != usual[option]:
-            flag = option.replace("_", "-")
-            raise UsageError(f"predict: --{flag}: a scenario says this itself; write it there, or name model and --on")
+    for flag in FLAGS.values():
+        if getattr(found, dest(flag)) not in (None, []):
+            raise UsageError(f"predict: {flag}: a scenario says this itself; write it there, or name model and --on")
     return tuple(predict_scenario(found.models, engine=engine) for engine in words(found.engine))
 
 

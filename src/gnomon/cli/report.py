@@ -8,8 +8,7 @@ from pathlib import Path
 from gnomon.cli.arguments import Parser, add_output_options, where_rows
 from gnomon.cli.output import print_json, say
 from gnomon.cli.progress import working
-
-SCHEMA = "gnomon/report/1"
+from gnomon.core.schema import REPORT
 
 
 def parser() -> Parser:
@@ -66,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
             for figure in written.figures
         ]
         document = {"file": str(path.resolve()), "bytes": written.size_bytes, "figures": figures}
-        print_json({"schema": SCHEMA, **document, "left_out": list(written.notes)})
+        print_json({"schema": REPORT, **document, "left_out": list(written.notes)})
         return 0
     for note in written.notes:
         say(note)

@@ -7,13 +7,16 @@ from typing import Any
 
 from gnomon.api import names
 from gnomon.api.names import kind_of
+from gnomon.api.overrides import Overrides
 from gnomon.api.scenarios import read_scenario
 from gnomon.cli.arguments import Parser, add_output_options, add_override_options, overrides
+from gnomon.cli.flags import OVERRIDES
 from gnomon.cli.output import print_json, print_table
 from gnomon.cli.stated import Sizes, add_size_options, asked_sizes, stated_shape, stated_workload
 from gnomon.core.device import Device
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, UsageError
 from gnomon.core.op import FAMILIES
+from gnomon.core.schema import SHOW_DEVICE, SHOW_MODEL, SHOW_SCENARIO, SHOW_SYSTEM
 from gnomon.core.system import System
 from gnomon.core.units import show
 from gnomon.formats.scenario_file import ScenarioFile
@@ -27,7 +30,7 @@ def parser() -> Parser:
     )
     parser.add_argument("name", metavar="DEVICE|SYSTEM|MODEL|SCENARIO", help="a name of `gnomon list`, or a file")
     add_size_options(parser)
-    add_override_options(parser)
+    add_override_options(parser, "of a device; shown as overrides")
     add_output_options(parser, csv=False)
     return parser
 
@@ -37,6 +40,8 @@ def run(arguments: Sequence[str]) -> int:
     found = parser().read(arguments)
     kind = kind_of(found.name)
     asked = asked_sizes(found, kind)
+    if kind != "device" and overrides(found) != Overrides():
+        raise UsageError(f"show: {', '.join(OVERRIDES)} are for devices, and this is a {kind}")
     match kind:
         case "model":
             return _show_model(names.model(found.name), asked, found.json)
@@ -68,7 +73,7 @@ def _show_device(device: Device, as_json: bool) -> int:
             {"field": path, "value": n.value, "unit": unit, "kind": n.kind, "source": n.source, "note": n.note}
             for path, (n, unit) in numbers.items()
         ]
-        print_json({"schema": "gnomon/device-numbers/1", **facts, "numbers": rows, "notes": list(device.notes)})
+        print_json({"schema": SHOW_DEVICE, **facts, "numbers": rows, "notes": list(device.notes)})
         return 0
     print_table(["fact", "value"], [[key, str(value)] for key, value in facts.items() if value])
     print()
@@ -107,7 +112,7 @@ def _show_system(system: System, as_json: bool) -> int:
     if as_json:
         print_json(
             {
-                "schema": "gnomon/system-numbers/1",
+                "schema": SHOW_SYSTEM,
                 **facts,
                 "levels": levels,
                 "numbers": rows,
@@ -159,7 +164,7 @@ def _show_model(model: Model, asked: Sizes, as_json: bool) -> int:
     }
     if as_json:
         facts["usual_dtype"] = facts.pop("usual dtype")
-        print_json({"schema": "gnomon/model/1", **facts, "operators": rows, "assumptions": list(workload.assumptions)})
+        print_json({"schema": SHOW_MODEL, **facts, "operators": rows, "assumptions": list(workload.assumptions)})
         return 0
     shown = facts | {"parameters": f"{workload.parameters:,}", "flop": show(float(str(facts["flop"])), "flop")}
     print_table(["fact", "value"], [[key, str(value)] for key, value in shown.items()])
@@ -190,7 +195,7 @@ def _show_scenario(name: str, as_json: bool) -> int:
     facts = asked.written.model_dump(mode="json", exclude={"schema_"})
     digests = {quantity: scenario.digest for quantity, scenario in asked.question.scenarios().items()}
     if as_json:
-        print_json({"schema": "gnomon/scenario/1", "name": asked.name, **facts, "digests": digests})
+        print_json({"schema": SHOW_SCENARIO, "name": asked.name, **facts, "digests": digests})
         return 0
     usual = {key: field.default for key, field in ScenarioFile.model_fields.items()}
     shown = [[key, str(value)] for key, value in facts.items() if value != usual[key] and key != "overrides"]

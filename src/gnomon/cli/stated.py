@@ -61,7 +61,7 @@ def asked_sizes(found: Namespace, kind: str) -> Sizes:
 def stated_workload(model: Model, asked: Sizes = OWN) -> Workload:
     """The forward pass."""
     if asked.further and model.kind != "graph":
-        raise BadInput(f"sizes: {model.name} is no traced graph and has no further sizes")
+        raise BadInput(f"{model.name} is no traced graph and has no further sizes", field="sizes")
     return model.build(
         Plan(
             mode="forward",

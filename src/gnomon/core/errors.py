@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 
@@ -20,9 +20,30 @@ class UsageError(GnomonError):
 
 
 class BadInput(GnomonError):
-    """A file, a name, a number or a unit is wrong."""
+    """A file, a name, a number or a unit is wrong.
+
+    What, of which field and where are kept apart, so that each door names them its own way: Python and files by the field,
+    the command line by the flag.
+    """
 
     exit_code = 3
+
+    def __init__(self, text: str, *, field: str = "", where: str = "", further: Sequence[BadInput] = ()) -> None:
+        super().__init__(text)
+        self.text = text  # what is wrong, and what to do
+        self.field = field  # of a question or a file, its path with dots: overrides.efficiency; empty: of none
+        self.where = where  # the file, with its line where that is known; empty: in no file
+        self.further = tuple(further)  # found beside it
+
+    def __str__(self) -> str:
+        first = ": ".join(part for part in (self.where, self.field, self.text) if part)
+        return "\n".join([first, *map(str, self.further)])
+
+    def at(self, *, field: str = "", where: str = "") -> BadInput:
+        """The same fault as that of a field, or as found in a file; one that names a file itself keeps all it says."""
+        if self.where:
+            return BadInput(str(self), field=field, where=where)
+        return BadInput(self.text, field=field or self.field, where=where, further=self.further)
 
 
 class Unsupported(GnomonError):

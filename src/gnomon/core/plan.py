@@ -32,24 +32,35 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise BadInput(f"mode: unknown {self.mode!r}{near_match(self.mode, MODES)} (known: {', '.join(MODES)})")
+            raise BadInput(
+                f"unknown {self.mode!r}{near_match(self.mode, MODES)} (known: {', '.join(MODES)})", field="mode"
+            )
         if self.head not in HEADS:
-            raise BadInput(f"head: unknown {self.head!r}{near_match(self.head, HEADS)} (known: {', '.join(HEADS)})")
+            raise BadInput(
+                f"unknown {self.head!r}{near_match(self.head, HEADS)} (known: {', '.join(HEADS)})", field="head"
+            )
         if self.attention not in ("fused", "eager"):
-            raise BadInput(f"attention: unknown {self.attention!r} (known: fused, eager)")
+            raise BadInput(f"unknown {self.attention!r} (known: fused, eager)", field="attention")
         for name, value in (
             ("batch", self.batch),
             ("seq", self.seq),
             ("context", self.context),
             ("image", self.image),
             ("classes", self.classes),
-            *((f"size {name!r}", value) for name, value in self.sizes),
+            *((f"sizes.{name}", value) for name, value in self.sizes),
         ):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise BadInput(f"{name}: {value!r} is not a positive whole number")
+                raise BadInput(f"{value!r} is not a positive whole number", field=name)
             if value is not None and value > LARGEST:
-                raise BadInput(f"{name}: {value:.3g} is more than any run has ({LARGEST:.0e} at most)")
+                raise BadInput(f"{value:.3g} is more than any run has ({LARGEST:.0e} at most)", field=name)
         for field in ("dtype", "weight_dtype", "kv_dtype"):
             spelled = getattr(self, field)
             if spelled is not None:
-                object.__setattr__(self, field, dtype(spelled).name)
+                object.__setattr__(self, field, _format(field, spelled))
+
+
+def _format(field: str, spelled: str) -> str:
+    try:
+        return dtype(spelled).name
+    except BadInput as fault:
+        raise fault.at(field=field) from None

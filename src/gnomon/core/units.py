@@ -72,7 +72,9 @@ def _example(unit: str) -> str:
 def _unknown_unit(spelling: str, unit: str) -> str:
     for other, sizes in SPELLINGS.items():
         if spelling in sizes and other != unit:
-            return f"{spelling!r} is a unit of {_DIMENSION[other]}, here {_DIMENSION[unit]} is wanted, like {_example(unit)!r}"
+            return (
+                f"{spelling!r} is a unit of {_DIMENSION[other]}, expected {_DIMENSION[unit]}, like {_example(unit)!r}"
+            )
     near = difflib.get_close_matches(spelling, SPELLINGS[unit], n=1, cutoff=0.5)
     if near:
         return f"unknown unit {spelling!r}; did you mean {near[0]!r}?"

@@ -141,8 +141,3 @@ def catalogue_names() -> tuple[str, ...]:
 def catalogue_device(name: str) -> Device:
     """A device of the catalogue by its exact name."""
     return parse_device(catalogue.text("devices", name), f"devices/{name}.yaml")
-
-
-def is_path(text: str) -> bool:
-    """Whether a device, system, model or scenario is given as a file rather than by name."""
-    return text.lower().endswith((".yaml", ".yml", ".json", ".onnx")) or "/" in text

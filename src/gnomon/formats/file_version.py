@@ -6,19 +6,24 @@ import re
 from typing import Any
 
 from gnomon.core.errors import BadInput
-from gnomon.formats.strict import Path_
+from gnomon.formats.strict import FieldPath
 
 # The one version of each kind that this Gnomon reads.
 READ = {"scenario": 1, "device": 1, "system": 1, "sweep": 1}
 
+# What is done with a kind of file, where another was expected.
+_USES = {"sweep": "; `gnomon sweep {}` runs it, and a report is made of the folder that this writes"}
 
-def check_version(data: Any, kind: str, where: str, lines: dict[Path_, int]) -> None:
+
+def check_version(data: Any, kind: str, where: str, lines: dict[FieldPath, int]) -> None:
     """BadInput in one line for another kind of file, and for a newer or older version; all else is left to the shape."""
     written = data.get("schema") if isinstance(data, dict) else None
     other = re.fullmatch(r"gnomon/([a-z]+)/[0-9]+", written) if isinstance(written, str) else None
     if other is not None and other[1] != kind and other[1] in READ:
         raise BadInput(
-            f"{where}:{lines[('schema',)]}: schema: {written}: the file of a {other[1]}; that of a {kind} is wanted"
+            f"{written}: this is a {other[1]}, expected a {kind}{_USES.get(other[1], '').format(where)}",
+            field="schema",
+            where=f"{where}:{lines[('schema',)]}",
         )
     found = re.fullmatch(rf"gnomon/{kind}/([0-9]+)", written) if isinstance(written, str) else None
     if found is None or int(found[1]) == READ[kind]:

@@ -22,7 +22,7 @@ from gnomon.core.op import FAMILIES, NORM_FLOP, SOFTMAX_FLOP
 from gnomon.core.plan import LARGEST
 from gnomon.core.workload import OpTable
 from gnomon.formats.aliases import Format, alias_table, canonical_device
-from gnomon.formats.device_file import is_path
+from gnomon.formats.named import is_path
 from gnomon.formats.refused import Refused
 from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positive
 

@@ -23,7 +23,8 @@ from gnomon.core.measurement import Measurement
 from gnomon.core.plan import LARGEST
 from gnomon.core.workload import MODES
 from gnomon.formats.aliases import Format, SourceReading, alias_table, canonical_device, canonical_model
-from gnomon.formats.device_file import catalogue_names, is_path
+from gnomon.formats.device_file import catalogue_names
+from gnomon.formats.named import is_path
 from gnomon.formats.refused import Refused
 from gnomon.formats.table import FIRST_ROW_LINE, check_columns, numeric, positive
 from gnomon.zoo.models import models

@@ -96,7 +96,7 @@ class Number(Strict):
         if isinstance(data, Mapping):
             return data
         if isinstance(data, bool) or not isinstance(data, (str, int, float)):
-            raise ValueError(f"a number with its unit is wanted, not {data!r}")
+            raise ValueError(f"expected a number with its unit, not {data!r}")
         return {"value": data}
 
     @classmethod

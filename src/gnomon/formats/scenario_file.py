@@ -42,7 +42,7 @@ class ScenarioFile(Strict):
     schema_: Literal["gnomon/scenario/1"] = Field(alias="schema")
     title: str = Field(default="", description="a sentence for people")
     model: str = Field(
-        description="a name of `gnomon list models`, or the path of a config.json, from the file's folder"
+        description="a name of `gnomon list models`, or the path of a config.json or an ONNX file, from the file's folder"
     )
     on: str = Field(
         description="a device, DEVICE:COUNT, a system, or the path of a device or system file, from the file's folder"
@@ -50,7 +50,9 @@ class ScenarioFile(Strict):
     mode: Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer"] | None = Field(
         default=None, description="forward, and for a decoder a prefill and a decode step, where it is left out"
     )
-    batch: int = Field(default=1, ge=1, description="images or sequences")
+    batch: int | None = Field(
+        default=None, ge=1, description="images or sequences; 1, or what a traced graph is fixed at"
+    )
     seq: int | None = Field(default=None, ge=1, description="input tokens of each sequence; 1024, BERT 512")
     context: int | None = Field(
         default=None, ge=1, description="decode: tokens in the KV cache, the new one included; as seq"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ class Strict(BaseModel):
 
 
 Shape = TypeVar("Shape", bound=BaseModel)
-Path_ = tuple[str | int, ...]  # of a field: keys and positions from the top
+FieldPath = tuple[str | int, ...]  # of a field: keys and positions from the top
 
 
 class Lines(yaml.SafeLoader):
@@ -66,7 +67,7 @@ for _kind, _pattern, _first in (
 Lines.add_constructor("tag:yaml.org,2002:int", _decimal)
 
 
-def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:
+def load_yaml(text: str, where: str) -> tuple[Any, dict[FieldPath, int]]:
     """The document in `text` and the line of every field path. BadInput naming `where` for anything malformed."""
     try:
         loader = Lines(text)
@@ -89,7 +90,7 @@ def load_yaml(text: str, where: str) -> tuple[Any, dict[Path_, int]]:
         loader.dispose()
 
 
-def _lines(node: yaml.Node, path: Path_, seen: set[int]) -> Iterator[tuple[Path_, int]]:
+def _lines(node: yaml.Node, path: FieldPath, seen: set[int]) -> Iterator[tuple[FieldPath, int]]:
     """The line of every field path; a node that an alias uses again is followed once."""
     yield path, node.start_mark.line + 1
     if id(node) in seen:
@@ -119,6 +120,17 @@ def read_text(path: Path) -> str:
         raise BadInput(f"{path}: {fault.strerror}") from None
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text:.40} is too large a number")
+    return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
@@ -131,45 +143,59 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def read_json(path: Path) -> Any:
     """The JSON document in a file; BadInput with line and column where it is malformed."""
     try:
-        return json.loads(read_text(path), object_pairs_hook=_unique)
+        return json.loads(
+            read_text(path), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except json.JSONDecodeError as fault:
         raise BadInput(f"{path}:{fault.lineno}:{fault.colno}: not JSON: {fault.msg}") from None
-    except ValueError as fault:  # a key given twice, a number of thousands of digits
+    except ValueError as fault:  # a key given twice, a number of thousands of digits, NaN
         raise BadInput(f"{path}: {str(fault).split(';')[0]}") from None
     except RecursionError:
         raise BadInput(f"{path}: nested too deeply") from None
 
 
-def shaped(shape: type[Shape], data: Any, where: str, lines: dict[Path_, int] | None = None) -> Shape:
-    """`data` as `shape`. BadInput naming file, line, field, and the near match of an unknown key; first fault first."""
+def shaped(
+    shape: type[Shape], data: Any, where: str, lines: Mapping[FieldPath, int] | None = None, within: FieldPath = ()
+) -> Shape:
+    """`data` as `shape`. BadInput naming file, line, field, and the near match of an unknown key; first fault first.
+
+    within: where in the file `data` stands, when it is a part of it.
+    """
     try:
         return shape.model_validate(data)
     except ValidationError as faults:
-        messages = [_explain(shape, dict(fault), where, lines or {}) for fault in faults.errors()]
-        raise BadInput("\n".join(dict.fromkeys(messages))) from None
+        found: dict[str, BadInput] = {}  # what is told of one field under two forms is told once
+        for fault in faults.errors():
+            path = (*within, *fault["loc"])
+            name, text = ".".join(map(str, path)) or "the document", _explain(shape, dict(fault))
+            told = BadInput(text, field=name, where=place_of(where, lines or {}, path))
+            found.setdefault(str(told), told)
+        first, *further = found.values()
+        raise BadInput(first.text, field=first.field, where=first.where, further=further) from None
 
 
-def _explain(shape: type[BaseModel], fault: dict[str, Any], where: str, lines: dict[Path_, int]) -> str:
-    location: Path_ = tuple(fault["loc"])
-    path = tuple(str(part) if not isinstance(part, int) else part for part in location)
-    known = path
-    while known and known not in lines:
-        known = known[:-1]
-    place = f"{where}:{lines[known]}" if known in lines else where
-    name = ".".join(str(part) for part in path) or "the document"
+def place_of(where: str, lines: Mapping[FieldPath, int], path: FieldPath) -> str:
+    """File and line of a field, or of the nearest above it that has a line; `where` alone when none has."""
+    while path and path not in lines:
+        path = path[:-1]
+    return f"{where}:{lines[path]}" if path in lines else where
+
+
+def _explain(shape: type[BaseModel], fault: dict[str, Any]) -> str:
+    """What is wrong, in words."""
+    path: FieldPath = tuple(fault["loc"])
     match fault["type"]:
         case "extra_forbidden":
-            return f"{place}: {name}: unknown key{near_match(str(path[-1]), _keys_at(shape, location[:-1]))}"
+            return f"unknown key{near_match(str(path[-1]), _keys_at(shape, path[:-1]))}"
         case "missing":
-            return f"{place}: {name}: missing"
+            return "missing"
         case "model_type" | "dict_type":
-            return f"{place}: {name}: a mapping of keys is wanted, not {fault['input']!r}"
+            return f"expected a mapping of keys, not {fault['input']!r}"
     message = str(fault["msg"]).removeprefix("Value error, ")
-    shown = repr(fault["input"])
-    return f"{place}: {name}: {message}" + ("" if fault["type"] == "value_error" else f", not {shown:.60}")
+    return message if fault["type"] == "value_error" else f"{message}, not {fault['input']!r:.60}"
 
 
-def _keys_at(shape: type[BaseModel], location: Path_) -> tuple[str, ...]:
+def _keys_at(shape: type[BaseModel], location: FieldPath) -> tuple[str, ...]:
     """Keys that the shape knows at a field path."""
     current: Any = shape
     for part in location:

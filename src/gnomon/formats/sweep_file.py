@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -19,7 +18,7 @@ from gnomon.formats.file_version import check_version
 from gnomon.formats.quantity import quantity
 from gnomon.formats.scenario_file import SCHEMA as SCENARIO
 from gnomon.formats.scenario_file import OverridesShape, ScenarioFile
-from gnomon.formats.strict import Path_, Strict, load_yaml, shaped
+from gnomon.formats.strict import FieldPath, Strict, load_yaml, place_of, shaped
 
 SCHEMA = "gnomon/sweep/1"
 MOST_VALUES = 100_000  # of one field: more is a slip of the pen
@@ -127,7 +126,7 @@ class Sweep:
     written: SweepFile
     axes: tuple[Axis, ...]  # in the file's order: the last varies fastest
     where: str  # the file
-    lines: Mapping[Path_, int]  # of each field path
+    lines: Mapping[FieldPath, int]  # of each field path
 
     @property
     def base(self) -> dict[str, Any]:
@@ -135,13 +134,9 @@ class Sweep:
         given: dict[str, Any] = self.written.base.model_dump(mode="json", exclude_unset=True)
         return given
 
-    def place(self, *path: str | int) -> str:
-        """File, line and field path, for messages."""
-        known: Path_ = path
-        while known and known not in self.lines:
-            known = known[:-1]
-        line = f":{self.lines[known]}" if known in self.lines else ""
-        return f"{self.where}{line}: {'.'.join(map(str, path))}"
+    def fault(self, text: str, *path: str | int) -> BadInput:
+        """What is wrong, of the field at a path."""
+        return BadInput(text, field=".".join(map(str, path)), where=place_of(self.where, self.lines, path))
 
 
 def parse_sweep(text: str, where: str) -> Sweep:
@@ -174,45 +169,44 @@ def _is_whole(field: str) -> bool:
 
 
 def _axis(sweep: Sweep, field: str, values: JsonValue) -> Axis:
-    place = sweep.place("vary", field)
     part, _, name = field.partition(".")
     if field not in FIELDS and not (part == "sizes" and name):
         if field in _PARTS:
-            raise BadInput(
-                f"{place}: name the one that varies, like {field}.{'efficiency' if part == 'overrides' else 'frames'}"
-            )
-        raise BadInput(
-            f"{place}: no such field of a scenario{near_match(field, FIELDS)} (known: {', '.join(FIELDS)}, sizes.NAME)"
+            example = f"{field}.{'efficiency' if part == 'overrides' else 'frames'}"
+            raise sweep.fault(f"name the one that varies, like {example}", "vary", field)
+        known = ", ".join(FIELDS)
+        raise sweep.fault(
+            f"no such field of a scenario{near_match(field, FIELDS)} (known: {known}, sizes.NAME)", "vary", field
         )
     if field in sweep.base or name in (sweep.base.get(part) or {}):
-        raise BadInput(f"{place}: base has a value for it too; give it in one place")
+        raise sweep.fault("base has a value for it too; give it in one place", "vary", field)
     if isinstance(values, dict):
         return _range(sweep, field, values)
     if not isinstance(values, list) or not values:
-        raise BadInput(f"{place}: a list of values is wanted, or a range like {{from: 1, to: 64, times: 2}}")
+        raise sweep.fault("give a list of values, or a range like {from: 1, to: 64, times: 2}", "vary", field)
     if len(values) > MOST_VALUES:
-        raise BadInput(f"{place}: {len(values):,} values are more than {MOST_VALUES:,}")
+        raise sweep.fault(f"{len(values):,} values are more than {MOST_VALUES:,}", "vary", field)
     taken: dict[str, JsonValue] = {}
     for index, written in enumerate(values):
-        value = _value(sweep, field, written, sweep.place("vary", field, index))
+        value = _value(sweep, field, written, index)
         key = json.dumps(value)
         if key in taken:
-            raise BadInput(f"{sweep.place('vary', field, index)}: {written!r} is listed twice")
+            raise sweep.fault(f"{written!r} is listed twice", "vary", field, index)
         taken[key] = value
     return Axis(field=field, values=tuple(taken.values()))
 
 
-def _value(sweep: Sweep, field: str, written: JsonValue, place: str) -> JsonValue:
+def _value(sweep: Sweep, field: str, written: JsonValue, index: int) -> JsonValue:
     """The value as a scenario file would hold it; BadInput where none can."""
     if field == "engine":
         if not isinstance(written, str):
-            raise BadInput(f"{place}: the name of an engine is wanted, not {written!r}")
+            raise sweep.fault(f"give the name of an engine, not {written!r}", "vary", field, index)
         return written
     data = scenario_data({"model": "any", "on": "any", **sweep.base}, {field: written})
     try:
         found = shaped(ScenarioFile, data, "")
     except BadInput as fault:
-        raise BadInput(f"{place}: {str(fault).splitlines()[0].split(': ', 2)[-1]}") from None
+        raise sweep.fault(fault.text, "vary", field, index) from None
     part, _, name = field.partition(".")
     kept: JsonValue = found.model_dump(mode="json")[part]
     return kept[name] if name and isinstance(kept, dict) else kept
@@ -220,41 +214,40 @@ def _value(sweep: Sweep, field: str, written: JsonValue, place: str) -> JsonValu
 
 def _range(sweep: Sweep, field: str, values: dict[str, JsonValue]) -> Axis:
     """The axis of a range; BadInput where it is none, or holds no number."""
-    within = {path[2:]: line for path, line in sweep.lines.items() if path[:2] == ("vary", field)}
+    written = shaped(RangeShape, values, sweep.where, sweep.lines, within=("vary", field))
     try:
-        written = shaped(RangeShape, values, sweep.where, within)
+        return _axis_of_range(field, written, is_searched=sweep.written.search is not None)
     except BadInput as fault:
-        prefix = rf"\g<0>vary.{field}."
-        raise BadInput(re.sub(r"^.*?:\d+: ", prefix, str(fault), flags=re.MULTILINE)) from None
-    place = sweep.place("vary", field)
+        raise sweep.fault(fault.text, "vary", field) from None
+
+
+def _axis_of_range(field: str, written: RangeShape, *, is_searched: bool) -> Axis:
+    """The numbers of a range, or of a search its span. BadInput without a place."""
     if not _is_whole(field) and field not in _QUANTITIES:
-        raise BadInput(f"{place}: a range is of numbers; list the values of this field")
-    try:
-        low, high = _number(field, written.from_), _number(field, written.to)
-        step = None if written.step is None else _number(field, written.step)
-    except BadInput as fault:
-        raise BadInput(f"{place}: {fault}") from None
+        raise BadInput("a range is of numbers; list the values of this field")
+    low, high = _number(field, written.from_), _number(field, written.to)
+    step = None if written.step is None else _number(field, written.step)
     if low > high:
-        raise BadInput(f"{place}: from {written.from_} to {written.to}: the first is above the last")
+        raise BadInput(f"from {written.from_} to {written.to}: the first is above the last")
     if step is None and written.times is None:
-        if sweep.written.search is None:
-            raise BadInput(f"{place}: step or times is missing: without a search every value is tried")
+        if not is_searched:
+            raise BadInput("step or times is missing: without a search every value is tried")
         if written.log and low <= 0:
-            raise BadInput(f"{place}: log wants a range above 0")
+            raise BadInput("log needs a range above 0")
         return Axis(field=field, span=(low, high), is_log=written.log)
     if step is not None and step <= 0:
-        raise BadInput(f"{place}: step: {written.step} is not above 0")
+        raise BadInput(f"step: {written.step} is not above 0")
     if written.times is not None and low <= 0:
-        raise BadInput(f"{place}: times wants a range above 0")
+        raise BadInput("times needs a range above 0")
     if step is not None and (high - low) / step >= MOST_VALUES:
-        raise BadInput(f"{place}: more than {MOST_VALUES:,} values; give a larger step")
+        raise BadInput(f"more than {MOST_VALUES:,} values; give a larger step")
     taken: list[JsonValue] = []
     for value in _values(low, high, step, written.times):
         if _is_whole(field) and value != int(value):
-            raise BadInput(f"{place}: {value!r} is not a whole number; list the values instead")
+            raise BadInput(f"{value!r} is not a whole number; list the values instead")
         taken.append(int(value) if _is_whole(field) else value)
         if len(taken) > MOST_VALUES:
-            raise BadInput(f"{place}: more than {MOST_VALUES:,} values")
+            raise BadInput(f"more than {MOST_VALUES:,} values")
     return Axis(field=field, values=tuple(taken))
 
 
@@ -280,15 +273,13 @@ def _check_base(sweep: Sweep) -> None:
     """BadInput where nobody says which model or which machine."""
     for field in ("model", "on"):
         if sweep.base.get(field) is None and field not in sweep.written.vary:
-            raise BadInput(f"{sweep.place('base')}.{field}: missing: give it here or in vary")
+            raise sweep.fault("missing: give it here or in vary", "base", field)
 
 
 def _check_extent(sweep: Sweep) -> None:
     """BadInput for more points than can be, and for a search that looks for nothing."""
     points = prod(len(axis.values) for axis in sweep.axes)
     if sweep.written.search is None and points > MOST_POINTS:
-        raise BadInput(
-            f"{sweep.place('vary')}: {points:,} points are more than {MOST_POINTS:,}: fewer values, or a search"
-        )
+        raise sweep.fault(f"{points:,} points are more than {MOST_POINTS:,}: fewer values, or a search", "vary")
     if sweep.written.search is not None and not sweep.written.objectives:
-        raise BadInput(f"{sweep.place('search')}: a search wants objectives: {{tpot_s: min}} or the like")
+        raise sweep.fault("a search needs objectives: {tpot_s: min} or the like", "search")

@@ -50,7 +50,7 @@ def check_columns(path: Path, frame: pl.DataFrame, required: Sequence[str], know
     for name in required:
         if name not in frame.columns:
             if len(frame.columns) == 1 and ";" in frame.columns[0]:
-                raise BadInput(f"{path}:1: the cells are separated by ';'; a comma is wanted")
+                raise BadInput(f"{path}:1: the cells are separated by ';', expected commas")
             spare = [column for column in frame.columns if column not in known]
             hint = near_match(name, spare).replace("did you mean", "is it")
             raise BadInput(

@@ -217,7 +217,7 @@ class _Axis(_Shape):
     field: str
 
 
-class Sweep(_Shape):
+class SweepResult(_Shape):
     """gnomon/sweep-result/1 of a sweep that is complete."""
 
     name: str

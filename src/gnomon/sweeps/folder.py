@@ -24,10 +24,10 @@ from typing import Any
 import polars as pl
 
 from gnomon.core.errors import BadInput
+from gnomon.core.schema import SWEEP_RESULT
 from gnomon.formats.files import write_whole
 from gnomon.formats.strict import read_json
 
-SCHEMA = "gnomon/sweep-result/1"
 DOCUMENT, CHUNKS, PARQUET, CSV = "sweep.json", "chunks", "rows.parquet", "rows.csv"
 # Of a chunk's file, and of one that is being written. Arrow is quicker to write than Parquet, and it lives but for the run.
 _CHUNK = re.compile(r"(?P<number>[0-9]{8})-(?P<sha>[0-9a-f]{16})[.](?P<ending>arrow|part)")
@@ -58,8 +58,8 @@ class Folder:
                     raise BadInput(f"{self.path}: holds {entry.name!r} and no sweep; name another folder with --out")
             return None
         found = read_json(path)
-        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-            raise BadInput(f"{path}: not the document of a sweep ({SCHEMA}); name another folder with --out")
+        if not isinstance(found, dict) or found.get("schema") != SWEEP_RESULT:
+            raise BadInput(f"{path}: not the document of a sweep ({SWEEP_RESULT}); name another folder with --out")
         return found
 
     def write_document(self, document: Mapping[str, Any]) -> None:

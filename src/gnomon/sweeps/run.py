@@ -17,9 +17,10 @@ from pydantic import JsonValue
 
 from gnomon.core.digest import digest
 from gnomon.core.errors import BadInput, ToolError
+from gnomon.core.schema import SWEEP_RESULT
 from gnomon.formats.sweep_file import Axis, SearchShape
 from gnomon.sweeps import grid
-from gnomon.sweeps.folder import SCHEMA, Folder
+from gnomon.sweeps.folder import Folder
 from gnomon.sweeps.pareto import pareto
 from gnomon.sweeps.pool import Pool, Rows, pool
 
@@ -67,7 +68,7 @@ class Job:
             "search": {**self.search.model_dump(), "objectives": objectives} if self.search else None,
             "points": self.size,
         }
-        return {"schema": SCHEMA, **self.labels, **rows, "objectives": objectives, "digest": digest(rows)}
+        return {"schema": SWEEP_RESULT, **self.labels, **rows, "objectives": objectives, "digest": digest(rows)}
 
     @cached_property
     def row_columns(self) -> dict[str, type]:

@@ -147,7 +147,7 @@ class EngineContract:
         assert low <= high, f"the interval is upside down: low {low!r}, high {high!r}"
         assert low <= found.value <= high, f"the value {found.value!r} is outside its own interval {low!r} to {high!r}"
         assert low >= 0, f"interval.low is {low!r}: a time is never negative"
-        assert 0 < interval.level < 1, f"interval.level is {interval.level!r}, a share between 0 and 1 is wanted"
+        assert 0 < interval.level < 1, f"interval.level is {interval.level!r}, expected a share between 0 and 1"
         assert interval.method.strip(), "interval.method is empty; say how the interval was made"
 
     def test_value_is_finite_and_positive_where_there_is_work(self, answered: Scenario) -> None:

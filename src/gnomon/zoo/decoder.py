@@ -58,29 +58,29 @@ def _outside(config: Decoder, keys: int) -> tuple[str, ...]:
 def _head(config: Decoder, plan: Plan) -> str:
     head = config.usual_head if plan.head == "default" else plan.head
     if head not in ("lm", "none", "classifier"):
-        raise BadInput(f"head: {config.name} has no head {plan.head!r} (it has: lm, classifier, none)")
+        raise BadInput(f"{config.name} has no head {plan.head!r} (it has: lm, classifier, none)", field="head")
     if plan.classes is not None and head != "classifier":
-        raise BadInput(f"classes: {config.name} has classes with head classifier, not with {head}")
+        raise BadInput(f"{config.name} has classes with head classifier, not with {head}", field="classes")
     return head
 
 
 def _lengths(config: Decoder, plan: Plan) -> tuple[int, int]:
     """New tokens and visible tokens of each sequence."""
     if plan.image is not None:
-        raise BadInput(f"image: {config.name} reads text; its size is seq")
+        raise BadInput(f"{config.name} reads text; its size is seq", field="image")
     if plan.kv_dtype is not None and plan.mode not in ("prefill", "decode"):
-        raise BadInput(f"kv_dtype: mode {plan.mode!r} keeps no KV cache; prefill and decode do")
+        raise BadInput(f"mode {plan.mode!r} keeps no KV cache; prefill and decode do", field="kv_dtype")
     if plan.mode == "decode":
         if plan.seq is not None:
-            raise BadInput("seq: a decode step handles one token; give the tokens already there as context")
+            raise BadInput("a decode step handles one token; give the tokens already there as context", field="seq")
         keys = plan.context or min(USUAL_TOKENS, config.positions)
         queries = 1
     else:
         if plan.context is not None:
-            raise BadInput(f"context: only a decode step has one; mode {plan.mode!r} takes seq")
+            raise BadInput(f"only a decode step has one; mode {plan.mode!r} takes seq", field="context")
         keys = queries = plan.seq or min(USUAL_TOKENS, config.positions)
     if config.position == "learned" and keys > config.positions:
-        raise BadInput(f"seq: {keys} tokens are more than the {config.positions} positions of {config.name}")
+        raise BadInput(f"{keys} tokens are more than the {config.positions} positions of {config.name}", field="seq")
     return queries, keys
 
 

@@ -29,18 +29,18 @@ def denoising(name: str, plan: Plan, *, pixels: int, multiple: int, text: int) -
     pixels: of the image's side for one of the latent's; multiple: the side must be one of it; text: the usual prompt.
     """
     if plan.head not in ("default", "none"):
-        raise BadInput(f"head: {name} has no head {plan.head!r} (it has: none)")
+        raise BadInput(f"{name} has no head {plan.head!r} (it has: none)", field="head")
     if plan.classes is not None:
-        raise BadInput(f"classes: {name} classifies nothing")
+        raise BadInput(f"{name} classifies nothing", field="classes")
     if plan.mode in ("prefill", "decode"):
-        raise BadInput(f"mode: {name} denoises images, it has no {plan.mode}; use forward")
+        raise BadInput(f"{name} denoises images, it has no {plan.mode}; use forward", field="mode")
     if plan.context is not None:
-        raise BadInput(f"context: {name} denoises images; the tokens of its prompt are seq")
+        raise BadInput(f"{name} denoises images; the tokens of its prompt are seq", field="context")
     if plan.kv_dtype is not None:
-        raise BadInput(f"kv_dtype: {name} denoises images, it has no KV cache")
+        raise BadInput(f"{name} denoises images, it has no KV cache", field="kv_dtype")
     side = plan.image or USUAL_SIDE
     if side % multiple:
-        raise BadInput(f"image: {side} pixels a side; {name} takes multiples of {multiple}")
+        raise BadInput(f"{side} pixels a side; {name} takes multiples of {multiple}", field="image")
     return Denoising(name=name, side=side // pixels, text=plan.seq or text)
 
 

@@ -36,18 +36,18 @@ def encoder(config: Encoder, plan: Plan) -> Workload:
     """The graph of `config` under `plan`. BadInput where the model has no such shape or mode."""
     head = config.usual_head if plan.head == "default" else plan.head
     if head not in _HEADS:
-        raise BadInput(f"head: {config.name} has no head {plan.head!r} (it has: {', '.join(_HEADS)})")
+        raise BadInput(f"{config.name} has no head {plan.head!r} (it has: {', '.join(_HEADS)})", field="head")
     if plan.mode in ("prefill", "decode"):
-        raise BadInput(f"mode: {config.name} is an encoder, it has no {plan.mode}; use forward")
+        raise BadInput(f"{config.name} is an encoder, it has no {plan.mode}; use forward", field="mode")
     if plan.kv_dtype is not None:
-        raise BadInput(f"kv_dtype: {config.name} is an encoder, it has no KV cache")
+        raise BadInput(f"{config.name} is an encoder, it has no KV cache", field="kv_dtype")
     if plan.image is not None:
-        raise BadInput(f"image: {config.name} reads text; its size is seq")
+        raise BadInput(f"{config.name} reads text; its size is seq", field="image")
     if plan.context is not None:
-        raise BadInput(f"context: only a decode step has one; {config.name} takes seq")
+        raise BadInput(f"only a decode step has one; {config.name} takes seq", field="context")
     seq = plan.seq or min(USUAL_TOKENS, config.positions)
     if seq > config.positions:
-        raise BadInput(f"seq: {seq} tokens are more than the {config.positions} positions of {config.name}")
+        raise BadInput(f"{seq} tokens are more than the {config.positions} positions of {config.name}", field="seq")
     tokens, act = plan.batch * seq, activation_dtype(plan)
     graph = Graph()
     _embed(graph, config, tokens, act)

@@ -93,17 +93,17 @@ def _start(name: str, plan: Plan) -> tuple[ImageGraph, str, int]:
     """An empty graph, the head, the classes. BadInput for what an image model has not."""
     head = "classifier" if plan.head == "default" else plan.head
     if head not in ("classifier", "none"):
-        raise BadInput(f"head: {name} has no head {plan.head!r} (it has: classifier, none)")
+        raise BadInput(f"{name} has no head {plan.head!r} (it has: classifier, none)", field="head")
     if plan.mode in ("prefill", "decode"):
-        raise BadInput(f"mode: {name} is an image model, it has no {plan.mode}; use forward")
+        raise BadInput(f"{name} is an image model, it has no {plan.mode}; use forward", field="mode")
     for field_name, value in (("seq", plan.seq), ("context", plan.context)):
         if value is not None:
-            raise BadInput(f"{field_name}: {name} is an image model; its size is image={plan.image or USUAL_SIDE}")
+            raise BadInput(f"{name} is an image model; its size is image={plan.image or USUAL_SIDE}", field=field_name)
     if plan.kv_dtype is not None:
-        raise BadInput(f"kv_dtype: {name} is an image model, it has no KV cache")
+        raise BadInput(f"{name} is an image model, it has no KV cache", field="kv_dtype")
     side = plan.image or USUAL_SIDE
     if side < 32:
-        raise BadInput(f"image: {side} pixels a side; {name} halves its side five times and needs 32 or more")
+        raise BadInput(f"{side} pixels a side; {name} halves its side five times and needs 32 or more", field="image")
     return ImageGraph(plan, side=side), head, plan.classes or USUAL_CLASSES
 
 

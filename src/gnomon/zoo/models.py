@@ -250,5 +250,5 @@ def model(name: str) -> Model:
     """The model of that name; BadInput with the near match otherwise."""
     known = models()
     if name.lower() not in known:
-        raise BadInput(f"unknown model {name!r}{near_match(name, known)}; see `gnomon list models`")
+        raise BadInput(f"unknown model {name!r}{near_match(name, known)} (see `gnomon list models`)")
     return known[name.lower()]

@@ -1,0 +1,39 @@
+"""What each field of a question is called on the command line: the one table of it."""
+
+from __future__ import annotations
+
+from gnomon.core.errors import BadInput
+
+# Field, as Python and files spell it -> flag. docs/how-to/write-a-scenario.md shows the same.
+FLAGS = {
+    "mode": "--mode",
+    "batch": "--batch",
+    "seq": "--seq",
+    "context": "--context",
+    "image": "--image",
+    "dtype": "--dtype",
+    "weight_dtype": "--weights",
+    "kv_dtype": "--kv",
+    "attention": "--attention",
+    "head": "--head",
+    "classes": "--classes",
+    "sizes": "--size",
+    "overrides.device_peak": "--device-peak",
+    "overrides.memory_bandwidth": "--memory-bandwidth",
+    "overrides.memory_capacity": "--memory-capacity",
+    "overrides.launch_overhead": "--launch-overhead",
+    "overrides.efficiency": "--efficiency",
+}
+OVERRIDES = tuple(flag for field, flag in FLAGS.items() if field.startswith("overrides."))
+
+
+def dest(flag: str) -> str:
+    """Where argparse keeps what was given to a flag."""
+    return flag.lstrip("-").replace("-", "_")
+
+
+def in_flags(fault: BadInput) -> BadInput:
+    """The fault with its field named by its flag; one found in a file keeps the file's word."""
+    part, _, name = fault.field.partition(".")
+    flag = f"{FLAGS[part]} {name}" if part == "sizes" and name else FLAGS.get(fault.field)
+    return fault if fault.where or flag is None else fault.at(field=flag)
