@@ -27,7 +27,7 @@ def _verb(verb: str, text: str) -> str:
     if not hasattr(module, "parser"):
         return f"## gnomon {verb}\n\n{text[0].upper()}{text[1:]}."
     parser: Parser = module.parser()
-    about = FLAG.sub(r"`\g<0>`", parser.description or "").replace("\n", "\n\n")
+    about = re.sub(r"\n(?=\S)", "\n\n", FLAG.sub(r"`\g<0>`", parser.description or ""))
     parts = [f"## gnomon {verb}", about, f"```console\n$ {parser.example}\n```"]
     for group in parser._action_groups:
         actions = [action for action in group._group_actions if action.help != argparse.SUPPRESS]

@@ -188,3 +188,17 @@ def _same(folder: Path, whole: Path) -> None:
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     assert sorted(entry.name for entry in folder.iterdir()) == ["rows.csv", "rows.parquet", "sweep.json"]
     assert pl.read_parquet(folder / "rows.parquet")["index"].to_list() == list(range(8000))
+
+
+def test_terminated_it_keeps_its_rows_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("large.yaml").write_text(LARGE)
+    with subprocess.Popen(_command("--out", "o"), stderr=subprocess.PIPE, text=True) as running:
+        _wait_for_a_further_chunk(running, Path("o/chunks"))
+        running.terminate()
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 143, said
+    assert said.startswith("gnomon: terminated: ") and said.endswith("the same command with --resume goes on\n")
+    document = json.loads(Path("o/sweep.json").read_text())
+    assert document["complete"] is False
+    assert 0 < document["rows"] == len(pl.read_parquet("o/rows.parquet")) < 8000

@@ -94,7 +94,7 @@ def _help() -> str:
     verbs = "\n".join(f"  {name:{width}}  {text}" for name, (_, text) in VERBS.items())
     return (
         f"{EXAMPLE}\nusage: gnomon VERB [arguments]   (gnomon VERB --help says more)\n\nverbs:\n{verbs}\n\n"
-        "exit codes: 0 ok, 1 bug, 2 usage, 3 bad input, 4 unsupported, 5 outside tool, 6 check failed, 130 interrupted"
+        "exit codes: 0 ok, 1 bug, 2 usage, 3 bad input, 4 unsupported, 5 outside tool, 6 check failed, 130 interrupted, 143 terminated"
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,7 +36,12 @@ def parser() -> Parser:
     parser = Parser(
         "sweep",
         "Every combination of some values of a scenario's fields, or those that a search picks: rows as CSV and Parquet, and the Pareto set.\n"
-        "A point that cannot be answered is a row with a reason. Stopped, it goes on with --resume; the rows are the same.",
+        "A point that cannot be answered is a row with a reason. Stopped, it goes on with --resume; the rows are the same.\n"
+        "A file to begin with:\n\n"
+        "    schema: gnomon/sweep/1\n"
+        "    base: {model: llama-3-8b, on: h100-sxm}\n"
+        "    vary: {batch: [1, 8, 32], weight_dtype: [null, int4]}\n"
+        "    objectives: {tpot_s: min, tpot_items_per_s: max}",
         "gnomon sweep my-sweep.yaml",
     )
     parser.add_argument("file", metavar="FILE", help="a sweep file; `gnomon check FILE` says how many points it has")
@@ -48,20 +55,20 @@ def parser() -> Parser:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Sweep and print the Pareto set. Unsupported when no point could be answered; 130 when interrupted."""
+    """Sweep and print the Pareto set. Unsupported when no point could be answered; 130 when interrupted, 143 when terminated."""
     found = parser().read(arguments)
     out = out_folder(found.file) if found.out is None else Path(found.out)
     seen = [0, 0]
     try:
-        with _shown(seen) as progress:
+        with _ended_like_by_ctrl_c(), _shown(seen) as progress:
             result = sweep(
                 found.file, out=out, workers=whole("workers", found.workers), resume=found.resume, progress=progress
             )
-    except KeyboardInterrupt:
-        if seen[1]:
-            say(f"interrupted: {seen[0]:,} of {seen[1]:,} rows are in {out}; the same command with --resume goes on")
-            return 130
-        raise
+    except KeyboardInterrupt as stop:
+        what, code = ("terminated", 143) if isinstance(stop, _Terminated) else ("interrupted", 130)
+        rows = f": {seen[0]:,} of {seen[1]:,} rows are in {out}; the same command with --resume goes on"
+        say(what + (rows if seen[1] else ""))
+        return code
     document = result.document
     if not document["answered"]:
         reasons = (f"{row['rows']:,} rows: {row['reason']}" for row in document["refused"][:MOST_SHOWN])
@@ -73,6 +80,27 @@ def run(arguments: Sequence[str]) -> int:
     else:
         _print(result)
     return 0
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: how a batch system or a container ends a program."""
+
+
+@contextmanager
+def _ended_like_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does: what is done is kept, the workers are ended."""
+
+    def end(number: int, frame: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
