@@ -347,3 +347,25 @@ def test_an_unknown_kind_of_attention_refuses_the_row(gnomon, tmp_path: Path) ->
     file.write_text(HEADER.replace("measured_ms", "measured_ms,attention") + rows)
     document = gnomon("compare", "--measurements", str(file), "--json").json
     assert document["refused"] == [{"reason": "attention 'flash' is neither fused nor eager", "rows": 1}]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("published",), "compare: published: a table of measurements; write --measurements published"),
+        (("./mine.csv",), "compare: ./mine.csv: a table of measurements; write --measurements ./mine.csv"),
+        (("--measurements", "published", "--sample", "2"), "compare: --sample is of the rows that --rows prints"),
+        (("--measurements", "published", "--rows", "--csv", "--sample", "2"), "compare: --sample is of the rows"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(gnomon, words, line) -> None:
+    run = gnomon("compare", *words)
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith(f"gnomon: {line}")
+
+
+def test_a_column_that_is_passed_over_is_told_with_the_near_one(gnomon, tmp_path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("model,device,mode,batch,precision,measured_ms,sofware\nresnet-50,t4,forward,8,fp16,5.0,x\n")
+    run = gnomon("compare", "--measurements", str(file))
+    assert "column 'sofware' is not one that is read, and was passed over; did you mean 'software'?" in run.err

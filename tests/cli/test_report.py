@@ -64,7 +64,7 @@ def test_what_a_page_leaves_out_is_said_on_standard_error(gnomon, tmp_path: Path
     ("words", "code", "line"),
     [
         (("published",), 2, "-o"),
-        (("-o", "x.html"), 2, "RUN|TABLE"),
+        (("-o", "x.html"), 2, "SOURCE"),
         (("published", "-o", "x.html", "--enigne", "roofline"), 2, "did you mean '--engine'?"),
         (("publishde", "-o", "x.html"), 3, "did you mean 'published'?"),
         (("./absent.json", "-o", "x.html"), 3, "./absent.json: no such file"),

@@ -123,7 +123,8 @@ def test_a_cell_that_is_no_number_stops_the_reading(change, message):
 
 
 def test_a_column_that_is_not_read_is_named():
-    assert _read(ROW | {"weather": "fine"}).unread_columns == ("weather",)
+    assert _read(ROW | {"weather": "fine"}).unread_columns == {"weather": ""}
+    assert _read(ROW | {"sofware": "x"}).unread_columns == {"sofware": "software"}
 
 
 def test_a_table_without_times_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,7 +51,7 @@ class Comparison:
     asked: int  # rows of the table, after filtering
     rows: pl.DataFrame  # answered: device, silicon, subject, mode, dtype, quality, line, ..._s, error_percent, and more
     refused: tuple[Refused, ...]
-    unread_columns: tuple[str, ...]
+    unread_columns: Mapping[str, str]  # each with the column that may be meant, or nothing
 
     @property
     def is_in_sample(self) -> bool:

@@ -21,8 +21,10 @@ def parser() -> Parser:
     """The arguments."""
     parser = Parser(
         "check",
-        "Whether a file of a device, system, scenario or sweep, a config.json or an ONNX file is sound; for a scenario, its digest, which engines can answer and why the others cannot, whether it fits, and what is outside the validated range; for an ONNX file, which sizes are open.",
-        "gnomon check my-scenario.yaml",
+        "Whether a file of a device, system, scenario or sweep, a config.json or an ONNX file is sound.\n"
+        "Of a scenario also its digest, which engines can answer and why the others cannot, whether it fits into memory and\n"
+        "what is outside the validated range; of a sweep how many points it has; of an ONNX file which sizes are open.",
+        "gnomon check llama-2-7b-chat-h100",
     )
     parser.add_argument(
         "file",

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from gnomon.api.predict import DEFAULT_ENGINE
 from gnomon.cli.arguments import Parser, add_output_options
+from gnomon.cli.complete import table_names
 from gnomon.core.errors import UsageError
+from gnomon.formats.named import TABLES
 
 
 def parser() -> Parser:
@@ -52,6 +54,11 @@ def run(arguments: Sequence[str]) -> int:
     found = parser().read(arguments)
     if bool(found.scenarios) == (found.measurements is not None):
         raise UsageError("compare: give scenarios, or --measurements TABLE; see `gnomon compare --help`")
+    if found.sample and (not found.rows or found.csv):
+        raise UsageError("compare: --sample is of the rows that --rows prints; CSV has every row")
+    for name in found.scenarios:
+        if name in table_names() or name.endswith(TABLES):
+            raise UsageError(f"compare: {name}: a table of measurements; write --measurements {name}")
     if found.scenarios:
         for option in ("where", "rows", "sample", "report", "calibrate"):
             if getattr(found, option):

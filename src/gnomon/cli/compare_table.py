@@ -37,8 +37,9 @@ def compare_table(found: argparse.Namespace) -> int:
     where = where_rows(found.where)
     with working(f"comparing {engines[0]} with {found.measurements}"):
         result = compare_measurements(found.measurements, engine=engines[0], where=where)
-        for column in result.unread_columns:
-            say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over")
+        for column, meant in result.unread_columns.items():
+            near = f"; did you mean {meant!r}?" if meant else ""
+            say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over{near}")
         result.check_answered()
         if result.kind == "kernels":
             sample = sample or 1  # such tables have hundreds of thousands of rows

@@ -115,12 +115,13 @@ def _files() -> Iterable[str]:
     return SHAPES
 
 
-def _tables() -> Iterable[str]:
+def table_names() -> Iterable[str]:
+    """Names of the measurements in the catalogue, told without reading them."""
     return sorted(f.name.split(".")[0] for f in (catalogue.ROOT / "measurements").iterdir() if ".csv" in f.name)
 
 
 def _reported() -> Iterable[str]:
-    return (*_tables(), *_scenarios())
+    return (*table_names(), *_scenarios())
 
 
 def _modes() -> Iterable[str]:
@@ -148,12 +149,13 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "SYSTEM[,SYSTEM...]": _systems,
     "SYSTEM": _systems,
     "SCENARIO": _scenarios,
-    "RUN|TABLE": _reported,
+    "SOURCE": _reported,
     "NAME[,NAME...]": _engines,
+    "NAME": _engines,
     "DEVICE|SYSTEM|MODEL|SCENARIO": _everything,
     "KIND": _lists,
     "FILE_KIND": _files,
-    "TABLE": _tables,
+    "TABLE": table_names,
     "MODE": _modes,
     "FORMAT": _dtypes,
     "HEAD": _heads,

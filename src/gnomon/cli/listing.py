@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from gnomon.api import plugins
@@ -20,16 +21,9 @@ from gnomon.zoo.models import models
 Row = dict[str, Any]
 
 
-def _engines() -> list[Row]:
+def _parts(group: plugins.Group) -> list[Row]:
     return [
-        {"name": part.name, "package": part.package, "state": part.fault or "ok"} for part in plugins.inspect("engines")
-    ]
-
-
-def _adapters() -> list[Row]:
-    return [
-        {"name": part.name, "package": part.package, "state": part.fault or "ok"}
-        for part in plugins.inspect("adapters")
+        {"name": part.name, "package": part.package, "state": part.fault or "ok"} for part in plugins.inspect(group)
     ]
 
 
@@ -100,9 +94,10 @@ def _measurements() -> list[Row]:
     ]
 
 
-KINDS = {
-    "engines": _engines,
-    "adapters": _adapters,
+KINDS: dict[str, Callable[[], list[Row]]] = {
+    "engines": partial(_parts, "engines"),
+    "adapters": partial(_parts, "adapters"),
+    "formats": partial(_parts, "formats"),
     "devices": _devices,
     "systems": _systems,
     "models": _models,

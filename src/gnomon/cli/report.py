@@ -23,11 +23,13 @@ def parser() -> Parser:
     parser.add_argument(
         "sources",
         nargs="+",
-        metavar="RUN|TABLE",
+        metavar="SOURCE",
         help="JSON of `gnomon predict --json` (with --operators for rooflines) or `gnomon compare --json`, a folder of such files, "
         "a sweep's folder, a table of measurements or a scenario, by name or file",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the page, like report.html")
+    parser.add_argument(
+        "-o", "--out", "--output", dest="output", metavar="FILE", required=True, help="the page, like report.html"
+    )
     parser.add_argument("--title", default="", metavar="TEXT", help="of the page (default: what is on it)")
     parser.add_argument(
         "--engine", metavar="NAME", help="of tables and scenarios (default: roofline, and for scenarios every engine)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gnomon.cli.arguments import Parser, add_output_options
+from gnomon.cli.arguments import Parser
 from gnomon.core.errors import UsageError, near_match
 from gnomon.formats.json_schema import SHAPES, json_schema_text
 
@@ -17,7 +17,7 @@ def parser() -> Parser:
         "gnomon schema scenario > gnomon-scenario.schema.json",
     )
     parser.add_argument("kind", metavar="FILE_KIND", help=", ".join(SHAPES))
-    add_output_options(parser, csv=False)
+    parser.add_argument("--json", action="store_true", help="changes nothing: a schema is JSON")
     return parser
 
 

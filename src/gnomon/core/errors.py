@@ -65,7 +65,13 @@ class CheckFailed(GnomonError):
 
 
 def near_match(word: str, known: Iterable[str]) -> str:
-    """A clause naming the known word most like `word`, or that begins most like it; empty when none is near."""
+    """A clause naming the known word nearest to `word`; empty when none is near."""
+    best = nearest(word, known)
+    return f"; did you mean {best!r}?" if best else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word most like `word`, or that begins most like it; empty when none is near."""
     written = word.lower()
 
     def likeness(candidate: str) -> tuple[float, int]:
@@ -77,7 +83,7 @@ def near_match(word: str, known: Iterable[str]) -> str:
         return max(whole, start + _START_HANDICAP), alike
 
     best = max(known, key=likeness, default="")
-    return f"; did you mean {best!r}?" if best and likeness(best)[0] >= _NEAR else ""
+    return best if best and likeness(best)[0] >= _NEAR else ""
 
 
 _NEAR = 0.6  # difflib's own default for a close match

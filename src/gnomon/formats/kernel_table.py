@@ -7,7 +7,7 @@ framework, kernel, source, quality are carried along.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class KernelTable:
     rows: pl.DataFrame  # device, op, family, dtype, source, quality, measured_s, line
     ops: OpTable
     refused: tuple[Refused, ...]
-    unread_columns: tuple[str, ...]
+    unread_columns: Mapping[str, str]  # each with the column that may be meant
 
 
 class _Shapes:

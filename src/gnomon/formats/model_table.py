@@ -54,7 +54,7 @@ class ModelTable:
     rows: int
     measurements: tuple[Measurement, ...]
     refused: tuple[Refused, ...]
-    unread_columns: tuple[str, ...]
+    unread_columns: Mapping[str, str]  # each with the column that may be meant
 
 
 def model_table(path: Path, frame: pl.DataFrame) -> ModelTable:

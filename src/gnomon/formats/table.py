@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gnomon.core.errors import BadInput, near_match
+from gnomon.core.errors import BadInput, nearest
 
 FIRST_ROW_LINE = 2  # line 1 of a CSV file is its header
 
@@ -45,18 +45,20 @@ def _ragged_line(path: Path) -> int | None:
         return None
 
 
-def check_columns(path: Path, frame: pl.DataFrame, required: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Names of columns that nothing here reads; BadInput when a required one is missing."""
+def check_columns(path: Path, frame: pl.DataFrame, required: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Columns that nothing here reads, each with the column that may be meant, or nothing; BadInput for a missing one."""
     for name in required:
         if name not in frame.columns:
             if len(frame.columns) == 1 and ";" in frame.columns[0]:
                 raise BadInput(f"{path}:1: the cells are separated by ';', expected commas")
             spare = [column for column in frame.columns if column not in known]
-            hint = near_match(name, spare).replace("did you mean", "is it")
+            meant = nearest(name, spare)
+            hint = f"; is it {meant!r}?" if meant else ""
             raise BadInput(
                 f"{path}: column {name!r} is missing{hint} (columns: {', '.join(name for name in frame.columns if name != 'line')})"
             )
-    return tuple(column for column in frame.columns if column not in known)
+    absent = [name for name in known if name not in frame.columns]
+    return {column: nearest(column, absent) for column in frame.columns if column not in known}
 
 
 def numeric(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
