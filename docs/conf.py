@@ -32,7 +32,7 @@ myst_fence_as_directive = ["math"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"Gnomon {version}"
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_ext"]
 pygments_style = "sphinx"
 
 ESSAYS_HERE = "<!-- the essay of every engine -->"

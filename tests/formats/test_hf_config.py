@@ -5,7 +5,7 @@ import pytest
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Attention
 from gnomon.core.plan import Plan
-from gnomon.formats.hf_config import HF_CONFIG
+from gnomon.formats.hf_config import HFConfig
 
 LLAMA = {
     "model_type": "llama",
@@ -27,7 +27,7 @@ GEMMA3 = LLAMA | {"model_type": "gemma3_text", "num_hidden_layers": 8, "num_key_
 def _read(tmp_path, data):
     file = tmp_path / "config.json"
     file.write_text(data if isinstance(data, str) else json.dumps(data))
-    return HF_CONFIG.read(file)
+    return HFConfig().read(file)
 
 
 def _without(data, *names):
@@ -105,7 +105,7 @@ def test_a_model_is_named_for_its_file_or_for_the_folder_of_a_config_json(tmp_pa
     folder.mkdir()
     for file, name in ((folder / "config.json", "my-llama"), (folder / "other.json", "other")):
         file.write_text(json.dumps(LLAMA))
-        assert HF_CONFIG.read(file).name == name
+        assert HFConfig().read(file).name == name
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_key_given_twice_is_refused(tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{"model_type": "gpt2", "n_embd": 8, "n_embd": 16, "n_head": 2, "n_layer": 1}')
     with pytest.raises(BadInput, match="key 'n_embd' is given twice"):
-        HF_CONFIG.read(path)
+        HFConfig().read(path)
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_fields_that_do_not_shape_the_graph_are_passed_over(tmp_path):
 
 
 def test_only_json_files_are_recognised(tmp_path):
-    assert HF_CONFIG.recognises(tmp_path / "config.json")
-    assert not HF_CONFIG.recognises(tmp_path / "config.yaml")
+    assert HFConfig().recognises(tmp_path / "config.json")
+    assert not HFConfig().recognises(tmp_path / "config.yaml")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_the_architecture_of_a_decoder_names_its_head(tmp_path, architecture, he
     config |= {"num_hidden_layers": 1, "num_attention_heads": 2, "architectures": [architecture]}
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config))
-    workload = HF_CONFIG.read(path).build(Plan())
+    workload = HFConfig().read(path).build(Plan())
     widths = {"lm": 32 * 100, "none": 0, "classifier": 32 * 2}
     body = 100 * 32 + (4 * 32 * 32 + 3 * 32 * 64 + 2 * 32) + 32
     assert workload.head == head
@@ -242,7 +242,7 @@ def test_an_architecture_without_a_rule_is_refused_by_its_name(tmp_path):
         )
     )
     with pytest.raises(BadInput, match="no rule for 'GPT2DoubleHeadsModel'"):
-        HF_CONFIG.read(path)
+        HFConfig().read(path)
 
 
 def test_a_slip_in_a_key_that_shapes_the_graph_is_refused(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.plan import Plan
-from gnomon.formats.hf_config import HF_CONFIG
+from gnomon.formats.hf_config import HFConfig
 from gnomon.zoo.models import model, models
 
 ROWS = list(csv.DictReader((Path(__file__).parent / "parameters.csv").read_text(encoding="utf-8").splitlines()))
@@ -28,7 +28,7 @@ def test_model_has_exactly_the_parameters_of_its_library(row):
 def test_configuration_gives_exactly_the_parameters_of_its_library(row, tmp_path):
     file = tmp_path / "model.json"
     file.write_text(row["config"])
-    assert HF_CONFIG.read(file).build(Plan(batch=1, seq=1)).parameters == int(row["parameters"])
+    assert HFConfig().read(file).build(Plan(batch=1, seq=1)).parameters == int(row["parameters"])
 
 
 @pytest.mark.parametrize("row", [row for row in NAMED if row["config"]], ids=lambda row: row["name"])
@@ -36,7 +36,7 @@ def test_model_and_its_configuration_do_the_same_work(row, tmp_path):
     file = tmp_path / f"{row['name']}.json"
     file.write_text(row["config"])
     plan = Plan(batch=2, seq=16)
-    assert HF_CONFIG.read(file).build(plan).digest == model(row["name"]).build(plan).digest
+    assert HFConfig().read(file).build(plan).digest == model(row["name"]).build(plan).digest
 
 
 # One row of every architecture and of every odd field, each small enough to describe in a second.

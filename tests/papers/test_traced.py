@@ -9,7 +9,7 @@ import pytest
 import gnomon
 from gnomon.core.op import SOFTMAX_FLOP, Attention, GroupedMatMul, MatMul
 from gnomon.core.plan import Plan
-from gnomon.formats.hf_config import HF_CONFIG
+from gnomon.formats.hf_config import HFConfig
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")
@@ -59,7 +59,7 @@ def test_a_small_model_takes_the_flop_of_its_library_s_module(tmp_path, name, ch
     config = CONFIGS[name] | changed
     file = tmp_path / "config.json"
     file.write_text(json.dumps(config))
-    known = HF_CONFIG.read(file).build(Plan(batch=2, seq=64, attention=attention))
+    known = HFConfig().read(file).build(Plan(batch=2, seq=64, attention=attention))
     kind, family = config.pop("model_type"), config["architectures"][0]
     written = transformers.AutoConfig.for_model(kind, **config)
     if any(isinstance(node.op, GroupedMatMul) for node in known.nodes):

@@ -141,6 +141,3 @@ class HFConfig:
             return Model(name=name, kind="encoder", source=source, build=partial(encoder, shape), **formats)  # type: ignore[arg-type]
         config = _READERS[kind](_DEFAULTS.get(kind, {}) | data, name, where)
         return Model(name=name, kind="decoder", source=source, build=partial(decoder, config), **formats)  # type: ignore[arg-type]
-
-
-HF_CONFIG = HFConfig()
