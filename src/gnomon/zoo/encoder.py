@@ -37,6 +37,8 @@ def encoder(config: Encoder, plan: Plan) -> Workload:
     head = config.usual_head if plan.head == "default" else plan.head
     if head not in _HEADS:
         raise BadInput(f"{config.name} has no head {plan.head!r} (it has: {', '.join(_HEADS)})", field="head")
+    if plan.classes is not None and head != "classifier":
+        raise BadInput(f"{config.name} has classes with head classifier, not with {head}", field="classes")
     if plan.mode in ("prefill", "decode"):
         raise BadInput(f"{config.name} is an encoder, it has no {plan.mode}; use forward", field="mode")
     if plan.kv_dtype is not None:

@@ -101,6 +101,8 @@ def _start(name: str, plan: Plan) -> tuple[ImageGraph, str, int]:
             raise BadInput(f"{name} is an image model; its size is image={plan.image or USUAL_SIDE}", field=field_name)
     if plan.kv_dtype is not None:
         raise BadInput(f"{name} is an image model, it has no KV cache", field="kv_dtype")
+    if plan.classes is not None and head != "classifier":
+        raise BadInput(f"{name} has classes with head classifier, not with {head}", field="classes")
     side = plan.image or USUAL_SIDE
     if side < 32:
         raise BadInput(f"{side} pixels a side; {name} halves its side five times and needs 32 or more", field="image")

@@ -1,0 +1,124 @@
+"""An option is used or refused: none is taken and ignored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gnomon.cli.complete import parser_of
+from gnomon.cli.flags import FLAGS
+from gnomon.cli.main import VERBS
+
+OF_OUTPUT = {"--help", "--json", "--csv"}
+WORDS = {
+    "--mode": ("forward+backward", "prefill"),
+    "--batch": ("3",),
+    "--seq": ("96",),
+    "--context": ("96",),
+    "--image": ("256",),
+    "--dtype": ("fp32", "fp16"),
+    "--weights": ("int8",),
+    "--kv": ("fp8",),
+    "--attention": ("eager",),
+    "--head": ("none", "classifier"),
+    "--classes": ("7",),
+    "--size": ("frames=3",),
+    "--device-peak": ("300 TFLOP/s",),
+    "--memory-bandwidth": ("1 TB/s",),
+    "--memory-capacity": ("9 GB",),
+    "--launch-overhead": ("9 us",),
+    "--efficiency": ("0.5",),
+}
+MODELS = ("resnet-50", "bert-large", "gpt2", "sdxl", "mixtral-8x7b")
+
+
+def test_every_flag_of_a_question_is_tried():
+    assert set(WORDS) == set(FLAGS.values())
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("flag", "words"), WORDS.items())
+def test_an_option_of_predict_changes_the_answer_or_is_refused(gnomon, model, flag, words):
+    line = ("predict", model, "--on", "a100-sxm-80gb", "--json")
+    runs = [gnomon(*line, flag, word) for word in words]
+    plain = _answered(gnomon(*line).json)
+    is_vacuous = (model, flag) == ("resnet-50", "--attention")  # true of a model without attention, whichever is asked
+    assert is_vacuous or any(run.code in (2, 3, 4) or _answered(run.json) != plain for run in runs)
+
+
+def _answered(document: Any) -> list[list[Any]]:
+    """The numbers of an answer, without the question that it repeats."""
+    return [
+        [q["mode"], q["value"], q["flop"], q["moved_bytes"], q["memory"], q["parts"]]
+        for row in document["rows"]
+        for q in row["quantities"]
+    ]
+
+
+@pytest.mark.parametrize(("flag", "words"), WORDS.items())
+def test_an_option_of_predict_beside_a_scenario_is_refused(gnomon, flag, words):
+    run = gnomon("predict", "llama-2-7b-chat-h100", flag, words[0])
+    assert run.code == 2
+    assert f"{flag}: a scenario says this itself" in run.err
+
+
+# Of each verb: names of each kind that it takes.
+NAMED = {
+    "show": ("t4", "dgx-h100", "resnet-50", "gpt2", "llama-2-7b-chat-h100"),
+    "check": ("t4", "dgx-h100", "resnet-50", "gpt2", "llama-2-7b-chat-h100"),
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "flag"),
+    [
+        (verb, name, flag)
+        for verb, names in NAMED.items()
+        for name in names
+        for flag in sorted(set(parser_of(verb).flags) - OF_OUTPUT - {"-h"})  # type: ignore[union-attr]
+    ],
+)
+def test_an_option_of_show_and_check_changes_what_is_said_or_is_refused(gnomon, verb, name, flag):
+    run, plain = gnomon(verb, name, "--json", flag, WORDS[flag][0]), gnomon(verb, name, "--json")
+    is_tried = verb == "check" and run.code == 0  # that the graph can be built at this size is what was asked
+    assert run.code in (2, 3) or run.json != plain.json or is_tried
+
+
+REST = {
+    "predict": {"--on", "--engine", "--parts", "--operators", "--save", "--trace"},
+    "compare": {"--measurements", "--engine", "--where", "--rows", "--sample", "--report", "--calibrate"},
+    "sweep": {"--out", "--workers", "--resume"},
+    "report": {"-o", "--out", "--output", "--title", "--engine", "--where"},
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_verb_has_an_option_that_is_not_tried_here_or_in_the_tests_of_the_verb(verb):
+    """A new flag fails here until a test below or in the verb's own file says what it changes, and what it is refused with."""
+    tests = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
+    flags = set(parser_of(verb).flags) - OF_OUTPUT - {"-h"}  # type: ignore[union-attr]
+    assert flags - set(WORDS) == REST.get(verb, set())
+    assert all(f'"{flag}"' in tests for flag in flags)
+
+
+@pytest.mark.parametrize("flag", ["--where", "--rows", "--sample", "--report", "--calibrate"])
+def test_what_is_of_a_table_is_refused_beside_scenarios(gnomon, tmp_path: Path, flag):
+    words = {"--where": ("device=t4",), "--sample": ("2", "--rows"), "--rows": ()}.get(flag, (str(tmp_path / "x"),))
+    assert gnomon("compare", "llama-2-7b-chat-h100", flag, *words).code == 2
+
+
+@pytest.mark.parametrize("flag", ["--where", "--engine"])
+def test_what_is_of_a_table_is_refused_of_what_was_computed_before(gnomon, tmp_path: Path, flag):
+    file = tmp_path / "run.json"
+    file.write_text(gnomon("predict", "resnet-50", "--on", "t4", "--json").out)
+    word = {"--where": "device=t4", "--engine": "roofline"}[flag]
+    run = gnomon("report", str(file), "-o", str(tmp_path / "x.html"), flag, word)
+    assert run.code == 3
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_parts_are_refused_with_csv(gnomon):
+    run = gnomon("predict", "resnet-50", "--on", "t4", "--parts", "--csv")
+    assert (run.code, run.out) == (2, "")
