@@ -190,7 +190,7 @@ def _same(folder: Path, whole: Path) -> None:
     assert pl.read_parquet(folder / "rows.parquet")["index"].to_list() == list(range(8000))
 
 
-def test_terminated_it_keeps_its_rows_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminated_it_keeps_a_table_of_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("large.yaml").write_text(LARGE)
     with subprocess.Popen(_command("--out", "o"), stderr=subprocess.PIPE, text=True) as running:

@@ -263,3 +263,26 @@ def test_show_refuses_numbers_of_a_device_for_what_is_none(gnomon, name, flag, w
     assert run.code == 2
     assert "are for devices, and this is a" in run.err
     assert gnomon("show", "t4", flag, word, "--json").out != gnomon("show", "t4", "--json").out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("check", "mine.csv"), "mine.csv: a table of measurements; `gnomon compare --measurements mine.csv` reads it"),
+        (("predict", "gpt2", "--on", "h1000"), "did you mean 'h100-pcie'? (see `gnomon list devices`"),
+        (("predict", "resnet-5", "--on", "t4"), "? (see `gnomon list models`)"),
+        (("predct",), "unknown verb 'predct'; did you mean 'predict'? (see `gnomon --help`)"),
+        (
+            ("report", "sweep.yaml", "-o", "x.html"),
+            "`gnomon sweep sweep.yaml` runs it, and a report is made of the folder",
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_do(gnomon, tmp_path: Path, monkeypatch, words, line) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_text("model,device\n")
+    Path("sweep.yaml").write_text("schema: gnomon/sweep/1\nbase: {model: gpt2, on: t4}\nvary: {batch: [1]}\n")
+    run = gnomon(*words)
+    assert run.code in (2, 3)
+    assert line in run.err
+    assert run.err.count("\n") == 1

@@ -19,7 +19,7 @@ DEFAULT_ENGINE = "roofline"
 def predict(model: str | Model, on: str, *, engine: str = DEFAULT_ENGINE, **options: Unpack[Options]) -> Answer:
     """How long `model` takes on the system `on`, as one engine sees it.
 
-    model: a name of `gnomon list models`, a path to a config.json, or what `from_torch` gives. on: a device, DEVICE:COUNT, a system or a file.
+    model: a name of `gnomon list models`, a path to a config.json or an ONNX file, or what `from_torch` gives. on: a device, DEVICE:COUNT, a system or a file.
     options: mode, batch, seq, context, image, dtype, weight_dtype, kv_dtype, attention, head, classes, sizes, overrides; see
     gnomon.api.questions.Options for what each means. Raises a GnomonError that says what to mend; an engine that cannot
     answer gives an Answer with reasons.
