@@ -56,10 +56,11 @@ def workload(traced: Traced, plan: Plan) -> Workload:
     """The graph under a plan. BadInput for a size that is open or cannot be; Unsupported for an operator without a rule."""
     if plan.mode in ("prefill", "decode"):
         raise BadInput(
-            f"mode: {traced.name} is a traced graph: it has forward, forward+backward and forward+backward+optimizer"
+            f"{traced.name} is a traced graph: it has forward, forward+backward and forward+backward+optimizer",
+            field="mode",
         )
     if plan.head != "default":
-        raise BadInput(f"head: {traced.name} is a traced graph and keeps the head it was traced with")
+        raise BadInput(f"{traced.name} is a traced graph and keeps the head it was traced with", field="head")
     values = bind(traced, plan)
     sizes = {name: prod(shape) for name, shape in traced.weights.items()}
     formats = Formats(
@@ -109,7 +110,8 @@ def bind(traced: Traced, plan: Plan) -> dict[str, int]:
     for name, fixed in traced.fixed.items():
         if name in given and given[name] != fixed:
             raise BadInput(
-                f"{name}: {traced.name} was traced with {name} {fixed} and cannot run with {given[name]}; trace it with that size open"
+                f"{traced.name} was traced with {name} {fixed} and cannot run with {given[name]}; trace it with that size open",
+                field=_field(name),
             )
     values = {}
     for name, size in traced.sizes.items():
@@ -119,9 +121,14 @@ def bind(traced: Traced, plan: Plan) -> dict[str, int]:
         value = given[name]
         if value < size.low or (size.high is not None and value > size.high):
             limit = f"{size.low} to {size.high}" if size.high is not None else f"{size.low} or more"
-            raise BadInput(f"{name}: {traced.name} allows {limit}, not {value}")
+            raise BadInput(f"{traced.name} allows {limit}, not {value}", field=_field(name))
         values[name] = value
     return values
+
+
+def _field(name: str) -> str:
+    """The field of a plan that gives an open size."""
+    return name if name in PLAN_SIZES else f"sizes.{name}"
 
 
 def _nodes(traced: Traced, values: Mapping[str, int], formats: Formats) -> tuple[Node, ...]:
