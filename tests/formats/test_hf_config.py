@@ -1,11 +1,14 @@
+import importlib
 import json
+import pkgutil
 
 import pytest
 
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Attention
 from gnomon.core.plan import Plan
-from gnomon.formats.hf_config import HFConfig
+from gnomon.formats import hf
+from gnomon.formats.hf_config import ARCHITECTURES, HFConfig
 
 LLAMA = {
     "model_type": "llama",
@@ -310,3 +313,9 @@ def test_a_four_bit_gpt_oss_keeps_only_its_experts_in_four_bits(tmp_path):
 @pytest.mark.parametrize(("data", "dtype"), [(LLAMA, "fp16"), (DEEPSEEK, "bf16"), (GEMMA3, "bf16")])
 def test_a_file_without_a_number_format_is_run_in_that_of_its_family(tmp_path, data, dtype):
     assert _read(tmp_path, data).dtype == dtype
+
+
+def test_every_architecture_of_every_file_is_in_the_table_and_none_twice():
+    files = [importlib.import_module(f"{hf.__name__}.{file.name}") for file in pkgutil.iter_modules(hf.__path__)]
+    told = [kind for file in files for kind in getattr(file, "FAMILIES", ())]
+    assert sorted(told) == sorted(ARCHITECTURES)

@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from gnomon.core.errors import BadInput, near_match
+from gnomon.formats.hf.family import Family
 from gnomon.formats.hf.fields import Config, Depth, Size, activation, refuse_slips
 from gnomon.formats.strict import shaped
-from gnomon.zoo.encoder import Encoder
+from gnomon.zoo.encoder import Encoder, encoder
 
 
 class _Bert(Config):
@@ -68,3 +69,6 @@ def bert(data: Any, name: str, where: str) -> Encoder:
         usual_head=_BERT_HEADS[architecture],
         usual_classes=config.classes,
     )
+
+
+FAMILIES = {"bert": Family(read=bert, build=encoder, kind="encoder")}

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, model_validator
 
+from gnomon.formats.hf.family import Family
 from gnomon.formats.hf.fields import Config, Depth, Size, check_choice, check_gate, decoder_head, experts, refuse_slips
 from gnomon.formats.strict import shaped
 from gnomon.zoo.decoder_shape import NO_FURTHER_TOKENS, Decoder, Latent
@@ -82,3 +83,36 @@ def deepseek(data: Any, name: str, where: str) -> Decoder:
         dense_intermediate=config.intermediate_size,
         notes=(NO_FURTHER_TOKENS,) if further else (),
     )
+
+
+_LATENT = {"q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128}
+
+FAMILIES = {
+    "deepseek_v2": Family(
+        read=deepseek,
+        defaults=_LATENT
+        | {
+            "vocab_size": 102400,
+            "n_routed_experts": 64,
+            "n_shared_experts": 2,
+            "first_k_dense_replace": 0,
+            "moe_intermediate_size": 1407,
+        },
+        dtype="bf16",
+    ),
+    "deepseek_v3": Family(
+        read=deepseek,
+        defaults=_LATENT
+        | {
+            "vocab_size": 129280,
+            "n_routed_experts": 256,
+            "n_shared_experts": 1,
+            "first_k_dense_replace": 3,
+            "moe_intermediate_size": 2048,
+            "num_experts_per_tok": 8,
+            "max_position_embeddings": 4096,
+            "num_nextn_predict_layers": 1,
+        },
+        dtype="bf16",
+    ),
+}

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import AliasChoices, Field, model_validator
 
 from gnomon.core.errors import BadInput
+from gnomon.formats.hf.family import Family
 from gnomon.formats.hf.fields import (
     Config,
     Depth,
@@ -121,3 +122,11 @@ def _windowed(config: _Gemma2, usual: range | list[int], where: str) -> dict[str
         "has_score_cap": config.attn_logit_softcapping is not None,
         "has_logit_cap": config.final_logit_softcapping is not None,
     }
+
+
+FAMILIES = {
+    "gemma": Family(read=gemma, defaults={"num_attention_heads": 16, "num_key_value_heads": 16}, dtype="bf16"),
+    "gemma2": Family(read=gemma2, dtype="bf16"),
+    "gemma3": Family(read=gemma3, dtype="bf16"),
+    "gemma3_text": Family(read=gemma3, dtype="bf16"),
+}

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, model_validator
 
+from gnomon.formats.hf.family import Family
 from gnomon.formats.hf.fields import MOST_LAYERS, Config, Depth, Size, activation, decoder_head, refuse_slips
 from gnomon.formats.strict import shaped
 from gnomon.zoo.decoder_shape import Decoder
@@ -113,3 +114,6 @@ def opt(data: Any, name: str, where: str) -> Decoder:
         is_tied=config.tie_word_embeddings,
         embed_dim=embed if embed and embed != config.hidden_size else None,
     )
+
+
+FAMILIES = {"gpt2": Family(read=gpt2), "opt": Family(read=opt)}

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from gnomon.formats.hf.family import Family
 from gnomon.formats.hf.fields import (
     MOST_LAYERS,
     Config,
@@ -76,3 +77,6 @@ def gpt_oss(data: Any, name: str, where: str) -> Decoder:
         router_bias=True,
         quantised="experts",
     )
+
+
+FAMILIES = {"gpt_oss": Family(read=gpt_oss, dtype="bf16")}

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from gnomon.formats.hf.family import Family
 from gnomon.formats.hf.fields import (
     Config,
     Depth,
@@ -88,3 +89,13 @@ def llama(data: Any, name: str, where: str) -> Decoder:
         experts=config.num_local_experts if kind == "mixtral" else 0,
         experts_chosen=config.num_experts_per_tok if kind == "mixtral" else 0,
     )
+
+
+FAMILIES = {
+    "llama": Family(read=llama),
+    "mistral": Family(read=llama, defaults={"num_key_value_heads": 8, "sliding_window": 4096}),
+    "qwen2": Family(
+        read=llama, defaults={"num_key_value_heads": 32, "sliding_window": 4096, "use_sliding_window": False}
+    ),
+    "mixtral": Family(read=llama, defaults={"num_key_value_heads": 8}),
+}

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from gnomon.formats.hf.family import Family
 from gnomon.formats.hf.fields import (
     Config,
     Depth,
@@ -103,3 +104,9 @@ def _common(config: _Phi, name: str, where: str) -> dict[str, Any]:
         "positions": config.max_position_embeddings,
         "is_tied": config.tie_word_embeddings,
     }
+
+
+FAMILIES = {
+    "phi": Family(read=phi, defaults={"vocab_size": 51200}),
+    "phi3": Family(read=phi3, defaults={"vocab_size": 32064}, dtype="bf16"),
+}

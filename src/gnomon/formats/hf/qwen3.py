@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from gnomon.formats.hf.family import Family
 from gnomon.formats.hf.fields import (
     Config,
     Depth,
@@ -111,3 +112,18 @@ def _common(config: _Qwen3, name: str, where: str) -> dict[str, Any]:
         "out_bias": config.attention_bias,
         "is_tied": config.tie_word_embeddings,
     }
+
+
+FAMILIES = {
+    "qwen3": Family(read=qwen3, defaults={"num_key_value_heads": 32}, dtype="bf16"),
+    "qwen3_moe": Family(
+        read=qwen3_moe,
+        defaults={
+            "num_key_value_heads": 4,
+            "moe_intermediate_size": 768,
+            "num_experts": 128,
+            "num_experts_per_tok": 8,
+        },
+        dtype="bf16",
+    ),
+}
