@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.hf.family import Family
-from gnomon.formats.hf.fields import Config, Depth, Size, activation, refuse_slips
+from gnomon.formats.hf.fields import Config, Depth, Size, activation, check_width, refuse_slips
 from gnomon.formats.strict import shaped
 from gnomon.zoo.encoder import Encoder, encoder
 
@@ -27,10 +27,7 @@ class _Bert(Config):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> _Bert:
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
-            )
+        check_width(self.hidden_size, self.num_attention_heads)
         return self
 
 

@@ -98,6 +98,12 @@ def decoder_head(config: Config, where: str) -> dict[str, Any]:
 _LAYER_TYPES = ("full_attention", "sliding_attention")
 
 
+def check_width(width: int, heads: int, keys: tuple[str, str] = ("hidden_size", "num_attention_heads")) -> None:
+    """ValueError where a layer's width cannot be cut into heads; `keys` are what the file calls the two."""
+    if width % heads:
+        raise ValueError(f"{keys[0]} {width} is not a multiple of {keys[1]} {heads}")
+
+
 def check_heads(heads: int, groups: int) -> None:
     """ValueError where heads cannot share `groups` sets of keys and values evenly."""
     if heads % groups:

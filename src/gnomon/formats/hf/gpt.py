@@ -7,7 +7,16 @@ from typing import Any
 from pydantic import AliasChoices, Field, model_validator
 
 from gnomon.formats.hf.family import Family
-from gnomon.formats.hf.fields import MOST_LAYERS, Config, Depth, Size, activation, decoder_head, refuse_slips
+from gnomon.formats.hf.fields import (
+    MOST_LAYERS,
+    Config,
+    Depth,
+    Size,
+    activation,
+    check_width,
+    decoder_head,
+    refuse_slips,
+)
 from gnomon.formats.strict import shaped
 from gnomon.zoo.decoder_shape import Decoder
 
@@ -26,8 +35,7 @@ class _Gpt2(Config):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> _Gpt2:
-        if self.n_embd % self.n_head:
-            raise ValueError(f"n_embd {self.n_embd} is not a multiple of n_head {self.n_head}")
+        check_width(self.n_embd, self.n_head, ("n_embd", "n_head"))
         return self
 
 
@@ -48,10 +56,7 @@ class _Opt(Config):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> _Opt:
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
-            )
+        check_width(self.hidden_size, self.num_attention_heads)
         return self
 
 

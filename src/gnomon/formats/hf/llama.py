@@ -14,6 +14,7 @@ from gnomon.formats.hf.fields import (
     check_choice,
     check_gate,
     check_heads,
+    check_width,
     decoder_head,
     experts,
     refuse_slips,
@@ -46,10 +47,8 @@ class Llama(Config):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Llama:
-        if self.head_dim is None and self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
-            )
+        if self.head_dim is None:
+            check_width(self.hidden_size, self.num_attention_heads)
         groups = self.num_key_value_heads or self.num_attention_heads
         check_heads(self.num_attention_heads, groups)
         check_choice(self.num_experts_per_tok, self.num_local_experts, "num_local_experts")

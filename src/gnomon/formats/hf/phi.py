@@ -14,6 +14,7 @@ from gnomon.formats.hf.fields import (
     activation,
     check_gate,
     check_heads,
+    check_width,
     decoder_head,
     refuse_slips,
     windowed_layers,
@@ -39,10 +40,8 @@ class _Phi(Config):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> _Phi:
-        if self.head_dim is None and self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
-            )
+        if self.head_dim is None:
+            check_width(self.hidden_size, self.num_attention_heads)
         check_heads(self.num_attention_heads, self.num_key_value_heads or self.num_attention_heads)
         return self
 
