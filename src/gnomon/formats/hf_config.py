@@ -15,6 +15,7 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.hf import bert, deepseek, gemma, gpt, gpt_oss, llama, phi, qwen3
 from gnomon.formats.hf.family import Family
 from gnomon.formats.strict import read_json
+from gnomon.formats.torch_dtype import TORCH_DTYPES
 from gnomon.zoo.models import Model
 
 _FAMILIES: dict[str, Family] = {
@@ -29,8 +30,6 @@ _FAMILIES: dict[str, Family] = {
 }
 ARCHITECTURES = tuple(_FAMILIES)
 
-_DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
-
 
 def _dtype(data: Mapping[str, Any], usual: str, where: str) -> str:
     """The format that the file's weights were saved in; `usual` where it does not say."""
@@ -38,9 +37,9 @@ def _dtype(data: Mapping[str, Any], usual: str, where: str) -> str:
     written = data.get(field)
     if written is None:
         return usual
-    if not isinstance(written, str) or written not in _DTYPES:
-        raise BadInput(f"{where}: {field}: no rule for {written!r} (known: {', '.join(_DTYPES)})")
-    return _DTYPES[written]
+    if not isinstance(written, str) or written not in TORCH_DTYPES:
+        raise BadInput(f"{where}: {field}: no rule for {written!r} (known: {', '.join(TORCH_DTYPES)})")
+    return TORCH_DTYPES[written]
 
 
 def _formats(data: Mapping[str, Any], usual: str, where: str) -> tuple[str, str | None]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from gnomon.core.errors import BadInput
 from gnomon.core.extras import not_installed
+from gnomon.formats.torch_dtype import TORCH_DTYPES
 from gnomon.formats.traced import torch_masks
 from gnomon.formats.traced.call import Call, Rule
 from gnomon.formats.traced.graph import Size, Traced, workload
@@ -32,7 +33,6 @@ _ASSUMPTIONS = (
     "attention skips what a mask that the module makes of places is known to hide (causal, sliding window); a mask that is given hides nothing",
 )
 _COMPLEX = "a complex number counts as one real number: its products take up to four times the work stated"
-_FORMATS = {"float32": "fp32", "float64": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
 def from_torch(
@@ -103,10 +103,14 @@ def _check_arguments(inputs: Any, kwargs: Any, dynamic: Any) -> None:
 
 
 def _usual_format(module: Any) -> str:
-    """The format of most parameters."""
+    """The format of most parameters.
+
+    float64 is taken as fp32: modules are checked in it, hardly ever trained or served; a plan may ask for fp64. So are the
+    formats of parameters that torch keeps and no plan runs in, such as integers.
+    """
     counts: dict[str, int] = {}
     for parameter in module.parameters():
-        found = _FORMATS.get(str(parameter.dtype).removeprefix("torch."), "fp32")
+        found = TORCH_DTYPES.get(str(parameter.dtype).removeprefix("torch."), "fp32")
         counts[found] = counts.get(found, 0) + parameter.numel()
     return max(counts, key=lambda found: counts[found], default="fp32")
 
