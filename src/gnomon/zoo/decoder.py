@@ -112,13 +112,11 @@ def _layers(graph: Graph, config: Decoder, plan: Plan, queries: int, keys: int) 
     for name, repeat, window, has_experts in stacks:
         if repeat > 0:
             layer = Layer(
-                graph=graph,
+                graph=graph.repeated(name, repeat),
                 config=config,
                 plan=plan,
                 queries=queries,
                 keys=keys,
-                name=name,
-                repeat=repeat,
                 window=window,
                 has_experts=has_experts and config.experts > 0,
             )

@@ -72,11 +72,12 @@ def _embed(graph: Graph, config: Encoder, tokens: int, act: str) -> None:
 
 def _layers(graph: Graph, config: Encoder, plan: Plan, seq: int) -> None:
     """One layer, repeated. Norms come after the residual sums."""
-    act, repeat, hidden, tokens = activation_dtype(plan), config.layers, config.hidden, plan.batch * seq
-    stream = graph.last
-    graph.add("layer.query", linear(tokens, hidden, hidden, plan, has_bias=True), repeat=repeat)
-    graph.add("layer.key", linear(tokens, hidden, hidden, plan, has_bias=True), after=(stream,), repeat=repeat)
-    graph.add("layer.value", linear(tokens, hidden, hidden, plan, has_bias=True), after=(stream,), repeat=repeat)
+    act, hidden, tokens = activation_dtype(plan), config.hidden, plan.batch * seq
+    stream, layer = graph.last, graph.repeated("layer", config.layers)
+    query, key, value = (
+        layer.add(name, linear(tokens, hidden, hidden, plan, has_bias=True), after=(stream,))
+        for name in ("query", "key", "value")
+    )
     attention = Attention(
         batch=plan.batch,
         heads=config.heads,
@@ -88,15 +89,15 @@ def _layers(graph: Graph, config: Encoder, plan: Plan, seq: int) -> None:
         is_fused=plan.attention == "fused",
         dtype=act,
     )
-    graph.add("layer.attention", attention, after=("layer.query", "layer.key", "layer.value"), repeat=repeat)
-    out = graph.add("layer.attention_out", linear(tokens, hidden, hidden, plan, has_bias=True), repeat=repeat)
-    graph.elementwise("layer.attention_add", "add", tokens * hidden, act, after=(stream, out), repeat=repeat)
-    stream = graph.add("layer.attention_norm", Norm(rows=tokens, columns=hidden, dtype=act), repeat=repeat)
-    graph.add("layer.intermediate", linear(tokens, hidden, config.intermediate, plan, has_bias=True), repeat=repeat)
-    graph.elementwise("layer.activation", config.activation, tokens * config.intermediate, act, repeat=repeat)
-    out = graph.add("layer.output", linear(tokens, config.intermediate, hidden, plan, has_bias=True), repeat=repeat)
-    graph.elementwise("layer.output_add", "add", tokens * hidden, act, after=(stream, out), repeat=repeat)
-    graph.add("layer.output_norm", Norm(rows=tokens, columns=hidden, dtype=act), repeat=repeat)
+    layer.add("attention", attention, after=(query, key, value))
+    out = layer.add("attention_out", linear(tokens, hidden, hidden, plan, has_bias=True))
+    layer.elementwise("attention_add", "add", tokens * hidden, act, after=(stream, out))
+    stream = layer.add("attention_norm", Norm(rows=tokens, columns=hidden, dtype=act))
+    layer.add("intermediate", linear(tokens, hidden, config.intermediate, plan, has_bias=True))
+    layer.elementwise("activation", config.activation, tokens * config.intermediate, act)
+    out = layer.add("output", linear(tokens, config.intermediate, hidden, plan, has_bias=True))
+    layer.elementwise("output_add", "add", tokens * hidden, act, after=(stream, out))
+    layer.add("output_norm", Norm(rows=tokens, columns=hidden, dtype=act))
 
 
 def _add_head(graph: Graph, config: Encoder, plan: Plan, head: str, tokens: int) -> None:

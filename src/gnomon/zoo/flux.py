@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gnomon.core.op import Attention, Elementwise, Norm, Op
+from gnomon.core.op import Attention, Elementwise, Norm
 from gnomon.core.plan import Plan
 from gnomon.core.workload import Workload
 from gnomon.zoo.diffusion import denoising, number_embedding, step, two_layers
@@ -49,8 +49,8 @@ def flux(config: Flux, plan: Plan) -> Workload:
     of_text = full_linear(text, config.text_dim, width, plan, has_bias=True)
     streams = (graph.add("embed_image", of_image, after=()), graph.add("embed_text", of_text, after=()))
 
-    def blocks(name: str, repeat: int) -> _Blocks:
-        return _Blocks(graph, config, plan, embedding, name, repeat, image, text)
+    def blocks(name: str, copies: int) -> _Blocks:
+        return _Blocks(graph.repeated(name, copies), config, plan, embedding, image, text)
 
     last = _single(blocks("single", config.single_blocks), _double(blocks("double", config.double_blocks), streams))
     out = blocks("out", 1)
@@ -75,17 +75,12 @@ def _embedding(graph: Graph, config: Flux, plan: Plan) -> str:
 class _Blocks:
     """Equal blocks under construction, one after another, as one that is repeated."""
 
-    graph: Graph
+    graph: Graph  # where their nodes go: `Graph.repeated`
     config: Flux
     plan: Plan
     embedding: str
-    name: str
-    repeat: int
     image: int  # tokens of all images
     text: int  # tokens of all prompts
-
-    def add(self, name: str, op: Op, after: tuple[str, ...]) -> str:
-        return self.graph.add(f"{self.name}.{name}", op, after=after, repeat=self.repeat)
 
     def function(self, name: str, function: str, elements: int, after: tuple[str, ...], *, broadcast: int = 0) -> str:
         """A function of the arrays that `after` names, of which the last is small where `broadcast` gives its size."""
@@ -93,18 +88,18 @@ class _Blocks:
         op = Elementwise(
             elements=elements, function=function, inputs=inputs, broadcast=broadcast, dtype=activation_dtype(self.plan)
         )
-        return self.add(name, op, after)
+        return self.graph.add(name, op, after=after)
 
     def copy(self, name: str, elements: int, after: tuple[str, ...]) -> str:
         """Arrays copied beside one another."""
         op = Elementwise(elements=elements, function="copy", dtype=activation_dtype(self.plan))
-        return self.add(name, op, after)
+        return self.graph.add(name, op, after=after)
 
     def linear(self, name: str, tokens: int, source: str, *, inputs: int = 1, outputs: int = 1) -> str:
         """A linear layer with bias; its sides are multiples of the streams' width."""
         width = self.config.width
         op = linear(tokens, inputs * width, outputs * width, self.plan, has_bias=True)
-        return self.add(name, op, (source,))
+        return self.graph.add(name, op, after=(source,))
 
     def modulation(self, name: str, parts: int) -> str:
         """Scales, shifts and gates of each image: `parts` rows of the streams' width, from the embedding."""
@@ -117,7 +112,7 @@ class _Blocks:
         width, small = self.config.width, self.plan.batch * self.config.width
         act = activation_dtype(self.plan)
         op = Norm(rows=tokens, columns=width, dtype=act, has_weight=False, has_bias=False)
-        norm = self.add(f"{name}_norm", op, (source,))
+        norm = self.graph.add(f"{name}_norm", op, after=(source,))
         scaled = self.function(f"{name}_scale", "mul", tokens * width, (norm, modulation), broadcast=small)
         return self.function(f"{name}_shift", "add", tokens * width, (scaled, modulation), broadcast=small)
 
@@ -137,8 +132,10 @@ class _Blocks:
         norm = Norm(
             rows=tokens * self.config.heads, columns=self.config.head_dim, kind="rms", dtype=act, has_bias=False
         )
-        query = self.add(f"{name}_query_norm", norm, (self.linear(f"{name}_query", tokens, source),))
-        key = self.add(f"{name}_key_norm", norm, (self.linear(f"{name}_key", tokens, source),))
+        self.linear(f"{name}_query", tokens, source)
+        query = self.graph.add(f"{name}_query_norm", norm)
+        self.linear(f"{name}_key", tokens, source)
+        key = self.graph.add(f"{name}_key_norm", norm)
         return query, key, self.linear(f"{name}_value", tokens, source)
 
     def attention(self, query_key: tuple[str, ...], value: str) -> str:
@@ -146,7 +143,7 @@ class _Blocks:
         tokens = self.image + self.text
         width = self.config.width
         op = Elementwise(elements=2 * tokens * width, function="rotary", dtype=activation_dtype(self.plan))
-        rotated = self.add("rotary", op, query_key)
+        rotated = self.graph.add("rotary", op, after=query_key)
         attention = Attention(
             batch=self.plan.batch,
             heads=self.config.heads,
@@ -158,7 +155,7 @@ class _Blocks:
             is_fused=self.plan.attention == "fused",
             dtype=activation_dtype(self.plan),
         )
-        return self.add("attention", attention, (rotated, value))
+        return self.graph.add("attention", attention, after=(rotated, value))
 
 
 def _double(net: _Blocks, streams: tuple[str, str]) -> tuple[str, str]:

@@ -53,17 +53,23 @@ class Graph:
     """Nodes added one after another; each follows the last one unless told otherwise."""
 
     nodes: list[Node] = field(default_factory=list)
+    prefix: str = ""  # of the names of nodes added here
+    copies: int = 1  # of every node added here
+
+    def repeated(self, name: str, copies: int) -> Graph:
+        """The same graph, for equal blocks one after another: nodes added there are `name.<node>`, each of them repeated."""
+        return Graph(self.nodes, f"{self.prefix}{name}.", self.copies * copies)
 
     @property
     def last(self) -> str:
         return self.nodes[-1].name
 
     def add(self, name: str, op: Op, *, after: tuple[str, ...] | None = None, repeat: int = 1) -> str:
-        """Append a node and return its name."""
+        """Append a node and return its name, prefix included, as `after` takes it."""
         if after is None:
             after = (self.last,) if self.nodes else ()
-        self.nodes.append(Node(name=name, op=op, after=after, repeat=repeat))
-        return name
+        self.nodes.append(Node(name=self.prefix + name, op=op, after=after, repeat=self.copies * repeat))
+        return self.last
 
     def elementwise(
         self,

@@ -14,13 +14,11 @@ from gnomon.zoo.graph import Graph, activation_dtype, full_linear, linear
 class Layer:
     """Equal layers, one after another, as one that is repeated."""
 
-    graph: Graph
+    graph: Graph  # where their nodes go: `Graph.repeated`
     config: Decoder
     plan: Plan
     queries: int  # new tokens of each sequence
     keys: int  # tokens of each that the last query sees, without a window
-    name: str  # before the dot of their nodes' names
-    repeat: int
     window: int | None
     has_experts: bool
 
@@ -36,13 +34,11 @@ class Layer:
 
     def add(self, name: str, op: Op, *, after: tuple[str, ...] | None = None) -> str:
         """Append a node of the layer and return its name."""
-        return self.graph.add(f"{self.name}.{name}", op, after=after, repeat=self.repeat)
+        return self.graph.add(name, op, after=after)
 
     def elementwise(self, name: str, function: str, elements: int, *, after: tuple[str, ...] | None = None) -> str:
         """Append a function of one array, or of as many arrays as `after` names."""
-        return self.graph.elementwise(
-            f"{self.name}.{name}", function, elements, self.act, after=after, repeat=self.repeat
-        )
+        return self.graph.elementwise(name, function, elements, self.act, after=after)
 
     def norm(self, name: str, after: tuple[str, ...] | None = None) -> str:
         """Append a norm of the residual stream."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gnomon.core.op import Attention, Elementwise, MatMul, Norm
+from gnomon.core.op import Attention, Elementwise, Norm
 from gnomon.core.plan import Plan
 from gnomon.core.workload import Workload
 from gnomon.zoo.diffusion import denoising, number_embedding, step
-from gnomon.zoo.graph import activation_dtype, full_linear, linear
+from gnomon.zoo.graph import Graph, activation_dtype, full_linear, linear
 from gnomon.zoo.image import ImageGraph
 
 PIXELS = 8  # of the image's side for one of the latent's: the factor of the VAE
@@ -139,7 +139,7 @@ def _transformer(net: _Net, name: str, depth: int) -> None:
     source, width, tokens = net.last, images.channels, net.plan.batch * images.side**2
     images.norm(f"{name}.norm", kind="group")
     graph.add(f"{name}.proj_in", linear(tokens, width, width, net.plan, has_bias=True))
-    block = _Block(net, f"{name}.block", width, tokens, depth)
+    block = _Block(net, graph.repeated(f"{name}.block", depth), width, tokens)
     stream = block.attention("self", net.last, net.last, images.side**2)
     stream = block.attention("text", stream, None, net.text)
     block.feed_forward(stream)
@@ -152,32 +152,25 @@ class _Block:
     """Equal transformer blocks, one after another, as one that is repeated."""
 
     net: _Net
-    name: str
+    graph: Graph  # where their nodes go: `Graph.repeated`
     width: int
     tokens: int
-    repeat: int
 
     def _norm(self, name: str, after: str) -> str:
         op = Norm(rows=self.tokens, columns=self.width, dtype=self.net.act)
-        return self.net.images.graph.add(f"{self.name}.{name}", op, after=(after,), repeat=self.repeat)
-
-    def _linear(self, name: str, op: MatMul, after: tuple[str, ...]) -> str:
-        return self.net.images.graph.add(f"{self.name}.{name}", op, after=after, repeat=self.repeat)
+        return self.graph.add(name, op, after=(after,))
 
     def _add(self, name: str, after: tuple[str, ...]) -> str:
-        elements = self.tokens * self.width
-        return self.net.images.graph.elementwise(
-            f"{self.name}.{name}", "add", elements, self.net.act, after=after, repeat=self.repeat
-        )
+        return self.graph.elementwise(name, "add", self.tokens * self.width, self.net.act, after=after)
 
     def attention(self, kind: str, stream: str, keys_from: str | None, keys: int) -> str:
         """Attention of pixels over themselves, or over the text (`keys_from` None); the stream afterwards."""
-        net, plan, width = self.net, self.net.plan, self.width
+        net, graph, plan, width = self.net, self.graph, self.net.plan, self.width
         norm = self._norm(f"{kind}_norm", stream)
         inputs, read = (width, (norm,)) if keys_from else (net.config.text_dim, ())
-        query = self._linear(f"{kind}_query", linear(self.tokens, width, width, plan), (norm,))
-        key = self._linear(f"{kind}_key", linear(plan.batch * keys, inputs, width, plan), read)
-        value = self._linear(f"{kind}_value", linear(plan.batch * keys, inputs, width, plan), read)
+        query = graph.add(f"{kind}_query", linear(self.tokens, width, width, plan), after=(norm,))
+        key = graph.add(f"{kind}_key", linear(plan.batch * keys, inputs, width, plan), after=read)
+        value = graph.add(f"{kind}_value", linear(plan.batch * keys, inputs, width, plan), after=read)
         heads = width // net.config.head_dim
         op = Attention(
             batch=plan.batch,
@@ -190,18 +183,15 @@ class _Block:
             is_fused=plan.attention == "fused",
             dtype=net.act,
         )
-        graph = net.images.graph
-        seen = graph.add(f"{self.name}.{kind}_attention", op, after=(query, key, value), repeat=self.repeat)
-        out = self._linear(f"{kind}_out", linear(self.tokens, width, width, plan, has_bias=True), (seen,))
+        graph.add(f"{kind}_attention", op, after=(query, key, value))
+        out = graph.add(f"{kind}_out", linear(self.tokens, width, width, plan, has_bias=True))
         return self._add(f"{kind}_add", (stream, out))
 
     def feed_forward(self, stream: str) -> None:
         """A gated MLP, four times as wide inside."""
         plan, width, inner = self.net.plan, self.width, 4 * self.width
-        norm = self._norm("mlp_norm", stream)
-        both = self._linear("gate_up", linear(self.tokens, width, 2 * inner, plan, has_bias=True), (norm,))
-        gated = self.net.images.graph.elementwise(
-            f"{self.name}.gelu", "gelu_mul", self.tokens * inner, self.net.act, after=(both,), repeat=self.repeat
-        )
-        down = self._linear("down", linear(self.tokens, inner, width, plan, has_bias=True), (gated,))
+        self._norm("mlp_norm", stream)
+        self.graph.add("gate_up", linear(self.tokens, width, 2 * inner, plan, has_bias=True))
+        self.graph.elementwise("gelu", "gelu_mul", self.tokens * inner, self.net.act)
+        down = self.graph.add("down", linear(self.tokens, inner, width, plan, has_bias=True))
         self._add("mlp_add", (stream, down))
