@@ -64,31 +64,20 @@ class Graph:
     def last(self) -> str:
         return self.nodes[-1].name
 
-    def add(self, name: str, op: Op, *, after: tuple[str, ...] | None = None, repeat: int = 1) -> str:
+    def add(self, name: str, op: Op, *, after: tuple[str, ...] | None = None) -> str:
         """Append a node and return its name, prefix included, as `after` takes it."""
         if after is None:
             after = (self.last,) if self.nodes else ()
-        self.nodes.append(Node(name=self.prefix + name, op=op, after=after, repeat=self.copies * repeat))
+        self.nodes.append(Node(name=self.prefix + name, op=op, after=after, repeat=self.copies))
         return self.last
 
     def elementwise(
-        self,
-        name: str,
-        function: str,
-        elements: int,
-        dtype: str,
-        *,
-        after: tuple[str, ...] | None = None,
-        repeat: int = 1,
+        self, name: str, function: str, elements: int, dtype: str, *, after: tuple[str, ...] | None = None
     ) -> str:
         """Append a function of one array, or of as many arrays as `after` names."""
         inputs = 2 if function in GATED else len(after) if after else 1
-        return self.add(
-            name,
-            Elementwise(elements=elements, function=function, inputs=inputs, dtype=dtype),
-            after=after,
-            repeat=repeat,
-        )
+        op = Elementwise(elements=elements, function=function, inputs=inputs, dtype=dtype)
+        return self.add(name, op, after=after)
 
     def workload(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +31,13 @@ class ImageGraph:
     def elements(self) -> int:
         return self.plan.batch * self.channels * self.side**2
 
+    @contextmanager
+    def repeated(self, name: str, copies: int) -> Iterator[None]:
+        """What is built meanwhile are equal blocks, as of `Graph.repeated`."""
+        whole, self.graph = self.graph, self.graph.repeated(name, copies)
+        yield
+        self.graph = whole
+
     def conv(
         self,
         name: str,
@@ -39,7 +48,6 @@ class ImageGraph:
         groups: int = 1,
         has_bias: bool = False,
         after: tuple[str, ...] | None = None,
-        repeat: int = 1,
     ) -> str:
         """A convolution with the padding that keeps the side at stride 1."""
         op = Conv(
@@ -57,17 +65,15 @@ class ImageGraph:
             has_bias=has_bias,
         )
         self.channels, self.side = outputs, op.out_size[0]
-        return self.graph.add(name, op, after=after, repeat=repeat)
+        return self.graph.add(name, op, after=after)
 
-    def norm(self, name: str, repeat: int = 1, kind: Literal["batch", "group"] = "batch") -> str:
+    def norm(self, name: str, kind: Literal["batch", "group"] = "batch") -> str:
         rows = self.plan.batch * self.side**2
         op = Norm(rows=rows, columns=self.channels, kind=kind, dtype=activation_dtype(self.plan))
-        return self.graph.add(name, op, repeat=repeat)
+        return self.graph.add(name, op)
 
-    def function(self, name: str, function: str, repeat: int = 1, after: tuple[str, ...] | None = None) -> str:
-        return self.graph.elementwise(
-            name, function, self.elements, activation_dtype(self.plan), after=after, repeat=repeat
-        )
+    def function(self, name: str, function: str, after: tuple[str, ...] | None = None) -> str:
+        return self.graph.elementwise(name, function, self.elements, activation_dtype(self.plan), after=after)
 
     def pool(self, name: str, kernel: int, stride: int, padding: int = 0) -> None:
         self.resize(name, int(conv_output(self.side, kernel, stride, 2 * padding)), window=kernel**2)
@@ -120,16 +126,18 @@ def resnet(name: str, block: Literal["basic", "bottleneck"], depths: tuple[int, 
         width = 64 * 2 ** (stage - 1)
         outputs = width * (4 if block == "bottleneck" else 1)
         stride = 1 if stage == 1 else 2
-        _block(net, block, f"stage{stage}.first", width, outputs, stride, repeat=1)
+        with net.repeated(f"stage{stage}.first", 1):
+            _block(net, block, width, outputs, stride)
         if depth > 1:
-            _block(net, block, f"stage{stage}.rest", width, outputs, 1, repeat=depth - 1)
+            with net.repeated(f"stage{stage}.rest", depth - 1):
+                _block(net, block, width, outputs, 1)
     net.resize("pool", 1, window=net.side**2)
     if head == "classifier":
         net.classifier("classifier", net.channels, classes)
     return net.finish(name, head, classes)
 
 
-def _block(net: ImageGraph, block: str, name: str, width: int, outputs: int, stride: int, repeat: int) -> None:
+def _block(net: ImageGraph, block: str, width: int, outputs: int, stride: int) -> None:
     """A residual block; its shortcut is a 1x1 convolution where shapes differ."""
     source, channels, side = net.graph.last, net.channels, net.side
     layers = (
@@ -138,17 +146,17 @@ def _block(net: ImageGraph, block: str, name: str, width: int, outputs: int, str
         else ((3, stride, width), (3, 1, width))
     )
     for index, (kernel, step, wide) in enumerate(layers, start=1):
-        net.conv(f"{name}.conv{index}", wide, kernel, stride=step, repeat=repeat)
-        net.norm(f"{name}.norm{index}", repeat=repeat)
+        net.conv(f"conv{index}", wide, kernel, stride=step)
+        net.norm(f"norm{index}")
         if index < len(layers):
-            net.function(f"{name}.relu{index}", "relu", repeat=repeat)
+            net.function(f"relu{index}", "relu")
     branch = net.graph.last
     if stride != 1 or channels != outputs:
         net.channels, net.side = channels, side
-        net.conv(f"{name}.shortcut", outputs, 1, stride=stride, after=(source,), repeat=repeat)
-        source = net.norm(f"{name}.shortcut_norm", repeat=repeat)
-    net.function(f"{name}.add", "add", repeat=repeat, after=(branch, source))
-    net.function(f"{name}.relu", "relu", repeat=repeat)
+        net.conv("shortcut", outputs, 1, stride=stride, after=(source,))
+        source = net.norm("shortcut_norm")
+    net.function("add", "add", after=(branch, source))
+    net.function("relu", "relu")
 
 
 def vgg(name: str, stages: tuple[tuple[int, int], ...], plan: Plan) -> Workload:
@@ -188,9 +196,11 @@ def mobilenet_v2(name: str, plan: Plan) -> Workload:
     net, head, classes = _start(name, plan)
     _conv_norm_relu6(net, "stem", 32, 3, stride=2)
     for stage, (expansion, channels, depth, stride) in enumerate(MOBILENET_V2, start=1):
-        _inverted(net, f"stage{stage}.first", expansion, channels, stride, repeat=1)
+        with net.repeated(f"stage{stage}.first", 1):
+            _inverted(net, expansion, channels, stride)
         if depth > 1:
-            _inverted(net, f"stage{stage}.rest", expansion, channels, 1, repeat=depth - 1)
+            with net.repeated(f"stage{stage}.rest", depth - 1):
+                _inverted(net, expansion, channels, 1)
     _conv_norm_relu6(net, "last", 1280, 1)
     net.resize("pool", 1, window=net.side**2)
     if head == "classifier":
@@ -198,21 +208,19 @@ def mobilenet_v2(name: str, plan: Plan) -> Workload:
     return net.finish(name, head, classes)
 
 
-def _conv_norm_relu6(
-    net: ImageGraph, name: str, channels: int, kernel: int, stride: int = 1, groups: int = 1, repeat: int = 1
-) -> None:
-    net.conv(f"{name}.conv", channels, kernel, stride=stride, groups=groups, repeat=repeat)
-    net.norm(f"{name}.norm", repeat=repeat)
-    net.function(f"{name}.relu6", "relu6", repeat=repeat)
+def _conv_norm_relu6(net: ImageGraph, name: str, channels: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+    net.conv(f"{name}.conv", channels, kernel, stride=stride, groups=groups)
+    net.norm(f"{name}.norm")
+    net.function(f"{name}.relu6", "relu6")
 
 
-def _inverted(net: ImageGraph, name: str, expansion: int, channels: int, stride: int, repeat: int) -> None:
+def _inverted(net: ImageGraph, expansion: int, channels: int, stride: int) -> None:
     source, inputs = net.graph.last, net.channels
     inner = inputs * expansion
     if expansion != 1:
-        _conv_norm_relu6(net, f"{name}.expand", inner, 1, repeat=repeat)
-    _conv_norm_relu6(net, f"{name}.depthwise", inner, 3, stride=stride, groups=inner, repeat=repeat)
-    net.conv(f"{name}.project.conv", channels, 1, repeat=repeat)
-    branch = net.norm(f"{name}.project.norm", repeat=repeat)
+        _conv_norm_relu6(net, "expand", inner, 1)
+    _conv_norm_relu6(net, "depthwise", inner, 3, stride=stride, groups=inner)
+    net.conv("project.conv", channels, 1)
+    branch = net.norm("project.norm")
     if stride == 1 and inputs == channels:
-        net.function(f"{name}.add", "add", repeat=repeat, after=(branch, source))
+        net.function("add", "add", after=(branch, source))
