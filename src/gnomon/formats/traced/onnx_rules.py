@@ -16,15 +16,9 @@ from gnomon.formats.traced import einsum, operators
 from gnomon.formats.traced.call import Array, Call, Formats, Rule, Step
 from gnomon.formats.traced.masks import ANY_OFFSET
 from gnomon.formats.traced.onnx_attention import ATTENTION
+from gnomon.formats.traced.plain_rules import create, elementwise, functions, matmul, move, named, words
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-VIEWS = frozenset(
-    _words("Reshape Transpose Squeeze Unsqueeze Flatten Identity Slice Split Expand Dropout Cast CastLike")
-)
+VIEWS = words("Reshape Transpose Squeeze Unsqueeze Flatten Identity Slice Split Expand Dropout Cast CastLike")
 
 _FUNCTIONS = {
     "add": "Add Sum",
@@ -58,33 +52,16 @@ _FUNCTIONS = {
     "hard_swish": "HardSwish",
     "mish": "Mish",
 }
-_MOVES = _words("""
+_MOVES = """
     Concat Pad Tile GatherElements GatherND Scatter ScatterElements ScatterND OneHot TopK DepthToSpace SpaceToDepth Trilu CumSum
     ReverseSequence Compress Col2Im
-""")
-_CREATIONS = _words(
-    "Range ConstantOfShape RandomNormal RandomUniform RandomNormalLike RandomUniformLike EyeLike Bernoulli"
-)
-_REDUCTIONS = _words("""
+"""
+_CREATIONS = "Range ConstantOfShape RandomNormal RandomUniform RandomNormalLike RandomUniformLike EyeLike Bernoulli"
+_REDUCTIONS = """
     ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare ArgMax
     ArgMin GlobalAveragePool GlobalMaxPool GlobalLpPool Mean
-""")
+"""
 _WINDOWS = {"nearest": 1, "linear": 4, "cubic": 16}  # input pixels that an output pixel of an image is made of
-
-
-def _elementwise(function: str) -> Rule:
-    def rule(call: Call, formats: Formats) -> tuple[Step, ...]:
-        return ((operators.elementwise(function, call.arrays, call.out, formats), 1),)
-
-    return rule
-
-
-def _move(call: Call, formats: Formats) -> tuple[Step, ...]:
-    return ((operators.move(call.arrays, call.out, formats), 1),)
-
-
-def _create(call: Call, formats: Formats) -> tuple[Step, ...]:
-    return ((operators.create(call.out, formats), 1),)
 
 
 def _reduce(call: Call, formats: Formats) -> tuple[Step, ...]:
@@ -99,11 +76,6 @@ def _pool(call: Call, formats: Formats) -> tuple[Step, ...]:
 def _resize(call: Call, formats: Formats) -> tuple[Step, ...]:
     window = _WINDOWS[call.settings.get("mode", "nearest")]
     return ((operators.reduction(call.arrays[0], call.out, formats, window=window), 1),)
-
-
-def _matmul(call: Call, formats: Formats) -> tuple[Step, ...]:
-    left, right = call.arrays[:2]
-    return ((operators.product(left, right, formats), 1),)
 
 
 def _gemm(call: Call, formats: Formats) -> tuple[Step, ...]:
@@ -121,7 +93,7 @@ def _gather(call: Call, formats: Formats) -> tuple[Step, ...]:
     table, indices = call.arrays[:2]
     if table.weight and call.settings.get("axis", 0) == 0:
         return ((operators.look_up(table, indices.elements, formats), 1),)
-    return _move(call, formats)
+    return move(call, formats)
 
 
 def _sides(call: Call, name: str, count: int, usual: int) -> tuple[int, ...]:
@@ -282,14 +254,14 @@ def _with_heads(array: Array, call: Call, name: str) -> Array:
 
 
 RULES: dict[str, Rule] = {
-    **{name: _elementwise(function) for function, names in _FUNCTIONS.items() for name in names.split()},
-    **dict.fromkeys(_MOVES, _move),
-    **dict.fromkeys(_CREATIONS, _create),
-    **dict.fromkeys(_REDUCTIONS, _reduce),
-    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _pool),
-    **dict.fromkeys(("Resize", "Upsample", "GridSample"), _resize),
-    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
-    "MatMul": _matmul,
+    **functions(_FUNCTIONS),
+    **named(_MOVES, move),
+    **named(_CREATIONS, create),
+    **named(_REDUCTIONS, _reduce),
+    **named("MaxPool AveragePool LpPool", _pool),
+    **named("Resize Upsample GridSample", _resize),
+    **named("Softmax LogSoftmax", _softmax),
+    "MatMul": matmul,
     "Gemm": _gemm,
     "Einsum": _einsum,
     "Gather": _gather,
@@ -300,7 +272,7 @@ RULES: dict[str, Rule] = {
     "GroupNormalization": _norm("group", 1),
     "LayerNormalization": _norm("layer", None),
     "RMSNormalization": _norm("rms", None),
-    "RotaryEmbedding": _elementwise("rotary"),
+    "RotaryEmbedding": elementwise("rotary"),
     "Attention": _attention,
     ATTENTION: _written_out,
     "LSTM": _recurrent(4),

@@ -15,31 +15,23 @@ from gnomon.core.op import Elementwise, GroupedMatMul, MatMul
 from gnomon.formats.traced import einsum, operators
 from gnomon.formats.traced.call import Array, Call, Formats, Rule, Step
 from gnomon.formats.traced.masks import ANY_OFFSET
+from gnomon.formats.traced.plain_rules import create, elementwise, functions, matmul, move, named, words
 from gnomon.formats.traced.torch_masks import of_array
 
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
 # The same numbers under another shape, and what an inference run leaves out.
-VIEWS = frozenset(
-    _words("""
+VIEWS = words("""
         view reshape _unsafe_view view_as reshape_as flatten unflatten squeeze unsqueeze transpose t permute movedim
         moveaxis swapaxes swapdims numpy_T mT slice select narrow split split_with_sizes chunk unbind tensor_split expand
         expand_as broadcast_to contiguous detach alias diagonal unfold real imag view_as_real view_as_complex
         lift_fresh_copy dropout feature_dropout alpha_dropout native_dropout identity positive unsafe_split unsafe_chunk
         pin_memory _reshape_alias as_strided conj resolve_conj resolve_neg lift hsplit vsplit squeeze_copy detach_copy
     """)
-)
 
 # No arrays come of these.
-SILENT = frozenset(
-    _words("""
+SILENT = words("""
         _assert_tensor_metadata _assert_async _assert_scalar sym_size sym_numel sym_stride sym_constrain_range
         sym_constrain_range_for_size _set_grad_enabled _enter_autocast _exit_autocast item _local_scalar_dense
     """)
-)
 
 _FUNCTIONS = {
     "add": "add rsub sub subtract lerp logaddexp",
@@ -79,31 +71,24 @@ _FUNCTIONS = {
     "mish": "mish",
     "silu_mul": "glu",
 }
-_MOVES = _words("""
+_MOVES = """
     cat concat concatenate stack hstack vstack pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad2d clone
     copy repeat repeat_interleave tile roll flip fliplr flipud index index_select gather take take_along_dim scatter
     scatter_add scatter_reduce index_put index_add index_fill index_copy slice_scatter select_scatter masked_scatter topk
     sort argsort msort one_hot tril triu pixel_shuffle pixel_unshuffle channel_shuffle im2col col2im diag_embed rot90 to
     _to_copy type_as float double half bool long int bucketize searchsorted meshgrid cumsum cumprod diff expand_copy
     permute_copy
-""")
-_CREATIONS = _words("""
+"""
+_CREATIONS = """
     arange zeros ones full empty eye linspace zeros_like ones_like full_like empty_like new_zeros new_ones new_full
     new_empty scalar_tensor rand randn randint rand_like randn_like empty_strided new_empty_strided fill tril_indices
     triu_indices zero tensor normal bernoulli uniform
-""")
-_REDUCTIONS = _words("""
+"""
+_REDUCTIONS = """
     sum mean amax amin max min prod var std var_mean std_mean argmax argmin norm linalg_vector_norm any all logsumexp nansum
     median cummax cummin count_nonzero mse_loss l1_loss smooth_l1_loss nll_loss nll_loss_nd binary_cross_entropy
     binary_cross_entropy_with_logits aminmax histc bincount
-""")
-
-
-def _elementwise(function: str) -> Rule:
-    def rule(call: Call, formats: Formats) -> tuple[Step, ...]:
-        return ((operators.elementwise(function, call.arrays, call.out, formats), 1),)
-
-    return rule
+"""
 
 
 def _move(call: Call, formats: Formats) -> tuple[Step, ...]:
@@ -111,17 +96,13 @@ def _move(call: Call, formats: Formats) -> tuple[Step, ...]:
         array.holds == "float" for array in (call.arrays[0], call.out)
     ):
         return ()  # all floating-point arrays have the plan's formats
-    return ((operators.move(call.arrays, call.out, formats), 1),)
-
-
-def _create(call: Call, formats: Formats) -> tuple[Step, ...]:
-    return ((operators.create(call.out, formats), 1),)
+    return move(call, formats)
 
 
 def _reduce(call: Call, formats: Formats) -> tuple[Step, ...]:
     arrays = [array for array in call.arrays if array.holds == "float"] or list(call.arrays)
     if call.operator in ("max", "min") and len(call.arrays) == 2:
-        return _elementwise("maximum")(call, formats)
+        return elementwise("maximum")(call, formats)
     return ((operators.reduction(arrays[0], call.out, formats), 1),)
 
 
@@ -130,11 +111,6 @@ def _linear(call: Call, formats: Formats) -> tuple[Step, ...]:
     k, n = x.shape[-1], prod(weight.shape[:-1])
     rows = prod(x.shape[:-1])
     return ((operators.contraction(1, rows, n, k, x, weight, formats, bias=call.get(2, "bias")), 1),)
-
-
-def _matmul(call: Call, formats: Formats) -> tuple[Step, ...]:
-    left, right = call.arrays[:2]
-    return ((operators.product(left, right, formats), 1),)
 
 
 def _addmm(call: Call, formats: Formats) -> tuple[Step, ...]:
@@ -371,10 +347,6 @@ def _grouped(call: Call, formats: Formats) -> tuple[Step, ...]:
     return ((op, 1),)
 
 
-def _all(names: str | Sequence[str], rule: Rule) -> dict[str, Rule]:
-    return dict.fromkeys(names.split() if isinstance(names, str) else names, rule)
-
-
 _pools: dict[str, Rule] = {
     f"{kind}_pool{sides}d{suffix}": _pool(sides)
     for kind in ("max", "avg")
@@ -394,23 +366,23 @@ _resamples: dict[str, Rule] = {
 }
 
 RULES: dict[str, Rule] = {
-    **{name: _elementwise(function) for function, names in _FUNCTIONS.items() for name in names.split()},
-    **_all(_MOVES, _move),
-    **_all(_CREATIONS, _create),
-    **_all(_REDUCTIONS, _reduce),
-    **_all("mm bmm matmul mv dot", _matmul),
-    **_all("addmm baddbmm addbmm", _addmm),
-    **_all("conv1d conv2d conv3d", _conv),
-    **_all("conv_transpose1d conv_transpose2d conv_transpose3d", _transposed),
-    **_all("softmax log_softmax _softmax _log_softmax _safe_softmax", _softmax),
-    **_all("batch_norm native_batch_norm _native_batch_norm_legit_no_training", _batch_norm("batch", 1, 2)),
-    **_all("_grouped_mm grouped_mm transformers::grouped_mm_fallback", _grouped),
-    **_all("grid_sampler grid_sampler_2d", _resample(4)),
+    **functions(_FUNCTIONS),
+    **named(_MOVES, _move),
+    **named(_CREATIONS, create),
+    **named(_REDUCTIONS, _reduce),
+    **named("mm bmm matmul mv dot", matmul),
+    **named("addmm baddbmm addbmm", _addmm),
+    **named("conv1d conv2d conv3d", _conv),
+    **named("conv_transpose1d conv_transpose2d conv_transpose3d", _transposed),
+    **named("softmax log_softmax _softmax _log_softmax _safe_softmax", _softmax),
+    **named("batch_norm native_batch_norm _native_batch_norm_legit_no_training", _batch_norm("batch", 1, 2)),
+    **named("_grouped_mm grouped_mm transformers::grouped_mm_fallback", _grouped),
+    **named("grid_sampler grid_sampler_2d", _resample(4)),
     **_pools,
     **_adaptive,
     **_resamples,
     "convolution": _convolution,
-    **_all("linear inner", _linear),  # the second array's last dimension is the contraction
+    **named("linear inner", _linear),  # the second array's last dimension is the contraction
     "einsum": _einsum,
     "scaled_dot_product_attention": _attention,
     "cross_entropy_loss": _cross_entropy,
