@@ -369,3 +369,12 @@ def test_a_column_that_is_passed_over_is_told_with_the_near_one(gnomon, tmp_path
     file.write_text("model,device,mode,batch,precision,measured_ms,sofware\nresnet-50,t4,forward,8,fp16,5.0,x\n")
     run = gnomon("compare", "--measurements", str(file))
     assert "column 'sofware' is not one that is read, and was passed over; did you mean 'software'?" in run.err
+
+
+def test_json_of_a_scenario_that_nobody_answers_has_its_answers_with_the_reasons(gnomon, tmp_path: Path) -> None:
+    file = tmp_path / "wide.yaml"
+    file.write_text("schema: gnomon/scenario/1\nmodel: llama-2-70b\non: h100-sxm:8\n")
+    run = gnomon("compare", str(file), "--json")
+    assert run.code == 4
+    (entry,) = run.json["scenarios"]
+    assert all(quantity["reasons"] for answer in entry["answers"] for quantity in answer["quantities"])

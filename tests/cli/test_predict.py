@@ -233,3 +233,10 @@ def test_a_graph_with_a_fixed_batch_is_asked_with_it(gnomon, tmp_path) -> None:
 
 def test_a_model_of_the_zoo_has_no_further_sizes(gnomon) -> None:
     assert "resnet-50 is no traced graph" in gnomon("predict", "resnet-50", "--on", "t4", "--size", "frames=3").err
+
+
+def test_json_of_a_question_that_nobody_answers_has_its_rows_with_the_reasons(gnomon) -> None:
+    run = gnomon("predict", "gpt2", "--on", "t4:2", "--json")
+    assert run.code == 4
+    assert "one device, not for the 2" in run.err
+    assert [(q["value"], len(q["reasons"])) for q in run.json["rows"][0]["quantities"]] == [(None, 1), (None, 1)]

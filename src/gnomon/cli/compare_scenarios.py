@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gnomon.api import plugins
@@ -21,6 +21,8 @@ def compare_scenarios(found: argparse.Namespace) -> int:
     compared = compare(found.scenarios, words(found.engine or ""))
     silent = [one for one in compared if not one.has_predictions]
     if len(silent) == len(compared):
+        if found.json:
+            print_json(_document(compared))  # a program finds the reasons there
         raise Unsupported("\n".join(_why_silent(one) for one in silent))
     for fault in plugins.faults():
         say(f"left out: {fault}")
@@ -31,13 +33,17 @@ def compare_scenarios(found: argparse.Namespace) -> int:
             say(f"{one.scenario.name}: no measured value of its like in the built-in table")
     rows = [row for one in compared for row in _rows(one)]
     if found.json:
-        print_json({"schema": COMPARE_SCENARIOS, "scenarios": [one.to_dict() for one in compared]})
+        print_json(_document(compared))
     elif found.csv:
         print_csv(rows)
     else:
         columns = ["scenario", "what", "by", "time", "90 % interval", "errors against it", "software", "conditions"]
         print_table(columns, [_cells(row) for row in rows], spare=("conditions", "software"))
     return 0
+
+
+def _document(compared: Sequence[Compared]) -> dict[str, Any]:
+    return {"schema": COMPARE_SCENARIOS, "scenarios": [one.to_dict() for one in compared]}
 
 
 def _why_silent(one: Compared) -> str:

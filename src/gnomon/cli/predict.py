@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gnomon.api.answers import Answer, Outcome
 from gnomon.api.operators import operator_table
@@ -85,6 +86,8 @@ def run(arguments: Sequence[str]) -> int:
     if found.save is not None:
         _save(answers, Path(found.save))
     if not any(answer.has_predictions for answer in answers):
+        if found.json:
+            print_json(_document(answers, found.operators))  # a program finds the reasons there
         raise Unsupported(
             "\n".join(
                 dict.fromkeys(
@@ -97,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
         write_trace(answers, found.trace)
         say(f"trace written to {found.trace}")
     if found.json:
-        print_json({"schema": PREDICT, "rows": [answer.to_dict(operators=found.operators) for answer in answers]})
+        print_json(_document(answers, found.operators))
     elif found.csv:
         print_csv(operator_table(answers) if found.operators else flat_rows(answers))
     else:
@@ -107,6 +110,10 @@ def run(arguments: Sequence[str]) -> int:
         if found.operators:
             print_operators(operator_table(answers))
     return 0
+
+
+def _document(answers: Sequence[Answer], operators: bool) -> dict[str, Any]:
+    return {"schema": PREDICT, "rows": [answer.to_dict(operators=operators) for answer in answers]}
 
 
 def _answers(found: Namespace) -> tuple[Answer, ...]:
