@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import pytest
 
@@ -129,3 +130,24 @@ def test_a_quantity_that_is_not_there_is_named_beside_those_that_are():
 def test_an_outcome_is_shown_in_a_line():
     (outcome,) = gnomon.predict("resnet-50", "t4").outcomes
     assert len(repr(outcome)) < 200
+
+
+@pytest.mark.parametrize(("model", "quantity"), [("resnet-50", "time"), ("gpt2", "tpot")])
+def test_an_answer_without_predictions_gives_the_reasons_wherever_it_is_asked_for_one(model, quantity, tmp_path):
+    found = gnomon.predict(model, "t4:2")
+    with pytest.raises(gnomon.Unsupported, match=r"roofline did not answer: .* one device, not for the 2"):
+        _ = found.value
+    with pytest.raises(gnomon.Unsupported, match="one device, not for the 2"):
+        found[quantity]
+    with pytest.raises(gnomon.Unsupported, match=r"nothing to trace: .* one device, not for the 2"):
+        found.parts.trace(tmp_path / "t.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_equal_questions_have_equal_answers_also_from_another_process():
+    found = gnomon.predict("gpt2", "t4")
+    sent = pickle.loads(pickle.dumps(found))
+    assert found == sent == gnomon.predict("GPT-2", "tesla t4")
+    assert len({found, sent}) == 1
+    assert found != gnomon.predict("gpt2", "t4", batch=2)
+    assert found != "an answer"

@@ -23,11 +23,6 @@ def test_parts_and_operators_of_an_answer_each_add_up_to_its_time(tmp_path: Path
         assert max(event["ts"] + event["dur"] for event in events) == pytest.approx(1e6 * value_s, abs=2e-3)
 
 
-def test_a_trace_of_an_answer_without_predictions_names_it_and_holds_nothing(tmp_path: Path):
-    trace = json.loads(gnomon.predict("resnet-50", "h100:8").parts.trace(str(tmp_path / "t.json")).read_text())
-    assert {event["ph"] for event in trace["traceEvents"]} == {"M"}
-
-
 def test_a_trace_that_cannot_be_written_is_refused(tmp_path: Path):
     with pytest.raises(gnomon.BadInput, match="cannot be written"):
         gnomon.predict("resnet-50", "t4").parts.trace(tmp_path)

@@ -94,3 +94,16 @@ def test_readings_of_sources_name_modes_and_models_of_ours():
             name, mode = what.split()
             assert name in models()
             assert mode in MODES
+
+
+@pytest.mark.parametrize(
+    "spelled", ["gp\nt2", "gpt2\n", "g\tpt2", "gpt\x002", "gpt\u00a02", "gpt2\u00e9", "gpt2\u00b2"]
+)
+def test_a_name_with_what_no_name_has_is_not_stripped_of_it(spelled):
+    assert canonical_model(spelled) is None
+    assert canonical_device(spelled.replace("gpt2", "t4")) is None
+
+
+def test_words_of_a_name_may_stand_apart():
+    assert canonical_model("GPT 2") == "gpt2"
+    assert canonical_device("Tesla T4") == canonical_device("t4")

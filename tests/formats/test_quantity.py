@@ -54,3 +54,10 @@ def test_a_number_is_taken_as_it_is_or_refused(kind, number):
     else:
         with pytest.raises(BadInput):
             quantity(number, kind)
+
+
+@pytest.mark.parametrize(("text", "kind"), [("170 %", "ratio"), ("1.7", "ratio"), ("0.5", "count")])
+def test_a_number_without_dimension_is_given_no_unit(text, kind):
+    with pytest.raises(BadInput) as fault:
+        quantity(text, kind)
+    assert str(fault.value).endswith(")")  # the range, and no advice

@@ -17,6 +17,7 @@ from gnomon.api.rows import flat_rows, frame
 from gnomon.api.scenarios import write_scenario
 from gnomon.core.digest import plain
 from gnomon.core.engine import Engine
+from gnomon.core.errors import Unsupported
 from gnomon.core.in_words import interval, share
 from gnomon.core.prediction import Prediction
 from gnomon.core.scenario import Scenario
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from gnomon.api.overrides import Overrides
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Outcome:
     """One pass of an answer: the scenario, and a prediction or the reasons why there is none."""
 
@@ -38,6 +39,19 @@ class Outcome:
     scenario: Scenario
     prediction: Prediction | None
     reasons: tuple[str, ...] = ()  # why not; empty with a prediction
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both answer the same question alike: graphs are compared by their digests."""
+        if not isinstance(other, Outcome):
+            return NotImplemented
+        return (self._key, self.prediction, self.reasons) == (other._key, other.prediction, other.reasons)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self.quantity, self.scenario.digest
 
     def __repr__(self) -> str:
         return f"{self.quantity}: {_one_line(self)}"
@@ -107,13 +121,21 @@ class Outcome:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Answer:
-    """What one engine says to one question."""
+    """What one engine says to one question. Equal where engine, questions by their digests, and times are."""
 
     question: Question
     engine: str
     outcomes: tuple[Outcome, ...]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Answer):
+            return NotImplemented
+        return (self.engine, self.outcomes) == (other.engine, other.outcomes)
+
+    def __hash__(self) -> int:
+        return hash((self.engine, self.outcomes))
 
     @property
     def is_answered(self) -> bool:
@@ -140,21 +162,24 @@ class Answer:
         return tuple(dict.fromkeys(reason for outcome in self.outcomes for reason in outcome.reasons))
 
     def __getitem__(self, quantity: str) -> Prediction:
-        """The prediction of "time", "ttft" or "tpot"; KeyError where this answer has none."""
+        """The prediction of "time", "ttft" or "tpot". KeyError for one that was not asked, Unsupported for one without an answer."""
         for outcome in self.outcomes:
-            if outcome.quantity == quantity and outcome.prediction is not None:
+            if outcome.quantity == quantity:
+                if outcome.prediction is None:
+                    raise _unanswered(outcome, self.engine)
                 return outcome.prediction
-        has = ", ".join(repr(o.quantity) for o in self.outcomes if o.prediction) or "none"
+        has = ", ".join(repr(o.quantity) for o in self.outcomes)
         raise KeyError(f"no prediction of {quantity!r} here; this answer has {has}")
 
     @property
     def value(self) -> float:
-        """Seconds, of an answer with one quantity. ValueError for a decoder's two: ask for answer["ttft"] or ["tpot"]."""
-        if len(self.outcomes) != 1 or self.outcomes[0].prediction is None:
-            raise ValueError(
-                f"this answer has {[o.quantity for o in self.outcomes if o.prediction]}; take one by its name"
-            )
-        return self.outcomes[0].prediction.value
+        """Seconds, of an answer with one quantity. ValueError for a decoder's two: ask for answer["ttft"] or ["tpot"].
+
+        Unsupported, with the reasons, where there is no answer.
+        """
+        if self.has_predictions and len(self.outcomes) != 1:
+            raise ValueError(f"this answer has {[o.quantity for o in self.outcomes]}; take one by its name")
+        return self[self.outcomes[0].quantity].value
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -259,6 +284,10 @@ class Answers:
 
     def _repr_html_(self) -> str:
         return answers_html(self)
+
+
+def _unanswered(outcome: Outcome, engine: str) -> Unsupported:
+    return Unsupported(f"{outcome.title}: {engine} did not answer: {'; '.join(outcome.reasons)}")
 
 
 def _written(overrides: Overrides | None) -> dict[str, Any]:

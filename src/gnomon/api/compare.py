@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from gnomon.api import plugins
@@ -58,10 +59,10 @@ class Compared:
         }
 
 
-def compare(scenarios: Sequence[str], engines: Sequence[str] = ()) -> list[Compared]:
+def compare(scenarios: Sequence[str | Path] | str | Path, engines: Sequence[str] = ()) -> list[Compared]:
     """Each scenario (a catalogue name or a file) under every engine, or those named, beside the built-in measurements."""
     chosen = {name: plugins.engine(name) for name in engines} if engines else plugins.engines()
-    if isinstance(scenarios, str):
+    if isinstance(scenarios, (str, Path)):
         scenarios = [scenarios]
     table = read_measurements("published")
     assert isinstance(table, ModelTable)

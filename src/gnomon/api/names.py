@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -21,13 +22,25 @@ from gnomon.zoo.models import model as zoo_model
 Kind = Literal["device", "system", "model", "scenario", "sweep"]
 
 
-def model(text: str | Model) -> Model:
+def written(given: object, field: str, expected: str) -> str:
+    """What a user gave for a name or a path as text; a Path stays one. BadInput for anything else."""
+    if isinstance(given, os.PathLike):
+        text = os.fspath(given)
+        if isinstance(text, str):
+            return text if is_path(text) else f"./{text}"
+    if not isinstance(given, str):
+        raise BadInput(f"{given!r:.60} is not {expected}", field=field)
+    return given
+
+
+def model(asked: str | Path | Model) -> Model:
     """A model by name, by another known spelling, or from a file that an installed format reads. BadInput.
 
     A model that is one already, like those of `gnomon.from_torch`, is given back.
     """
-    if isinstance(text, Model):
-        return text
+    if isinstance(asked, Model):
+        return asked
+    text = written(asked, "model", "a model: give its name, a path, or what from_torch gives")
     if not is_path(text) and (canonical_model(text) or not Path(text).is_file()):
         return zoo_model(canonical_model(text) or text)
     path = Path(text)
@@ -55,11 +68,12 @@ def device(text: str) -> Device:
     return catalogue_device(name)
 
 
-def system(text: str) -> System:
+def system(asked: str | Path) -> System:
     """What `--on` names: DEVICE, DEVICE:COUNT, a system's name, a system file, or a device file with or without :COUNT.
 
     However it was spelled, the system is called by its device's own name and the count.
     """
+    text = written(asked, "on", "a system: give one name or path, like 't4' or 't4:2'")
     if text in catalogue_systems():
         return catalogue_systems()[text]
     if is_path(text) and Path(text).exists() and kind_of(text) == "system":

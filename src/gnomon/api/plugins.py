@@ -104,7 +104,9 @@ def _package(point: EntryPoint) -> str:
 
 
 def engine(name: str) -> Engine:
-    """The engine or adapter of that name."""
+    """The engine or adapter of that name. BadInput."""
+    if not isinstance(name, str):
+        raise BadInput(f"{name!r:.60} is not the name of an engine (see `gnomon list engines`)", field="engine")
     part: Engine = load("adapters" if name in names("adapters") and name not in names("engines") else "engines", name)
     return part
 

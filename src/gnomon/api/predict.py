@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import Unpack
+from pathlib import Path
+from typing import Any, Unpack
 
 from gnomon.api import plugins
 from gnomon.api.answers import Answer, Answers, answer
@@ -16,7 +17,9 @@ from gnomon.zoo.models import Model
 DEFAULT_ENGINE = "roofline"
 
 
-def predict(model: str | Model, on: str, *, engine: str = DEFAULT_ENGINE, **options: Unpack[Options]) -> Answer:
+def predict(
+    model: str | Path | Model, on: str | Path, *, engine: str = DEFAULT_ENGINE, **options: Unpack[Options]
+) -> Answer:
     """How long `model` takes on the system `on`, as one engine sees it.
 
     model: a name of `gnomon list models`, a path to a config.json or an ONNX file, or what `from_torch` gives. on: a device, DEVICE:COUNT, a system or a file.
@@ -27,28 +30,38 @@ def predict(model: str | Model, on: str, *, engine: str = DEFAULT_ENGINE, **opti
     return answer(question(model, on, **options), engine, plugins.engine(engine))
 
 
-def predict_scenario(scenario: str, *, engine: str = DEFAULT_ENGINE) -> Answer:
+def predict_scenario(scenario: str | Path, *, engine: str = DEFAULT_ENGINE) -> Answer:
     """How long a scenario takes: a name of `gnomon list scenarios`, or a file."""
     return answer(read_scenario(scenario).question, engine, plugins.engine(engine))
 
 
 def predict_many(
-    models: Sequence[str | Model] | str | Model,
-    on: Sequence[str],
+    models: Sequence[str | Path | Model] | str | Path | Model,
+    on: Sequence[str | Path] | str | Path,
     *,
     batches: Iterable[int] | None = None,
-    engines: Sequence[str] = (DEFAULT_ENGINE,),
+    engines: Sequence[str] | str = (DEFAULT_ENGINE,),
     **options: Unpack[Options],
 ) -> Answers:
     """The answers for every combination, in the order model, system, batch, engine; batches None: each model's usual one."""
     if "batch" in options:
         raise BadInput("predict_many takes batches=[...], not batch")
-    models = [models] if isinstance(models, (str, Model)) else models
-    on, engines = ([one] if isinstance(one, str) else one for one in (on, engines))
-    chosen = {name: plugins.engine(name) for name in engines}
+    asked_models = _several(models, "models", (str, Path, Model))
+    asked_systems = _several(on, "on", (str, Path))
+    chosen = {name: plugins.engine(name) for name in _several(engines, "engines", (str,))}
+    asked_batches = (None,) if batches is None else _several(batches, "batches", ())
     found: list[Answer] = []
-    for model, system, batch in product(models, on, (None,) if batches is None else tuple(batches)):
+    for model, system, batch in product(asked_models, asked_systems, asked_batches):
         of_this_batch: Options = options if batch is None else {**options, "batch": batch}
         asked = question(model, system, **of_this_batch)
         found.extend(answer(asked, name, engine) for name, engine in chosen.items())
     return Answers(answers=tuple(found))
+
+
+def _several(given: Any, field: str, one: tuple[type, ...]) -> tuple[Any, ...]:
+    """What was given as a sequence; `one`: types of which a single thing may stand alone. BadInput for what is neither."""
+    if isinstance(given, one):
+        return (given,)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise BadInput(f"{given!r:.60} is not a list", field=field)
+    return tuple(given)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal, TypedDict, Unpack, cast
 
-from gnomon.api.names import model, system
+from gnomon.api.names import model, system, written
 from gnomon.api.overrides import Overrides
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
@@ -55,24 +56,26 @@ class Question:
         }
 
 
-def question(asked: str | Model, on: str, **options: Unpack[Options]) -> Question:
+def question(asked: str | Path | Model, on: str | Path, **options: Unpack[Options]) -> Question:
     """The question that names and options ask. BadInput for anything unknown."""
     chosen, machine = model(asked), system(on)
     overrides, mode = options.get("overrides"), options.get("mode")
     if overrides is not None:
+        if not isinstance(overrides, Overrides):
+            raise BadInput(f"{overrides!r:.60} is not a gnomon.Overrides(...)", field="overrides")
         machine = replace(machine, device=overrides.apply(machine.device))
     plan = _plan(chosen, options, _given(options.get("dtype"), usual_dtype(chosen, machine.device)))
     return Question(
         model=chosen,
         system=machine,
         passes=_passes(chosen, plan, is_mode_given=mode is not None),
-        model_text=asked if isinstance(asked, str) else None,
-        on_text=on,
+        model_text=None if isinstance(asked, Model) else written(asked, "model", "a model"),
+        on_text=written(on, "on", "a system"),
         options=options,
     )
 
 
-def workload(asked: str | Model, **options: Unpack[Options]) -> Workload:
+def workload(asked: str | Path | Model, **options: Unpack[Options]) -> Workload:
     """The graph of a model, for programs that look into it; one forward pass where no mode is given."""
     chosen = model(asked)
     return build(chosen, _plan(chosen, options, _given(options.get("dtype"), chosen.dtype)))
@@ -85,7 +88,12 @@ def _given(text: str | None, usual: str) -> str:
 
 def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
     """The options as a plan. BadInput for an unknown one, with the near match."""
-    if options.get("sizes") and chosen.kind != "graph":
+    sizes = options.get("sizes") or {}
+    if not isinstance(sizes, Mapping) or not all(isinstance(name, str) for name in sizes):
+        raise BadInput(
+            f"{sizes!r:.60} is not a mapping of names to whole numbers, like {{'frames': 300}}", field="sizes"
+        )
+    if sizes and chosen.kind != "graph":
         raise BadInput(f"{chosen.name} is no traced graph and has no further open sizes", field="sizes")
     for name in options:
         if name not in Options.__annotations__:
@@ -103,7 +111,7 @@ def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
         attention=options.get("attention", "fused"),
         head=options.get("head", "default"),
         classes=options.get("classes"),
-        sizes=tuple(sorted((options.get("sizes") or {}).items())),
+        sizes=tuple(sorted(sizes.items())),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from gnomon.api import names
 from gnomon.api.compare import compare
 from gnomon.api.comparison import Comparison, compare_measurements
 from gnomon.api.measurements import Where, built_in_tables
@@ -43,10 +44,12 @@ def write_report(
     """
     target = Path(path)
     check_writable(target)
-    named = [sources] if isinstance(sources, (str, Path)) else sources
+    given = [sources] if isinstance(sources, (str, Path)) else sources
+    expected = "a name or a path; write an answer into a file by its to_json(), and name that"
+    named = [names.written(source, "sources", expected) for source in given]
     if target.resolve() in {Path(source).resolve() for source in named}:
         raise BadInput(f"{target}: is what the report is made of; give the page another name")
-    found = page(documents([str(source) for source in named], engine=engine, where=where), title)
+    found = page(documents(named, engine=engine, where=where), title)
     write_whole(target, found.html)
     return found
 

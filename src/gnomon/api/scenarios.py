@@ -36,8 +36,9 @@ def scenario_names() -> tuple[str, ...]:
     return catalogue.names("scenarios")
 
 
-def read_scenario(text: str) -> ScenarioQuestion:
+def read_scenario(asked: str | Path) -> ScenarioQuestion:
     """The scenario of that name, or in that file. Paths inside a file are relative to its folder."""
+    text = names.written(asked, "scenario", "a scenario: give its name or a path")
     if is_path(text):
         path = Path(text)
         return _question(path.stem, read_text(path), text, path.parent)

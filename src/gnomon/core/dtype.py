@@ -54,7 +54,8 @@ SPELLED = {
 
 def dtype(name: str) -> DType:
     """The format of that name (or a usual other spelling of it); BadInput with the near match otherwise."""
-    key = SPELLED.get(name.lower(), name.lower())
+    written = str(name).lower()
+    key = SPELLED.get(written, written)
     if key not in DTYPES:
-        raise BadInput(f"unknown dtype {name!r}{near_match(name, DTYPES)} (known: {', '.join(DTYPES)})")
+        raise BadInput(f"unknown dtype {name!r}{near_match(written, DTYPES)} (known: {', '.join(DTYPES)})")
     return DTYPES[key]

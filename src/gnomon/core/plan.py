@@ -33,11 +33,11 @@ class Plan:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise BadInput(
-                f"unknown {self.mode!r}{near_match(self.mode, MODES)} (known: {', '.join(MODES)})", field="mode"
+                f"unknown {self.mode!r}{near_match(str(self.mode), MODES)} (known: {', '.join(MODES)})", field="mode"
             )
         if self.head not in HEADS:
             raise BadInput(
-                f"unknown {self.head!r}{near_match(self.head, HEADS)} (known: {', '.join(HEADS)})", field="head"
+                f"unknown {self.head!r}{near_match(str(self.head), HEADS)} (known: {', '.join(HEADS)})", field="head"
             )
         if self.attention not in ("fused", "eager"):
             raise BadInput(f"unknown {self.attention!r} (known: fused, eager)", field="attention")

@@ -74,11 +74,17 @@ def _model_index() -> dict[str, str]:
     return _index(tuple(models()), alias_table().models)
 
 
+def _spelled(index: dict[str, str], spelling: str) -> str | None:
+    """What the index has of a spelling. A line break, a tab or a letter of another alphabet is no punctuation: no name has it."""
+    is_plain = spelling.isprintable() and all(c.isascii() or not c.isalnum() for c in spelling)
+    return index.get(squeezed(spelling)) if is_plain else None
+
+
 def canonical_device(spelling: str) -> str | None:
     """The catalogue's name of a device under any known spelling; None when there is none."""
-    return _device_index().get(squeezed(spelling))
+    return _spelled(_device_index(), spelling)
 
 
 def canonical_model(spelling: str) -> str | None:
     """The zoo's name of a model under any known spelling; None when there is none."""
-    return _model_index().get(squeezed(spelling))
+    return _spelled(_model_index(), spelling)

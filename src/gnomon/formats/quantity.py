@@ -42,7 +42,7 @@ def quantity(text: str | float, kind: str) -> float:
         return value
     if low <= bare <= high:
         return bare
-    if unit == "":
+    if not unit:
         raise BadInput(f"{_written(text)} is outside {_range(kind)}")
     raise BadInput(f"{_written(text)} has no unit{_meant(bare, unit, low, high)}")
 
@@ -68,7 +68,9 @@ def _range(kind: str) -> str:
 
 
 def _meant(value: float, unit: str, low: float, high: float) -> str:
-    """The unit that a number out of range seems to be in."""
+    """The unit that a number out of range seems to be in; empty for a plain ratio or count."""
+    if not unit:
+        return ""
     for prefix in ("G", "T", "M", "k") if unit in ("B/s", "B") else ("T", "G", "M", "k", "u", "n", "m"):
         if value > 0 and low <= value * DECIMAL[prefix] <= high:
             spelled = f"{prefix}{'FLOP/s' if unit == 'flop/s' else unit}"
