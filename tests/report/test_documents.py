@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.core.errors import BadInput
 from gnomon.report.documents import document_of, read_folder, read_json_document, read_sweep_result
-from tests.report.documents import measurements, predictions, scenarios, sweep_folder
+from tests.report.documents import answer, measurements, predictions, quantity, scenarios, sweep_folder
 
 
 @pytest.mark.parametrize(
@@ -128,3 +128,24 @@ def test_a_sweep_under_way_or_without_rows_and_an_empty_folder_are_refused(tmp_p
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match=r"neither sweep\.json nor another JSON"):
         read_folder(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            predictions(answer("toy", quantity() | {"value": "3"})),
+            "rows.0.quantities.0.value: Input should be a valid number",
+        ),
+        (predictions(answer("toy", quantity(unit="hours"))), "rows.0.quantities.0.unit: Input should be 's'"),
+        (predictions(answer("toy", quantity(None, reasons=[]))), "rows.0.quantities.0.reasons: List should have"),
+        (predictions(answer("toy", quantity(bound=3))), "rows.0.quantities.0.bound: Input should be a valid string"),
+        (predictions(answer() | {"quantities": []}), "rows.0.quantities: List should have at least 1 item"),
+        (predictions() | {"rows": []}, "rows: empty: there is nothing to show"),
+        ({"schema": "gnomon/compare-scenarios/1", "scenarios": []}, "scenarios: empty: there is nothing to show"),
+    ],
+)
+def test_a_fault_is_told_by_the_field_of_the_document(given, said):
+    with pytest.raises(BadInput) as refused:
+        document_of("x.json", given)
+    assert str(refused.value).startswith(f"x.json: {said}")

@@ -59,6 +59,9 @@ def _checked(document: Document) -> Document:
     except BadInput as fault:
         text = f"{fault.text}; not a whole {document.data['schema']}: write it anew"
         raise BadInput(text, field=fault.field, where=document.label) from None
+    answers = {"predictions": "rows", "scenarios": "scenarios"}.get(document.kind, "")
+    if answers and not document.data[answers]:
+        raise BadInput("empty: there is nothing to show", field=answers, where=document.label)
     return document
 
 

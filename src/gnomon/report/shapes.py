@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PlainValidator, PositiveFloat
 
 Number = float | None
 
@@ -65,7 +65,7 @@ class _Quantity(_Shape):
     quantity: str
     mode: str
     reasons: list[str]
-    value: Number
+    unit: Literal["s"] = "s"
 
 
 class _Answered(_Quantity):
@@ -83,7 +83,14 @@ class _Answered(_Quantity):
 
 
 class _Silent(_Quantity):
+    reasons: list[str] = Field(min_length=1)
     value: None
+
+
+def _answered_or_not(data: Any) -> _Quantity:
+    """A quantity by whether it has a value: so a fault names its field, not the two forms."""
+    is_silent = isinstance(data, dict) and data.get("value", 0) is None
+    return (_Silent if is_silent else _Answered).model_validate(data)
 
 
 class _Row(_Shape):
@@ -103,7 +110,7 @@ class _Row(_Shape):
     image: int | None = None
     sizes: dict[str, int] = {}
     overrides: dict[str, str | list[str]] = {}
-    quantities: list[_Answered | _Silent]
+    quantities: list[Annotated[_Quantity, PlainValidator(_answered_or_not)]] = Field(min_length=1)
 
 
 class Predictions(_Shape):
