@@ -118,6 +118,8 @@ def test_an_image_model_beside_a_decoder_fills_the_columns_of_its_pass(tmp_path:
         (("tpot_s", "tpot_ms"), ":7: objectives.tpot_ms: no number of a row; did you mean 'tpot_s'?"),
         (("tpot_s", "time_s"), ":7: objectives.time_s: no row has it: these models and modes have tpot, ttft"),
         (("base:", "engine: roofilne\nbase:"), ":2: engine: unknown engine 'roofilne'; did you mean 'roofline'?"),
+        (("[null, 0.5]", "[null, 0.5]\n  sizes.foo: [1, 2]"), ":7: vary.sizes.foo: no model here has this open size"),
+        (("seq: 256", "sizes: {foo: 1}"), ":2: base.sizes.foo: no model here has this open size"),
         (("[1, 4]", "[1, 4000000000]"), "more than any run has"),
     ],
 )

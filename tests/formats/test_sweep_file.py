@@ -26,7 +26,7 @@ def test_a_list_is_its_values() -> None:
 
 
 def test_a_value_is_kept_as_a_scenario_file_would_hold_it() -> None:
-    assert _values("batch: ['8', 2.0]") == [(8, 2)]
+    assert _values("overrides.device_peak: [300 TFLOP/s]") == [(["300 TFLOP/s"],)]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,12 @@ def test_a_point_is_a_scenario_with_its_values() -> None:
         ("batch: [1, x]", "f.yaml:3: vary.batch.1: Input should be a valid integer"),
         ("batch: [1, 0]", "f.yaml:3: vary.batch.1: Input should be greater than or equal to 1"),
         ("batch: [4, 4]", "f.yaml:3: vary.batch.1: 4 is listed twice"),
+        ("batch: ['1']", "f.yaml:3: vary.batch.0: Input should be a valid integer"),
+        (
+            "dtype: [fp16, HALF]",
+            "f.yaml:3: vary.dtype.1: 'HALF' is another spelling of 'fp16', which is listed already",
+        ),
+        ("overrides.efficiency: [0.7, 70 %]", "vary.overrides.efficiency.1: '70 %' is another spelling of 0.7"),
         ("mode: [decode, decod]", "f.yaml:3: vary.mode.1: Input should be 'forward'"),
         ("engine: [3]", "f.yaml:3: vary.engine.0: give the name of an engine"),
         ("batch: {from: 1, to: 4, stpe: 1}", "f.yaml:3: vary.batch.stpe: unknown key; did you mean 'step'?"),
@@ -145,3 +151,10 @@ def test_what_is_wrong_with_vary_is_told_in_one_line(vary: str, said: str) -> No
 )
 def test_what_is_wrong_with_the_file_is_told_in_one_line(text: str, said: str) -> None:
     assert said in _fault(text)
+
+
+@pytest.mark.parametrize(
+    "lines", ["base: {on: t4}\nvary: {model: [gpt2, GPT-2]}", "base: {model: gpt2}\nvary: {on: [t4, 'Tesla T4:1']}"]
+)
+def test_one_thing_under_two_names_is_listed_twice(lines: str) -> None:
+    assert "is another spelling of" in _fault(f"schema: gnomon/sweep/1\n{lines}\n")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gnomon import catalogue
 from gnomon.api import names
@@ -149,7 +149,9 @@ def scenario_file(asked: Question, folder: Path, *, title: str = "") -> Scenario
         raise BadInput(
             f"{asked.model.name}: made in Python, and a scenario file holds a model's name or path; save the model to a file"
         )
-    given = {name: value for name, value in asked.options.items() if value is not None and name != "overrides"}
+    given: dict[str, Any] = {
+        name: value for name, value in asked.options.items() if value is not None and name != "overrides"
+    }
     plan = next(iter(asked.passes.values()))
     used = asdict(asked.options.get("overrides") or Overrides())
     if isinstance(used["device_peak"], str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from gnomon.formats.sweep_file import WHOLE, Axis, Sweep, parse_sweep
 from gnomon.sweeps.folder import PARQUET
 from gnomon.sweeps.pool import usual_workers
 from gnomon.sweeps.run import Job, Progress, run
+from gnomon.zoo.models import Model
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,7 +71,9 @@ def read_sweep(file: str | Path) -> Sweep:
     path = Path(file)
     found = parse_sweep(read_text(path), str(file))
     _check_names(found, path.parent)
-    _check_objectives(found, path.parent)
+    models = [names.model(beside(str(text), path.parent)) for text in _given(found, "model")]
+    _check_sizes(found, models)
+    _check_objectives(found, models)
     return found
 
 
@@ -198,10 +201,23 @@ def _placed(found: Sweep, field: str) -> Iterator[tuple[tuple[str | int, ...], J
             yield (("engine",) if field == "engine" else ("base", *field.split("."))), value
 
 
-def _check_objectives(found: Sweep, folder: Path) -> None:
+def _check_sizes(found: Sweep, models: Sequence[Model]) -> None:
+    """BadInput for a further size that none of these models has open."""
+    known = dict.fromkeys(name for model in models for name, _ in model.open_sizes)
+    places = [("base", "sizes", name) for name in found.base.get("sizes") or {}]
+    places += [("vary", axis.field, "") for axis in found.axes if axis.field.startswith("sizes.")]
+    for part, field, name in places:
+        size = name or field.partition(".")[2]
+        if size not in known:
+            has = f"open: {', '.join(known)}" if known else "further sizes are those of traced graphs"
+            raise found.fault(
+                f"no model here has this open size{near_match(size, known)} ({has})", *filter(None, (part, field, name))
+            )
+
+
+def _check_objectives(found: Sweep, models: Sequence[Model]) -> None:
     """BadInput for an objective that is no number of a row, or that no row of these models and modes can have."""
     modes = _given(found, "mode") or (None,)
-    models = [names.model(beside(str(text), folder)) for text in _given(found, "model")]
     had = {quantity for model in models for mode in modes for quantity in quantities(model, cast(str | None, mode))}
     for name in found.written.objectives:
         if name not in OBJECTIVES:

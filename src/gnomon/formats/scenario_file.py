@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StrictInt, field_validator
 
 from gnomon.formats.file_version import check_version
 from gnomon.formats.strict import Strict, load_yaml, shaped
@@ -51,14 +51,16 @@ class ScenarioFile(Strict):
         default=None, description="forward, and for a decoder a prefill and a decode step, where it is left out"
     )
     batch: int | None = Field(
-        default=None, ge=1, description="images or sequences; 1, or what a traced graph is fixed at"
+        default=None, ge=1, strict=True, description="images or sequences; 1, or what a traced graph is fixed at"
     )
-    seq: int | None = Field(default=None, ge=1, description="input tokens of each sequence; 1024, BERT 512")
+    seq: int | None = Field(
+        default=None, ge=1, strict=True, description="input tokens of each sequence; 1024, BERT 512"
+    )
     context: int | None = Field(
-        default=None, ge=1, description="decode: tokens in the KV cache, the new one included; as seq"
+        default=None, ge=1, strict=True, description="decode: tokens in the KV cache, the new one included; as seq"
     )
     image: int | None = Field(
-        default=None, ge=1, description="side of the image in pixels; 224, of a diffusion model 1024"
+        default=None, ge=1, strict=True, description="side of the image in pixels; 224, of a diffusion model 1024"
     )
     dtype: str | None = Field(
         default=None, description="format of products; the model's usual one, or the nearest that the device has"
@@ -67,8 +69,12 @@ class ScenarioFile(Strict):
     kv_dtype: str | None = Field(default=None, description="storage of the KV cache where it differs")
     attention: Literal["fused", "eager"] = Field(default="fused", description="eager: the scores travel through memory")
     head: str = Field(default="default", description="none, classifier, lm, mlm, qa or pretraining; the model's own")
-    classes: int | None = Field(default=None, ge=1, description="outputs of a classifier; 1000 for images, 2 for text")
-    sizes: dict[str, int] | None = Field(default=None, description="further open sizes of a traced graph, by name")
+    classes: int | None = Field(
+        default=None, ge=1, strict=True, description="outputs of a classifier; 1000 for images, 2 for text"
+    )
+    sizes: dict[str, StrictInt] | None = Field(
+        default=None, description="further open sizes of a traced graph, by name"
+    )
     overrides: OverridesShape | None = Field(default=None, description="numbers in place of the device's")
 
 

@@ -12,9 +12,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 from pydantic.fields import FieldInfo
 
+from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import LARGEST
+from gnomon.formats.aliases import canonical_device, canonical_model
 from gnomon.formats.file_version import check_version
+from gnomon.formats.named import is_path, split_count
 from gnomon.formats.quantity import quantity
 from gnomon.formats.scenario_file import SCHEMA as SCENARIO
 from gnomon.formats.scenario_file import OverridesShape, ScenarioFile
@@ -189,9 +192,14 @@ def _axis(sweep: Sweep, field: str, values: JsonValue) -> Axis:
     taken: dict[str, JsonValue] = {}
     for index, written in enumerate(values):
         value = _value(sweep, field, written, index)
-        key = json.dumps(value)
+        key = json.dumps(_meant(field, value))
         if key in taken:
-            raise sweep.fault(f"{written!r} is listed twice", "vary", field, index)
+            again = (
+                "listed twice"
+                if taken[key] == value
+                else f"another spelling of {taken[key]!r}, which is listed already"
+            )
+            raise sweep.fault(f"{written!r} is {again}", "vary", field, index)
         taken[key] = value
     return Axis(field=field, values=tuple(taken.values()))
 
@@ -210,6 +218,25 @@ def _value(sweep: Sweep, field: str, written: JsonValue, index: int) -> JsonValu
     part, _, name = field.partition(".")
     kept: JsonValue = found.model_dump(mode="json")[part]
     return kept[name] if name and isinstance(kept, dict) else kept
+
+
+def _meant(field: str, value: JsonValue) -> JsonValue:
+    """What a value is in its one spelling; itself where it has none, or is not known here."""
+    if not isinstance(value, str):
+        return value
+    try:
+        if field in ("dtype", "weight_dtype", "kv_dtype"):
+            return dtype(value).name
+        if field in _QUANTITIES:
+            return quantity(value, _QUANTITIES[field])
+    except BadInput:  # told where names and numbers are looked up
+        return value
+    if field == "model" and not is_path(value):
+        return canonical_model(value) or value
+    if field == "on" and not is_path(value):
+        name, count = split_count(value)
+        return (canonical_device(name) or name) + ("" if count == ":1" else count)
+    return value
 
 
 def _range(sweep: Sweep, field: str, values: dict[str, JsonValue]) -> Axis:
