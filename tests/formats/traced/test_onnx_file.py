@@ -8,6 +8,7 @@ import pytest
 
 import gnomon
 from gnomon.core.errors import BadInput, GnomonError, Unsupported
+from tests.onnx_files import relu_onnx
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (the extra dev has it)")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the check
@@ -317,3 +318,24 @@ def test_a_file_written_by_torch_equals_the_zoo(tmp_path, kind):
         for graph in (written, zoo)
     )
     assert set(found) == set(expected)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"seq": 128}, r"seq: relu is a traced graph without an open size of this name \(open: batch, frames\)"),
+        ({"context": 128}, "context: relu is a traced graph without an open size of this name"),
+        ({"image": 128}, "image: relu is a traced graph without an open size of this name"),
+        ({"kv_dtype": "fp8"}, "kv_dtype: relu is a traced graph, it has no KV cache of its own"),
+    ],
+)
+def test_what_a_graph_has_not_is_refused(tmp_path, asked, said):
+    file = relu_onnx(tmp_path, ["batch", "frames"])
+    with pytest.raises(BadInput, match=f"^{said}"):
+        gnomon.workload(file, sizes={"frames": 3}, **asked)
+
+
+def test_a_graph_without_inputs_is_of_one_batch(tmp_path):
+    file = _file(tmp_path, [helper.make_node("Relu", ["w"], ["y"])], {}, {"w": _weight(3, 4)})
+    with pytest.raises(BadInput, match=r"^batch: graph is a traced graph without an open size"):
+        gnomon.workload(file, batch=2)

@@ -97,7 +97,7 @@ def workload(traced: Traced, plan: Plan) -> Workload:
 
 
 def bind(traced: Traced, plan: Plan) -> dict[str, int]:
-    """A number for every open size. BadInput names the one that is left open, or that the program does not allow."""
+    """A number for every open size. BadInput names the one that is left open, or that the program has not or does not allow."""
     given = {name: getattr(plan, name) for name in PLAN_SIZES if getattr(plan, name) is not None} | dict(plan.sizes)
     if "image" in traced.sizes:
         given.setdefault("image", USUAL_SIDE)
@@ -106,6 +106,16 @@ def bind(traced: Traced, plan: Plan) -> dict[str, int]:
             known = ", ".join(traced.sizes) or "none"
             raise BadInput(
                 f"size {name!r}: {traced.name} has no such open size{near_match(name, traced.sizes)} (open: {known})"
+            )
+    if plan.kv_dtype is not None:
+        raise BadInput(f"{traced.name} is a traced graph, it has no KV cache of its own", field="kv_dtype")
+    for name in PLAN_SIZES:
+        is_told = getattr(plan, name) != (1 if name == "batch" else None)
+        if is_told and name not in traced.sizes and name not in traced.fixed:
+            known = ", ".join(traced.sizes) or "none"
+            raise BadInput(
+                f"{traced.name} is a traced graph without an open size of this name (open: {known}); trace it with that size open",
+                field=name,
             )
     for name, fixed in traced.fixed.items():
         if name in given and given[name] != fixed:
