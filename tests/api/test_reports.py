@@ -109,7 +109,7 @@ def test_a_sweep_of_ours_has_its_front_with_its_own_numbers(tmp_path: Path):
     result = gnomon.sweep(file, out=tmp_path / "out", workers=1)
     page = gnomon.write_report(result.path, tmp_path / "p.html")
     table, rows = figure_table(data_of(page.html), "pareto"), result.table()
-    assert page.figures[0].title == "Pareto front: Batch and device"
+    assert page.figures[0].title == "Pareto set: Batch and device"
     assert [index for index, is_best in zip(table["index"], table["is_best"], strict=True) if is_best] == list(
         result.document["pareto"]
     )

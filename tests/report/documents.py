@@ -132,7 +132,7 @@ TRIALS = {
 
 
 def sweep_folder(folder: Path, **changes: Any) -> Path:
-    """A finished sweep: trials 0 and 2 are on the front, 3 was not answered."""
+    """A finished sweep: trials 0 and 2 are in the Pareto set, 3 was not answered."""
     folder.mkdir(parents=True, exist_ok=True)
     frame = pl.DataFrame(TRIALS)
     frame.write_parquet(folder / "rows.parquet")

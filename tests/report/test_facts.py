@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gnomon.report.facts import accuracy, calibration, history, operators, pareto, passes, titles, waterfall
+from gnomon.report.facts import accuracy, calibration, history, operators, passes, titles, trials, waterfall
 from gnomon.report.facts.table import Column, Table, evenly
 from tests.report.documents import (
     SWEEP,
@@ -184,7 +184,7 @@ def test_passes_that_never_recur_have_no_history():
 
 
 def test_trials_know_whether_they_are_on_the_front():
-    table = pareto.trials(SWEEP, TRIALS)
+    table = trials.trials(SWEEP, TRIALS)
     assert table["is_best"] == (True, False, True, False)
     assert table.names == ("index", "batch", "total_s", "images_per_s", "is_best", "reason")
     assert {column.name: column.unit for column in table.columns}["images_per_s"] == "/s"
@@ -192,13 +192,13 @@ def test_trials_know_whether_they_are_on_the_front():
 
 def test_the_front_is_named_by_the_index_of_a_trial_not_by_its_place():
     shuffled = {name: values[::-1] for name, values in TRIALS.items()}
-    assert pareto.trials(SWEEP, shuffled)["is_best"] == (False, True, False, True)
+    assert trials.trials(SWEEP, shuffled)["is_best"] == (False, True, False, True)
 
 
 def test_fewer_trials_keep_the_whole_front():
-    table = pareto.trials(SWEEP, TRIALS)
-    assert pareto.fewer(table, 3)["index"] == (0, 1, 2)
-    assert pareto.fewer(table, 1)["index"] == (0, 2)
+    table = trials.trials(SWEEP, TRIALS)
+    assert trials.fewer(table, 3)["index"] == (0, 1, 2)
+    assert trials.fewer(table, 1)["index"] == (0, 2)
 
 
 # --- passes and tables

@@ -111,7 +111,7 @@ def test_a_sweep_that_nothing_answered_has_a_page(tmp_path: Path):
     pl.DataFrame(none).write_parquet(folder / "rows.parquet")
     found = page([read_sweep_result(folder)])
     assert [figure.alt for figure in found.figures] == [
-        "1 trials, 0 on the Pareto front; on it total unknown, images unknown."
+        "1 trials, 0 in the Pareto set; in it total unknown, images unknown."
     ]
     assert "does not fit" in found.html
 

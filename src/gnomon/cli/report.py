@@ -17,7 +17,7 @@ def parser() -> Parser:
         "report",
         "One HTML page with figures and their numbers, which works from the file and fetches nothing.\n"
         "Each view is shown where the input has what it needs: rooflines, parts, predicted against measured, errors by group,\n"
-        "coverage of intervals, a sweep's Pareto front, tables of operators, and the history of what several runs repeat.",
+        "coverage of intervals, a sweep's Pareto set, tables of operators, and the history of what several runs repeat.",
         "gnomon report published -o published.html",
     )
     parser.add_argument(

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import PurePath
 
 from gnomon.report.documents import Document, Kind
-from gnomon.report.facts import accuracy, calibration, history, operators, pareto, passes, waterfall
+from gnomon.report.facts import accuracy, calibration, history, operators, passes, trials, waterfall
 from gnomon.report.facts.table import Table, evenly
 from gnomon.report.figures.accuracy import error_by_group, predicted_and_measured
 from gnomon.report.figures.calibration import coverage_by_group, coverage_by_level
@@ -147,12 +147,12 @@ def _measurements(document: Document, most_rows: int) -> Section:
 
 
 def _sweep(document: Document, most_rows: int) -> Section:
-    table, name = pareto.trials(document.data, document.rows), document.data["name"]
+    table, name = trials.trials(document.data, document.rows), document.data["name"]
     notes = []
     if len(table) > most_rows:
-        whole, table = table, pareto.fewer(table, most_rows)
+        whole, table = table, trials.fewer(table, most_rows)
         notes.append(
-            f"The front and evenly spaced others are drawn and listed: {len(table):,} of {len(whole):,} trials."
+            f"The Pareto set and evenly spaced others are drawn and listed: {len(table):,} of {len(whole):,} trials."
         )
     drawn: tuple[Figure, ...] = ()
     if document.data["objectives"]:

@@ -12,16 +12,16 @@ from gnomon.report.facts.table import Column, Table, evenly
 def trials(sweep: Mapping[str, Any], rows: Mapping[str, Sequence[Any]]) -> Table:
     """Every row of the sweep: what varies, the objectives, `is_best`, then the rest.
 
-    `is_best`: whether the row is on the Pareto front that the sweep names by index. A column that no row fills is left
+    `is_best`: whether the row is in the Pareto set that the sweep names by index. A column that no row fills is left
     out, and an objective that no row has is unknown in each.
     """
-    front, indices = set(sweep["pareto"]), rows["index"]
+    best, indices = set(sweep["pareto"]), rows["index"]
     first = ("index", *varied(sweep), *objectives(sweep))
     unknown = (None,) * len(indices)
     filled = [name for name, cells in rows.items() if name not in first and any(cell is not None for cell in cells)]
     cells = {
         **{name: rows.get(name, unknown) for name in first},
-        "is_best": [index in front for index in indices],
+        "is_best": [index in best for index in indices],
         **{name: rows[name] for name in filled},
     }
     return Table(
@@ -40,7 +40,7 @@ def objectives(sweep: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def fewer(trials: Table, most: int) -> Table:
-    """The front and evenly spaced others: `most` rows, or the front where that alone is longer."""
+    """The Pareto set and evenly spaced others: `most` rows, or the set where that alone is longer."""
     best = [row for row, is_best in enumerate(trials["is_best"]) if is_best]
     others = [row for row, is_best in enumerate(trials["is_best"]) if not is_best]
     room = most - len(best)

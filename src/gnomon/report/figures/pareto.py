@@ -1,4 +1,4 @@
-"""The trials of a sweep in two of its objectives, the Pareto front joined."""
+"""The trials of a sweep in two of its objectives, the Pareto set joined."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 from gnomon.core.columns import column_label
 from gnomon.core.in_words import quantity
-from gnomon.report.facts.pareto import objectives, varied
 from gnomon.report.facts.table import Table
+from gnomon.report.facts.trials import objectives, varied
 from gnomon.report.figures.figure import Figure, Trace, axis, even_axis, hover, plotly_text
 
 
 def pareto(name: str, table: Table, sweep: Mapping[str, Any]) -> Figure:
     """The first two objectives of the sweep; of a single one, over the trials in their order.
 
-    The front is joined where it is one of two objectives: that of more is no line.
+    The set is joined where it is one of two objectives: that of more is no line.
     """
     names = objectives(sweep)
     x, y = names[:2] if len(names) > 1 else ("index", names[0])
     goals = {objective["name"]: objective["goal"] for objective in sweep["objectives"]}
     units = {column.name: column.unit for column in table.columns}
     told = hover(table, [*varied(sweep), *names])
-    is_front, mark = len(names) > 1, "lines+markers" if len(names) == 2 else "markers"
+    has_several, mark = len(names) > 1, "lines+markers" if len(names) == 2 else "markers"
     data: list[Trace] = [
         {
             "type": "scatter",
@@ -38,15 +38,15 @@ def pareto(name: str, table: Table, sweep: Mapping[str, Any]) -> Figure:
         }
         for title, is_best, mode, colour, size, opacity in (
             ("other trials", False, "markers", "--series-7", 6, 0.6),
-            ("Pareto front" if is_front else "best", True, mark, "--series-1", 10, 1.0),
+            ("Pareto set" if has_several else "best", True, mark, "--series-1", 10, 1.0),
         )
     ]
     best = [place for place, is_best in enumerate(table["is_best"]) if is_best]
     reach = [f"{column_label(one)} {_reach(table, one, best, units[one])}" for one in names]
     return Figure(
         kind="pareto",
-        title=f"Pareto front: {name}" if is_front else f"Best trial: {name}",
-        alt=f"{len(table):,} trials, {len(best):,} on the Pareto front; on it {', '.join(reach)}.",
+        title=f"Pareto set: {name}" if has_several else f"Best trial: {name}",
+        alt=f"{len(table):,} trials, {len(best):,} in the Pareto set; in it {', '.join(reach)}.",
         table=table,
         data=data,
         layout={
