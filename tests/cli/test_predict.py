@@ -240,3 +240,18 @@ def test_json_of_a_question_that_nobody_answers_has_its_rows_with_the_reasons(gn
     assert run.code == 4
     assert "one device, not for the 2" in run.err
     assert [(q["value"], len(q["reasons"])) for q in run.json["rows"][0]["quantities"]] == [(None, 1), (None, 1)]
+
+
+@pytest.mark.parametrize(
+    ("width", "gone"),
+    [
+        (90, "flop/B, by kind, MFU, dtype, rate"),
+        (76, "flop/B, by kind, MFU, dtype, rate, bound"),
+        (68, "flop/B, by kind, MFU, dtype, rate, bound, memory"),
+    ],
+)
+def test_a_narrow_terminal_keeps_time_interval_and_memory_longest(gnomon, monkeypatch, width: int, gone: str) -> None:
+    monkeypatch.setattr("gnomon.cli.output.WIDTH_WITHOUT_TERMINAL", width)
+    run = gnomon("predict", "resnet-50", "--on", "t4", "--batch", "128")
+    assert f"to fit {width} characters: {gone} (" in run.err
+    assert "90 % interval" in run.out

@@ -197,7 +197,8 @@ COLUMNS = (
     "flop/B",
     "bound",
 )
-SPARE = ("flop/B", "by kind", "MFU", "bound", "engine", "rate", "memory", "dtype")
+# Left out where a terminal is narrow, the first first; engine, which stands there only where it tells rows apart, at last.
+SPARE = ("flop/B", "by kind", "MFU", "dtype", "rate", "bound", "memory", "engine")
 
 
 def print_answers(answers: Sequence[Answer]) -> None:
