@@ -51,3 +51,11 @@ def test_a_faulty_scenario_does_not(line: str) -> None:
 @pytest.mark.parametrize("peak", ["300 TFLOP/s", "[bf16=1 PFLOP/s]"])
 def test_both_ways_of_writing_a_peak_obey_it(peak: str) -> None:
     assert _valid("scenario", SCENARIO + f"overrides: {{device_peak: {peak}}}")
+
+
+@pytest.mark.parametrize("field", ["dtype", "weight_dtype", "kv_dtype"])
+def test_a_number_format_is_one_of_those_known_in_any_spelling(field: str) -> None:
+    for written in ("fp16", "FP16", "half", "NVFP4", "null"):
+        assert _valid("scenario", SCENARIO + f"{field}: {written}")
+    for written in ("bf61", "fp166", "16"):
+        assert not _valid("scenario", SCENARIO + f"{field}: {written}")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt, field_validator
+from pydantic import Field, StrictInt, WithJsonSchema, field_validator
 
+from gnomon.core.dtype import DTYPES, SPELLED
 from gnomon.formats.file_version import check_version
 from gnomon.formats.strict import Strict, load_yaml, shaped
 from gnomon.formats.yaml_text import yaml_text
 
 SCHEMA = "gnomon/scenario/1"
+
+
+_FORMATS = (*DTYPES, *SPELLED)
+_IN_ANY_CASE = "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in name) for name in _FORMATS)
+# Editors complete the spellings and mark others; that they are known is checked where they are used.
+NumberFormat = Annotated[
+    str, WithJsonSchema({"anyOf": [{"enum": list(_FORMATS)}, {"type": "string", "pattern": f"^({_IN_ANY_CASE})$"}]})
+]
 
 
 class OverridesShape(Strict):
@@ -62,11 +71,11 @@ class ScenarioFile(Strict):
     image: int | None = Field(
         default=None, ge=1, strict=True, description="side of the image in pixels; 224, of a diffusion model 1024"
     )
-    dtype: str | None = Field(
+    dtype: NumberFormat | None = Field(
         default=None, description="format of products; the model's usual one, or the nearest that the device has"
     )
-    weight_dtype: str | None = Field(default=None, description="storage of the weights where it differs")
-    kv_dtype: str | None = Field(default=None, description="storage of the KV cache where it differs")
+    weight_dtype: NumberFormat | None = Field(default=None, description="storage of the weights where it differs")
+    kv_dtype: NumberFormat | None = Field(default=None, description="storage of the KV cache where it differs")
     attention: Literal["fused", "eager"] = Field(default="fused", description="eager: the scores travel through memory")
     head: str = Field(default="default", description="none, classifier, lm, mlm, qa or pretraining; the model's own")
     classes: int | None = Field(
