@@ -7,8 +7,7 @@ A plug-in's own test is three lines:
     class TestMine(EngineContract):
         engine = Mine()
 
-Imports pytest and hypothesis, which the base install does not bring (`pip install pytest hypothesis`); nothing else in
-Gnomon imports this package.
+Imports pytest and hypothesis, which the extra `gnomon[testing]` brings; nothing else in Gnomon imports this package.
 """
 
 from gnomon.testing.contract import EngineContract
