@@ -105,5 +105,11 @@ def test_a_name_with_what_no_name_has_is_not_stripped_of_it(spelled):
 
 
 def test_words_of_a_name_may_stand_apart():
-    assert canonical_model("GPT 2") == "gpt2"
+    assert canonical_model("GPT 2") == canonical_model(" gpt2 ") == "gpt2"
+    assert canonical_model("Llama 2 7B") == "llama-2-7b"
     assert canonical_device("Tesla T4") == canonical_device("t4")
+
+
+@pytest.mark.parametrize("spelled", ["gp t2", "g pt2", "llama-2 -7 b x", "re snet-50", "opt-1. 3b", "opt-1 3b"])
+def test_a_space_within_a_word_is_not_dropped(spelled):
+    assert canonical_model(spelled) is None

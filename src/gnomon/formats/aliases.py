@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from typing import Literal
 
 from pydantic import Field
@@ -39,6 +41,9 @@ class _AliasFile(Strict):
     sources: dict[str, SourceReading]
 
 
+_PUNCTUATION = r"[^a-z0-9.]+"
+
+
 def squeezed(name: str) -> str:
     """A name without case, spaces and punctuation: how spellings are compared. A decimal point stays: 1.3b is not 13b."""
     return re.sub(r"[^a-z0-9.]+|(?<!\d)\.|\.(?!\d)", "", name.lower())
@@ -51,33 +56,56 @@ def alias_table() -> _AliasFile:
     return shaped(_AliasFile, data, "aliases.yaml", lines)
 
 
-def _index(canonical: tuple[str, ...], others: dict[str, tuple[str, ...]]) -> dict[str, str]:
-    found = {squeezed(name): name for name in canonical}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A name under one of its spellings."""
+
+    name: str
+    gaps: set[int]  # letters before each place where the spelling, or another that is squeezed alike, has a gap
+
+
+def _gaps(spelling: str, between: str) -> set[int]:
+    """How many letters of the squeezed name stand before each run of `between`."""
+    return set(accumulate(len(squeezed(word)) for word in re.split(between, spelling.lower())))
+
+
+def _index(canonical: tuple[str, ...], others: dict[str, tuple[str, ...]]) -> dict[str, _Known]:
+    found = {squeezed(name): _Known(name=name, gaps=_gaps(name, _PUNCTUATION)) for name in canonical}
     if len(found) != len(canonical):
         raise AssertionError("two names of the catalogue differ only in case, spaces or punctuation")
     for name, spellings in others.items():
         if name not in canonical:
             raise AssertionError(f"aliases.yaml names {name!r}, which the catalogue does not hold")
         for spelling in spellings:
-            if found.setdefault(squeezed(spelling), name) != name:
+            known = found.setdefault(squeezed(spelling), _Known(name=name, gaps=set()))
+            if known.name != name:
                 raise AssertionError(f"aliases.yaml gives {spelling!r} to two names")
+            known.gaps.update(_gaps(spelling, _PUNCTUATION))
     return found
 
 
 @cache
-def _device_index() -> dict[str, str]:
+def _device_index() -> dict[str, _Known]:
     return _index(catalogue_names(), alias_table().devices)
 
 
 @cache
-def _model_index() -> dict[str, str]:
+def _model_index() -> dict[str, _Known]:
     return _index(tuple(models()), alias_table().models)
 
 
-def _spelled(index: dict[str, str], spelling: str) -> str | None:
-    """What the index has of a spelling. A line break, a tab or a letter of another alphabet is no punctuation: no name has it."""
-    is_plain = spelling.isprintable() and all(c.isascii() or not c.isalnum() for c in spelling)
-    return index.get(squeezed(spelling)) if is_plain else None
+def _spelled(index: dict[str, _Known], spelling: str) -> str | None:
+    """What the index has of a spelling.
+
+    Spaces stand between words: where a known spelling has a gap, or between a letter and a digit. A line break, a tab and
+    a letter of another alphabet are no punctuation: no name has them.
+    """
+    written = squeezed(spelling)
+    known = index.get(written)
+    if known is None or not spelling.isprintable() or any(c.isalnum() and not c.isascii() for c in spelling):
+        return None
+    turns = {place for place in range(1, len(written)) if written[place - 1].isalpha() != written[place].isalpha()}
+    return known.name if _gaps(spelling, " +") <= known.gaps | turns | {0, len(written)} else None
 
 
 def canonical_device(spelling: str) -> str | None:
