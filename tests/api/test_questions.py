@@ -206,5 +206,5 @@ def test_a_model_that_is_not_there_is_refused(name, message):
 
 def test_a_file_that_no_format_reads_is_refused(tmp_path):
     (tmp_path / "model.yaml").write_text("a: 1")
-    with pytest.raises(BadInput, match=r"no installed format reads this file \(formats: hf-config"):
+    with pytest.raises(BadInput, match=r"no installed format reads this file as a model \(formats: hf-config"):
         model(str(tmp_path / "model.yaml"))

@@ -255,3 +255,8 @@ def test_a_narrow_terminal_keeps_time_interval_and_memory_longest(gnomon, monkey
     run = gnomon("predict", "resnet-50", "--on", "t4", "--batch", "128")
     assert f"to fit {width} characters: {gone} (" in run.err
     assert "90 % interval" in run.out
+
+
+def test_a_family_s_name_says_which_device_is_taken(gnomon):
+    assert "gnomon: h100 is taken as h100-sxm\n" in gnomon("predict", "resnet-50", "--on", "h100").err
+    assert gnomon("predict", "resnet-50", "--on", "h100-sxm").err == ""

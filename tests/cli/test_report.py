@@ -25,7 +25,7 @@ def test_predictions_with_operators_become_a_page_of_the_same_numbers(gnomon, tm
     page = tmp_path / "deep" / "page.html"
     run = gnomon("report", kept(tmp_path, "run.json", json.dumps(document)), "-o", str(page))
     assert (run.code, run.err) == (0, "")
-    assert run.out.startswith(f"report: {page} (2 figures, ")
+    assert run.out.startswith(f"report: {page} (figures: 2, ")
     (quantity,) = document["rows"][0]["quantities"]
     data = data_of(page.read_text(encoding="utf-8"))
     assert figure_table(data, "roofline")["time_s"] == [row["time_s"] for row in quantity["operators"]]

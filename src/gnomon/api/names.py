@@ -54,7 +54,8 @@ def model(asked: str | Path | Model) -> Model:
         if part.recognises(path):
             found: Model = part.read(path)
             return found
-    raise BadInput(f"{path}: no installed format reads this file (formats: {', '.join(formats)})")
+    hint = "; a scenario names its own model and system" if path.suffix in (".yaml", ".yml") else ""
+    raise BadInput(f"{path}: no installed format reads this file as a model (formats: {', '.join(formats)}){hint}")
 
 
 def device(text: str) -> Device:

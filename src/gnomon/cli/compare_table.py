@@ -164,7 +164,8 @@ def _print_intervals(result: Comparison) -> None:
     """Coverage of the 90 % interval on each silicon, calibrated on the others, beside the row-wise calibration."""
     held, by_row = result.held_out(), result.held_out(by_row=True)
     if len(held) <= FEWEST_GROUPS:
-        say(f"{len(held)} kinds of silicon are too few to leave one out and calibrate on the others")
+        kinds = result.clean["silicon"].n_unique()
+        say(f"kinds of silicon: {kinds}, too few to leave one out and calibrate on the others")
         return
     print()
     rows = [

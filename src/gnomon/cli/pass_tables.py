@@ -43,7 +43,7 @@ def print_operators(rows: Sequence[Mapping[str, Any]]) -> None:
         longest = sorted(ops, key=lambda row: -row["total_s"])[:MOST_OPERATORS]
         left_s = sum(row["total_s"] for row in ops) - sum(row["total_s"] for row in longest)
         print()
-        print_table(OPERATOR_HEAD, [_operator_cells(row) for row in longest], title=name, spare=("phase", "dtype"))
+        print_table(OPERATOR_HEAD, [_operator_cells(row) for row in longest], title=name, spare=OPERATOR_SPARE)
         if len(longest) < len(ops):
             print(f"and {len(ops) - len(longest)} shorter ones, {show(left_s, 's')} together (--json has all)")
 
@@ -62,6 +62,9 @@ OPERATOR_HEAD = [
     "share",
     "bound",
 ]
+
+
+OPERATOR_SPARE = ("phase", "dtype", "flop/B", "family", "moved", "repeat", "flop", "bound")
 
 
 def _operator_cells(row: Mapping[str, Any]) -> list[str]:

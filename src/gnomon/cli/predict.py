@@ -31,6 +31,7 @@ from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.schema import PREDICT
 from gnomon.core.units import show
 from gnomon.formats.files import check_writable
+from gnomon.formats.named import split_count
 from gnomon.report.facts.titles import formats
 
 
@@ -163,6 +164,9 @@ def _warn(answers: Sequence[Answer]) -> None:
     lines: dict[str, None] = {}
     for answer in answers:
         on = f"{answer.question.model.name} on {answer.question.system.name}"
+        written, meant = split_count(answer.question.on_text)[0], answer.question.system.device.name
+        if meant.lower().startswith(f"{written.lower()}-"):  # the name of a family: one of several was chosen
+            lines[f"{written} is taken as {meant}"] = None
         for reason in answer.reasons:
             lines[f"{on}: {answer.engine} did not answer: {reason}"] = None
         for outcome in answer.outcomes:

@@ -71,5 +71,5 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     for note in written.notes:
         say(note)
-    print(f"report: {path.resolve()} ({len(written.figures)} figures, {written.size_bytes / 1e6:.1f} MB)")
+    print(f"report: {path.resolve()} (figures: {len(written.figures)}, {written.size_bytes / 1e6:.1f} MB)")
     return 0

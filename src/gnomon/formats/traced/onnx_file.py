@@ -122,10 +122,27 @@ def _inlined(proto: Any, path: Path) -> Any:
     """The model with its local functions written out."""
     from onnx.inliner import inline_local_functions
 
+    if name := _called_by_itself(proto.functions):  # older versions of onnx crash on it
+        raise BadInput(f"{path}: its functions cannot be written out: {name!r} comes to call itself")
     try:
         return inline_local_functions(proto)
     except Exception as fault:  # the checker's own words, whatever class it raises
         raise BadInput(f"{path}: its functions cannot be written out: {str(fault).strip().splitlines()[0]}") from None
+
+
+def _called_by_itself(functions: Any) -> str:
+    """The name of a local function that calls itself, straight away or through others; empty: none does."""
+    calls = {(one.domain, one.name): {(node.domain, node.op_type) for node in one.node} for one in functions}
+    for start in calls:
+        seen, waiting = set(), [start]
+        while waiting:
+            for called in calls[waiting.pop()] & calls.keys():
+                if called == start:
+                    return str(start[1])
+                if called not in seen:
+                    seen.add(called)
+                    waiting.append(called)
+    return ""
 
 
 def _is_text(graph: Any) -> bool:
