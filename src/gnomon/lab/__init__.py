@@ -1,0 +1,1 @@
+"""Experiments: registered before they run, and executed exactly as registered."""
