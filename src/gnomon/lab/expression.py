@@ -210,7 +210,8 @@ class _Reader:
     def _call(self, function: str, column: int, depth: int) -> Node:
         if function not in FUNCTIONS:
             raise ExpressionError(
-                column, f"unknown function {function!r}{near_match(function, FUNCTIONS)} (known: {', '.join(FUNCTIONS)})"
+                column,
+                f"unknown function {function!r}{near_match(function, FUNCTIONS)} (known: {', '.join(FUNCTIONS)})",
             )
         arguments = [self.disjunction(depth + 1)]
         while self._taken(","):
@@ -261,7 +262,9 @@ def _kind_of_call(column: int, function: str, kinds: list[Kind]) -> Kind:
         raise ExpressionError(column, f"{function} takes numbers, not a comparison")
     if function in _TAKEN_TOGETHER or function == "percentile":
         if kinds[0] != "series":
-            raise ExpressionError(column, f"{function} takes a series, one value for each unit; this is a single number")
+            raise ExpressionError(
+                column, f"{function} takes a series, one value for each unit; this is a single number"
+            )
         if kinds[1:] == ["series"]:
             raise ExpressionError(column, "percentile takes a series and a single number from 0 to 100")
         return "number"
