@@ -1,0 +1,130 @@
+"""What became of a run so far: a fold over its journal. Nothing else is authoritative.
+
+Every record kind has one branch in `State.take`; kinds that only tell something are counted and passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gnomon.lab.journal import Record
+
+# How a run can end; "sealed" says that the results are closed, whatever became of them.
+ENDS = (
+    "completed",
+    "aborted",
+    "budget_stopped",
+    "sanity_failed",
+    "baseline_failed",
+    "mve_failed",
+    "violated",
+    "error",
+)
+RUNNING = ("registered", "preflight", "sanity", "baseline", "mve", "full", "collecting")
+
+
+@dataclass(slots=True, kw_only=True)
+class UnitState:
+    """What became of one unit."""
+
+    attempts: int = 0  # started
+    failures: int = 0
+    done: int | None = None  # the attempt that counts; None: none yet
+    metrics: dict[str, Any] = field(default_factory=dict)  # name -> number, or None
+    missing: dict[str, str] = field(default_factory=dict)  # metric -> why it has no value
+    result_sha256: str = ""
+    under_way: int | None = None  # the attempt that was started and has not ended
+    failure: str = ""  # what became of the last attempt that failed
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """A run as its journal tells it."""
+
+    run: str = ""
+    spec_sha256: str = ""
+    enforcement: str = ""
+    phase: str = "registered"
+    phases_done: list[str] = field(default_factory=list)
+    end: str | None = None  # one of ENDS; None: it goes on
+    reason: str = ""  # why it ended before its time
+    is_sealed: bool = False
+    planned: int = 0
+    units: dict[str, UnitState] = field(default_factory=dict)
+    done: int = 0
+    failed: int = 0  # units given up
+    attempts: int = 0
+    violations: list[Record] = field(default_factory=list)
+    waived: list[Record] = field(default_factory=list)
+    overages: list[Record] = field(default_factory=list)
+    notes: list[Record] = field(default_factory=list)
+    wall_s: float = 0.0  # while a runner was at work
+    gpu_hours: float = 0.0
+    steps: int = 0
+    started: str = ""
+    last: str = ""  # time of the last record
+    interruptions: int = 0
+    _runner_since: float | None = None  # monotonic time of the last record of the runner at work
+    given_up: set[str] = field(default_factory=set)
+
+    def take(self, record: Record) -> None:
+        """Fold one record in."""
+        self._clock(record)
+        unit = self.units.setdefault(record["unit"], UnitState()) if "unit" in record else UnitState()
+        match record["kind"]:
+            case "registered":
+                self.run, self.spec_sha256 = record["run"], record["spec_sha256"]
+                self.started = record["time"]
+            case "run_started":
+                self.enforcement = record["enforcement"]
+                self.interruptions += record["resumed"]
+            case "planned":
+                self.planned = record["units"]
+            case "phase_entered":
+                self.phase = record["phase"]
+            case "phase_done":
+                self.phases_done.append(record["phase"])
+            case "unit_started":
+                unit.attempts += 1
+                unit.under_way = record["attempt"]
+                self.attempts += 1
+            case "unit_done":
+                unit.done, unit.under_way = record["attempt"], None
+                unit.metrics, unit.missing = record["metrics"], record["missing"]
+                unit.result_sha256 = record["result_sha256"]
+                self.done += 1
+                self._spend(record)
+            case "unit_failed":
+                unit.failures, unit.under_way, unit.failure = unit.failures + 1, None, record["failure"]
+                self._spend(record)
+            case "unit_lost":  # its runner died; what it used is not known
+                unit.under_way = None
+            case "unit_given_up":
+                self.given_up.add(record["unit"])
+                self.failed += 1
+            case "violation":
+                self.violations.append(record)
+            case "criterion_waived":
+                self.waived.append(record)
+            case "overage_justified":
+                self.overages.append(record)
+            case "note":
+                self.notes.append(record)
+            case "ended":
+                self.end, self.reason = record["end"], record["reason"]
+            case "sealed":
+                self.is_sealed = True
+
+    def _clock(self, record: Record) -> None:
+        """Time while a runner was at work: monotonic, from its start to its last record."""
+        if record["kind"] == "run_started":
+            self._runner_since = record["mono"]
+        elif self._runner_since is not None:
+            self.wall_s += max(record["mono"] - self._runner_since, 0.0)
+            self._runner_since = record["mono"]
+        self.last = record["time"]
+
+    def _spend(self, record: Record) -> None:
+        self.gpu_hours += record["gpu_hours"]
+        self.steps += record["steps"]
