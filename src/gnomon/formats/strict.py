@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -165,7 +165,13 @@ def shaped(
         return shape.model_validate(data)
     except ValidationError as faults:
         found: dict[str, BadInput] = {}  # what is told of one field under two forms is told once
+        places = [fault["loc"] for fault in faults.errors()]
         for fault in faults.errors():
+            loc = fault["loc"]
+            if fault["type"] == "too_short" and any(
+                len(place) > len(loc) and place[: len(loc)] == loc for place in places
+            ):
+                continue  # a list whose items are told of
             path = (*within, *fault["loc"])
             name, text = ".".join(map(str, path)) or "the document", _explain(shape, dict(fault))
             told = BadInput(text, field=name, where=place_of(where, lines or {}, path))
@@ -189,6 +195,9 @@ def _explain(shape: type[BaseModel], fault: dict[str, Any]) -> str:
             return f"unknown key{near_match(str(path[-1]), _keys_at(shape, path[:-1]))}"
         case "missing":
             return "missing"
+        case "too_short" | "too_long" as kind:
+            limit = fault["ctx"]["min_length" if kind == "too_short" else "max_length"]
+            return f"{'at least' if kind == 'too_short' else 'at most'} {limit} expected, not {len(fault['input'])}"
         case "model_type" | "dict_type":
             return f"expected a mapping of keys, not {fault['input']!r}"
     message = str(fault["msg"]).removeprefix("Value error, ")
@@ -196,14 +205,18 @@ def _explain(shape: type[BaseModel], fault: dict[str, Any]) -> str:
 
 
 def _keys_at(shape: type[BaseModel], location: FieldPath) -> tuple[str, ...]:
-    """Keys that the shape knows at a field path."""
+    """Keys that the shape knows at a field path; a position in a list says nothing about them."""
     current: Any = shape
     for part in location:
-        fields = getattr(current, "model_fields", None)
-        if fields is None or part not in fields:
-            return ()
-        annotation = fields[str(part)].annotation
-        current = next(
-            (t for t in (annotation, *getattr(annotation, "__args__", ())) if hasattr(t, "model_fields")), None
-        )
-    return tuple(info.alias or name for name, info in getattr(current, "model_fields", {}).items())
+        if isinstance(part, int) or current is None:
+            continue
+        by_key = {info.alias or name: info for name, info in current.model_fields.items()}
+        current = _shape_within(by_key[part].annotation) if part in by_key else None
+    return tuple(info.alias or name for name, info in current.model_fields.items()) if current else ()
+
+
+def _shape_within(annotation: Any) -> Any:
+    """The shape that an annotation holds: itself, or one of what a list, a tuple or an alternative is of."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _shape_within(part))), None)

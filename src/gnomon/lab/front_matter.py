@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from gnomon.core.errors import BadInput
-from gnomon.formats.strict import Lines, Path_
+from gnomon.formats.strict import FieldPath, Lines
 
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
@@ -49,11 +49,11 @@ class Document:
     """A file of front matter and prose."""
 
     data: dict[str, Any]
-    places: dict[Path_, tuple[int, int]] = field(repr=False)  # of every field path: line and column of its key
+    places: dict[FieldPath, tuple[int, int]] = field(repr=False)  # of every field path: line and column of its key
     headings: tuple[tuple[str, int], ...]  # of the prose, with their lines
     prose: str
 
-    def place(self, path: Path_) -> tuple[int, int]:
+    def place(self, path: FieldPath) -> tuple[int, int]:
         """Where a field stands, or the nearest one around it that does."""
         while path and path not in self.places:
             path = path[:-1]
@@ -90,7 +90,7 @@ def document(raw: bytes) -> Document:
     return Document(data=data, places=places, headings=tuple(_headings(prose, end + 2)), prose="\n".join(prose))
 
 
-def _yaml(text: str) -> tuple[dict[str, Any], dict[Path_, tuple[int, int]]]:
+def _yaml(text: str) -> tuple[dict[str, Any], dict[FieldPath, tuple[int, int]]]:
     loader = None
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -133,7 +133,7 @@ def _refuse_special(event: Any) -> None:
         raise yaml.MarkedYAMLError(problem=f"a tag ({event.tag}): leave it out", problem_mark=event.start_mark)
 
 
-def _places(node: yaml.Node, path: Path_) -> Iterator[tuple[Path_, tuple[int, int]]]:
+def _places(node: yaml.Node, path: FieldPath) -> Iterator[tuple[FieldPath, tuple[int, int]]]:
     yield path, (node.start_mark.line + 2, node.start_mark.column + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

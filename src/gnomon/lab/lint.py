@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -46,7 +47,7 @@ def lint(raw: bytes, name: str) -> Linted:
     except Malformed as fault:
         return Linted(spec=None, document=None, faults=(fault.fault,))
     found = [*_shape_faults(read), *_section_faults(read)]
-    parts = _sound_parts(read.data)
+    parts = _sound_parts(_mended(read.data))
     for rule in _RULES:
         try:
             told = list(rule(parts))
@@ -65,8 +66,7 @@ def _shape_faults(read: Document) -> Iterator[Fault]:
         shaped(Spec, read.data, "")
     except BadInput as fault:
         for one in (fault, *fault.further):
-            path: FieldPath = tuple(int(part) if part.isdigit() else part for part in one.field.split("."))
-            yield Fault(*read.place(path), one.field, one.text)
+            yield Fault(*read.place(_path(one.field)), one.field, one.text)
 
 
 def _section_faults(read: Document) -> Iterator[Fault]:
@@ -75,6 +75,42 @@ def _section_faults(read: Document) -> Iterator[Fault]:
         if section.lower() not in there:
             near = near_match(section, [h for h, _ in read.headings if h.lower() not in map(str.lower, SECTIONS)])
             yield Fault(0, 0, "", f"section {section!r} is missing: write a heading `## {section}`{near}")
+
+
+def _mended(data: dict[str, Any]) -> dict[str, Any]:
+    """The data without what its shape refuses, misspelt keys taken as meant: so that a slip hides no other fault."""
+    kept: dict[str, Any] = deepcopy(data)
+    for _ in range(_ROUNDS):
+        try:
+            shaped(Spec, kept, "")
+        except BadInput as fault:
+            for one in (fault, *fault.further):
+                _mend(kept, _path(one.field), one.text)
+    return kept
+
+
+_ROUNDS = 3  # a key that is taken as meant may hold a fault, and that one another
+
+
+def _mend(data: dict[str, Any], path: FieldPath, text: str) -> None:
+    """Take one faulty field out, or give it the name that is meant."""
+    place: Any = data
+    for part in path[:-1]:
+        try:
+            place = place[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    last = path[-1]
+    if not isinstance(place, dict) or last not in place:
+        return
+    value = place.pop(last)
+    meant = re.search(r"unknown key; did you mean '(\w+)'", text)
+    if meant and meant.group(1) not in place:
+        place[meant.group(1)] = value
+
+
+def _path(field: str) -> FieldPath:
+    return tuple(int(part) if part.isdigit() else part for part in field.split("."))
 
 
 def _sound_parts(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +123,11 @@ def _sound_parts(data: Mapping[str, Any]) -> dict[str, Any]:
                 parts[key] = field.get_default(call_default_factory=True)
             continue
         try:
-            parts[key] = TypeAdapter(Annotated[field.annotation, field]).validate_python(data[key])
+            shape: Any = field.annotation
+            for limit in field.metadata:
+                shape = Annotated[shape, limit]
+            adapter: TypeAdapter[Any] = TypeAdapter(shape)
+            parts[key] = adapter.validate_python(data[key])
         except ValidationError:
             continue
     return parts
