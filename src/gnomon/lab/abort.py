@@ -1,0 +1,89 @@
+"""Abort criteria over live numbers, and the one case in which a limit of time is set aside.
+
+A limit of time is unrealistic where it is below 1.5 times what a unit takes: the median of the units that ended, or the
+spec's own estimate before there are any. It is then waived before its first use, with the numbers, and nothing else ever
+is: no criterion on a metric or a resource, no budget.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gnomon.lab import expression
+from gnomon.lab.expression import Node, Value
+from gnomon.lab.lint import time_limit
+from gnomon.lab.spec import Abort
+
+UNREALISTIC = 1.5  # times the estimate, below which a limit of time ends sound units
+MEASURED = 3  # units that must have ended before their median replaces the spec's estimate
+
+
+@dataclass(slots=True)
+class Watch:
+    """One criterion, and how often in a row it has held."""
+
+    criterion: Abort
+    expr: Node
+    held: int = 0
+
+    def look(self, values: Mapping[str, Value]) -> bool:
+        """Whether it fires on these values. What cannot be decided does not count, and breaks no row."""
+        found = expression.evaluate(self.expr, values)
+        if found is None:
+            return False
+        self.held = self.held + 1 if found else 0
+        return self.held >= self.criterion.for_consecutive
+
+
+@dataclass(slots=True)
+class Criteria:
+    """Every criterion in force."""
+
+    watches: list[Watch] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, criteria: Sequence[Abort], waived: Sequence[str]) -> Criteria:
+        """Those of a spec that were not waived."""
+        return cls([Watch(one, expression.parse(one.expr)) for one in criteria if one.id not in waived])
+
+    def fired(self, check: str, values: Mapping[str, Value]) -> Abort | None:
+        """The first criterion of that kind of check that fires."""
+        fired = [watch.criterion for watch in self.watches if watch.criterion.check == check and watch.look(values)]
+        return fired[0] if fired else None
+
+    def began(self) -> None:
+        """A unit starts: rows of live checks begin anew."""
+        for watch in self.watches:
+            if watch.criterion.check == "live":
+                watch.held = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A limit of time that is set aside, with the numbers that show why."""
+
+    id: str
+    limit_s: float
+    estimate_s: float
+    reason: str
+
+
+def waivers(
+    criteria: Sequence[Abort], *, unit_estimate_s: float, units: int, workers: int, durations_s: Sequence[float]
+) -> list[Waiver]:
+    """Criteria of kind time whose limit is unrealistic; durations_s: of the units that ended."""
+    is_measured = len(durations_s) >= MEASURED
+    unit_s = statistics.median(durations_s) if is_measured else unit_estimate_s
+    basis = f"the median of {len(durations_s)} units" if is_measured else "the spec's estimate"
+    found = []
+    for one in criteria:
+        limit = time_limit(one.expr) if one.kind == "time" and one.waivable else None
+        if limit is None:
+            continue
+        estimate_s = unit_s if limit[0] == "elapsed" else unit_s * units / workers
+        if limit[1] < UNREALISTIC * estimate_s:
+            reason = f"{limit[0]} > {limit[1]:g} s is below {UNREALISTIC:g} times {estimate_s:g} s, by {basis}"
+            found.append(Waiver(id=one.id, limit_s=limit[1], estimate_s=estimate_s, reason=reason))
+    return found
