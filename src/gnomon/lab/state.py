@@ -33,6 +33,8 @@ class UnitState:
     done: int | None = None  # the attempt that counts; None: none yet
     metrics: dict[str, Any] = field(default_factory=dict)  # name -> number, or None
     missing: dict[str, str] = field(default_factory=dict)  # metric -> why it has no value
+    nonfinite: dict[str, str] = field(default_factory=dict)
+    facts: list[str] = field(default_factory=list)
     result_sha256: str = ""
     under_way: int | None = None  # the attempt that was started and has not ended
     failure: str = ""  # what became of the last attempt that failed
@@ -55,6 +57,7 @@ class State:
     done: int = 0
     failed: int = 0  # units given up
     attempts: int = 0
+    ended: int = 0  # attempts that ended by themselves, well or not
     violations: list[Record] = field(default_factory=list)
     waived: list[Record] = field(default_factory=list)
     overages: list[Record] = field(default_factory=list)
@@ -92,6 +95,11 @@ class State:
             case "unit_done":
                 unit.done, unit.under_way = record["attempt"], None
                 unit.metrics, unit.missing = record["metrics"], record["missing"]
+                unit.nonfinite, unit.facts = record["nonfinite"], record["facts"]
+                self.violations += [
+                    {"unit": record["unit"], "attempt": record["attempt"], "what": "value", "text": text}
+                    for text in record["violations"]
+                ]
                 unit.result_sha256 = record["result_sha256"]
                 self.done += 1
                 self._spend(record)
@@ -126,5 +134,6 @@ class State:
         self.last = record["time"]
 
     def _spend(self, record: Record) -> None:
+        self.ended += 1
         self.gpu_hours += record["gpu_hours"]
         self.steps += record["steps"]

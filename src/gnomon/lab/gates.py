@@ -1,0 +1,54 @@
+"""What must hold before the next phase begins: sanity, the baseline, the minimum viable experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gnomon.lab import expression
+from gnomon.lab.plan import Unit, of_phase
+from gnomon.lab.series import aggregated, series
+from gnomon.lab.spec import Expected, Spec
+from gnomon.lab.state import State
+
+
+def sanity(planned: Iterable[Unit], state: State) -> str:
+    """Why nothing may be measured; empty: every check held."""
+    failed = [unit.arm for unit in of_phase(planned, "sanity") if not _is_done(unit, state)]
+    return f"sanity check {', '.join(failed)} failed" if failed else ""
+
+
+def baseline(spec: Spec, planned: Iterable[Unit], state: State) -> str:
+    """Why the treatment may not start; empty: every baseline is within its tolerance."""
+    values = series(spec, planned, state)
+    metrics = {metric.name: metric for metric in spec.metrics.every}
+    told = []
+    for one in spec.baselines:
+        for name, expected in one.expected.items():
+            found = aggregated(metrics[name], values.get(f"{one.arm}.{name}"))
+            if found is None:
+                told.append(f"{one.name}: {name} has no value on every unit")
+            elif not expected.holds(found):
+                told.append(f"{one.name}: {name} is {found:.6g}, expected {_shown(expected)}")
+    return "; ".join(told)
+
+
+def _shown(expected: Expected) -> str:
+    if expected.ci is not None:
+        return f"{expected.ci[0]:g} to {expected.ci[1]:g}"
+    if expected.tol_abs is not None:
+        return f"{expected.value:g} within {expected.tol_abs:g}"
+    return f"{expected.value:g} within {100 * (expected.tol_rel or 0):g} %"
+
+
+def mve(spec: Spec, planned: Iterable[Unit], state: State) -> str:
+    """Why the full protocol may not start; empty: the minimum viable experiment passed, or there is none."""
+    if spec.mve is None:
+        return ""
+    found = expression.evaluate(expression.parse(spec.mve.pass_if), series(spec, planned, state, treatment="mve"))
+    if found is None:
+        return f"{spec.mve.pass_if}: not every unit has the values that it needs"
+    return "" if found else f"{spec.mve.pass_if}: does not hold"
+
+
+def _is_done(unit: Unit, state: State) -> bool:
+    return unit.id in state.units and state.units[unit.id].done is not None

@@ -1,0 +1,359 @@
+"""The protocol, executed: sanity, baseline, minimum viable experiment, all of it, and an end that is written whatever it is.
+
+The journal is the only memory: a runner that is killed at any moment is followed by another that folds the journal and
+goes on. A unit counts once its record is there; what an attempt left without a record is adopted if it came to its place,
+and begun anew if not.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gnomon.lab import budget, gates
+from gnomon.lab.abort import Criteria, waivers
+from gnomon.lab.executor import Ended, Job, Worker
+from gnomon.lab.expression import Value
+from gnomon.lab.journal import Journal
+from gnomon.lab.observe import Observed, observed, parsed
+from gnomon.lab.plan import PHASES, Phase, Unit, of_phase, units
+from gnomon.lab.register import Registered, utc
+from gnomon.lab.repository import root_of
+from gnomon.lab.run_folder import RESULT, RunFolder, json_text, write_synced
+from gnomon.lab.series import series
+from gnomon.lab.spec import Abort
+from gnomon.lab.state import State
+
+GRACE_S = 30.0  # between the request to a unit that it end, and force
+_LOOK_S = 0.2  # between looks at live criteria
+_STDOUT, _LINES = "stdout", "observations.jsonl"  # of a unit, in its room
+
+
+def now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+class _End(Exception):
+    """The run ends before its time."""
+
+    def __init__(self, end: str, reason: str) -> None:
+        super().__init__(reason)
+        self.end, self.reason = end, reason
+
+
+class Interrupted(Exception):
+    """The run was asked to stop, and can be resumed."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A unit at work."""
+
+    unit: Unit
+    number: int
+    since: float
+    lines_read: int = 0
+    latest: dict[str, Value] = field(default_factory=dict)  # of the observations so far, by metric
+    step: int = 0
+    fired: Abort | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Runner:
+    """One run, from wherever its journal stands to its end."""
+
+    folder: RunFolder
+    registered: Registered
+    workers: Sequence[Worker]
+    enforcement: Mapping[str, Any]
+    run: str  # its name
+    tell: Callable[[State], None] = lambda state: None  # called after every record
+    wall: Callable[[], datetime] = now
+    mono: Callable[[], float] = time.monotonic
+    state: State = field(default_factory=State)
+    interrupts: int = 0  # asked for from outside: 1 lets the units at work end, 2 ends them
+    planned: tuple[Unit, ...] = ()
+    _journal: Journal = field(init=False, repr=False)
+    _criteria: Criteria = field(default_factory=Criteria)
+    _durations_s: list[float] = field(default_factory=list)
+
+    def go(self) -> State:
+        """Run to the end, which is recorded and not yet sealed. Interrupted where it was asked to stop."""
+        self.planned = units(self.registered.spec, self.registered.lock.spec_sha256)
+        with Journal(self.folder.journal, self.state.take) as journal:
+            self._journal = journal
+            if self.state.end is not None:
+                return self.state
+            self._begin()
+            try:
+                for phase in PHASES:
+                    self._phase(phase)
+                self._record("ended", end="completed", reason="")
+            except _End as end:
+                self._record("ended", end=end.end, reason=end.reason)
+            except OSError as fault:
+                self.folder.free_reserve()
+                self._record(
+                    "ended", end="error", reason=f"{fault.strerror or fault}: {fault.filename or ''}".rstrip(": ")
+                )
+        return self.state
+
+    def _record(self, kind: str, **fields: Any) -> None:
+        self._journal.append(kind, time=utc(self.wall()), mono=self.mono(), **fields)
+        self.tell(self.state)
+
+    def _begin(self) -> None:
+        """What every start records, and what the one before left behind."""
+        is_new = self._journal.count == 0
+        if is_new:
+            lock = self.registered.lock
+            self._record("registered", run=self.run, spec_sha256=lock.spec_sha256, version=lock.version)
+        self._record(
+            "run_started", resumed=not is_new, enforcement=self.enforcement["level"], host=dict(self.enforcement)
+        )
+        if self._journal.torn_bytes:
+            self._record("journal_cut", torn_bytes=self._journal.torn_bytes)
+        if not self.state.planned:
+            self._record("planned", units=len(self.planned))
+        for name, unit in self.state.units.items():
+            if unit.under_way is not None:
+                self._recover(name, unit.under_way)
+
+    def _recover(self, unit: str, attempt: int) -> None:
+        """An attempt that its runner did not see end."""
+        left = self.folder.adopt(unit, attempt)
+        if left is not None:
+            result, digest = left
+            self._record(
+                "unit_done", unit=unit, attempt=attempt, adopted=True, result_sha256=digest, **result["record"]
+            )
+            return
+        self.folder.abandon(unit, attempt)
+        self._record("unit_lost", unit=unit, attempt=attempt)
+
+    def _phase(self, phase: Phase) -> None:
+        if phase in self.state.phases_done:
+            return
+        spec = self.registered.spec
+        if why := budget.refuses_phase(spec, self.state, justified=self._justified()):
+            raise _End("budget_stopped", why)
+        if self.state.phase != phase:
+            self._record("phase_entered", phase=phase)
+        listed = list(of_phase(self.planned, phase))
+        if phase != "sanity":
+            self._waive(len(listed))
+        self._units(deque(unit for unit in listed if self._is_due(unit)))
+        self._gate(phase)
+        if phase != "sanity" and (
+            fired := self._criteria.fired("phase", self._live() | series(spec, self.planned, self.state))
+        ):
+            raise _End("aborted", f"{fired.id}: {fired.expr}")
+        self._record("phase_done", phase=phase)
+
+    def _is_due(self, unit: Unit) -> bool:
+        found = self.state.units.get(unit.id)
+        return found is None or (found.done is None and unit.id not in self.state.given_up)
+
+    def _gate(self, phase: Phase) -> None:
+        spec = self.registered.spec
+        match phase:
+            case "sanity":
+                why = gates.sanity(self.planned, self.state)
+            case "baseline":
+                why = gates.baseline(spec, self.planned, self.state)
+            case "mve":
+                why = gates.mve(spec, self.planned, self.state)
+            case _:
+                why = ""
+        if why:
+            raise _End(f"{phase}_failed", why)
+
+    def _waive(self, count: int) -> None:
+        """Set aside limits of time that would end sound units, before they are used; put the others in force."""
+        spec, gone = self.registered.spec, {record["id"] for record in self.state.waived}
+        left = [one for one in spec.abort if one.id not in gone]
+        for one in waivers(
+            left,
+            unit_estimate_s=spec.protocol.unit_estimate,
+            units=count,
+            workers=len(self.workers),
+            durations_s=self._durations_s,
+        ):
+            self._record(
+                "criterion_waived", id=one.id, threshold=one.limit_s, estimate=one.estimate_s, reason=one.reason
+            )
+        self._criteria = Criteria.of(spec.abort, [record["id"] for record in self.state.waived])
+
+    def _units(self, queue: deque[Unit]) -> None:
+        """Every unit of the queue, each as often as it may be tried."""
+        busy: dict[int, _Attempt] = {}
+        end: _End | None = None
+        while queue or busy:
+            is_stopping = end is not None or self._is_asked_to_stop()
+            for place, worker in enumerate(self.workers):
+                if place in busy or is_stopping or not queue:
+                    continue
+                end = self._refused()
+                if end is not None:
+                    break
+                busy[place] = self._start(worker, queue.popleft())
+            if not busy:
+                break
+            for place in list(busy):
+                attempt, worker = busy[place], self.workers[place]
+                ended = worker.poll(_LOOK_S / len(busy))
+                end = end or self._watched(attempt, worker)
+                if ended is not None:
+                    del busy[place]
+                    end = self._ended(attempt, ended, queue) or end
+        if end is not None:
+            raise end
+        if self._is_asked_to_stop():
+            raise Interrupted
+
+    def _is_asked_to_stop(self) -> bool:
+        return bool(self.interrupts) or self.folder.stop_request.exists()
+
+    def _refused(self) -> _End | None:
+        unit_s = (
+            statistics.median(self._durations_s) if self._durations_s else self.registered.spec.protocol.unit_estimate
+        )
+        why = budget.refuses_unit(self.registered.spec, self.state, unit_s=unit_s, justified=self._justified())
+        return _End("budget_stopped", why) if why else None
+
+    def _justified(self) -> set[str]:
+        return {record["axis"] for record in self.state.overages}
+
+    def _start(self, worker: Worker, unit: Unit) -> _Attempt:
+        before = self.state.units.get(unit.id)
+        number = before.attempts + 1 if before is not None else 1
+        room = self.folder.open_room(unit.id, number)
+        self._record("unit_started", unit=unit.id, attempt=number, phase=unit.phase, label=unit.label)
+        self._criteria.began()
+        worker.start(
+            Job(
+                unit=unit.id,
+                command=unit.command,
+                env=unit.env,
+                folder=root_of(self.registered.path),
+                room=room,
+                timeout_s=self.registered.spec.protocol.unit_timeout,
+            )
+        )
+        return _Attempt(unit=unit, number=number, since=self.mono())
+
+    def _watched(self, attempt: _Attempt, worker: Worker) -> _End | None:
+        """Live criteria on a unit at work, and requests to end it."""
+        if self.interrupts > 1:
+            worker.stop(GRACE_S)
+        if attempt.unit.phase == "sanity" or attempt.fired is not None:
+            return None
+        self._read_lines(attempt)
+        values = self._live() | attempt.latest | {"elapsed": self.mono() - attempt.since, "step": float(attempt.step)}
+        attempt.fired = self._criteria.fired("live", values)
+        if attempt.fired is None:
+            return None
+        worker.stop(GRACE_S)
+        return _End("aborted", f"{attempt.fired.id}: {attempt.fired.expr}, at {attempt.unit.label}")
+
+    def _read_lines(self, attempt: _Attempt) -> None:
+        """New whole lines on the unit's descriptor."""
+        named = {
+            one.from_.observations: one.name for one in self.registered.spec.metrics.every if one.from_.observations
+        }
+        path = self.folder.room(attempt.unit.id, attempt.number) / _LINES
+        try:
+            with path.open("rb") as file:
+                file.seek(attempt.lines_read)
+                new = file.read(_MOST_AT_ONCE)
+        except OSError:
+            return
+        whole = new[: new.rfind(b"\n") + 1]
+        attempt.lines_read += len(whole)
+        for line in whole.splitlines():
+            record = parsed(line)
+            if record is None:
+                continue
+            value = record["value"]
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            attempt.latest[named.get(record["name"], record["name"])] = float(value) if is_number else None
+            if isinstance(record.get("step"), int):
+                attempt.step = record["step"]
+
+    def _live(self) -> dict[str, Value]:
+        return {
+            "wall_clock": self.state.wall_s,
+            "gpu_hours": self.state.gpu_hours,
+            "runs": float(self.state.attempts),
+            "failed": float(self.state.failed),
+        }
+
+    def _ended(self, attempt: _Attempt, ended: Ended, queue: deque[Unit]) -> _End | None:
+        """Record what became of an attempt; the run's end where that follows."""
+        unit = attempt.unit
+        for event in ended.events:
+            self._record("violation", unit=unit.id, attempt=attempt.number, what="protected", **event)
+        spent = {
+            "wall_s": ended.wall_s,
+            "cpu_s": ended.cpu_s,
+            "maxrss_bytes": ended.maxrss_bytes,
+            "gpu_hours": self.registered.spec.compute_profile.gpus * ended.wall_s / 3600,
+        }
+        if attempt.fired is not None or self.interrupts > 1:
+            self.folder.close_room(unit.id, attempt.number)
+            self._record("unit_lost", unit=unit.id, attempt=attempt.number)
+            return None
+        if ended.failure:
+            return self._failed(attempt, ended.failure, spent, queue)
+        return self._done(attempt, ended, spent)
+
+    def _failed(self, attempt: _Attempt, failure: str, spent: dict[str, Any], queue: deque[Unit]) -> _End | None:
+        unit, tries = attempt.unit, self.registered.spec.protocol.retries
+        self.folder.close_room(unit.id, attempt.number)
+        self._record("unit_failed", unit=unit.id, attempt=attempt.number, failure=failure, steps=0, **spent)
+        if self.state.units[unit.id].failures <= tries:
+            queue.appendleft(unit)
+        else:
+            self._record("unit_given_up", unit=unit.id, failure=failure)
+        return None
+
+    def _done(self, attempt: _Attempt, ended: Ended, spent: dict[str, Any]) -> _End | None:
+        unit, room = attempt.unit, self.folder.room(attempt.unit.id, attempt.number)
+        metrics = () if unit.phase == "sanity" else self.registered.spec.metrics.every
+        found: Observed = observed(metrics, room, room / _STDOUT, room / _LINES)
+        record = {
+            "phase": unit.phase,
+            "metrics": found.values,
+            "missing": found.missing,
+            "nonfinite": found.nonfinite,
+            "facts": found.facts,
+            "violations": found.violations,
+            "steps": found.steps,
+            **spent,
+        }
+        write_synced(room / RESULT, json_text({"unit": unit.id, "attempt": attempt.number, "record": record}))
+        digest = self.folder.close_room(unit.id, attempt.number)
+        self._record("unit_done", unit=unit.id, attempt=attempt.number, adopted=False, result_sha256=digest, **record)
+        self._durations_s.append(ended.wall_s)
+        if unit.phase == "sanity":
+            return None
+        values = (
+            self._live()
+            | found.values
+            | {
+                "elapsed": ended.wall_s,
+                "maxrss": float(ended.maxrss_bytes),
+                "step": float(found.steps),
+            }
+        )
+        fired = self._criteria.fired("unit", values)
+        return _End("aborted", f"{fired.id}: {fired.expr}, after {unit.label}") if fired else None
+
+
+_MOST_AT_ONCE = 1 << 20  # bytes of observations read at a look
