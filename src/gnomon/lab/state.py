@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from gnomon.lab.journal import Record
+from gnomon.lab.journal import START, Record
 
 # How a run can end; "sealed" says that the results are closed, whatever became of them.
 ENDS = (
@@ -67,6 +67,7 @@ class State:
     steps: int = 0
     started: str = ""
     last: str = ""  # time of the last record
+    head: str = START  # digest of the last record
     interruptions: int = 0
     _runner_since: float | None = None  # monotonic time of the last record of the runner at work
     given_up: set[str] = field(default_factory=set)
@@ -131,7 +132,7 @@ class State:
         elif self._runner_since is not None:
             self.wall_s += max(record["mono"] - self._runner_since, 0.0)
             self._runner_since = record["mono"]
-        self.last = record["time"]
+        self.last, self.head = record["time"], record["hash"]
 
     def _spend(self, record: Record) -> None:
         self.ended += 1

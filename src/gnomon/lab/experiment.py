@@ -1,0 +1,250 @@
+"""An experiment from its registered spec to sealed results: preflight, run, collect, seal; and again after a crash."""
+
+from __future__ import annotations
+
+import csv
+import io
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gnomon.core.errors import BadInput
+from gnomon.lab import provenance
+from gnomon.lab.budget import ledger
+from gnomon.lab.collect import metrics_document, observations
+from gnomon.lab.errors import (
+    Aborted,
+    BaselineNotReproduced,
+    BudgetStop,
+    MissingMetrics,
+    MveFailed,
+    PreflightFailed,
+    ProtocolViolation,
+    SanityFailed,
+)
+from gnomon.lab.executor import Worker
+from gnomon.lab.journal import Journal
+from gnomon.lab.lease import Lease
+from gnomon.lab.plan import Unit, units
+from gnomon.lab.register import Registered, lock_path, registered, utc
+from gnomon.lab.repository import results_of, root_of
+from gnomon.lab.run_folder import RunFolder, json_text, write_synced
+from gnomon.lab.runner import Interrupted, Runner, now
+from gnomon.lab.seal import close_files, take_write_right
+from gnomon.lab.spec import Spec
+from gnomon.lab.state import State
+
+LEVELS = ("detect-only", "landlock", "sandbox")
+_EVERY_S = 1.0  # between writings of metrics.json while units run
+_ERRORS = {
+    "aborted": Aborted,
+    "budget_stopped": BudgetStop,
+    "sanity_failed": SanityFailed,
+    "baseline_failed": BaselineNotReproduced,
+    "mve_failed": MveFailed,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Where units run: a name, what it enforces, and how its workers are made."""
+
+    executor: str
+    enforcement: Mapping[str, Any]  # `level`, and what makes it up
+    workers: Callable[[Spec, Path, RunFolder, int], Sequence[Worker]]  # for a spec in a repository, so many
+
+
+def preflight(found: Registered, enforcement: Mapping[str, Any]) -> list[str]:
+    """Why the experiment cannot run here; nothing: it can."""
+    spec, root = found.spec, root_of(found.path)
+    told = [fault for item in spec.inputs if (fault := provenance.input_fault(root, item))]
+    told += _environment_faults(spec, root)
+    wanted = spec.integrity.min_enforcement
+    if LEVELS.index(enforcement["level"]) < LEVELS.index(wanted):
+        reasons = "; ".join(enforcement.get("reasons", ())) or "nothing more is reached here"
+        told.append(f"integrity.min_enforcement: {wanted} is asked for, {enforcement['level']} is reached ({reasons})")
+    return told
+
+
+def _environment_faults(spec: Spec, root: Path) -> Iterator[str]:
+    import platform
+
+    here, asked = platform.python_version(), spec.environment.python
+    if asked:
+        wanted = tuple(int(part) for part in asked.removeprefix(">=").split("."))
+        found = tuple(int(part) for part in here.split(".")[: len(wanted)])
+        if found < wanted or (not asked.startswith(">=") and found != wanted):
+            yield f"environment.python: {asked} is asked for, this is {here}"
+    if spec.environment.requirements and not (root / spec.environment.requirements).is_file():
+        yield f"environment.requirements: {spec.environment.requirements}: no such file"
+    if spec.compute_profile.device == "gpu":
+        gpus = len(provenance.environment(root, ())["gpus"])
+        if gpus < spec.compute_profile.gpus:
+            yield f"compute_profile.gpus: {spec.compute_profile.gpus} asked for, {gpus} found"
+
+
+def run(
+    path: Path, host: Host, *, tell: Callable[[State], None] = lambda state: None, folder: Path | None = None
+) -> State:
+    """Run a registered spec to its end, from wherever its journal stands; see the errors for what can become of it.
+
+    A run that is interrupted raises KeyboardInterrupt and can be resumed by the same call.
+    """
+    found = registered(path)
+    if faults := preflight(found, host.enforcement):
+        raise PreflightFailed("\n".join(f"{path}: {fault}" for fault in faults))
+    place = RunFolder(folder or results_of(path))
+    if (place.path / "MANIFEST.sha256").exists():
+        raise BadInput(f"{place.path}: sealed already; `gnomon exp replicate {path}` makes another run")
+    place.make()
+    with Lease(place.path):
+        state = _run(found, host, place, tell)
+    _raise(found.spec, state, place.path)
+    return state
+
+
+def _run(found: Registered, host: Host, place: RunFolder, tell: Callable[[State], None]) -> State:
+    spec, root = found.spec, root_of(found.path)
+    place.hold_reserve()
+    place.stop_request.unlink(missing_ok=True)
+    _freeze(found, place)
+    before = provenance.fingerprint()
+    planned = units(spec, found.lock.spec_sha256)
+    workers = host.workers(spec, root, place, spec.protocol.workers)
+    written = [0.0]
+
+    def keep(state: State) -> None:
+        if time.monotonic() - written[0] >= _EVERY_S:
+            _write_metrics(spec, planned, state, place, host)
+            written[0] = time.monotonic()
+        tell(state)
+
+    runner = Runner(
+        folder=place,
+        registered=found,
+        workers=workers,
+        enforcement=host.enforcement,
+        run=_run_name(place),
+        tell=keep,
+    )
+    try:
+        with _interrupts(runner):
+            state = runner.go()
+    except Interrupted:
+        _write_metrics(spec, planned, runner.state, place, host)
+        raise KeyboardInterrupt from None
+    finally:
+        for worker in workers:
+            worker.close()
+    _finish(found, host, place, state, planned, before)
+    return state
+
+
+def _run_name(place: RunFolder) -> str:
+    """A name for the run, told apart from every other; a resumed one keeps the journal's."""
+    return f"{place.path.name}-{secrets.token_hex(4)}"
+
+
+@contextmanager
+def _interrupts(runner: Runner) -> Iterator[None]:
+    """Ctrl-C and SIGTERM once: the units at work end and the run stops; twice: they are ended."""
+
+    def asked(number: int, frame: object) -> None:
+        runner.interrupts += 1
+
+    try:
+        before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: whoever called sees to signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _freeze(found: Registered, place: RunFolder) -> None:
+    """Copies of the spec and its locks, as they were when the run began."""
+    if not (place.path / "spec.md").exists():
+        (place.path / "spec.md").write_bytes(found.raw)
+    for lock in found.locks:
+        source = lock_path(found.path, lock.version)
+        (place.path / source.name).write_bytes(source.read_bytes())
+
+
+def _write_metrics(spec: Spec, planned: Sequence[Unit], state: State, place: RunFolder, host: Host) -> None:
+    document = metrics_document(spec, planned, state, time=utc(now()), head=state.head, executor=host.executor)
+    write_synced(place.path / "metrics.json", json_text(document))
+
+
+def _finish(
+    found: Registered, host: Host, place: RunFolder, state: State, planned: Sequence[Unit], before: dict[str, Any]
+) -> None:
+    """Collect, write everything, seal."""
+    spec, root = found.spec, root_of(found.path)
+    place.free_reserve()
+    with Journal(place.journal, State().take) as journal:
+        after = provenance.fingerprint()
+        differs = provenance.changes(before, after)
+        if differs and not spec.environment.allow_new_dependencies:
+            record = journal.append(
+                "violation", time=utc(now()), mono=time.monotonic(), what="environment", text="; ".join(differs)
+            )
+            state.take(record)
+        config = {
+            "schema": "gnomon/config/1",
+            "experiment": spec.id,
+            "run_id": state.run,
+            "spec": spec.model_dump(mode="json", by_alias=True),
+            "units": [
+                {"unit": unit.id, "phase": unit.phase, "label": unit.label, "command": unit.command, "env": unit.env}
+                for unit in planned
+            ],
+            "started": state.started,
+            "finished": state.last,
+            "executor": host.executor,
+            "enforcement": dict(host.enforcement),
+            "environment": provenance.environment(root, spec.environment.variables),
+            "before": before,
+            "after": after,
+            "changed": differs,
+            "budget": [
+                {"axis": line.axis, "used": line.used, "allowed": line.allowed, "is_over": line.is_over}
+                for line in ledger(spec, state)
+            ],
+            "overages": [record["text"] for record in state.overages],
+        }
+        write_synced(place.path / "config.json", json_text(config))
+        write_synced(place.path / "env" / "git.diff", provenance.differing(root))
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(observations(spec, planned, state))
+        write_synced(place.path / "observations.csv", table.getvalue())
+        _write_metrics(spec, planned, state, place, host)
+        if place.work.exists() and not any(place.work.iterdir()):
+            place.work.rmdir()
+        place.stop_request.unlink(missing_ok=True)
+        digest = close_files(place)
+        state.take(journal.append("sealed", time=utc(now()), mono=time.monotonic(), manifest_sha256=digest))
+    take_write_right(place)
+
+
+def _raise(spec: Spec, state: State, place: Path) -> None:
+    """The error that the end of a run is; nothing for one that is whole and valid."""
+    if state.end in _ERRORS:
+        raise _ERRORS[state.end](f"{place}: {state.end}: {state.reason}")
+    if state.end == "error":
+        raise ProtocolViolation(f"{place}: it ended with an error: {state.reason}")
+    if any(record["what"] == "environment" for record in state.violations):
+        text = next(record["text"] for record in state.violations if record["what"] == "environment")
+        raise ProtocolViolation(f"{place}: dependencies changed while it ran: {text}")
+    missing = sum(bool(unit.missing) for unit in state.units.values() if unit.done is not None) + state.failed
+    if missing:
+        raise MissingMetrics(
+            f"{place}: {missing} units have no value for every metric; metrics.json says which and why"
+        )

@@ -1,0 +1,197 @@
+"""Experiments from spec to sealed results: each phase, each end, and what is left of them."""
+
+import csv
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from gnomon.core.errors import BadInput
+from gnomon.lab import errors
+from gnomon.lab.experiment import run
+from gnomon.lab.register import amend, register
+from tests.lab.plain_worker import HOST
+from tests.lab.specs import SOUND, bytes_of, changed
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _experiment(tmp_path, spec=SOUND):
+    path = tmp_path / "experiments" / f"{spec['id']}.md"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(bytes_of(spec))
+    register(path, now=NOW)
+    return path
+
+
+def _metrics(path):
+    return json.loads((path.parent.parent / "results" / path.stem / "metrics.json").read_text())
+
+
+def test_an_experiment_that_goes_well_has_every_number(tmp_path):
+    path = _experiment(tmp_path)
+    state = run(path, HOST)
+    found = _metrics(path)
+    assert (state.end, state.is_sealed) == ("completed", True)
+    assert list(found) == [
+        "experiment",
+        "timestamp",
+        "baseline",
+        "treatment",
+        "per_seed",
+        "sanity_checks",
+        "resource_usage",
+        "abort_triggered",
+        "abort_reason",
+        "notes",
+        "_protocol",
+    ]
+    assert found["baseline"] == {"share": 1.0, "twice": 2.0}
+    assert found["treatment"] == {"share": 0.5, "twice": 1.0}
+    assert len(found["per_seed"]) == 12
+    assert found["sanity_checks"] == {"shell": True}
+    assert found["resource_usage"]["total_runs"] == 14
+    assert (found["abort_triggered"], found["abort_reason"]) == (False, None)
+    assert found["_protocol"]["units"] == {"planned": 14, "done": 14, "failed": 0, "skipped": 0}
+    assert found["_protocol"]["stats"]["half"]["share"] == {"n": 6, "mean": 0.5, "std": 0.0, "ci95": 0.0}
+
+
+def test_observations_are_one_table(tmp_path):
+    path = _experiment(tmp_path)
+    run(path, HOST)
+    rows = list(csv.DictReader((tmp_path / "results" / path.stem / "observations.csv").read_text().splitlines()))
+    assert len(rows) == 13 * 2
+    assert {row["metric"] for row in rows} == {"share", "twice"}
+
+
+def test_sealed_files_are_read_only_and_a_second_run_is_refused(tmp_path):
+    path = _experiment(tmp_path)
+    run(path, HOST)
+    folder = tmp_path / "results" / path.stem
+    assert not [
+        file for file in folder.rglob("*") if file.is_file() and file.stat().st_mode & 0o222 and file.name != ".lease"
+    ]
+    with pytest.raises(BadInput, match="sealed already"):
+        run(path, HOST)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "end", "done"),
+    [
+        ({"sanity__0__command": "false"}, errors.SanityFailed, "sanity_failed", 0),
+        ({"protocol__arms__0__command": "echo share=1.2"}, errors.BaselineNotReproduced, "baseline_failed", 7),
+        ({"protocol__arms__0__command": "echo nothing"}, errors.BaselineNotReproduced, "baseline_failed", 7),
+        ({"protocol__arms__0__command": "false"}, errors.BaselineNotReproduced, "baseline_failed", 1),
+        ({"protocol__arms__1__command": "echo share=1.5"}, errors.MveFailed, "mve_failed", 8),
+        ({"protocol__arms__1__command": "false"}, errors.MveFailed, "mve_failed", 7),
+        (
+            {"protocol__arms__1__command": "[ {seed} != 2 ] && echo share=0.5"},
+            errors.MissingMetrics,
+            "completed",
+            12,
+        ),
+        (
+            {"abort": [{"id": "big", "expr": "share > 1.9"}, {"id": "any", "expr": "share < 0.7"}]},
+            errors.Aborted,
+            "aborted",
+            8,
+        ),
+        ({"abort__0": {"id": "runs", "expr": "runs > 3"}}, errors.Aborted, "aborted", 4),
+    ],
+)
+def test_a_run_that_does_not_hold_ends_with_its_metrics_and_its_reason(tmp_path, fields, error, end, done):
+    path = _experiment(tmp_path, changed(**fields))
+    with pytest.raises(error) as fault:
+        run(path, HOST)
+    found = _metrics(path)
+    assert found["_protocol"]["status"] == end
+    assert found["_protocol"]["units"]["done"] == done
+    assert found["abort_triggered"] == (end == "aborted")
+    assert set(found["treatment"]) == {"share", "twice"}
+    assert end == "completed" or found["_protocol"]["reason"] in str(fault.value)
+    missing = found["_protocol"]["missing"]
+    lacking = sum(unit["metrics"] == {} for unit in found["per_seed"])
+    assert len([one for one in missing if one["phase"] != "mve" and one["metric"] is None]) == lacking
+
+
+def test_an_unregistered_or_edited_spec_does_not_run(tmp_path):
+    path = tmp_path / "experiments" / "exp-001-halves.md"
+    path.parent.mkdir()
+    path.write_bytes(bytes_of(SOUND))
+    with pytest.raises(errors.NotRegistered, match="not registered"):
+        run(path, HOST)
+    register(path, now=NOW)
+    path.write_bytes(bytes_of(changed(hypothesis__magnitude=0.9)))
+    with pytest.raises(errors.NotRegistered, match=r"hypothesis\.magnitude: 0\.6 -> 0\.9"):
+        run(path, HOST)
+    assert not (tmp_path / "results").exists()
+    amend(path, "a wider claim", now=NOW)
+    run(path, HOST)
+
+
+@pytest.mark.parametrize(
+    ("content", "rows", "told"),
+    [(None, None, "no such file"), ("a\n1\n", None, "sha256 is"), ("a\n1\n2\n", 5, "2 rows, expected 5")],
+)
+def test_inputs_are_what_was_registered_or_nothing_runs(tmp_path, content, rows, told):
+    from hashlib import sha256
+
+    item = {"path": "data.csv", "sha256": sha256(b"a\n1\n2\n").hexdigest(), **({"rows": rows} if rows else {})}
+    path = _experiment(tmp_path, changed(inputs=[item]))
+    if content is not None:
+        (tmp_path / "data.csv").write_text(content)
+    with pytest.raises(errors.PreflightFailed, match=told) as fault:
+        run(path, HOST)
+    assert fault.value.exit_code == 16
+    assert not (tmp_path / "results").exists()
+
+
+def test_enforcement_below_what_is_asked_for_is_refused(tmp_path):
+    path = _experiment(tmp_path, changed(integrity={"min_enforcement": "sandbox"}))
+    with pytest.raises(errors.PreflightFailed, match="sandbox is asked for, detect-only is reached"):
+        run(path, HOST)
+
+
+def test_a_live_criterion_ends_a_unit_at_work(tmp_path):
+    script = 'i=0; while :; do i=$((i+1)); echo "{\\"name\\": \\"share\\", \\"value\\": $i, \\"step\\": $i}" >&9; sleep 0.02; done'
+    spec = changed(
+        protocol__arms__1__command=script.replace("{", "{{").replace("}", "}}"),
+        metrics__primary__0__from={"observations": "share"},
+        protocol__arms__0__command='echo "{{\\"name\\": \\"share\\", \\"value\\": 1}}" >&9',
+        metrics__primary__0__bounds=[0, 1e9],
+        abort__0={"id": "diverged", "check": "live", "expr": "share > 5", "for_consecutive": 3},
+        mve__pass_if="max(half.share) < 1e9",
+    )
+    path = _experiment(tmp_path, spec)
+    with pytest.raises(errors.Aborted, match="diverged: share > 5, at half/small/0"):
+        run(path, HOST)
+
+
+def test_an_unrealistic_limit_of_time_is_waived_before_its_first_use_and_said(tmp_path):
+    arm = "sleep 0.3; echo share="
+    spec = changed(
+        protocol__arms__0__command=arm + "1.0",
+        protocol__arms__1__command=arm + "0.5",
+        protocol__unit_estimate="0.01 s",
+        abort__0__expr="elapsed > 0.1 s",
+    )
+    path = _experiment(tmp_path, spec)
+    with pytest.raises(errors.Aborted):  # in force for the baseline, whose units are measured first
+        run(path, HOST)
+    spec["id"], spec["abort"][0]["check"] = "exp-002-halves", "phase"
+    again = _experiment(tmp_path, spec | {"abort": [{**spec["abort"][0], "expr": "wall_clock > 0.06 s"}]})
+    run(again, HOST)
+    (waived,) = _metrics(again)["_protocol"]["waived_criteria"]
+    assert waived["id"] == "slow"
+    assert "was waived" in _metrics(again)["notes"]
+
+
+def test_units_that_fail_are_tried_again_as_often_as_the_spec_says(tmp_path):
+    flaky = (
+        'n=$(ls "$GNOMON_ROOM/.." | wc -l); f=flag-{seed}-{cell}; [ -e $f ] || {{ touch $f; exit 3; }}; echo share=0.5'
+    )
+    path = _experiment(tmp_path, changed(protocol__arms__1__command=flaky, protocol__retries=1))
+    run(path, HOST)
+    found = _metrics(path)
+    assert found["_protocol"]["units"]["done"] == 14
+    assert found["resource_usage"]["total_runs"] == 14 + 6
