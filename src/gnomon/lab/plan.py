@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from gnomon.lab import template
 from gnomon.lab.digests import of_data
-from gnomon.lab.spec import Arm, Scenario, Spec
+from gnomon.lab.spec import Arm, SanityCheck, Scenario, Spec
 
 Phase = Literal["sanity", "baseline", "mve", "full"]
 PHASES: tuple[Phase, ...] = ("sanity", "baseline", "mve", "full")
@@ -44,9 +44,7 @@ def units(spec: Spec, spec_sha256: str) -> tuple[Unit, ...]:
     cells = spec.protocol.cells or ({},)
     baselines = [arm for arm in spec.protocol.arms if arm.role == "baseline"]
     treatments = [arm for arm in spec.protocol.arms if arm.role == "treatment"]
-    found = [
-        _unit(spec_sha256, "sanity", check.name, None, None, _words(check.command), {}, {}) for check in spec.sanity
-    ]
+    found = [_of_check(spec_sha256, check) for check in spec.sanity]
     found += _ordered(spec, _grid(spec, spec_sha256, "baseline", baselines, cells, spec.protocol.seeds))
     if spec.mve is not None:
         chosen = [cell for cell in cells if spec.mve.cells is None or cell.get("name") in spec.mve.cells]
@@ -61,6 +59,11 @@ def _grid(
 ) -> list[Unit]:
     cells, seeds = list(cells), list(seeds)
     return [_of_arm(spec, digest, phase, arm, cell, seed) for arm in arms for cell in cells for seed in seeds]
+
+
+def _of_check(digest: str, check: SanityCheck) -> Unit:
+    command = [template.filled(word, {"python": sys.executable}) for word in _words(check.command)]
+    return _unit(digest, "sanity", check.name, None, None, command, {"GNOMON_PHASE": "sanity"}, {})
 
 
 def _of_arm(spec: Spec, digest: str, phase: Phase, arm: Arm, cell: dict[str, Any], seed: int) -> Unit:

@@ -161,7 +161,7 @@ class Metrics(_Part):
 class Expected(_Part):
     """What a baseline must show, within a tolerance of one kind."""
 
-    value: Finite
+    value: Finite | None = None  # with tol_rel or tol_abs
     tol_rel: Annotated[Finite, Field(ge=0)] | None = None
     tol_abs: Annotated[Finite, Field(ge=0)] | None = None
     ci: tuple[Finite, Finite] | None = None  # the interval it must lie in
@@ -170,14 +170,17 @@ class Expected(_Part):
     def _one_tolerance(self) -> Expected:
         if sum(item is not None for item in (self.tol_rel, self.tol_abs, self.ci)) != 1:
             raise ValueError("one of tol_rel, tol_abs and ci is expected")
+        if (self.value is None) != (self.ci is not None):
+            raise ValueError("a value with tol_rel or tol_abs is expected, or ci alone")
         return self
 
     def holds(self, found: float) -> bool:
         """Whether a number is within the tolerance."""
         if self.ci is not None:
             return self.ci[0] <= found <= self.ci[1]
-        allowed = self.tol_abs if self.tol_abs is not None else abs(self.value) * (self.tol_rel or 0.0)
-        return abs(found - self.value) <= allowed
+        value = self.value or 0.0
+        allowed = self.tol_abs if self.tol_abs is not None else abs(value) * (self.tol_rel or 0.0)
+        return abs(found - value) <= allowed
 
 
 class Baseline(_Part):
