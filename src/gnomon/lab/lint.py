@@ -230,22 +230,29 @@ def _arms(parts: Mapping[str, Any]) -> _Told:
         yield ("protocol", "arms"), f"arm {name!r} stands twice"
     if {arm.role for arm in protocol.arms} != {"treatment", "baseline"}:
         yield ("protocol", "arms"), "an arm of role treatment and one of role baseline are expected, at least"
-    variables = {key for cell in protocol.cells for key in cell} - {"name"}
+    known = {"seed", "cell", "python"} | {key for cell in protocol.cells for key in cell} - {"name"}
     for index, arm in enumerate(protocol.arms):
         texts = [("command", text) for text in _words(arm.command)] + [("env", text) for text in arm.env.values()]
         if arm.gnomon is not None:
             asked = (arm.gnomon.engine, arm.gnomon.measurements, arm.gnomon.scenario, *arm.gnomon.where.values())
             texts += [("gnomon", str(text)) for text in asked if text is not None]
         for place, text in texts:
-            yield from _template(text, variables, ("protocol", "arms", index, place))
+            yield from _template(text, known, ("protocol", "arms", index, place))
+
+
+def _sanity(parts: Mapping[str, Any]) -> _Told:
+    for name in _twice(check.name for check in parts["sanity"]):
+        yield ("sanity",), f"sanity check {name!r} stands twice"
+    for index, check in enumerate(parts["sanity"]):
+        for text in _words(check.command):
+            yield from _template(text, {"python"}, ("sanity", index, "command"))
 
 
 def _words(command: list[str] | str | None) -> list[str]:
     return [command] if isinstance(command, str) else list(command or ())
 
 
-def _template(text: str, variables: set[str], path: FieldPath) -> _Told:
-    known = {"seed", "cell", "python", *variables}
+def _template(text: str, known: set[str], path: FieldPath) -> _Told:
     try:
         for field in template.fields(text):
             if field not in known:
@@ -425,4 +432,4 @@ def _is_inside(path: str) -> bool:
     return bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
 
 
-_RULES = (_hypothesis, _metrics, _arms, _cells, _baselines, _criteria, _mve, _size, _abort, _files)
+_RULES = (_hypothesis, _metrics, _arms, _sanity, _cells, _baselines, _criteria, _mve, _size, _abort, _files)
