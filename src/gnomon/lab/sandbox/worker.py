@@ -1,0 +1,264 @@
+"""The supervisor's side: a worker that runs one unit after another, the same at every level of enforcement."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gnomon.core.errors import BadInput, ToolError
+from gnomon.lab.sandbox import bubblewrap, levels, offspring
+from gnomon.lab.sandbox.levels import Level, Reach
+from gnomon.lab.sandbox.messages import Command, Ended, Event, Message, Running
+from gnomon.lab.sandbox.rooms import Rooms
+
+_START_S = 60.0  # a machine under load takes its time; past this something is wrong
+_CLOSE_S = 20.0  # the zygote's own patience with what is stuck, and some more
+# What programs may need to write to besides their room. [Filesystem Hierarchy Standard 3.0, 6.1.3; shm_open(3); pty(7)]
+_PLAIN_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm")
+
+
+class Worker:
+    """Runs units of one run, one at a time; several workers may share the rooms. Close it, or use it in a `with`."""
+
+    def __init__(self, rooms: Rooms, reach: Reach) -> None:
+        self.rooms, self.reach = rooms, reach
+        self._unit: str | None = None
+        self._started = 0.0
+        self._messages: deque[Message] = deque()
+        self._heard = b""
+        self._line: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._temporary: str | None = None  # in place of /tmp, where that is not private
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self, command: Command) -> Running:
+        """Start a unit; what becomes of it is told by poll, also if it cannot be started (then it has no pid)."""
+        assert self._unit is None, "one unit at a time: poll until it has ended"
+        room = Path(os.path.abspath(command.room))  # noqa: PTH100 - a link in its place is refused below, not followed
+        if room.parent.resolve() != self.rooms.work or room.is_symlink():
+            raise BadInput(f"{command.room} is no room: it must be a folder in {self.rooms.work}")
+        room.mkdir(exist_ok=True)
+        if self._line is None:
+            self._launch()
+        self._unit, self._started = command.unit, time.monotonic()
+        order = {"do": "start", **asdict(command), "room": str(room), "cwd": str(command.cwd or room)}
+        order["env"] = {"TMPDIR": self._temporary or "/tmp", **command.env, "GNOMON_FD": str(offspring.OBSERVATIONS)}
+        self._tell(order)
+        while not self._messages:
+            if not self._hear(None):
+                self._lose()
+        first = self._messages[0]
+        if isinstance(first, Running):
+            self._messages.popleft()
+            return first
+        return Running(unit=command.unit, pid=None)
+
+    def poll(self, timeout_s: float | None = None) -> Event | Ended | None:
+        """What happens next to the unit: an attempt that was seen for the first time, or its end; None if nothing in time."""
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._messages:
+            if self._unit is None:
+                return None
+            left_s = None if until is None else until - time.monotonic()
+            try:
+                if not self._hear(None if left_s is None else max(left_s, 0.0)):
+                    self._lose()
+            except TimeoutError:
+                return None
+        first = self._messages.popleft()
+        if isinstance(first, Ended):
+            self._unit = None
+        assert not isinstance(first, Running)
+        return first
+
+    def stop(self, grace_s: float) -> None:
+        """Ask the unit to end (TERM), and end it after the grace (KILL). Poll until it has ended."""
+        if self._unit is not None:
+            self._tell({"do": "stop", "unit": self._unit, "grace_s": grace_s})
+
+    def close(self) -> None:
+        """End the unit under way and the worker; nothing that it started is left."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+        if self._process is not None:
+            try:
+                self._process.wait(_CLOSE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
+        self._unit = None
+
+    # -- the zygote ----------------------------------------------------------------------------------------------------
+
+    def _launch(self) -> None:
+        ours, theirs = socket.socketpair()
+        watched = os.pidfd_open(os.getpid()) if hasattr(os, "pidfd_open") else None
+        words = levels.starter("zygote", str(theirs.fileno()))
+        if self.reach.bwrap is not None:
+            words = [*bubblewrap.command(self.reach.bwrap, self.rooms, levels.NEEDED), *words]
+        else:
+            self._temporary = self._temporary or tempfile.mkdtemp(prefix="gnomon-")
+        handles = tuple(each for each in (theirs.fileno(), watched) if each is not None)
+        with tempfile.TemporaryFile() as complaints:
+            self._process = _started_in_a_thread_of_its_own(words, handles, complaints.fileno())
+            theirs.close()
+            self._line, self._heard = ours, b""
+            self._tell(self._setup(watched))
+            if watched is not None:
+                os.close(watched)
+            ours.settimeout(_START_S)
+            try:
+                answer = ours.recv(1 << 16)
+            except OSError:
+                answer = b""
+            if b'"ready"' not in answer:
+                self.close()
+                complaints.seek(0)
+                said = complaints.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+                raise ToolError(f"the worker of level {self.reach.level} did not start: {said[-1]}")
+
+    def _setup(self, supervisor_fd: int | None) -> dict[str, Any]:
+        reach, rooms = self.reach, self.rooms
+        boxed = reach.bwrap is not None
+        if boxed:
+            private, shared = [*bubblewrap.PRIVATE, "/dev/shm"], ["/dev"]
+        else:
+            private = [self._temporary or ""]
+            shared = [f"/dev/{name}" for name in _PLAIN_DEVICES] + [str(each) for each in rooms.devices]
+            if any(each.is_relative_to("/dev/shm") for each in rooms.protected):
+                shared.remove("/dev/shm")
+        held = reach.level > Level.DETECT_ONLY
+        return {
+            "machine": offspring.machine(),
+            "supervisor": os.getpid(),
+            "supervisor_fd": supervisor_fd,
+            "own_processes": boxed,
+            "watch": reach.watch,
+            "landlock_abi": reach.landlock_abi,
+            # Without a network of its own a unit could reach the machine's; with one it keeps the loopback in there.
+            "deny_tcp": not rooms.network and not boxed,
+            "drop_capabilities": held and not boxed and os.geteuid() == 0,
+            "protected": [str(each) for each in (*rooms.protected, rooms.work, rooms.canary)],
+            "writable": [*(str(each) for each in rooms.scratch), *private, *shared],
+            "emptied": private,
+        }
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if self._line is not None:
+            self._line.settimeout(None)
+            with contextlib.suppress(OSError):  # its end is noticed when it is listened to
+                self._line.sendall(json.dumps(message).encode() + b"\n")
+
+    def _hear(self, timeout_s: float | None) -> bool:
+        """Wait for more; false when the zygote is gone. Raises TimeoutError."""
+        if self._line is None:
+            return False
+        self._line.settimeout(timeout_s if timeout_s is None else timeout_s or 1e-6)
+        try:
+            got = self._line.recv(1 << 16)
+        except ConnectionError:
+            got = b""
+        self._heard += got
+        *lines, self._heard = self._heard.split(b"\n")
+        self._messages += [message for each in lines if (message := self._read(json.loads(each))) is not None]
+        return bool(got)
+
+    def _read(self, said: dict[str, Any]) -> Message | None:
+        match said.pop("is"):
+            case "running":
+                return Running(**said)
+            case "event":
+                return Event(**said)
+            case "refused":
+                return self._without_measure("not started", said["reason"])
+            case "ended":
+                said["events"] = tuple(Event(unit=said["unit"], **each) for each in said["events"])
+                said["leftovers"], said["undead"] = tuple(said["leftovers"]), tuple(said["undead"])
+                return Ended(**said)
+        return None
+
+    def _lose(self) -> None:
+        """The zygote was ended from outside: so was its unit; the next start makes another worker."""
+        lost = self._without_measure("lost", "the worker was killed")
+        self.close()
+        self._unit = lost.unit
+        self._messages.append(lost)
+
+    def _without_measure(self, how: str, reason: str) -> Ended:
+        return Ended(
+            unit=self._unit or "",
+            how=how,
+            exit_code=None,
+            signal=None,
+            reason=reason,
+            wall_s=time.monotonic() - self._started,
+            cpu_s=None,
+            max_rss_bytes=None,
+            leftovers=(),
+            undead=(),
+            left_out_bytes={},
+            log_faults={},
+            events=(),
+            events_left_out=0,
+        )
+
+
+def _started_in_a_thread_of_its_own(words: list[str], handles: tuple[int, ...], stderr: int) -> subprocess.Popen[bytes]:
+    """A process whose parent, to the kernel, is a thread that lives as long as it does.
+
+    bwrap --die-with-parent asks for a signal at the end of its parent, and the kernel means the thread that started it
+    [PR_SET_PDEATHSIG(2const)]: a runner whose threads come and go would lose its workers with them.
+    """
+    outcome: list[subprocess.Popen[bytes] | BaseException] = []
+    known = threading.Event()
+
+    def tend() -> None:
+        try:
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                pass_fds=handles,
+                start_new_session=True,
+                env={"PATH": os.defpath},
+                cwd="/",
+            )
+        except BaseException as fault:  # handed to the thread that asked
+            outcome.append(fault)
+            known.set()
+            return
+        outcome.append(process)
+        known.set()
+        process.wait()
+
+    threading.Thread(target=tend, daemon=True, name="gnomon sandbox").start()
+    known.wait()
+    (result,) = outcome
+    if isinstance(result, BaseException):
+        raise ToolError(f"the worker did not start: {result}") from result
+    return result
