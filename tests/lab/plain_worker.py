@@ -16,7 +16,7 @@ class PlainWorker:
 
     def start(self, job):
         self.job, self.since = job, time.monotonic()
-        with (job.room / "stdout").open("wb") as out, (job.room / "stderr").open("wb") as err:
+        with (job.room / "stdout.log").open("wb") as out, (job.room / "stderr.log").open("wb") as err:
             self.process = subprocess.Popen(
                 ["/bin/sh", "-c", 'exec 9>>"$0"; exec "$@"', job.room / "observations.jsonl", *job.command],
                 env={**os.environ, **job.env, "GNOMON_FD": "9", "GNOMON_ROOM": str(job.room)},

@@ -31,7 +31,7 @@ from gnomon.lab.state import State
 
 GRACE_S = 30.0  # between the request to a unit that it end, and force
 _LOOK_S = 0.2  # between looks at live criteria
-_STDOUT, _LINES = "stdout", "observations.jsonl"  # of a unit, in its room
+_STDOUT, _LINES = "stdout.log", "observations.jsonl"  # of a unit, in its room
 
 
 def now() -> datetime:

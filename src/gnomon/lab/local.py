@@ -1,0 +1,146 @@
+"""Units on this machine, under the enforcement that it reaches."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from gnomon.lab.executor import Ended, Job
+from gnomon.lab.experiment import Host
+from gnomon.lab.repository import PROTECTED
+from gnomon.lab.run_folder import RunFolder
+from gnomon.lab.sandbox import messages
+from gnomon.lab.sandbox.levels import Level, Reach, reachable
+from gnomon.lab.sandbox.rooms import Rooms, accelerators
+from gnomon.lab.sandbox.selftest import self_test
+from gnomon.lab.sandbox.worker import Worker
+from gnomon.lab.spec import Spec
+
+# What a unit's environment holds besides what the spec gives it.
+_KEPT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+)
+
+
+class LocalWorker:
+    """A worker of the sandbox as the runner asks for one."""
+
+    def __init__(self, rooms: Rooms, reach: Reach, env: dict[str, str]) -> None:
+        self._worker, self._env, self._since = Worker(rooms, reach), env, 0.0
+
+    def start(self, job: Job) -> None:
+        """Begin an attempt."""
+        self._since = time.monotonic()
+        self._worker.start(
+            messages.Command(
+                unit=job.unit,
+                argv=job.command,
+                room=job.room,
+                cwd=job.folder,
+                env={**self._env, **job.env, "GNOMON_ROOM": str(job.room)},
+                limits=messages.Limits(wall_s=job.timeout_s),
+            )
+        )
+
+    def poll(self, timeout_s: float) -> Ended | None:
+        """What became of it, when it ends within that time."""
+        until = time.monotonic() + timeout_s
+        while True:
+            told = self._worker.poll(max(until - time.monotonic(), 0.0))
+            if isinstance(told, messages.Ended):
+                return _ended(told)
+            if told is None:
+                return None
+
+    def stop(self, grace_s: float) -> None:
+        """A request first, and after the grace by force."""
+        self._worker.stop(grace_s)
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self._worker.close()
+
+    def prove(self) -> None:
+        """Attempt a write and more on what is protected. ToolError where the level does not hold what it says."""
+        self_test(self._worker)
+
+
+def _ended(told: messages.Ended) -> Ended:
+    return Ended(
+        unit=told.unit,
+        code=told.exit_code,
+        failure=_failure(told),
+        wall_s=told.wall_s,
+        cpu_s=told.cpu_s or 0.0,
+        maxrss_bytes=told.max_rss_bytes or 0,
+        events=tuple(
+            {
+                "call": event.call,
+                "aim": event.aim,
+                "target": event.target,
+                "process": event.process,
+                "times": event.times,
+            }
+            for event in told.events
+        ),
+    )
+
+
+def _failure(told: messages.Ended) -> str:
+    """Why an attempt does not count, in words; empty: it ended with 0."""
+    if told.how == "exited":
+        return "" if told.exit_code == 0 else f"exit {told.exit_code}"
+    if told.how == "signalled" and told.signal is not None:
+        return f"ended by {signal.Signals(told.signal).name}"
+    return f"{told.how}: {told.reason}" if told.reason else told.how
+
+
+def local_host(level: str | None = None) -> Host:
+    """This machine, at the highest level that it reaches or at a lower one."""
+    reach = reachable()
+    reach = reach.at(Level.named(level)) if level is not None else reach
+
+    def workers(spec: Spec, root: Path, folder: RunFolder, count: int) -> Sequence[LocalWorker]:
+        rooms = Rooms(
+            protected=tuple(place for name in PROTECTED if (place := root / name).exists()),
+            work=folder.work,
+            scratch=tuple(_made(root / name) for name in spec.protocol.scratch),
+            visible=(root,),
+            devices=accelerators() if spec.compute_profile.device == "gpu" else (),
+            network=spec.environment.network,
+        )
+        names = (*_KEPT, *spec.environment.variables)
+        env = {name: os.environ[name] for name in names if name in os.environ}
+        made = [LocalWorker(rooms, reach, env) for _ in range(count)]
+        made[0].prove()
+        return made
+
+    return Host(
+        executor="local",
+        enforcement={
+            "level": str(reach.level),
+            "bwrap": reach.bwrap_version,
+            "landlock_abi": reach.landlock_abi,
+            "watch": reach.watch,
+            "reasons": reach.missing,
+            "uncovered": reach.uncovered,
+        },
+        workers=workers,
+    )
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
