@@ -9,7 +9,7 @@ import pytest
 from gnomon.core.errors import BadInput
 from gnomon.lab import errors
 from gnomon.lab.experiment import run
-from gnomon.lab.register import amend, register
+from gnomon.lab.registration import amend, register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import SOUND, bytes_of, changed
 

@@ -14,7 +14,7 @@ import pytest
 
 from gnomon.lab.experiment import run
 from gnomon.lab.journal import scan
-from gnomon.lab.register import register
+from gnomon.lab.registration import register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

@@ -8,8 +8,8 @@ from gnomon.core.errors import BadInput
 from gnomon.lab.experiment import run
 from gnomon.lab.lint import lint
 from gnomon.lab.new import new_spec
-from gnomon.lab.read import read
-from gnomon.lab.register import register
+from gnomon.lab.reading import read
+from gnomon.lab.registration import register
 from tests.lab.plain_worker import HOST
 
 

@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "every engine on a scenario, or an engine against measurements"),
     "sweep": ("sweep", "a grid or a search over the fields of a scenario, and its Pareto set"),
     "report": ("report", "one HTML page with figures: of predictions, comparisons, sweeps, measurements, scenarios"),
+    "exp": ("exp", "experiments: registered before they run, executed exactly as registered, sealed, read"),
     "list": ("listing", "engines, adapters, formats, devices, systems, models, scenarios, measurements"),
     "show": ("show", "a device, system, model or scenario, each number with its source"),
     "check": ("check", "whether a file is sound: a scenario, sweep, device, system, config.json or ONNX file"),

@@ -31,7 +31,7 @@ from gnomon.lab.executor import Worker
 from gnomon.lab.journal import Journal
 from gnomon.lab.lease import Lease
 from gnomon.lab.plan import Unit, units
-from gnomon.lab.register import Registered, lock_path, registered, utc
+from gnomon.lab.registration import Registered, lock_path, registered, utc
 from gnomon.lab.repository import results_of, root_of
 from gnomon.lab.run_folder import RunFolder, json_text, write_synced
 from gnomon.lab.runner import Interrupted, Runner, now

@@ -22,7 +22,7 @@ from gnomon.lab.expression import Value
 from gnomon.lab.journal import Journal
 from gnomon.lab.observe import Observed, observed, parsed
 from gnomon.lab.plan import PHASES, Phase, Unit, of_phase, units
-from gnomon.lab.register import Registered, utc
+from gnomon.lab.registration import Registered, utc
 from gnomon.lab.repository import root_of
 from gnomon.lab.run_folder import RESULT, RunFolder, json_text, write_synced
 from gnomon.lab.series import series

@@ -8,8 +8,8 @@ import pytest
 
 from gnomon.core.errors import BadInput
 from gnomon.lab.experiment import run
-from gnomon.lab.register import register
-from gnomon.lab.verify import verify
+from gnomon.lab.registration import register
+from gnomon.lab.verification import verify
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import SOUND, bytes_of
 

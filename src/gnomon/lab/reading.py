@@ -19,12 +19,12 @@ from gnomon.lab.errors import Tampered
 from gnomon.lab.expression import Node, Operation, Value
 from gnomon.lab.journal import scan
 from gnomon.lab.plan import Unit, units
-from gnomon.lab.register import sound
+from gnomon.lab.registration import sound
 from gnomon.lab.run_folder import json_text, write_synced
 from gnomon.lab.series import series
 from gnomon.lab.spec import Criterion, Spec
 from gnomon.lab.state import State
-from gnomon.lab.verify import verify
+from gnomon.lab.verification import verify
 
 VERDICT = "verdict.json"
 DRAWS = 2000  # of the seeds, with replacement [Efron 1979]

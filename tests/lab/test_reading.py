@@ -9,8 +9,8 @@ import pytest
 from gnomon.lab import errors
 from gnomon.lab.experiment import run
 from gnomon.lab.notes import interpretations
-from gnomon.lab.read import read
-from gnomon.lab.register import register
+from gnomon.lab.reading import read
+from gnomon.lab.registration import register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

@@ -11,7 +11,7 @@ from gnomon.core.errors import BadInput
 from gnomon.lab.digests import of_bytes, of_file
 from gnomon.lab.errors import Tampered
 from gnomon.lab.journal import Record, scan
-from gnomon.lab.register import NAMESPACE, Lock, lock_path, locks_of
+from gnomon.lab.registration import NAMESPACE, Lock, lock_path, locks_of
 from gnomon.lab.repository import git_of, root_of
 from gnomon.lab.run_folder import RunFolder, digest_of_tree, tree
 from gnomon.lab.seal import MANIFEST, is_sealed_file

@@ -1,0 +1,71 @@
+"""gnomon exp STEP: an experiment from its spec to its verdict, a step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from gnomon.cli.arguments import Parser
+from gnomon.core.errors import UsageError, near_match
+
+# step -> module of this package, one line of help
+STEPS: dict[str, tuple[str, str]] = {
+    "new": ("exp_spec", "a spec that runs as it stands, to be changed into yours"),
+    "lint": ("exp_spec", "every fault of a spec in one pass"),
+    "plan": ("exp_spec", "units, order, estimate, budget and enforcement; nothing is run"),
+    "register": ("exp_spec", "bind a spec to its bytes before anything is measured"),
+    "amend": ("exp_spec", "bind an edited spec as the next version, with the reason"),
+    "preflight": ("exp_run", "whether inputs, environment and enforcement are as the spec asks"),
+    "run": ("exp_run", "run a registered spec to its sealed end"),
+    "resume": ("exp_run", "go on with a run that was interrupted or killed"),
+    "status": ("exp_run", "how far a run is: units, phase, budget, time left"),
+    "watch": ("exp_run", "the status again and again, until the run ends"),
+    "stop": ("exp_run", "let the units at work end, then stop; `resume` goes on"),
+    "justify": ("exp_run", "allow a run to go beyond its budget, for a reason that is kept"),
+    "note": ("exp_run", "add a fact to the notes of a run"),
+    "verify": ("exp_after", "whether every byte is as it was sealed, and what anchors it"),
+    "read": ("exp_after", "the verdict on each criterion"),
+    "replicate": ("exp_after", "run a sealed experiment again, beside the first"),
+    "doctor": ("exp_after", "what this machine can enforce, and what is missing for more"),
+}
+EXAMPLE = "gnomon exp new my-question   # then: lint, plan, register, run, verify, read"
+
+
+class ExpParser(Parser):
+    """The steps as the help shows them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "exp", "An experiment that is registered before it runs, and runs exactly as registered.", EXAMPLE
+        )
+        self.add_argument("step", metavar="STEP", help=", ".join(STEPS))
+        self.add_argument("rest", nargs="*", metavar="ARGUMENT", help="of the step; gnomon exp STEP --help says more")
+
+    def format_help(self) -> str:
+        """An example, the steps and the exit codes."""
+        width = max(map(len, STEPS))
+        steps = "\n".join(f"  {name:{width}}  {text}" for name, (_, text) in STEPS.items())
+        return (
+            f"example:\n  {EXAMPLE}\n\nusage: gnomon exp STEP SPEC [arguments]   (gnomon exp STEP --help says more)\n\n"
+            f"steps:\n{steps}\n\n"
+            "exit codes: 0 sealed and valid, 10 aborted by a criterion, 11 budget, 12 protocol violation, 13 missing metrics,\n"
+            "14 tampering, 15 not registered or edited, 16 preflight, 17 sanity, 18 baseline, 19 minimum viable experiment,\n"
+            "75 another runner is at work, 124 out of time, 130 interrupted; the others as everywhere\n"
+        )
+
+
+def parser() -> Parser:
+    """The arguments."""
+    return ExpParser()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one step."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(parser().format_help(), end="")
+        return 0 if arguments else 2
+    step = arguments[0]
+    if step not in STEPS:
+        raise UsageError(f"exp: unknown step {step!r}{near_match(step, STEPS)} (see `gnomon exp --help`)")
+    code: int = getattr(import_module(f"gnomon.cli.{STEPS[step][0]}"), step)(arguments[1:])
+    return code

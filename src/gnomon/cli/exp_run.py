@@ -1,0 +1,222 @@
+"""gnomon exp preflight, run, resume, status, watch, stop, justify, note: a run under way."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from gnomon.cli.arguments import Parser
+from gnomon.cli.exp_spec import step_parser
+from gnomon.cli.output import print_json, print_table, say
+from gnomon.cli.progress import lines
+from gnomon.core.units import show
+from gnomon.lab import doors
+from gnomon.lab.doors import Status
+from gnomon.lab.errors import PreflightFailed
+from gnomon.lab.state import State
+
+_EVERY_S = 1.0  # between looks of `watch`
+
+
+def _level(parser: Parser) -> Parser:
+    parser.add_argument(
+        "--enforcement",
+        metavar="LEVEL",
+        choices=("detect-only", "landlock", "sandbox"),
+        help="hold units at this level, not at the highest that is reached",
+    )
+    return parser
+
+
+def preflight(arguments: Sequence[str]) -> int:
+    """Tell why a spec cannot run here."""
+    parser = step_parser(
+        "preflight",
+        "Whether inputs, environment and enforcement are as the spec asks.",
+        "gnomon exp preflight experiments/exp-001-a.md",
+    )
+    found = _level(parser).read(arguments)
+    told = doors.preflight(found.spec, found.enforcement)
+    if found.json:
+        print_json({"schema": "gnomon/exp-preflight/1", "spec": str(found.spec), "faults": told})
+    elif not told:
+        print(f"{found.spec}: can run here")
+    if told and not found.json:
+        raise PreflightFailed("\n".join(f"{found.spec}: {fault}" for fault in told))
+    return PreflightFailed.exit_code if told else 0
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a registered spec."""
+    parser = step_parser(
+        "run", "Run a registered spec to its sealed end, or go on with it.", "gnomon exp run experiments/exp-001-a.md"
+    )
+    return _run(_level(parser), arguments)
+
+
+def resume(arguments: Sequence[str]) -> int:
+    """Go on with a run."""
+    parser = step_parser(
+        "resume", "Go on with a run that was interrupted or killed.", "gnomon exp resume experiments/exp-001-a.md"
+    )
+    found = _level(parser).read(arguments)
+    doors.status(found.spec)  # there is one
+    return _run(parser, arguments)
+
+
+def _run(parser: Parser, arguments: Sequence[str]) -> int:
+    found = parser.read(arguments)
+    with progress() as tell:
+        state = doors.run(found.spec, level=found.enforcement, tell=tell)
+    folder = doors.folder_of(found.spec)
+    if found.json:
+        print_json({"schema": "gnomon/exp-run/1", "folder": str(folder), "end": state.end, "units": state.done})
+    else:
+        print(
+            f"{folder}: {state.end}, {state.done} units in {show(state.wall_s, 's')}, enforcement {state.enforcement}"
+        )
+        for record in state.violations:
+            say(f"recorded: {record.get('call', record['what'])} {record.get('target', record.get('text', ''))}")
+        say(f"`gnomon exp read {found.spec}` gives the verdict")
+    return 0
+
+
+@contextmanager
+def progress() -> Iterator[Any]:
+    """A sign of life: phase, units, time left; a line on a terminal, else one every 30 s."""
+    latest: list[State] = []
+
+    def text() -> str:
+        return _line(latest[0]) if latest else "starting"
+
+    if not sys.stderr.isatty():
+        with lines(text):
+            yield lambda state: latest.__setitem__(slice(None), [state])
+        return
+    with Console(stderr=True).status("starting") as shown:
+        yield lambda state: shown.update(_line(state))
+
+
+def _line(state: State) -> str:
+    left = state.planned - state.done - state.failed
+    rest = f", about {show(left * state.wall_s / state.done, 's')} left" if state.done and left else ""
+    return (
+        f"{state.phase}: {state.done} of {state.planned} units, {state.failed} failed, {show(state.wall_s, 's')}{rest}"
+    )
+
+
+def status(arguments: Sequence[str]) -> int:
+    """Tell how far a run is."""
+    parser = step_parser("status", "How far a run is, from its journal.", "gnomon exp status experiments/exp-001-a.md")
+    parser.add_argument("--run", metavar="NAME", help="a replicate; the first run without")
+    found = parser.read(arguments)
+    _told(doors.status(found.spec, found.run), found.json)
+    return 0
+
+
+def _told(found: Status, as_json: bool) -> None:
+    state = found.state
+    if as_json:
+        print_json(
+            {
+                "schema": "gnomon/exp-status/1",
+                "folder": str(found.folder),
+                "phase": state.phase,
+                "end": state.end,
+                "reason": state.reason or None,
+                "is_sealed": state.is_sealed,
+                "is_running": found.is_running,
+                "planned": found.planned,
+                "done": state.done,
+                "failed": state.failed,
+                "attempts": state.attempts,
+                "violations": len(state.violations),
+                "enforcement": state.enforcement,
+                "left_s": found.left_s,
+                "budget": [{"axis": one.axis, "used": one.used, "allowed": one.allowed} for one in found.ledger],
+                "fault": found.fault or None,
+            }
+        )
+        return
+    what = "running" if found.is_running else "sealed" if state.is_sealed else "interrupted"
+    print(f"{found.folder}: {what}; {_line(state)}")
+    if state.end:
+        print(f"end: {state.end}{f' ({state.reason})' if state.reason else ''}")
+    print_table(
+        ["budget", "used", "allowed"],
+        [[one.axis, f"{one.used:.4g} {one.unit}", f"{one.allowed:g} {one.unit}"] for one in found.ledger],
+    )
+    if found.fault:
+        say(f"its journal is broken: {found.fault}")
+
+
+def watch(arguments: Sequence[str]) -> int:
+    """Tell how far a run is until it ends."""
+    parser = step_parser(
+        "watch",
+        "The status again and again, until the run ends or nobody is at work on it.",
+        "gnomon exp watch experiments/exp-001-a.md",
+    )
+    found = parser.read(arguments)
+    while True:
+        now = doors.status(found.spec)
+        _told(now, found.json)
+        if not now.is_running:
+            return 0
+        time.sleep(_EVERY_S)
+
+
+def stop(arguments: Sequence[str]) -> int:
+    """Ask a run to stop."""
+    found = step_parser(
+        "stop",
+        "Let the units at work end, then stop; `gnomon exp resume` goes on.",
+        "gnomon exp stop experiments/exp-001-a.md",
+    ).read(arguments)
+    doors.stop(found.spec)
+    if found.json:
+        print_json({"schema": "gnomon/exp-stop/1", "spec": str(found.spec)})
+    else:
+        print(f"{found.spec}: asked to stop")
+    return 0
+
+
+def justify(arguments: Sequence[str]) -> int:
+    """Allow a run to go beyond its budget."""
+    parser = step_parser(
+        "justify",
+        "Allow a run to go beyond its budget on one axis; the reason stands in its results.",
+        'gnomon exp justify experiments/exp-001-a.md --axis wall_clock --why "the disk was slow until 10:00"',
+    )
+    parser.add_argument("--axis", metavar="AXIS", required=True, help="runs, gpu_hours or wall_clock")
+    parser.add_argument("--why", metavar="TEXT", required=True, help="the reason")
+    found = parser.read(arguments)
+    doors.justify(found.spec, found.axis, found.why)
+    if found.json:
+        print_json({"schema": "gnomon/exp-justify/1", "axis": found.axis, "why": found.why})
+    else:
+        print(f"{found.spec}: {found.axis} may be exceeded")
+    return 0
+
+
+def note(arguments: Sequence[str]) -> int:
+    """Add a fact to the notes."""
+    parser = step_parser(
+        "note",
+        "Add a fact to the notes of a run; sentences that interpret are told.",
+        'gnomon exp note experiments/exp-001-a.md "the machine was rebooted at 10:03"',
+    )
+    parser.add_argument("text", metavar="TEXT", help="the fact")
+    parser.add_argument("--strict", action="store_true", help="refuse a note that interprets")
+    found = parser.read(arguments)
+    phrases = doors.note(found.spec, found.text, is_strict=found.strict)
+    if found.json:
+        print_json({"schema": "gnomon/exp-note/1", "text": found.text, "interprets": phrases})
+    for phrase in phrases:
+        say(f"a note is a fact; {phrase!r} interprets")
+    return 0

@@ -1,0 +1,194 @@
+"""What a user does with an experiment, each step one function: the verbs of `gnomon exp` ask these and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gnomon.core.errors import BadInput
+from gnomon.lab import experiment, new, reading, registration, verification
+from gnomon.lab.budget import AXES, Line, ledger
+from gnomon.lab.digests import of_bytes
+from gnomon.lab.experiment import Host
+from gnomon.lab.front_matter import Fault, read_bytes
+from gnomon.lab.journal import Journal, scan
+from gnomon.lab.lease import Lease, is_held
+from gnomon.lab.lint import lint
+from gnomon.lab.notes import interpretations
+from gnomon.lab.plan import Unit, units
+from gnomon.lab.reading import Reading
+from gnomon.lab.registration import Registered, registered, utc
+from gnomon.lab.repository import results_of
+from gnomon.lab.run_folder import RunFolder
+from gnomon.lab.runner import now
+from gnomon.lab.spec import Spec
+from gnomon.lab.state import State
+from gnomon.lab.verification import Verified
+
+
+def _host(level: str | None = None) -> Host:
+    from gnomon.lab.local import local_host
+
+    return local_host(level)
+
+
+def new_spec(root: Path, slug: str) -> Path:
+    """Write a spec that runs as it stands into `experiments/` of a repository, under the next free number."""
+    return new.new_spec(root, slug)
+
+
+def faults(path: Path) -> tuple[Fault, ...]:
+    """Everything that is wrong with a spec; nothing: it can be registered."""
+    return lint(read_bytes(path), path.name).faults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a spec would run, and on what."""
+
+    spec: Spec
+    units: tuple[Unit, ...]
+    estimate_s: float
+    enforcement: dict[str, Any]
+
+
+def planned(path: Path) -> Planned:
+    """The units of a sound spec in their order, its estimate, and what this machine enforces; nothing is run."""
+    raw, spec = registration.sound(path)
+    listed = units(spec, of_bytes(raw))
+    seconds = sum(spec.protocol.unit_estimate for unit in listed if unit.phase != "sanity") / spec.protocol.workers
+    return Planned(spec=spec, units=listed, estimate_s=seconds, enforcement=dict(_host().enforcement))
+
+
+def register(path: Path) -> Registered:
+    """Bind a spec to its bytes before anything is measured."""
+    return registration.register(path, now=now())
+
+
+def amend(path: Path, why: str) -> Registered:
+    """Bind an edited spec as the next version."""
+    return registration.amend(path, why, now=now())
+
+
+def preflight(path: Path, level: str | None = None) -> list[str]:
+    """Why a registered spec cannot run here; nothing: it can."""
+    return experiment.preflight(registered(path), _host(level).enforcement)
+
+
+def run(
+    path: Path,
+    *,
+    level: str | None = None,
+    host: Host | None = None,
+    tell: Callable[[State], None] = lambda state: None,
+) -> State:
+    """Run a registered spec to its sealed end, from wherever it stands."""
+    return experiment.run(path, host or _host(level), tell=tell)
+
+
+def folder_of(path: Path, run: str | None = None) -> Path:
+    """The results of a spec: of its first run, or of a replicate by its name."""
+    folder = results_of(path)
+    return folder if run is None else folder / "runs" / run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How far a run is."""
+
+    folder: Path
+    state: State
+    planned: int
+    is_running: bool
+    ledger: tuple[Line, ...]
+    left_s: float | None  # of the units that are left, by those that ended; None: none has
+    fault: str  # what is wrong with its journal; empty: nothing
+
+
+def status(path: Path, run: str | None = None) -> Status:
+    """How far a run is, from its journal. BadInput where none has begun."""
+    folder = folder_of(path, run)
+    place, state = RunFolder(folder), State()
+    try:
+        found = scan(place.journal, state.take)
+    except FileNotFoundError:
+        raise BadInput(f"{folder}: no run yet; `gnomon exp run {path}` begins one") from None
+    spec = registration.sound(path)[1]
+    left = state.planned - state.done - state.failed
+    return Status(
+        folder=folder,
+        state=state,
+        planned=state.planned,
+        is_running=is_held(folder),
+        ledger=ledger(spec, state),
+        left_s=left * state.wall_s / state.done if state.done and state.end is None else None,
+        fault=found.fault,
+    )
+
+
+def stop(path: Path, run: str | None = None) -> None:
+    """Ask the runner at work to let its units end and stop; the run can be resumed. BadInput where none is at work."""
+    folder = folder_of(path, run)
+    if not is_held(folder):
+        raise BadInput(f"{folder}: no runner is at work")
+    RunFolder(folder).stop_request.touch()
+
+
+def justify(path: Path, axis: str, text: str) -> None:
+    """Allow a run that is not under way to go beyond its budget on an axis, for a reason that stands in its results."""
+    if axis not in AXES[:3]:
+        raise BadInput(f"{axis!r}: expected {', '.join(AXES[:3])}; money is never justified afterwards")
+    _add(path, "overage_justified", text, axis=axis)
+
+
+def note(path: Path, text: str, *, is_strict: bool = False) -> list[str]:
+    """Add a fact to the notes of a run; returns the phrases of it that interpret, which `is_strict` refuses."""
+    found = list(interpretations(text))
+    if found and is_strict:
+        raise BadInput(f"notes are facts; this interprets: {', '.join(map(repr, found))}")
+    _add(path, "note", text)
+    return found
+
+
+def _add(path: Path, kind: str, text: str, **fields: Any) -> None:
+    """A record of a person's in the journal of a run that is not sealed."""
+    if not text.strip():
+        raise BadInput(f"{path}: a text is expected")
+    found = registered(path)
+    place, state = RunFolder(results_of(found.path)), State()
+    if not place.journal.exists():
+        raise BadInput(f"{place.path}: no run yet; `gnomon exp run {path}` begins one")
+    with Lease(place.path), Journal(place.journal, state.take) as journal:
+        if state.is_sealed:
+            raise BadInput(f"{place.path}: sealed already")
+        journal.append(kind, time=utc(now()), mono=time.monotonic(), text=text.strip(), **fields)
+
+
+def verify(path: Path, run: str | None = None) -> Verified:
+    """Check every sealed byte of a run, and what anchors it."""
+    return verification.verify(path, folder_of(path, run))
+
+
+def read(path: Path, run: str | None = None) -> Reading:
+    """The verdict on each criterion, from sealed numbers; written beside them."""
+    return reading.read(path, folder_of(path, run))
+
+
+def replicate(
+    path: Path,
+    *,
+    level: str | None = None,
+    host: Host | None = None,
+    tell: Callable[[State], None] = lambda state: None,
+) -> tuple[str, State]:
+    """Run a spec again that has a sealed run, with a folder of its own below it; the replicate's name and its end."""
+    folder = results_of(path)
+    if not (folder / "MANIFEST.sha256").exists():
+        raise BadInput(f"{folder}: the first run is not sealed; `gnomon exp run {path}` ends it")
+    runs = folder / "runs"
+    under_way = [one for one in sorted(runs.glob("*")) if one.is_dir() and not (one / "MANIFEST.sha256").exists()]
+    place = under_way[0] if under_way else runs / f"run-{len(list(runs.glob('run-*'))) + 2}"
+    return place.name, experiment.run(path, host or _host(level), tell=tell, folder=place)
