@@ -378,3 +378,20 @@ def test_json_of_a_scenario_that_nobody_answers_has_its_answers_with_the_reasons
     assert run.code == 4
     (entry,) = run.json["scenarios"]
     assert all(quantity["reasons"] for answer in entry["answers"] for quantity in answer["quantities"])
+
+
+def test_rows_drawn_again_are_the_same_for_a_seed_and_others_for_another(gnomon):
+    def errors(*more):
+        return gnomon("compare", "--measurements", "published", "--json", *more).json["overall"]
+
+    plain, one, again, other = errors(), errors("--resample", "1"), errors("--resample", "1"), errors("--resample", "2")
+    assert one == again
+    assert len({e["median_ape"] for e in (plain, one, other)}) == 3
+    assert one["rows"] == plain["rows"]
+
+
+@pytest.mark.parametrize("words", [("--resample", "x"), ("--resample", "1", "--calibrate", "bands.json")])
+def test_a_seed_is_a_whole_number_and_no_rows_to_calibrate_on(gnomon, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = gnomon("compare", "--measurements", "published", *words)
+    assert (run.code, len(run.err.splitlines())) == (2, 1)

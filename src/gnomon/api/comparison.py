@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +63,15 @@ class Comparison:
     def clean(self) -> pl.DataFrame:
         """Answered rows that nobody doubts."""
         return self.rows.filter(pl.col("quality") == "")
+
+    def resampled(self, seed: int) -> Comparison:
+        """The comparison on as many answered rows, drawn again with replacement; the same rows for the same seed.
+
+        [Efron 1979, Bootstrap methods: another look at the jackknife]
+        """
+        count = len(self.rows)
+        drawn = random.Random(seed).choices(range(count), k=count)
+        return replace(self, rows=self.rows[drawn])
 
     def overall(self) -> ErrorSummary:
         """Errors of all clean rows; coverage over everything asked but the doubted rows."""

@@ -39,6 +39,11 @@ def parser() -> Parser:
     parser.add_argument(
         "--sample", metavar="N", help="with --rows: print at most N rows for each device, model and mode (operators: 1)"
     )
+    parser.add_argument(
+        "--resample",
+        metavar="SEED",
+        help="as many rows again, drawn with replacement: how far the errors hang on these rows",
+    )
     parser.add_argument("--report", metavar="FILE", help="also write an HTML page")
     parser.add_argument(
         "--calibrate",
@@ -60,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
         if name in table_names() or name.endswith(TABLES):
             raise UsageError(f"compare: {name}: a table of measurements; write --measurements {name}")
     if found.scenarios:
-        for option in ("where", "rows", "sample", "report", "calibrate"):
+        for option in ("where", "rows", "sample", "resample", "report", "calibrate"):
             if getattr(found, option):
                 raise UsageError(f"compare: --{option} goes with --measurements")
         from gnomon.cli.compare_scenarios import compare_scenarios

@@ -28,6 +28,10 @@ def compare_table(found: argparse.Namespace) -> int:
     if len(engines) != 1:
         raise UsageError("compare: --measurements takes one engine at a time")
     sample = whole("sample", found.sample)
+    if found.resample is not None and not found.resample.isdigit():
+        raise UsageError(f"compare: --resample: expected a whole number, not {found.resample!r}")
+    if found.resample is not None and found.calibrate is not None:
+        raise UsageError("compare: --calibrate takes the rows as they are, not resampled ones")
     written = {option: getattr(found, option) for option in ("report", "calibrate")}
     paths = {option: Path(text) for option, text in written.items() if text is not None}
     for path in paths.values():
@@ -41,6 +45,8 @@ def compare_table(found: argparse.Namespace) -> int:
             near = f"; did you mean {meant!r}?" if meant else ""
             say(f"{found.measurements}: column {column!r} is not one that is read, and was passed over{near}")
         result.check_answered()
+        if found.resample is not None:
+            result = result.resampled(int(found.resample))
         if result.kind == "kernels":
             sample = sample or 1  # such tables have hundreds of thousands of rows
         shown = sample if result.kind == "kernels" else None

@@ -110,9 +110,9 @@ def _lists() -> Iterable[str]:
 
 
 def _files() -> Iterable[str]:
-    from gnomon.formats.json_schema import SHAPES
+    from gnomon.cli.schema import KINDS
 
-    return SHAPES
+    return KINDS
 
 
 def table_names() -> Iterable[str]:

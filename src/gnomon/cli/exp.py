@@ -62,8 +62,10 @@ def parser() -> Parser:
 def run(arguments: Sequence[str]) -> int:
     """Run one step."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(parser().format_help(), end="")
-        return 0 if arguments else 2
+        parser().print_help()
+        if arguments:
+            raise SystemExit(0)
+        return 2
     step = arguments[0]
     if step not in STEPS:
         raise UsageError(f"exp: unknown step {step!r}{near_match(step, STEPS)} (see `gnomon exp --help`)")

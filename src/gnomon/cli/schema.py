@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from gnomon.cli.arguments import Parser
 from gnomon.core.errors import UsageError, near_match
-from gnomon.formats.json_schema import SHAPES, json_schema_text
+from gnomon.formats.json_schema import SHAPES, json_schema, schema_of, schema_text
+
+KINDS = (*SHAPES, "experiment")
 
 
 def parser() -> Parser:
@@ -16,7 +18,7 @@ def parser() -> Parser:
         "The JSON Schema of the files that you write: editors complete and check them by it.",
         "gnomon schema scenario > gnomon-scenario.schema.json",
     )
-    parser.add_argument("kind", metavar="FILE_KIND", help=", ".join(SHAPES))
+    parser.add_argument("kind", metavar="FILE_KIND", help=", ".join(KINDS))
     parser.add_argument("--json", action="store_true", help="changes nothing: a schema is JSON")
     return parser
 
@@ -24,8 +26,17 @@ def parser() -> Parser:
 def run(arguments: Sequence[str]) -> int:
     """Print one schema; it is JSON with and without --json."""
     found = parser().read(arguments)
-    if found.kind not in SHAPES:
-        known = ", ".join(SHAPES)
-        raise UsageError(f"schema: unknown kind {found.kind!r}{near_match(found.kind, SHAPES)} (known: {known})")
-    print(json_schema_text(found.kind), end="")
+    if found.kind not in KINDS:
+        known = ", ".join(KINDS)
+        raise UsageError(f"schema: unknown kind {found.kind!r}{near_match(found.kind, KINDS)} (known: {known})")
+    print(text_of(found.kind), end="")
     return 0
+
+
+def text_of(kind: str) -> str:
+    """The schema of a kind of file, the front matter of an experiment among them."""
+    if kind in SHAPES:
+        return schema_text(json_schema(kind))
+    from gnomon.lab.spec import SCHEMA, Spec
+
+    return schema_text(schema_of(Spec, SCHEMA))

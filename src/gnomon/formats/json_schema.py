@@ -22,14 +22,19 @@ SHAPES: dict[str, type[Strict]] = {
 
 def json_schema(kind: str) -> dict[str, Any]:
     """The schema of one kind of file, JSON Schema draft 2020-12."""
-    shape = SHAPES[kind].model_json_schema(by_alias=True)
+    return schema_of(SHAPES[kind], f"gnomon/{kind}/{READ[kind]}")
+
+
+def schema_of(shape: type[Strict], title: str) -> dict[str, Any]:
+    """The schema of a shape, JSON Schema draft 2020-12."""
+    found = shape.model_json_schema(by_alias=True)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"gnomon/{kind}/{READ[kind]}",
-        **{key: value for key, value in shape.items() if key != "title"},
+        "title": title,
+        **{key: value for key, value in found.items() if key != "title"},
     }
 
 
-def json_schema_text(kind: str) -> str:
-    """That schema as the text that stands in the catalogue."""
-    return json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
+def schema_text(schema: dict[str, Any]) -> str:
+    """A schema as the text that stands in the catalogue."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictInt, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictInt, WithJsonSchema, model_validator
 
 from gnomon.core.errors import BadInput
 from gnomon.core.units import parse
@@ -51,8 +51,8 @@ def _number(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[float, _in("s")]  # written with a unit: 90 s, 30 min, 2 h
-Bytes = Annotated[float, _in("B")]
+Seconds = Annotated[float, _in("s"), WithJsonSchema({"type": "string", "examples": ["90 s", "30 min", "2 h"]})]
+Bytes = Annotated[float, _in("B"), WithJsonSchema({"type": "string", "examples": ["16 GB"]})]
 Finite = Annotated[float, BeforeValidator(_number)]
 Whole = StrictInt
 Word = Annotated[str, Field(pattern=WORD)]
