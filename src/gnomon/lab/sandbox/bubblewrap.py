@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gnomon.lab.sandbox.rooms import Rooms
 
-PRIVATE = ("/tmp", "/var/tmp")
-_COVERED = (*PRIVATE, "/run", "/dev")  # /run too: who can speak to a daemon there can have it write for him
+_COVERED = ("/tmp", "/var/tmp", "/run", "/dev")  # /run too: who can speak to a daemon there can have it write for him
+_OWN_TMP = "/tmp/gnomon"
 _RESOLVER = Path("/etc/resolv.conf")
 
 _HELD = (
@@ -26,22 +26,40 @@ _HELD = (
 def command(program: str, rooms: Rooms | None, visible: Iterable[Path]) -> list[str]:
     """The words to put before a command; without rooms nothing at all can be written, which is how it is tried out."""
     words = [program, *_HELD, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for covered in (*PRIVATE, "/run"):
-        if Path(covered).is_dir() and not Path(covered).is_symlink():
-            words += ["--tmpfs", covered]
-    seen = {*visible}
+    for folder in ("/tmp", "/var/tmp", "/run"):
+        if Path(folder).is_dir() and not Path(folder).is_symlink():
+            words += ["--tmpfs", folder]
+    words += ["--dir", _OWN_TMP]
     if rooms is not None:
-        seen |= {*rooms.visible, *rooms.protected, rooms.work.parent}
-        if rooms.network:
-            seen.add(_RESOLVER.resolve())
         for device in rooms.devices:
             words += ["--dev-bind-try", str(device), str(device)]
-    for each in sorted(seen):  # a folder before what lies in it
-        if any(each.is_relative_to(place) for place in _COVERED) and each.exists():
+    for each in sorted(_read(rooms, visible)):  # a folder before what lies in it
+        if any(each.is_relative_to(folder) for folder in _COVERED) and each.exists():
             words += ["--ro-bind", str(each), str(each)]
     if rooms is not None:
-        for writable in (rooms.work, *rooms.scratch):
-            words += ["--bind", str(writable), str(writable)]
+        for place in (rooms.work, *rooms.scratch):
+            words += ["--bind", str(place), str(place)]
     if rooms is None or not rooms.network:
         words.append("--unshare-net")
     return [*words, "--chdir", "/"]
+
+
+def private(rooms: Rooms, visible: Iterable[Path]) -> list[str]:
+    """Folders that are a unit's alone, in memory and empty when it starts; the first is for TMPDIR.
+
+    Landlock grants a folder with all that is mounted below it, so that a /tmp that also shows a repository cannot be
+    granted: then only a folder in it is.
+    """
+    shown = [*_read(rooms, visible), rooms.work, *rooms.scratch]
+
+    def is_free(folder: str) -> bool:
+        return Path(folder).is_dir() and not any(each.is_relative_to(folder) for each in shown)
+
+    return [("/tmp" if is_free("/tmp") else _OWN_TMP), *(each for each in ("/var/tmp", "/dev/shm") if is_free(each))]
+
+
+def _read(rooms: Rooms | None, visible: Iterable[Path]) -> set[Path]:
+    if rooms is None:
+        return {*visible}
+    resolver = {_RESOLVER.resolve()} if rooms.network else set()
+    return {*visible, *rooms.visible, *rooms.protected, rooms.work.parent} | resolver

@@ -26,12 +26,18 @@ _OOM_SCORE = "500"  # of 1000: the unit goes before its supervisor when memory r
 _LIMITS = {"cpu_s": resource.RLIMIT_CPU, "memory_bytes": resource.RLIMIT_AS, "file_bytes": resource.RLIMIT_FSIZE}
 
 
+_DEAF_TO = (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
 def shield() -> None:
     """Make the zygote hard to reach for its units, and the reaper of their orphans.
 
-    A process that is not dumpable can be neither traced nor read through /proc by one of the same user, which counts where
-    there is no Landlock. [PR_SET_DUMPABLE(2const), PR_SET_CHILD_SUBREAPER(2const)]
+    The first process of a namespace gets no signal from in there that it does not listen to [pid_namespaces(7)], and Python
+    listens to SIGINT. A process that is not dumpable can be neither traced nor read through /proc by one of the same user.
+    Both count where there is no Landlock. [PR_SET_DUMPABLE(2const), PR_SET_CHILD_SUBREAPER(2const)]
     """
+    for each in _DEAF_TO:
+        signal.signal(each, signal.SIG_IGN)
     if sys.platform == "linux":
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -55,8 +61,8 @@ def become(
     stage = order["argv"][0]
     try:
         os.setsid()
-        for each in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(each, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so over exec
+        for each in (*_DEAF_TO, signal.SIGXFSZ):  # which Python ignores
+            signal.signal(each, signal.SIG_DFL)  # what is ignored stays so over exec
         for number, name in enumerate(("null", "stdout", "stderr", "observations")):
             os.dup2(handles[name], number)
         _limit(order["limits"])

@@ -26,7 +26,8 @@ from gnomon.lab.sandbox.rooms import Rooms
 _START_S = 60.0  # a machine under load takes its time; past this something is wrong
 _CLOSE_S = 20.0  # the zygote's own patience with what is stuck, and some more
 # What programs may need to write to besides their room. [Filesystem Hierarchy Standard 3.0, 6.1.3; shm_open(3); pty(7)]
-_PLAIN_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm")
+_PLAIN_DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
+_SHARED_MEMORY = "/dev/shm"
 
 
 class Worker:
@@ -40,7 +41,7 @@ class Worker:
         self._heard = b""
         self._line: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._temporary: str | None = None  # in place of /tmp, where that is not private
+        self._temporary = ""  # TMPDIR of the units
 
     def __enter__(self) -> Self:
         return self
@@ -53,15 +54,15 @@ class Worker:
     def start(self, command: Command) -> Running:
         """Start a unit; what becomes of it is told by poll, also if it cannot be started (then it has no pid)."""
         assert self._unit is None, "one unit at a time: poll until it has ended"
-        room = Path(os.path.abspath(command.room))  # noqa: PTH100 - a link in its place is refused below, not followed
-        if room.parent.resolve() != self.rooms.work or room.is_symlink():
+        room = self.rooms.work / command.room.name
+        if command.room.parent.resolve() != self.rooms.work or room.is_symlink():
             raise BadInput(f"{command.room} is no room: it must be a folder in {self.rooms.work}")
         room.mkdir(exist_ok=True)
         if self._line is None:
             self._launch()
         self._unit, self._started = command.unit, time.monotonic()
         order = {"do": "start", **asdict(command), "room": str(room), "cwd": str(command.cwd or room)}
-        order["env"] = {"TMPDIR": self._temporary or "/tmp", **command.env, "GNOMON_FD": str(offspring.OBSERVATIONS)}
+        order["env"] = {"TMPDIR": self._temporary, **command.env, "GNOMON_FD": str(offspring.OBSERVATIONS)}
         self._tell(order)
         while not self._messages:
             if not self._hear(None):
@@ -107,9 +108,9 @@ class Worker:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        if self._temporary is not None:
+        if self._temporary and self.reach.bwrap is None:
             shutil.rmtree(self._temporary, ignore_errors=True)
-            self._temporary = None
+        self._temporary = ""
         self._unit = None
 
     # -- the zygote ----------------------------------------------------------------------------------------------------
@@ -121,7 +122,7 @@ class Worker:
         if self.reach.bwrap is not None:
             words = [*bubblewrap.command(self.reach.bwrap, self.rooms, levels.NEEDED), *words]
         else:
-            self._temporary = self._temporary or tempfile.mkdtemp(prefix="gnomon-")
+            self._temporary = tempfile.mkdtemp(prefix="gnomon-")
         handles = tuple(each for each in (theirs.fileno(), watched) if each is not None)
         with tempfile.TemporaryFile() as complaints:
             self._process = _started_in_a_thread_of_its_own(words, handles, complaints.fileno())
@@ -144,13 +145,13 @@ class Worker:
     def _setup(self, supervisor_fd: int | None) -> dict[str, Any]:
         reach, rooms = self.reach, self.rooms
         boxed = reach.bwrap is not None
+        writable = [f"/dev/{name}" for name in _PLAIN_DEVICES] + [str(each) for each in (*rooms.scratch, *rooms.devices)]
+        private = [self._temporary]
         if boxed:
-            private, shared = [*bubblewrap.PRIVATE, "/dev/shm"], ["/dev"]
-        else:
-            private = [self._temporary or ""]
-            shared = [f"/dev/{name}" for name in _PLAIN_DEVICES] + [str(each) for each in rooms.devices]
-            if any(each.is_relative_to("/dev/shm") for each in rooms.protected):
-                shared.remove("/dev/shm")
+            private = bubblewrap.private(rooms, levels.NEEDED)
+            self._temporary = private[0]
+        elif not any(each.is_relative_to(_SHARED_MEMORY) for each in (*rooms.protected, rooms.work)):
+            writable.append(_SHARED_MEMORY)
         held = reach.level > Level.DETECT_ONLY
         return {
             "machine": offspring.machine(),
@@ -163,7 +164,7 @@ class Worker:
             "deny_tcp": not rooms.network and not boxed,
             "drop_capabilities": held and not boxed and os.geteuid() == 0,
             "protected": [str(each) for each in (*rooms.protected, rooms.work, rooms.canary)],
-            "writable": [*(str(each) for each in rooms.scratch), *private, *shared],
+            "writable": [*private, *writable],
             "emptied": private,
         }
 

@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import select
-import signal
 import socket
 import sys
 from typing import Any
@@ -128,7 +127,6 @@ def main(arguments: list[str]) -> None:
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 3:  # so that no descriptor of ours is one that a unit gets
         pass
     os.close(handle)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     offspring.shield()
     setup["processes"] = (setup["supervisor"], os.getpid())
     setup["protected"], setup["writable"] = tuple(setup["protected"]), tuple(setup["writable"])
