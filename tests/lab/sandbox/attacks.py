@@ -4,6 +4,9 @@ Each attack makes its attempts one by one and writes what came of each, the name
 counts is not this but what the supervisor finds: see siege.py.
 """
 
+# The calls are meant as they stand: each line is one system call that is tried.
+# ruff: noqa: PTH100, PTH101, PTH104, PTH108, PTH211
+
 from __future__ import annotations
 
 import ctypes
@@ -44,7 +47,9 @@ _CLONE_NEWUSER, _CLONE_NEWNS = 0x10000000, 0x00020000
 _PTRACE_ATTACH = 16
 
 
-def attack(aim: str, target: str = SPEC, *, contents: bool = True) -> Callable[[Callable[[SimpleNamespace], Attempts]], None]:
+def attack(
+    aim: str, target: str = SPEC, *, contents: bool = True
+) -> Callable[[Callable[[SimpleNamespace], Attempts]], None]:
     def note(attempts: Callable[[SimpleNamespace], Attempts]) -> None:
         ATTACKS[attempts.__name__] = Attack(attempts, aim, target, contents)
 
@@ -205,7 +210,10 @@ def mount(source: str, target: str, kind: str | None, flags: int) -> None:
 @attack("sandbox", "")
 def remounts_to_write(at: SimpleNamespace) -> Attempts:
     for place in ("/", at.repository):
-        yield f"remount {place}", lambda place=place: (mount("none", place, None, _MS_REMOUNT | _MS_BIND), overwrite(at.spec))
+        yield (
+            f"remount {place}",
+            lambda place=place: (mount("none", place, None, _MS_REMOUNT | _MS_BIND), overwrite(at.spec)),
+        )
     yield "mount -o remount,rw", lambda: shell("mount", "-o", "remount,rw,bind", at.repository)
 
 
@@ -230,7 +238,10 @@ def mounts_in_a_namespace_of_its_own(at: SimpleNamespace) -> Attempts:
         overwrite(at.spec)
 
     yield "unshare", unshare
-    yield "unshare -r", lambda: shell("unshare", "-rm", "sh", "-c", f"mount -o remount,rw,bind / && echo forged > {at.spec}")
+    yield (
+        "unshare -r",
+        lambda: shell("unshare", "-rm", "sh", "-c", f"mount -o remount,rw,bind / && echo forged > {at.spec}"),
+    )
     yield "bwrap in bwrap", lambda: shell("bwrap", "--dev-bind", "/", "/", "sh", "-c", f"echo forged > {at.spec}")
 
 
@@ -309,8 +320,11 @@ def traces_who_started_it(at: SimpleNamespace) -> Attempts:
     zygote = os.getppid()
     yield "ptrace", lambda: checked(_libc.ptrace(_PTRACE_ATTACH, zygote, None, None))
     yield "/proc/<pid>/mem", lambda: overwrite(f"/proc/{zygote}/mem")
-    yield "process_vm_writev", lambda: checked(
-        _libc.process_vm_writev(zygote, (ctypes.c_uint64 * 2)(0, 1), 1, (ctypes.c_uint64 * 2)(4096, 1), 1, 0)
+    yield (
+        "process_vm_writev",
+        lambda: checked(
+            _libc.process_vm_writev(zygote, (ctypes.c_uint64 * 2)(0, 1), 1, (ctypes.c_uint64 * 2)(4096, 1), 1, 0)
+        ),
     )
 
 

@@ -84,7 +84,13 @@ def main() -> None:
         work = build(repository)
         journal, earlier = repository / "results/exp-001-x/journal.jsonl", repository / "results/exp-000-old"
         rooms = Rooms(
-            protected=(repository / "experiments", earlier, journal, repository / "RESEARCH_LOG.md", repository / ".git"),
+            protected=(
+                repository / "experiments",
+                earlier,
+                journal,
+                repository / "RESEARCH_LOG.md",
+                repository / ".git",
+            ),
             work=work,
             visible=(repository, Path(__file__).parent),
         )
@@ -104,7 +110,14 @@ def main() -> None:
                 if level is not Level.SANDBOX:
                     (repository / SPEC).chmod(0o644)
                 before, signals[:] = state(repository, work), []
-                argv = (sys.executable, "-I", "-S", str(Path(__file__).with_name("attacks.py")), name, json.dumps(places))
+                argv = (
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    str(Path(__file__).with_name("attacks.py")),
+                    name,
+                    json.dumps(places),
+                )
                 hostile = _run(worker, name, argv)
                 if name == "leaves_a_process_that_writes_later":
                     time.sleep(_LATER_S)
@@ -113,7 +126,9 @@ def main() -> None:
                 results[name] = {
                     "came": _observed(work / name),
                     "how": hostile.how,
-                    "changed": sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path)),
+                    "changed": sorted(
+                        path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
+                    ),
                     "changed_contents": sorted(
                         path
                         for path in before.keys() | after.keys()
@@ -129,7 +144,7 @@ def main() -> None:
                 }
     finally:
         shutil.rmtree(repository, ignore_errors=True)
-    print(json.dumps({"uid": os.getuid(), "held": held, "attacks": results}))
+    sys.stdout.write(json.dumps({"uid": os.getuid(), "held": held, "attacks": results}))
 
 
 def _run(worker: Worker, name: str, argv: tuple[str, ...]) -> Ended:

@@ -93,9 +93,10 @@ def _met(guard: Guard, place: Path | Descriptor | Process, seen: watch.Notificat
             if text:
                 here = _read_link(f"/proc/{seen.pid}/cwd" if start == _HERE else f"/proc/{seen.pid}/fd/{start}")
                 full = os.path.join(here, text)
-                yield resolve(full, seen.pid, follow_last=False)
-                if follows:
-                    yield resolve(full, seen.pid, follow_last=True)
+                named = resolve(full, seen.pid, follow_last=False)
+                yield named
+                if follows and _read_link(named):
+                    yield resolve(named, seen.pid, follow_last=True)
             elif folder is not None and start != _HERE:  # the descriptor itself is meant: utimensat, AT_EMPTY_PATH
                 yield _read_link(f"/proc/{seen.pid}/fd/{start}")
         case Descriptor(argument):

@@ -13,7 +13,6 @@ import threading
 import time
 from collections import deque
 from dataclasses import asdict
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -55,7 +54,7 @@ class Worker:
         """Start a unit; what becomes of it is told by poll, also if it cannot be started (then it has no pid)."""
         assert self._unit is None, "one unit at a time: poll until it has ended"
         room = self.rooms.work / command.room.name
-        if command.room.parent.resolve() != self.rooms.work or room.is_symlink():
+        if command.room.parent.resolve() != self.rooms.work or room.name == ".." or room.is_symlink():
             raise BadInput(f"{command.room} is no room: it must be a folder in {self.rooms.work}")
         room.mkdir(exist_ok=True)
         if self._line is None:
@@ -145,7 +144,9 @@ class Worker:
     def _setup(self, supervisor_fd: int | None) -> dict[str, Any]:
         reach, rooms = self.reach, self.rooms
         boxed = reach.bwrap is not None
-        writable = [f"/dev/{name}" for name in _PLAIN_DEVICES] + [str(each) for each in (*rooms.scratch, *rooms.devices)]
+        writable = [f"/dev/{name}" for name in _PLAIN_DEVICES] + [
+            str(each) for each in (*rooms.scratch, *rooms.devices)
+        ]
         private = [self._temporary]
         if boxed:
             private = bubblewrap.private(rooms, levels.NEEDED)
