@@ -1,0 +1,151 @@
+"""Experiments on this machine under real enforcement: what a unit tries is denied, recorded, and the run goes on."""
+
+import json
+import os
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+
+from gnomon.lab import errors
+from gnomon.lab.experiment import run
+from gnomon.lab.local import local_host
+from gnomon.lab.registration import register
+from gnomon.lab.sandbox import Level, reachable
+from gnomon.lab.verification import verify
+from tests.lab.specs import SOUND, bytes_of, changed
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+REACH = reachable()
+
+
+def _at(level):
+    why = "; ".join(REACH.missing) or "not reached here"
+    return pytest.param(str(level), marks=pytest.mark.skipif(REACH.level < level, reason=f"{level}: {why}"))
+
+
+LEVELS = [_at(level) for level in Level]
+DENYING = [_at(level) for level in (Level.LANDLOCK, Level.SANDBOX)]
+
+
+def _experiment(tmp_path, spec=SOUND):
+    path = tmp_path / "experiments" / f"{spec['id']}.md"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(bytes_of(spec))
+    register(path, now=NOW)
+    return path, tmp_path / "results" / path.stem
+
+
+def _metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_an_experiment_comes_to_the_same_at_every_level(tmp_path, level):
+    path, folder = _experiment(tmp_path)
+    assert run(path, local_host(level)).end == "completed"
+    found = _metrics(folder)
+    assert found["_protocol"]["enforcement"] == level
+    assert found["treatment"] == {"share": 0.5, "twice": 1.0}
+    assert found["_protocol"]["enforcement_violations"] == []
+    assert verify(path, folder).is_whole
+
+
+@pytest.mark.parametrize("level", DENYING)
+def test_a_unit_that_goes_for_the_spec_is_denied_recorded_and_survived(tmp_path, level):
+    attack = (
+        "echo tampered >> experiments/exp-001-halves.md; rm -f experiments/exp-001-halves.lock.json; "
+        "mv results/exp-000-earlier results/gone; echo x > RESEARCH_LOG.md; echo share=0.5"
+    )
+    path, folder = _experiment(tmp_path, changed(protocol__arms__1__command=attack))
+    earlier = tmp_path / "results" / "exp-000-earlier"
+    earlier.mkdir(parents=True)
+    (earlier / "metrics.json").write_text("{}")
+    (tmp_path / "RESEARCH_LOG.md").write_text("a log\n")
+    before = {
+        file: (file.read_bytes(), file.stat().st_mode) for file in (*tmp_path.rglob("*.md"), *tmp_path.rglob("*.json"))
+    }
+    state = run(path, local_host(level))
+    assert state.end == "completed"
+    assert all((file.read_bytes(), file.stat().st_mode) == was for file, was in before.items())
+    told = {
+        (event["call"].rstrip("at0123456789"), event["target"].split("/")[-1])
+        for event in _metrics(folder)["_protocol"]["enforcement_violations"]
+    }
+    targets = {target for _, target in told}
+    assert {"exp-001-halves.md", "exp-001-halves.lock.json", "exp-000-earlier", "RESEARCH_LOG.md"} <= targets
+    assert verify(path, folder).is_whole
+
+
+@pytest.mark.parametrize("level", DENYING)
+def test_a_unit_leaves_results_in_its_own_room_alone(tmp_path, level):
+    spec = changed(
+        protocol__arms__1__command='cp /dev/null "$GNOMON_ROOM/mine" && ! touch "$GNOMON_ROOM/../theirs" && echo share=0.5'
+    )
+    path, folder = _experiment(tmp_path, spec)
+    run(path, local_host(level))
+    assert len(list(folder.glob("units/*/attempt-1/mine"))) == 7
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("command", "failure"),
+    [
+        ("exit 3", "exit 3"),
+        ("kill -9 $$", "ended by SIGKILL"),
+        ("sleep 60", "timeout"),
+        ("/no/such/program", "exit 127"),
+    ],
+)
+def test_a_failed_unit_says_how_it_ended_and_the_rest_runs(tmp_path, level, command, failure):
+    spec = changed(
+        protocol__arms__1__command=f"if [ {{seed}} = 1 ]; then {command}; exit $?; fi; echo share=0.5",
+        protocol__unit_timeout="1 s",
+        protocol__unit_estimate="0.1 s",
+        abort__0__expr="elapsed > 30 s",
+    )
+    path, folder = _experiment(tmp_path, spec)
+    with pytest.raises(errors.MissingMetrics):
+        run(path, local_host(level))
+    found = _metrics(folder)["_protocol"]
+    assert found["units"]["failed"] == 2
+    assert {one["reason"].split(":")[0] for one in found["missing"] if one["metric"] is None} == {failure}
+
+
+def test_observations_on_descriptor_3_are_seen_while_a_unit_runs(tmp_path):
+    line = '{{\\"name\\": \\"share\\", \\"value\\": %s, \\"step\\": %s}}'
+    loop = 'i=0; while :; do i=$((i+1)); echo "' + line % ("$i", "$i") + '" >&3; sleep 0.02; done'
+    spec = changed(
+        metrics__primary__0__from={"observations": "share"},
+        metrics__primary__0__bounds=[0, 1e9],
+        protocol__arms__0__command='echo "' + line % (1, 1) + '" >&3',
+        protocol__arms__1__command=loop,
+        mve__pass_if="max(half.share) < 1e9",
+        abort__0={"id": "diverged", "check": "live", "expr": "share > 5"},
+    )
+    path, folder = _experiment(tmp_path, spec)
+    with pytest.raises(errors.Aborted, match="diverged"):
+        run(path, local_host())
+    assert _metrics(folder)["abort_triggered"] is True
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system of one's own needs root")
+def test_a_full_disk_ends_the_run_with_its_results_and_nothing_is_lost(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(small)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        fill = 'head -c 1500000 /dev/zero > "$GNOMON_ROOM/fill"; echo share=0.5'
+        path, folder = _experiment(small, changed(protocol__arms__1__command=fill, mve=...))
+        with pytest.raises((errors.ProtocolViolation, errors.MissingMetrics)):
+            run(path, local_host())
+        found = _metrics(folder)
+        assert found["baseline"] == {"share": 1.0, "twice": 2.0}
+        assert found["_protocol"]["units"]["done"] >= 7
+        assert verify(path, folder).is_whole
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=False)
