@@ -358,6 +358,12 @@ def writes_through_proc(at: SimpleNamespace) -> Attempts:
     yield "/proc/self/cwd", lambda: overwrite(f"/proc/self/cwd/{Path(at.spec).name}")
 
 
+@attack("sandbox", "does not let itself be read")
+def hides_what_it_does(at: SimpleNamespace) -> Attempts:
+    checked(_libc.prctl(4, 0, 0, 0, 0))  # PR_SET_DUMPABLE
+    yield "write", lambda: overwrite(at.spec)
+
+
 @attack("", "")
 def leaves_a_process_that_writes_later(at: SimpleNamespace) -> Attempts:
     def leave() -> None:

@@ -87,6 +87,20 @@ def test_the_self_test_refuses_a_level_that_does_not_hold(tmp_path: Path) -> Non
     assert at.spec.read_text() == "registered\n"
 
 
+def test_the_self_test_finds_scratch_that_units_cannot_write_to(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root makes folders of others")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(mode=0o755)
+    os.chown(scratch, 12345, 12345)
+    at = Place(tmp_path, reach_or_skip("sandbox"), scratch=(scratch,))
+    with (
+        at.worker,
+        pytest.raises(ToolError, match=r"cannot write to the scratch folder .*: give it to user 0 \(chown\)"),
+    ):
+        self_test(at.worker)
+
+
 def test_the_self_test_of_detect_only_promises_nothing(tmp_path: Path) -> None:
     at = Place(tmp_path, reachable().at(Level.DETECT_ONLY))
     with at.worker:

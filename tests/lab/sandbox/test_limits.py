@@ -83,6 +83,11 @@ def test_a_unit_that_takes_too_much_memory_is_refused_it(place: Make) -> None:
     assert "MemoryError" in at.read(ended, "stderr.log")
 
 
+def test_a_unit_is_the_first_to_go_when_memory_runs_out(place: Make) -> None:
+    at = place("detect-only")
+    assert at.read(at.run("cat", "/proc/self/oom_score_adj")) == "500\n"
+
+
 def test_a_unit_that_writes_too_large_a_file_is_stopped_by_the_kernel(place: Make) -> None:
     at = place("detect-only")
     ended = at.shell("head -c 100000 /dev/zero > large", file_bytes=10_000)

@@ -133,6 +133,40 @@ def test_a_worker_that_is_killed_is_told_and_replaced(place: Make, held: str) ->
 
 
 @everywhere
+def test_a_worker_that_hangs_is_given_up(place: Make, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnomon.lab.sandbox.worker._CLOSE_S", 0.3)
+    at = place(held)
+    at.start("sleep", "60", wall_s=0.2, grace_s=0.2)
+    (zygote,) = _zygotes()
+    os.kill(zygote, signal.SIGSTOP)
+    ended = at.end()
+    assert (ended.how, ended.reason) == ("lost", "the worker did not end the unit in time")
+    assert at.run("true").exit_code == 0
+
+
+def _zygotes() -> list[int]:
+    """Processes of this test that run a zygote, whichever program started them."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = each.read_bytes().split(b"\0")
+            state = each.with_name("stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if b"-S" in words[:4] and any(b"sandbox.zygote" in word for word in words) and _descends(int(state[1])):
+            found.append(int(each.parent.name))
+    return found
+
+
+def _descends(pid: int) -> bool:
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return False
+
+
+@everywhere
 def test_a_worker_outlives_the_thread_that_started_it(place: Make, held: str) -> None:
     at = place(held)
     starter = threading.Thread(target=at.start, args=("sleep", "0.5"))

@@ -4,7 +4,7 @@ Paths are resolved as the unit sees them, link by link, through /proc/<pid>: wha
 """
 
 # Loaded by what starts units, which has no use for pathlib and would wait for it.
-# ruff: noqa: PTH110, PTH115, PTH118, PTH123
+# ruff: noqa: PTH110, PTH115, PTH123
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from gnomon.lab.sandbox import watch
 from gnomon.lab.sandbox.calls import CALLS, MACHINES, NEW_NAMESPACES, WRITES, Call, Descriptor, Path, Process, number_of
 
 PROTECTED, SUPERVISOR, SANDBOX = "protected", "supervisor", "sandbox"
+HIDDEN = "unknown: the process does not let itself be read"
 
 _HERE = -100  # AT_FDCWD
 _LINKS = 40  # the kernel gives up after as many [path_resolution(7)]
@@ -68,6 +69,8 @@ def judge(guard: Guard, seen: watch.Notification) -> Aim | None:
 
 
 def _aim(guard: Guard, name: str, call: Call, seen: watch.Notification, flags: int) -> tuple[str, str]:
+    if call.targets and not watch.is_readable(seen.pid) and not isinstance(call.targets[0], Process):
+        return SANDBOX, HIDDEN
     met = [target for place in call.targets for target in _met(guard, place, seen)]
     for target in met:
         if not call.leaves and any(
@@ -88,25 +91,33 @@ def _aim(guard: Guard, name: str, call: Call, seen: watch.Notification, flags: i
 def _met(guard: Guard, place: Path | Descriptor | Process, seen: watch.Notification) -> Iterator[str]:
     match place:
         case Path(argument, folder, follows):
-            text = watch.string_at(seen.pid, seen.arguments[argument]) if seen.arguments[argument] else ""
+            address = seen.arguments[argument]
             start = _HERE if folder is None else _signed(seen.arguments[folder])
+            text = watch.string_at(seen.pid, address) if address else ""
             if text:
-                here = _read_link(f"/proc/{seen.pid}/cwd" if start == _HERE else f"/proc/{seen.pid}/fd/{start}")
-                full = os.path.join(here, text)
-                named = resolve(full, seen.pid, follow_last=False)
+                here = "" if text.startswith("/") else _open_at(seen.pid, start)
+                named = resolve(text, seen.pid, start=here, follow_last=False)
                 yield named
                 if follows and _read_link(named):
                     yield resolve(named, seen.pid, follow_last=True)
             elif folder is not None and start != _HERE:  # the descriptor itself is meant: utimensat, AT_EMPTY_PATH
-                yield _read_link(f"/proc/{seen.pid}/fd/{start}")
+                yield _open_at(seen.pid, start)
         case Descriptor(argument):
-            yield _read_link(f"/proc/{seen.pid}/fd/{_signed(seen.arguments[argument])}")
+            yield _open_at(seen.pid, _signed(seen.arguments[argument]))
 
 
-def resolve(path: str, pid: int, *, follow_last: bool) -> str:
-    """The path with every link followed as this process would: /proc/self is its own. The last part need not exist."""
+def _open_at(pid: int, descriptor: int) -> str:
+    """The real path of what a process has open, or is in."""
+    return _read_link(f"/proc/{pid}/cwd" if descriptor == _HERE else f"/proc/{pid}/fd/{descriptor}")
+
+
+def resolve(path: str, pid: int, *, start: str = "", follow_last: bool) -> str:
+    """The path with every link followed as this process would: /proc/self is its own. The last part need not exist.
+
+    `start`: the real path of the folder that a relative path begins in.
+    """
     left = [part for part in reversed(path.split("/")) if part]
-    done = ""
+    done = start.rstrip("/")
     links = 0
     while left:
         part = left.pop()

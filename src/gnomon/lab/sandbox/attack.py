@@ -13,8 +13,12 @@ from collections.abc import Callable
 
 
 def main(arguments: list[str]) -> None:
-    """Write one line of attempts, each with the name of its error, to the descriptor of the observations."""
+    """Write one line of attempts, each with the name of its error, to the descriptor of the observations.
+
+    Arguments: JSON lists of the paths to attack, and of the scratch folders, which must be writable.
+    """
     victim, *others = json.loads(arguments[0])
+    unwritable = [each for each in json.loads(arguments[1]) if not os.access(each, os.W_OK | os.X_OK)]
     attempts = [
         _attempt("chmod", victim, lambda: os.chmod(victim, 0o644)),
         _attempt("write", victim, lambda: _write(victim)),
@@ -27,7 +31,9 @@ def main(arguments: list[str]) -> None:
             attempts.append(_attempt("open", each, lambda path=each: os.close(os.open(path, os.O_WRONLY))))  # type: ignore[misc]
         else:
             attempts.append(_attempt("create", each, lambda path=each: _make_and_remove(f"{path}/.self-test")))  # type: ignore[misc]
-    os.write(int(os.environ["GNOMON_FD"]), json.dumps({"attempts": attempts}).encode() + b"\n")
+    os.write(
+        int(os.environ["GNOMON_FD"]), json.dumps({"attempts": attempts, "unwritable": unwritable}).encode() + b"\n"
+    )
 
 
 def _attempt(what: str, target: str, act: Callable[[], None]) -> tuple[str, str, str]:

@@ -73,6 +73,7 @@ class Reach:
                 "UDP and other protocols than TCP go through where the network is denied, and TCP on this machine itself does not",
                 "daemons that listen on sockets in the file system can be asked to act",
                 "/dev/shm is shared with the machine and between units",
+                "a process that makes new ones in new sessions faster than they are found can outlive its unit; then it is named",
             ]
         elif self.landlock_abi is None:
             found.append("a unit can write to the rooms of units that run at the same time")

@@ -76,6 +76,7 @@ def become(
         _limit(order["limits"])
         if sys.platform == "linux":
             kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else its own folder in /proc is not its own
             with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
                 file.write(_OOM_SCORE)
         stage = order["cwd"]

@@ -56,12 +56,14 @@ def self_test(worker: Worker) -> SelfTest:
     room = worker.rooms.work / ".self-test"
     try:
         _clear(room)
-        argv = (*levels.starter("attack"), json.dumps([str(victim), *map(str, targets)]))
+        scratch = [str(each) for each in worker.rooms.scratch]
+        argv = (*levels.starter("attack"), json.dumps([str(victim), *map(str, targets)]), json.dumps(scratch))
         worker.start(Command(unit="self-test", argv=argv, room=room, cwd=Path("/"), env={"PATH": os.defpath}))
         ended = _end(worker)
         said = (room / "observations.jsonl").read_text().splitlines()
         intact = victim.is_file() and victim.read_bytes() == _CONTENT
-        errors: list[tuple[str, str, str]] = [tuple(each) for each in json.loads(said[0])["attempts"]] if said else []
+        report = json.loads(said[0]) if said else {"attempts": [], "unwritable": []}
+        errors: list[tuple[str, str, str]] = [tuple(each) for each in report["attempts"]]
         attempts = tuple(
             Attempt(
                 what=what,
@@ -73,6 +75,11 @@ def self_test(worker: Worker) -> SelfTest:
             for what, target, error in errors
         )
         found = SelfTest(attempts=attempts, room_is_writable=bool(said))
+        if report["unwritable"]:
+            raise ToolError(
+                f"units cannot write to the scratch folder {report['unwritable'][0]}: give it to user {os.geteuid()} (chown); "
+                "root has no more rights in there than its owner's"
+            )
     finally:
         _clear(room)
         victim.with_name(f"{victim.name}.new").unlink(missing_ok=True)

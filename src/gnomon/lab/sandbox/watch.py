@@ -150,6 +150,17 @@ def number_at(pid: int, address: int) -> int | None:
     return None if raw is None or len(raw) < 8 else int.from_bytes(raw, "little")
 
 
+def is_readable(pid: int) -> bool:
+    """The memory of a stopped process can be read; one that made itself undumpable denies it. [PR_SET_DUMPABLE(2const)]"""
+    try:
+        os.close(os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC))
+    except PermissionError:
+        return False
+    except OSError:
+        pass  # it was killed meanwhile
+    return True
+
+
 def _memory(pid: int, address: int, size: int) -> bytes | None:
     try:
         handle = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import socket
@@ -36,6 +37,7 @@ class Worker:
         self.rooms, self.reach = rooms, reach
         self._unit: str | None = None
         self._started = 0.0
+        self._overdue: float | None = None  # when a worker that has said nothing is given up
         self._messages: deque[Message] = deque()
         self._heard = b""
         self._line: socket.socket | None = None
@@ -60,12 +62,17 @@ class Worker:
         if self._line is None:
             self._launch()
         self._unit, self._started = command.unit, time.monotonic()
+        limits = command.limits
+        self._overdue = None if limits.wall_s is None else self._started + limits.wall_s + limits.grace_s + _CLOSE_S
         order = {"do": "start", **asdict(command), "room": str(room), "cwd": str(command.cwd or room)}
         order["env"] = {"TMPDIR": self._temporary, **command.env, "GNOMON_FD": str(offspring.OBSERVATIONS)}
         self._tell(order)
         while not self._messages:
-            if not self._hear(None):
-                self._lose()
+            try:
+                if not self._hear(_START_S):
+                    self._lose("was killed")
+            except TimeoutError:
+                self._lose("did not start the unit")
         first = self._messages[0]
         if isinstance(first, Running):
             self._messages.popleft()
@@ -74,16 +81,19 @@ class Worker:
 
     def poll(self, timeout_s: float | None = None) -> Event | Ended | None:
         """What happens next to the unit: an attempt that was seen for the first time, or its end; None if nothing in time."""
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        until = math.inf if timeout_s is None else time.monotonic() + timeout_s
         while not self._messages:
             if self._unit is None:
                 return None
-            left_s = None if until is None else until - time.monotonic()
+            overdue = math.inf if self._overdue is None else self._overdue
+            left_s = min(until, overdue) - time.monotonic()
             try:
-                if not self._hear(None if left_s is None else max(left_s, 0.0)):
-                    self._lose()
+                if not self._hear(None if left_s == math.inf else max(left_s, 0.0)):
+                    self._lose("was killed")
             except TimeoutError:
-                return None
+                if overdue > until:
+                    return None
+                self._lose("did not end the unit in time")
         first = self._messages.popleft()
         if isinstance(first, Ended):
             self._unit = None
@@ -93,6 +103,8 @@ class Worker:
     def stop(self, grace_s: float) -> None:
         """Ask the unit to end (TERM), and end it after the grace (KILL). Poll until it has ended."""
         if self._unit is not None:
+            overdue = time.monotonic() + grace_s + _CLOSE_S
+            self._overdue = overdue if self._overdue is None else min(overdue, self._overdue)
             self._tell({"do": "stop", "unit": self._unit, "grace_s": grace_s})
 
     def close(self) -> None:
@@ -203,9 +215,9 @@ class Worker:
                 return Ended(**said)
         return None
 
-    def _lose(self) -> None:
-        """The zygote was ended from outside: so was its unit; the next start makes another worker."""
-        lost = self._without_measure("lost", "the worker was killed")
+    def _lose(self, why: str) -> None:
+        """The zygote was ended from outside, or hangs: so does its unit; the next start makes another worker."""
+        lost = self._without_measure("lost", f"the worker {why}")
         self.close()
         self._unit = lost.unit
         self._messages.append(lost)
