@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.lab.sandbox import Command, Event
+from gnomon.lab.sandbox import Command, Ended, Event
 from tests.lab.sandbox.conftest import Place, reach_or_skip
 
 Make = Callable[..., Place]
@@ -44,6 +44,40 @@ def test_a_command_that_is_not_found_is_told_and_the_next_one_runs(place: Make, 
     ended = at.run("no-such-program")
     assert (ended.how, ended.reason) == ("not started", "no-such-program: No such file or directory")
     assert at.run("true").exit_code == 0
+
+
+def test_a_command_of_no_words_is_told(place: Make) -> None:
+    at = place("detect-only")
+    ended = at.run()
+    assert ended.how == "not started"
+    assert at.run("true").exit_code == 0
+
+
+def test_limits_are_kept_while_nobody_listens(place: Make) -> None:
+    """More attempts than a socket holds are made before the supervisor asks for the first."""
+    at = place("detect-only")
+    folder = at.spec.parent / "/".join(["long" * 50] * 15)
+    code = f"""
+import os, time
+for i in range(300):
+    try: os.open({str(folder)!r} + str(i), os.O_WRONLY)
+    except OSError: pass
+open('done', 'w').close()
+time.sleep(60)
+"""
+    unit = at.start(sys.executable, "-I", "-S", "-c", code, wall_s=3.0)
+    until = time.monotonic() + 30
+    while not (at.work / unit / "done").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(3.0)
+    told = [at.worker.poll(30.0)]
+    while isinstance(told[-1], Event):
+        told.append(at.worker.poll(30.0))
+    ended = told.pop()
+    assert isinstance(ended, Ended)
+    assert ended.how == "timeout"
+    assert ended.wall_s < 5
+    assert len(told) == (256 if at.worker.reach.watch else 0)
 
 
 @everywhere

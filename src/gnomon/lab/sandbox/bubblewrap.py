@@ -29,8 +29,9 @@ def command(program: str, rooms: Rooms | None, visible: Iterable[Path]) -> list[
     for folder in ("/tmp", "/var/tmp", "/run"):
         if Path(folder).is_dir() and not Path(folder).is_symlink():
             words += ["--tmpfs", folder]
-    words += ["--dir", _OWN_TMP]
     if rooms is not None:
+        if _OWN_TMP in private(rooms, visible):
+            words += ["--dir", _OWN_TMP]
         for device in rooms.devices:
             words += ["--dev-bind-try", str(device), str(device)]
     for each in sorted(_read(rooms, visible)):  # a folder before what lies in it

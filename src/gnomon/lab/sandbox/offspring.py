@@ -66,7 +66,7 @@ def become(
     order: dict[str, Any], setup: dict[str, Any], handles: dict[str, int], channel: socket.socket | None
 ) -> NoReturn:
     """Turn the calling process, fresh from fork, into the unit; a fault is written to the report as JSON."""
-    stage = order["argv"][0]
+    stage = "the command"
     try:
         os.setsid()
         for each in (*_DEAF_TO, signal.SIGXFSZ):  # which Python ignores

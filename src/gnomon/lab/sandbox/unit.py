@@ -27,10 +27,20 @@ class Unit:
         self._order, self._setup = order, setup
         self._limits: dict[str, Any] = order["limits"]
         room = order["room"]
-        head, tail = self._limits["log_head_bytes"], self._limits["log_tail_bytes"]
-        self._logs = {each: Log(f"{room}/{each}.log", head, tail) for each in ("stdout", "stderr")}
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._observations = os.open(f"{room}/observations.jsonl", flags, 0o644)
+        self._logs: dict[str, Log] = {}
+        try:
+            for each in ("stdout", "stderr"):
+                self._logs[each] = Log(
+                    f"{room}/{each}.log", self._limits["log_head_bytes"], self._limits["log_tail_bytes"]
+                )
+        except OSError:
+            os.close(self._observations)
+            for log in self._logs.values():
+                os.close(log.writer)
+                log.close()
+            raise
         writable = (room, *setup["writable"])
         self._guard = Guard(setup["machine"], setup["protected"], writable, setup["processes"], setup["own_processes"])
         self._seen: dict[tuple[str, ...], list[Any]] = {}
@@ -126,7 +136,7 @@ class Unit:
             self._seen_left_out += 1
             return []
         self._seen[key] = [aim, 1]
-        return [aim._asdict()]
+        return [aim._asdict()]  # a path is 4096 bytes at most, so that the record of a unit stays below a few megabytes
 
     def _keep_limits(self, now: float) -> None:
         wall_s = self._limits["wall_s"]

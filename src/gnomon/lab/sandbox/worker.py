@@ -123,28 +123,31 @@ class Worker:
             shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary = ""
         self._unit = None
+        self._messages.clear()
 
     # -- the zygote ----------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair()
+        if self.reach.bwrap is None:
+            self._temporary = tempfile.mkdtemp(prefix="gnomon-")
+        self._line, theirs = socket.socketpair()
         watched = os.pidfd_open(os.getpid()) if hasattr(os, "pidfd_open") else None
         words = levels.starter("zygote", str(theirs.fileno()))
         if self.reach.bwrap is not None:
             words = [*bubblewrap.command(self.reach.bwrap, self.rooms, levels.NEEDED), *words]
-        else:
-            self._temporary = tempfile.mkdtemp(prefix="gnomon-")
         handles = tuple(each for each in (theirs.fileno(), watched) if each is not None)
         with tempfile.TemporaryFile() as complaints:
-            self._process = _started_in_a_thread_of_its_own(words, handles, complaints.fileno())
-            theirs.close()
-            self._line, self._heard = ours, b""
-            self._tell(self._setup(watched))
-            if watched is not None:
-                os.close(watched)
-            ours.settimeout(_START_S)
             try:
-                answer = ours.recv(1 << 16)
+                self._process = _started_in_a_thread_of_its_own(words, handles, complaints.fileno())
+                self._heard = b""
+                self._tell(self._setup(watched))
+            finally:
+                theirs.close()
+                if watched is not None:
+                    os.close(watched)
+            self._line.settimeout(_START_S)
+            try:
+                answer = self._line.recv(1 << 16)
             except OSError:
                 answer = b""
             if b'"ready"' not in answer:

@@ -10,7 +10,6 @@ One unit at a time: between two of them every process that is left is killed and
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -30,13 +29,12 @@ class Zygote:
 
     def __init__(self, line: socket.socket, setup: dict[str, Any]) -> None:
         self._line, self._setup = line, setup
-        self._heard = b""
+        self._heard, self._untold = b"", b""
         self._unit: Unit | None = None
         self._supervisor: int | None = setup["supervisor_fd"]
         self._poll = select.poll()
-        for handle in (line.fileno(), self._supervisor):
-            if handle is not None:
-                self._poll.register(handle, select.POLLIN)
+        if self._supervisor is not None:
+            self._poll.register(self._supervisor, select.POLLIN)
 
     def run(self) -> None:
         """Serve until the supervisor is gone."""
@@ -45,9 +43,13 @@ class Zygote:
             tick_s = _TICK_S
             if self._unit is not None and self._unit.process_fd is None:
                 tick_s = _TICK_WITHOUT_PIDFD_S
+            self._poll.register(self._line.fileno(), select.POLLIN | (select.POLLOUT if self._untold else 0))
             ready = dict(self._poll.poll(tick_s * 1000 if self._unit else None))
-            if self._supervisor in ready or (self._line.fileno() in ready and not self._hear()):
+            line = ready.get(self._line.fileno(), 0)
+            if self._supervisor in ready or (line & ~select.POLLOUT and not self._hear()):
                 break
+            if line & select.POLLOUT:
+                self._flush()
             if self._unit is not None:
                 self._serve(self._unit, ready)
         if self._unit is not None:
@@ -75,13 +77,8 @@ class Zygote:
         try:
             unit = Unit(order, self._setup)
         except OSError as fault:
-            self._tell(
-                {
-                    "is": "refused",
-                    "unit": order["unit"],
-                    "reason": f"{fault.filename or order['room']}: {fault.strerror}",
-                }
-            )
+            reason = f"{fault.filename or order['room']}: {fault.strerror}"
+            self._tell({"is": "refused", "unit": order["unit"], "reason": reason})
             return
         if unit.fault:
             self._tell(unit.end())
@@ -106,8 +103,17 @@ class Zygote:
         self._tell(ended)
 
     def _tell(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # a supervisor that is gone is noticed by the loop
-            self._line.sendall(json.dumps(message).encode() + b"\n")
+        self._untold += json.dumps(message).encode() + b"\n"
+        self._flush()
+
+    def _flush(self) -> None:
+        """Say what the supervisor has room for: one that does not listen must not keep limits from being kept."""
+        try:
+            self._untold = self._untold[self._line.send(self._untold, socket.MSG_DONTWAIT) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._untold = b""  # it is gone, which the loop notices
 
 
 def main(arguments: list[str]) -> None:
