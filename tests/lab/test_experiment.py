@@ -195,3 +195,55 @@ def test_units_that_fail_are_tried_again_as_often_as_the_spec_says(tmp_path):
     found = _metrics(path)
     assert found["_protocol"]["units"]["done"] == 14
     assert found["resource_usage"]["total_runs"] == 14 + 6
+
+
+def test_a_run_that_is_out_of_time_is_resumed(tmp_path):
+    path = _experiment(tmp_path, changed(protocol__arms__0__command="sleep 0.05; echo share=1.0"))
+    with pytest.raises(errors.OutOfTime) as fault:
+        run(path, HOST, most_s=0.15)
+    assert fault.value.exit_code == 124
+    assert 0 < _metrics(path)["_protocol"]["units"]["done"] < 14
+    assert run(path, HOST).end == "completed"
+
+
+def test_a_budget_that_is_spent_ends_the_run_and_a_justification_lets_another_go_on(tmp_path):
+    path = _experiment(tmp_path, changed(protocol__arms__1__command="exit 3", protocol__retries=3, budget__max_runs=14))
+    with pytest.raises(errors.MveFailed):
+        run(path, HOST)
+    again = _experiment(
+        tmp_path,
+        changed(id="exp-002-halves", mve=..., budget__max_runs=13, protocol__retries=1)
+        | {
+            "protocol": {
+                **SOUND["protocol"],
+                "retries": 1,
+                "arms": [SOUND["protocol"]["arms"][0], {"name": "half", "command": "exit 3"}],
+            }
+        },
+    )
+    with pytest.raises(errors.BudgetStop, match="runs: 13 of 13 used"):
+        run(again, HOST)
+    found = _metrics(again)
+    assert found["_protocol"]["status"] == "budget_stopped"
+    assert found["_protocol"]["units"]["skipped"] > 0
+
+
+def test_a_person_s_records_stand_in_the_results(tmp_path):
+    from gnomon.core.errors import BadInput
+    from gnomon.lab import doors
+
+    path = _experiment(tmp_path, changed(protocol__arms__0__command="sleep 0.05; echo share=1.0"))
+    with pytest.raises(errors.OutOfTime):
+        run(path, HOST, most_s=0.15)
+    doors.justify(path, "wall_clock", "the disk was slow")
+    assert doors.note(path, "the machine was rebooted at 10:03") == []
+    with pytest.raises(BadInput, match="notes are facts"):
+        doors.note(path, "this shows that it works", is_strict=True)
+    with pytest.raises(BadInput, match="money is never justified"):
+        doors.justify(path, "usd", "please")
+    run(path, HOST)
+    found = _metrics(path)
+    assert found["_protocol"]["overages"] == [{"axis": "wall_clock", "text": "the disk was slow"}]
+    assert "rebooted at 10:03" in found["notes"]
+    with pytest.raises(BadInput, match="sealed already"):
+        doors.note(path, "too late")

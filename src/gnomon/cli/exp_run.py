@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from gnomon.cli.arguments import Parser
 from gnomon.cli.exp_spec import step_parser
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import lines
+from gnomon.core.errors import UsageError
 from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.doors import Status
@@ -64,15 +66,19 @@ def resume(arguments: Sequence[str]) -> int:
     parser = step_parser(
         "resume", "Go on with a run that was interrupted or killed.", "gnomon exp resume experiments/exp-001-a.md"
     )
-    found = _level(parser).read(arguments)
-    doors.status(found.spec)  # there is one
-    return _run(parser, arguments)
+    return _run(_level(parser), arguments, is_new=False)
 
 
-def _run(parser: Parser, arguments: Sequence[str]) -> int:
+def _run(parser: Parser, arguments: Sequence[str], *, is_new: bool = True) -> int:
+    parser.add_argument(
+        "--max-hours", metavar="HOURS", help="begin no unit after so long; `resume` goes on (exit code 124)"
+    )
     found = parser.read(arguments)
+    most_s = math.inf if found.max_hours is None else 3600 * _hours(found.max_hours)
+    if not is_new:
+        doors.status(found.spec)  # there is a run
     with progress() as tell:
-        state = doors.run(found.spec, level=found.enforcement, tell=tell)
+        state = doors.run(found.spec, level=found.enforcement, tell=tell, most_s=most_s)
     folder = doors.folder_of(found.spec)
     if found.json:
         print_json({"schema": "gnomon/exp-run/1", "folder": str(folder), "end": state.end, "units": state.done})
@@ -84,6 +90,16 @@ def _run(parser: Parser, arguments: Sequence[str]) -> int:
             say(f"recorded: {record.get('call', record['what'])} {record.get('target', record.get('text', ''))}")
         say(f"`gnomon exp read {found.spec}` gives the verdict")
     return 0
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = math.nan
+    if not 0 < hours < math.inf:
+        raise UsageError(f"exp run: --max-hours: expected hours as a number above 0, not {text!r}")
+    return hours
 
 
 @contextmanager

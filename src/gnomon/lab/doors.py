@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,9 +85,10 @@ def run(
     level: str | None = None,
     host: Host | None = None,
     tell: Callable[[State], None] = lambda state: None,
+    most_s: float = math.inf,
 ) -> State:
-    """Run a registered spec to its sealed end, from wherever it stands."""
-    return experiment.run(path, host or _host(level), tell=tell)
+    """Run a registered spec to its sealed end, from wherever it stands, for so many seconds at most."""
+    return experiment.run(path, host or _host(level), tell=tell, most_s=most_s)
 
 
 def folder_of(path: Path, run: str | None = None) -> Path:

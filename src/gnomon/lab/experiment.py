@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import secrets
 import signal
 import time
@@ -23,6 +24,7 @@ from gnomon.lab.errors import (
     BudgetStop,
     MissingMetrics,
     MveFailed,
+    OutOfTime,
     PreflightFailed,
     ProtocolViolation,
     SanityFailed,
@@ -89,11 +91,17 @@ def _environment_faults(spec: Spec, root: Path) -> Iterator[str]:
 
 
 def run(
-    path: Path, host: Host, *, tell: Callable[[State], None] = lambda state: None, folder: Path | None = None
+    path: Path,
+    host: Host,
+    *,
+    tell: Callable[[State], None] = lambda state: None,
+    folder: Path | None = None,
+    most_s: float = math.inf,
 ) -> State:
     """Run a registered spec to its end, from wherever its journal stands; see the errors for what can become of it.
 
-    A run that is interrupted raises KeyboardInterrupt and can be resumed by the same call.
+    A run that is interrupted raises KeyboardInterrupt, one that is not through after `most_s` seconds OutOfTime; both can be
+    resumed by the same call.
     """
     found = registered(path)
     if faults := preflight(found, host.enforcement):
@@ -103,12 +111,12 @@ def run(
         raise BadInput(f"{place.path}: sealed already; `gnomon exp replicate {path}` makes another run")
     place.make()
     with Lease(place.path):
-        state = _run(found, host, place, tell)
+        state = _run(found, host, place, tell, most_s)
     _raise(found.spec, state, place.path)
     return state
 
 
-def _run(found: Registered, host: Host, place: RunFolder, tell: Callable[[State], None]) -> State:
+def _run(found: Registered, host: Host, place: RunFolder, tell: Callable[[State], None], most_s: float) -> State:
     spec, root = found.spec, root_of(found.path)
     place.hold_reserve()
     place.stop_request.unlink(missing_ok=True)
@@ -131,12 +139,15 @@ def _run(found: Registered, host: Host, place: RunFolder, tell: Callable[[State]
         enforcement=host.enforcement,
         run=_run_name(place),
         tell=keep,
+        until_mono=time.monotonic() + most_s,
     )
     try:
         with _interrupts(runner):
             state = runner.go()
     except Interrupted:
         _write_metrics(spec, planned, runner.state, place, host)
+        if runner.is_out_of_time and not runner.interrupts:
+            raise OutOfTime(f"{place.path}: its {most_s:g} s are over; `gnomon exp resume` goes on") from None
         raise KeyboardInterrupt from None
     finally:
         for worker in workers:

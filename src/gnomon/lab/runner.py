@@ -7,6 +7,7 @@ and begun anew if not.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections import deque
@@ -77,6 +78,7 @@ class Runner:
     wall: Callable[[], datetime] = now
     mono: Callable[[], float] = time.monotonic
     state: State = field(default_factory=State)
+    until_mono: float = math.inf  # no unit begins after this moment of the monotonic clock
     interrupts: int = 0  # asked for from outside: 1 lets the units at work end, 2 ends them
     planned: tuple[Unit, ...] = ()
     _journal: Journal = field(init=False, repr=False)
@@ -218,7 +220,12 @@ class Runner:
             raise Interrupted
 
     def _is_asked_to_stop(self) -> bool:
-        return bool(self.interrupts) or self.folder.stop_request.exists()
+        return bool(self.interrupts) or self.is_out_of_time or self.folder.stop_request.exists()
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the time that this runner was given is over."""
+        return self.mono() > self.until_mono
 
     def _refused(self) -> _End | None:
         unit_s = (
