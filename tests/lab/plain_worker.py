@@ -5,8 +5,7 @@ import signal
 import subprocess
 import time
 
-from gnomon.lab.executor import Ended
-from gnomon.lab.experiment import Host
+from gnomon.lab.executor import Ended, Host
 
 ENFORCEMENT = {"level": "detect-only", "reasons": ("tests of the protocol alone",)}
 

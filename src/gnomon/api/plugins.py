@@ -10,12 +10,12 @@ from typing import Any, Literal
 from gnomon.core.engine import Engine
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.model_format import ModelFormat
+from gnomon.lab.executor import Executor
 
 Group = Literal["engines", "adapters", "formats", "executors"]
 GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")
-# What a part of each group is. An adapter answers like an engine, by driving an outside tool; executors get theirs with
-# the experiments that need them.
-_PROTOCOLS: dict[str, type] = {"engines": Engine, "adapters": Engine, "formats": ModelFormat}
+# What a part of each group is. An adapter answers like an engine, by driving an outside tool.
+_PROTOCOLS: dict[str, type] = {"engines": Engine, "adapters": Engine, "formats": ModelFormat, "executors": Executor}
 OWN = "gnomon"  # the distribution whose parts no other replaces
 
 

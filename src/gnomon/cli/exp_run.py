@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from gnomon.api import plugins
 from gnomon.cli.arguments import Parser
 from gnomon.cli.exp_spec import step_parser
 from gnomon.cli.output import print_json, print_table, say
@@ -20,12 +22,16 @@ from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.doors import Status
 from gnomon.lab.errors import PreflightFailed
+from gnomon.lab.executor import Executor, Host
 from gnomon.lab.state import State
 
 _EVERY_S = 1.0  # between looks of `watch`
 
 
-def _level(parser: Parser) -> Parser:
+def _where(parser: Parser) -> Parser:
+    parser.add_argument(
+        "--executor", metavar="NAME", default="local", help="where units run: a name of `gnomon list executors`; local"
+    )
     parser.add_argument(
         "--enforcement",
         metavar="LEVEL",
@@ -35,6 +41,11 @@ def _level(parser: Parser) -> Parser:
     return parser
 
 
+def _host(found: argparse.Namespace) -> Host:
+    executor: Executor = plugins.load("executors", found.executor)
+    return executor.host(found.enforcement)
+
+
 def preflight(arguments: Sequence[str]) -> int:
     """Tell why a spec cannot run here."""
     parser = step_parser(
@@ -42,8 +53,8 @@ def preflight(arguments: Sequence[str]) -> int:
         "Whether inputs, environment and enforcement are as the spec asks.",
         "gnomon exp preflight experiments/exp-001-a.md",
     )
-    found = _level(parser).read(arguments)
-    told = doors.preflight(found.spec, found.enforcement)
+    found = _where(parser).read(arguments)
+    told = doors.preflight(found.spec, _host(found))
     if found.json:
         print_json({"schema": "gnomon/exp-preflight/1", "spec": str(found.spec), "faults": told})
     elif not told:
@@ -58,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = step_parser(
         "run", "Run a registered spec to its sealed end, or go on with it.", "gnomon exp run experiments/exp-001-a.md"
     )
-    return _run(_level(parser), arguments)
+    return _run(_where(parser), arguments)
 
 
 def resume(arguments: Sequence[str]) -> int:
@@ -66,7 +77,7 @@ def resume(arguments: Sequence[str]) -> int:
     parser = step_parser(
         "resume", "Go on with a run that was interrupted or killed.", "gnomon exp resume experiments/exp-001-a.md"
     )
-    return _run(_level(parser), arguments, is_new=False)
+    return _run(_where(parser), arguments, is_new=False)
 
 
 def _run(parser: Parser, arguments: Sequence[str], *, is_new: bool = True) -> int:
@@ -78,7 +89,7 @@ def _run(parser: Parser, arguments: Sequence[str], *, is_new: bool = True) -> in
     if not is_new:
         doors.status(found.spec)  # there is a run
     with progress() as tell:
-        state = doors.run(found.spec, level=found.enforcement, tell=tell, most_s=most_s)
+        state = doors.run(found.spec, host=_host(found), tell=tell, most_s=most_s)
     folder = doors.folder_of(found.spec)
     if found.json:
         print_json({"schema": "gnomon/exp-run/1", "folder": str(folder), "end": state.end, "units": state.done})

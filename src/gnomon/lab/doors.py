@@ -13,7 +13,7 @@ from gnomon.core.errors import BadInput
 from gnomon.lab import experiment, new, reading, registration, verification
 from gnomon.lab.budget import AXES, Line, ledger
 from gnomon.lab.digests import of_bytes
-from gnomon.lab.experiment import Host
+from gnomon.lab.executor import Host
 from gnomon.lab.front_matter import Fault, read_bytes
 from gnomon.lab.journal import Journal, scan
 from gnomon.lab.lease import Lease, is_held
@@ -30,10 +30,11 @@ from gnomon.lab.state import State
 from gnomon.lab.verification import Verified
 
 
-def _host(level: str | None = None) -> Host:
+def _host() -> Host:
+    """This machine, at the highest level that it reaches."""
     from gnomon.lab.local import local_host
 
-    return local_host(level)
+    return local_host()
 
 
 def new_spec(root: Path, slug: str) -> Path:
@@ -74,21 +75,20 @@ def amend(path: Path, why: str) -> Registered:
     return registration.amend(path, why, now=now())
 
 
-def preflight(path: Path, level: str | None = None) -> list[str]:
-    """Why a registered spec cannot run here; nothing: it can."""
-    return experiment.preflight(registered(path), _host(level).enforcement)
+def preflight(path: Path, host: Host | None = None) -> list[str]:
+    """Why a registered spec cannot run there, on this machine without a host; nothing: it can."""
+    return experiment.preflight(registered(path), (host or _host()).enforcement)
 
 
 def run(
     path: Path,
     *,
-    level: str | None = None,
     host: Host | None = None,
     tell: Callable[[State], None] = lambda state: None,
     most_s: float = math.inf,
 ) -> State:
     """Run a registered spec to its sealed end, from wherever it stands, for so many seconds at most."""
-    return experiment.run(path, host or _host(level), tell=tell, most_s=most_s)
+    return experiment.run(path, host or _host(), tell=tell, most_s=most_s)
 
 
 def folder_of(path: Path, run: str | None = None) -> Path:
@@ -182,7 +182,6 @@ def read(path: Path, run: str | None = None) -> Reading:
 def replicate(
     path: Path,
     *,
-    level: str | None = None,
     host: Host | None = None,
     tell: Callable[[State], None] = lambda state: None,
 ) -> tuple[str, State]:
@@ -193,4 +192,4 @@ def replicate(
     runs = folder / "runs"
     under_way = [one for one in sorted(runs.glob("*")) if one.is_dir() and not (one / "MANIFEST.sha256").exists()]
     place = under_way[0] if under_way else runs / f"run-{len(list(runs.glob('run-*'))) + 2}"
-    return place.name, experiment.run(path, host or _host(level), tell=tell, folder=place)
+    return place.name, experiment.run(path, host or _host(), tell=tell, folder=place)

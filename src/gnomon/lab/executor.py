@@ -6,10 +6,13 @@ reaches.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from gnomon.lab.run_folder import RunFolder
+from gnomon.lab.spec import Spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +54,22 @@ class Worker(Protocol):
 
     def close(self) -> None:
         """Leave nothing running."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Where units run: a name, what it enforces, and how its workers are made."""
+
+    executor: str
+    enforcement: Mapping[str, Any]  # `level`, and what makes it up
+    workers: Callable[[Spec, Path, RunFolder, int], Sequence[Worker]]  # for a spec in a repository, so many
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """What an entry point of `gnomon.executors` is: a class without arguments."""
+
+    name: str
+
+    def host(self, level: str | None) -> Host:
+        """Where units run, at the highest level of enforcement that is reached, or at a lower one. BadInput for a higher."""

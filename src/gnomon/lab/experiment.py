@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from gnomon.lab.errors import (
     ProtocolViolation,
     SanityFailed,
 )
-from gnomon.lab.executor import Worker
+from gnomon.lab.executor import Host
 from gnomon.lab.journal import Journal
 from gnomon.lab.lease import Lease
 from gnomon.lab.plan import Unit, units
@@ -50,15 +49,6 @@ _ERRORS = {
     "baseline_failed": BaselineNotReproduced,
     "mve_failed": MveFailed,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
-    """Where units run: a name, what it enforces, and how its workers are made."""
-
-    executor: str
-    enforcement: Mapping[str, Any]  # `level`, and what makes it up
-    workers: Callable[[Spec, Path, RunFolder, int], Sequence[Worker]]  # for a spec in a repository, so many
 
 
 def preflight(found: Registered, enforcement: Mapping[str, Any]) -> list[str]:

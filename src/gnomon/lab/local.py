@@ -8,8 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gnomon.lab.executor import Ended, Job
-from gnomon.lab.experiment import Host
+from gnomon.lab.executor import Ended, Host, Job
 from gnomon.lab.repository import PROTECTED
 from gnomon.lab.run_folder import RunFolder
 from gnomon.lab.sandbox import messages
@@ -105,6 +104,16 @@ def _failure(told: messages.Ended) -> str:
     if told.how == "signalled" and told.signal is not None:
         return f"ended by {signal.Signals(told.signal).name}"
     return f"{told.how}: {told.reason}" if told.reason else told.how
+
+
+class Local:
+    """The executor of this machine."""
+
+    name = "local"
+
+    def host(self, level: str | None) -> Host:
+        """This machine, at the highest level that it reaches or at a lower one."""
+        return local_host(level)
 
 
 def local_host(level: str | None = None) -> Host:
