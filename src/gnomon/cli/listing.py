@@ -98,6 +98,7 @@ KINDS: dict[str, Callable[[], list[Row]]] = {
     "engines": partial(_parts, "engines"),
     "adapters": partial(_parts, "adapters"),
     "formats": partial(_parts, "formats"),
+    "executors": partial(_parts, "executors"),
     "devices": _devices,
     "systems": _systems,
     "models": _models,
