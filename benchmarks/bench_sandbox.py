@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from benchmarks.conftest import median_ratio
 from gnomon.lab.sandbox import Command, Ended, Level, Rooms, Worker, reachable
 
-_UNITS = 40  # in a round, five rounds: 200 units
+_UNITS = 200  # of one run
 
 
 @pytest.mark.skipif(reachable().level < Level.SANDBOX, reason="; ".join(reachable().missing))
@@ -49,7 +50,7 @@ def test_a_unit_takes_twice_a_bare_sandbox_and_a_record_at_most(report, tmp_path
                 subprocess.run(bare, check=True)
                 record(journal)
 
-    ratio = median_ratio(ours, peer)
+    ratio = median_ratio(ours, peer, rounds=3)
     report(
         f"{_UNITS} units held and recorded, the worker's start among them: {ratio:.2f} times bwrap and fsync (bar: 2)"
     )
@@ -76,8 +77,6 @@ def test_ten_thousand_files_written_under_watch_take_ten_times_those_without_at_
             ended = worker.poll(600.0)
             assert isinstance(ended, Ended)
             assert ended.exit_code == 0, (rooms.work / unit / "stderr.log").read_text()
-
-    from dataclasses import replace
 
     watched = reachable()
     ratio = median_ratio(lambda: run(watched), lambda: run(replace(watched, watch=False)), rounds=3)

@@ -117,7 +117,7 @@ def place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
     made: list[Place] = []
 
     def make(held: str, **rooms: Any) -> Place:
-        made.append(Place(tmp_path, reach_or_skip(held), **rooms))
+        made.append(Place(tmp_path / "another" if made else tmp_path, reach_or_skip(held), **rooms))
         return made[-1]
 
     yield make

@@ -13,6 +13,7 @@ import pytest
 from tests.lab.sandbox.conftest import Place, reach_or_skip
 
 Make = Callable[..., Place]
+_DEVICES = tuple(Path("/dev") / name for name in ("fuse", "net/tun", "kvm", "userfaultfd"))
 _CONNECT = "import socket; socket.create_connection(('127.0.0.1', {port}), 5).sendall(b'out')"
 
 
@@ -95,6 +96,16 @@ def test_tmp_is_not_that_of_the_machine(place: Make, held: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("held", ["bubblewrap", "sandbox"])
+def test_nothing_awaits_the_next_unit_outside_of_rooms_and_scratch(place: Make, held: str) -> None:
+    at = place(held)
+    for folder in ("/dev", "/run", "/var/tmp", "/dev/shm", "/tmp"):
+        at.shell(f"rm {folder}/*; mkdir {folder}/left; echo left > {folder}/left/file; echo > {folder}/null")
+    ended = at.shell("ls -d /dev/* /run/* /tmp/* /var/tmp/* /dev/shm/* | grep left; echo fine > /dev/null")
+    assert at.read(ended) == ""
+    assert ended.exit_code == 0
+
+
+@pytest.mark.parametrize("held", ["bubblewrap", "sandbox"])
 def test_only_processes_of_the_unit_are_seen(place: Make, held: str) -> None:
     at = place(held)
     ended = at.python("import os; print(len([each for each in os.listdir('/proc') if each.isdigit()]))")
@@ -130,6 +141,25 @@ threads = [threading.Thread(target=print) for _ in range(8)]
     ended = at.python(code)
     assert at.read(ended, "stderr.log") == ""
     assert ended.exit_code == 0
+
+
+@pytest.mark.parametrize("held", ["landlock", "bubblewrap", "sandbox"])
+def test_a_device_is_there_when_it_is_given(place: Make, held: str) -> None:
+    device = next((each for each in _DEVICES if each.exists() and os.access(each, os.R_OK | os.W_OK)), None)
+    if device is None:
+        pytest.skip("no device here that this user may open")
+    script = f"exec 9<>{device}"
+    assert place(held).shell(script).exit_code != 0
+    assert place(held, devices=(device,)).shell(script).exit_code == 0
+
+
+def test_rooms_are_units_own_in_a_folder_of_another(place: Make) -> None:
+    """Root in a sandbox has no rights in what belongs to others; it makes the rooms itself."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes folders of others")
+    at = place("sandbox")
+    os.chown(at.work, 12345, 12345)
+    assert at.shell("echo mine > file && mkdir folder").exit_code == 0
 
 
 def test_two_workers_share_the_rooms_at_the_same_time(place: Make) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.lab.sandbox import Command, Ended, Event
+from gnomon.lab.sandbox import Command, Ended, Event, Rooms, Worker
 from tests.lab.sandbox.conftest import Place, reach_or_skip
 
 Make = Callable[..., Place]
@@ -145,7 +145,17 @@ def test_a_unit_has_its_own_environment_and_four_descriptors(place: Make, held: 
     os.set_inheritable(leaked, True)
     ended = at.shell("env | cut -d= -f1 | sort | grep -vE '^(PWD|OLDPWD|SHLVL|_)$'; exec ls /proc/self/fd")
     os.close(leaked)
-    assert at.read(ended).split() == ["GNOMON_FD", "PATH", "TMPDIR", "0", "1", "2", "3", "4"]  # 4: what ls reads
+    assert at.read(ended).split() == [
+        "GIT_OPTIONAL_LOCKS",
+        "GNOMON_FD",
+        "PATH",
+        "TMPDIR",
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+    ]  # 4: what ls reads
 
 
 @everywhere
@@ -276,6 +286,26 @@ def test_innocent_work_leaves_no_event(place: Make, held: str) -> None:
     assert ended.exit_code == 0
     assert at.read(ended, "stderr.log") == ""
     assert ended.events == ()
+
+
+@everywhere
+def test_a_unit_that_asks_git_how_things_stand_leaves_no_event(held: str, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    (repository / "a").mkdir(parents=True)
+    (repository / "a" / "file").write_text("1")
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "one")):
+        subprocess.run(["git", *words], cwd=repository, check=True, env={"PATH": os.environ["PATH"], "HOME": "/"})
+    os.utime(repository / "a" / "file", (1, 1))  # so that the index is out of date
+    rooms = Rooms(protected=(repository / ".git",), work=tmp_path / "work", visible=(repository,))
+    script = "git rev-parse HEAD && git status --porcelain && git log -p"
+    with Worker(rooms, reach_or_skip(held)) as worker:
+        env = {"PATH": os.environ["PATH"], "HOME": "/"}
+        worker.start(Command(unit="u", argv=("sh", "-c", script), room=rooms.work / "u", cwd=repository, env=env))
+        ended = worker.poll(60.0)
+    assert isinstance(ended, Ended), ended
+    assert (rooms.work / "u" / "stderr.log").read_text() == ""
+    assert ended.exit_code == 0
 
 
 def test_a_room_is_a_folder_of_its_own_in_work(place: Make, tmp_path: Path) -> None:

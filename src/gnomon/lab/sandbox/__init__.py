@@ -6,6 +6,10 @@
     landlock     Landlock alone: contents, names and existence of files are safe; mode, owner and times are not
     detect-only  nothing is denied; digests tell afterwards what was touched
 
+What no level holds: the number of processes and the memory of all of them together (cgroups would); a daemon whose socket
+lies outside of /run and /tmp; a file in a scratch folder that is another name of one elsewhere (a hard link made before the
+run); a device that is given. Denied but not recorded: what io_uring does, and programs of another word length.
+
 Nothing here loads more than the standard library: the program that runs inside is these same files.
 """
 

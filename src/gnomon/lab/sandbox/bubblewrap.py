@@ -25,21 +25,21 @@ _HELD = (
 
 def command(program: str, rooms: Rooms | None, visible: Iterable[Path]) -> list[str]:
     """The words to put before a command; without rooms nothing at all can be written, which is how it is tried out."""
+    own = [] if rooms is None else private(rooms, visible)
     words = [program, *_HELD, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for folder in ("/tmp", "/var/tmp", "/run"):
-        if Path(folder).is_dir() and not Path(folder).is_symlink():
-            words += ["--tmpfs", folder]
-    if rooms is not None:
-        if _OWN_TMP in private(rooms, visible):
-            words += ["--dir", _OWN_TMP]
-        for device in rooms.devices:
-            words += ["--dev-bind-try", str(device), str(device)]
+    covered = [each for each in _COVERED if Path(each).is_dir() and not Path(each).is_symlink()]
+    for folder in (*(each for each in covered if each != "/dev"), *own):
+        words += ["--tmpfs", folder]
+    for device in () if rooms is None else rooms.devices:
+        words += ["--dev-bind-try", str(device), str(device)]
     for each in sorted(_read(rooms, visible)):  # a folder before what lies in it
         if any(each.is_relative_to(folder) for folder in _COVERED) and each.exists():
             words += ["--ro-bind", str(each), str(each)]
-    if rooms is not None:
-        for place in (rooms.work, *rooms.scratch):
-            words += ["--bind", str(place), str(place)]
+    for place in () if rooms is None else (rooms.work, *rooms.scratch):
+        words += ["--bind", str(place), str(place)]
+    for folder in covered:  # what one unit left there would await the next
+        if folder not in own:
+            words += ["--remount-ro", folder]
     if rooms is None or not rooms.network:
         words.append("--unshare-net")
     return [*words, "--chdir", "/"]

@@ -27,9 +27,13 @@ class Command:
 
     unit: str  # its name, as it comes back in Ended
     argv: tuple[str, ...]
-    room: Path  # the only folder it may write to; made if it is not there; holds stdout.log, stderr.log, observations.jsonl
+    # The only folder it may write to, made if it is not there. It comes to hold stdout.log, stderr.log and
+    # observations.jsonl, none of which may be there before; the unit can remove them, as all that lies in its room.
+    room: Path
     cwd: Path | None = None  # none: the room
-    env: Mapping[str, str] = field(default_factory=dict)  # the whole environment; GNOMON_FD and TMPDIR are added
+    env: Mapping[str, str] = field(
+        default_factory=dict
+    )  # the whole environment, but for GNOMON_FD, TMPDIR and GIT_OPTIONAL_LOCKS=0
     limits: Limits = Limits()
 
 

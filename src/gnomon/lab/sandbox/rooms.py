@@ -12,7 +12,9 @@ from gnomon.core.errors import BadInput
 class Rooms:
     """The places of one run. Links are followed once, here; everything that is not named can be read, not written."""
 
-    protected: tuple[Path, ...]  # spec, lock, earlier results, research log, journal: attempts at them are recorded
+    # Spec, lock, earlier results, research log, journal: attempts at them are recorded. And .git, because that is where
+    # git commands that would revert the spec fail first: at .git/index.lock, which `git diff` and `git describe --dirty` try for as well.
+    protected: tuple[Path, ...]
     work: Path  # folder of the rooms of attempts; made if it is not there; may lie inside of what is protected
     scratch: tuple[Path, ...] = ()  # written by every unit, kept between them
     visible: tuple[

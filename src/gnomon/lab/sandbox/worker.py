@@ -65,7 +65,12 @@ class Worker:
         limits = command.limits
         self._overdue = None if limits.wall_s is None else self._started + limits.wall_s + limits.grace_s + _CLOSE_S
         order = {"do": "start", **asdict(command), "room": str(room), "cwd": str(command.cwd or room)}
-        order["env"] = {"TMPDIR": self._temporary, **command.env, "GNOMON_FD": str(offspring.OBSERVATIONS)}
+        order["env"] = {
+            "TMPDIR": self._temporary,
+            "GIT_OPTIONAL_LOCKS": "0",  # else `git status` tries to write the index, and an innocent unit is on record
+            **command.env,
+            "GNOMON_FD": str(offspring.OBSERVATIONS),
+        }
         self._tell(order)
         while not self._messages:
             try:
