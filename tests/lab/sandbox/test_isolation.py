@@ -153,6 +153,24 @@ def test_a_device_is_there_when_it_is_given(place: Make, held: str) -> None:
     assert place(held, devices=(device,)).shell(script).exit_code == 0
 
 
+@pytest.mark.parametrize("held", ["landlock", "bubblewrap", "sandbox"])
+def test_kernel_settings_and_disks_are_not_opened_for_writing(place: Make, held: str) -> None:
+    """As root these are files of its own, which need no capability to be written."""
+    code = """
+import os
+from pathlib import Path
+found = [Path("/proc/sys/kernel/core_pattern"), Path("/proc/sysrq-trigger"), Path("/proc/sys/vm/drop_caches")]
+found += [*Path("/sys/kernel").glob("uevent_helper"), *Path("/sys/module").glob("*/parameters/*")][:50]
+found += [*Path("/dev").glob("vd*"), *Path("/dev").glob("sd*"), *Path("/dev").glob("nvme*"), *Path("/dev").glob("loop*")]
+for path in found:
+    try: os.close(os.open(path, os.O_WRONLY)); print(path)
+    except OSError: pass
+"""
+    at = place(held)
+    ended = at.python(code)
+    assert (ended.exit_code, at.read(ended)) == (0, "")
+
+
 def test_rooms_are_units_own_in_a_folder_of_another(place: Make) -> None:
     """Root in a sandbox has no rights in what belongs to others; it makes the rooms itself."""
     if os.geteuid() != 0:

@@ -27,6 +27,8 @@ def command(program: str, rooms: Rooms | None, visible: Iterable[Path]) -> list[
     """The words to put before a command; without rooms nothing at all can be written, which is how it is tried out."""
     own = [] if rooms is None else private(rooms, visible)
     words = [program, *_HELD, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    for entry in _settings():
+        words += ["--ro-bind-try", str(entry), str(entry)]
     covered = [each for each in _COVERED if Path(each).is_dir() and not Path(each).is_symlink()]
     for folder in (*(each for each in covered if each != "/dev"), *own):
         words += ["--tmpfs", folder]
@@ -57,6 +59,14 @@ def private(rooms: Rooms, visible: Iterable[Path]) -> list[str]:
         return Path(folder).is_dir() and not any(each.is_relative_to(folder) for each in shown)
 
     return [("/tmp" if is_free("/tmp") else _OWN_TMP), *(each for each in ("/var/tmp", "/dev/shm") if is_free(each))]
+
+
+def _settings() -> list[Path]:
+    """What sets the kernel in /proc. It is root's, who needs no capability to write it: core_pattern names a program that
+    the kernel then starts outside. Landlock denies it too.
+    """
+    entries = (each for each in Path("/proc").iterdir() if not each.name.isdigit() and not each.is_symlink())
+    return sorted(each for each in entries if each.is_dir() or each.stat().st_mode & 0o222)
 
 
 def _read(rooms: Rooms | None, visible: Iterable[Path]) -> set[Path]:
