@@ -26,6 +26,7 @@ STEPS: dict[str, tuple[str, str]] = {
     "verify": ("exp_after", "whether every byte is as it was sealed, and what anchors it"),
     "read": ("exp_after", "the verdict on each criterion"),
     "replicate": ("exp_after", "run a sealed experiment again, beside the first"),
+    "export": ("exp_after", "results for other programs, or a workflow file that runs the spec elsewhere"),
     "doctor": ("exp_after", "what this machine can enforce, and what is missing for more"),
 }
 EXAMPLE = "gnomon exp new my-question   # then: lint, plan, register, run, verify, read"

@@ -1,9 +1,10 @@
-"""gnomon exp verify, read, replicate, doctor: what comes after a run."""
+"""gnomon exp verify, read, replicate, export, doctor: what comes after a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gnomon.cli.arguments import words
 from gnomon.cli.exp_run import progress
 from gnomon.cli.exp_spec import step_parser
 from gnomon.cli.output import print_json, print_table, say
@@ -98,6 +99,56 @@ def replicate(arguments: Sequence[str]) -> int:
         print_json({"schema": "gnomon/exp-replicate/1", "run": name, "end": state.end, "units": state.done})
     else:
         print(f"{doors.folder_of(found.spec, name)}: {state.end}, {state.done} units")
+    return 0
+
+
+def export(arguments: Sequence[str]) -> int:
+    """Write a run for other programs."""
+    parser = step_parser(
+        "export",
+        "A sealed run for other programs, checked first; or a workflow file that runs a registered spec elsewhere.\n"
+        "csv and parquet: observations, a row for each number. junit: every rule, unit and criterion as a test case.\n"
+        "ro-crate: a folder with the results and what made them. mlflow: runs at a tracking server, none made twice.",
+        "gnomon exp export experiments/exp-001-a.md --to junit -o exp-001.xml",
+    )
+    parser.add_argument("--to", metavar="FORMAT", required=True, help=", ".join(doors.EXPORTS))
+    parser.add_argument(
+        "-o",
+        "--out",
+        "--output",
+        dest="output",
+        metavar="PLACE",
+        required=True,
+        help="a file; of ro-crate a new folder; of mlflow a tracking URI like sqlite:///mlflow.db or http://localhost:5000",
+    )
+    parser.add_argument("--run", metavar="NAME", help="a replicate; the first run without")
+    group = parser.add_argument_group(doors.WORKFLOW)
+    group.add_argument(
+        "--gnomon",
+        metavar="WHERE",
+        help="what pip installs Gnomon from, there: a folder of the checkout, git+https://..., a name with a version",
+    )
+    group.add_argument(
+        "--runs-on", metavar="LABEL[,LABEL...]", default="", help="of the machine (default: GitHub's, where it will do)"
+    )
+    found = parser.read(arguments)
+    written = doors.export(
+        found.spec, found.to, found.output, found.run, gnomon=found.gnomon, runs_on=words(found.runs_on)
+    )
+    if found.json:
+        print_json(
+            {
+                "schema": "gnomon/exp-export/1",
+                "format": written.format,
+                "place": written.place,
+                **written.counts,
+                "notes": written.notes,
+            }
+        )
+        return 0
+    print(f"{written.place}: {written.what}")
+    for note in written.notes:
+        say(note)
     return 0
 
 

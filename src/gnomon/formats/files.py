@@ -20,13 +20,13 @@ def check_writable(path: Path) -> None:
         raise BadInput(f"{path}: cannot be written: permission denied")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` beside its place and rename: a reader never sees half a file. Missing folders are made. BadInput."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write `content` beside its place and rename: a reader never sees half a file. Missing folders are made. BadInput."""
     target = path.resolve()  # a link keeps pointing to what it points to
     temporary = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         temporary.replace(target)
     except OSError as fault:
         raise BadInput(f"{path}: cannot be written: {(fault.strerror or str(fault)).lower()}") from None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gnomon.lab.doors import (
         amend,
+        export,
         faults,
         justify,
         new_spec,
@@ -48,6 +49,7 @@ __all__ = [  # noqa: RUF022 - the order of use
     "verify",
     "read",
     "replicate",
+    "export",
 ]
 
 

@@ -6,14 +6,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, near_match
 from gnomon.lab import experiment, new, reading, registration, verification
 from gnomon.lab.budget import AXES, Line, ledger
 from gnomon.lab.digests import of_bytes
 from gnomon.lab.executor import Host
+from gnomon.lab.exports.place import Exported
 from gnomon.lab.front_matter import Fault, read_bytes
 from gnomon.lab.journal import Journal, scan
 from gnomon.lab.lease import Lease, is_held
@@ -193,3 +195,46 @@ def replicate(
     under_way = [one for one in sorted(runs.glob("*")) if one.is_dir() and not (one / "MANIFEST.sha256").exists()]
     place = under_way[0] if under_way else runs / f"run-{len(list(runs.glob('run-*'))) + 2}"
     return place.name, experiment.run(path, host or _host(), tell=tell, folder=place)
+
+
+# Format -> module of gnomon.lab.exports and function that writes a sealed run; a workflow is made of the spec alone.
+_WRITERS = {
+    "csv": ("table", "write_csv"),
+    "parquet": ("table", "write_parquet"),
+    "mlflow": ("mlflow_runs", "write_mlflow"),
+    "ro-crate": ("ro_crate", "write_crate"),
+    "junit": ("junit", "write_junit"),
+}
+WORKFLOW = "github-workflow"
+EXPORTS = (*_WRITERS, WORKFLOW)
+
+
+def export(
+    path: Path,
+    to: str,
+    place: str | Path,
+    run: str | None = None,
+    *,
+    gnomon: str | None = None,
+    runs_on: tuple[str, ...] = (),
+) -> Exported:
+    """Write a sealed run for other programs, or a workflow file that runs a registered spec.
+
+    to: one of EXPORTS. place: a file; of ro-crate a folder; of mlflow a tracking URI. gnomon: of a workflow, what pip
+    installs Gnomon from; runs_on: the labels of its machine. Tampered where the run is not what was sealed.
+    """
+    if to not in EXPORTS:
+        raise BadInput(f"unknown format {to!r}{near_match(to, EXPORTS)}; there are {', '.join(EXPORTS)}")
+    if to == WORKFLOW:
+        from gnomon.lab.exports.github_workflow import write_workflow
+
+        if run is not None:
+            raise BadInput(f"{to}: made of the spec alone; no run is named")
+        return write_workflow(registered(path), str(place), gnomon=gnomon, runs_on=runs_on)
+    if gnomon is not None or runs_on:
+        raise BadInput(f"{to}: nothing is installed and nothing runs; these are options of {WORKFLOW}")
+    from gnomon.lab.exports.sealed import sealed_run
+
+    module, name = _WRITERS[to]
+    write: Callable[[Any, str], Exported] = getattr(import_module(f"gnomon.lab.exports.{module}"), name)
+    return write(sealed_run(path, folder_of(path, run)), str(place))

@@ -80,13 +80,14 @@ def read(path: Path, folder: Path) -> Reading:
         raise BadInput(f"{folder}: not sealed yet")
     spec = sound(path)[1]
     planned = units(spec, state.spec_sha256)
-    found = Reading(
-        experiment=spec.id,
-        status=state.end or "",
-        verdicts=tuple(_verdict(spec, planned, state, criterion) for criterion in spec.criteria),
-    )
+    found = Reading(experiment=spec.id, status=state.end or "", verdicts=verdicts(spec, planned, state))
     write_synced(folder / VERDICT, json_text(found.to_dict()))
     return found
+
+
+def verdicts(spec: Spec, planned: Sequence[Unit], state: State) -> tuple[Verdict, ...]:
+    """What each criterion of a spec comes to on the numbers of a run; nothing is written."""
+    return tuple(_verdict(spec, planned, state, criterion) for criterion in spec.criteria)
 
 
 def _verdict(spec: Spec, planned: Sequence[Unit], state: State, criterion: Criterion) -> Verdict:
