@@ -32,8 +32,10 @@ def _counts_hold(element, cases):
     cases = list(cases)
     assert int(element.get("tests")) == len(cases)
     for attribute, child in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        if (attribute, element.tag) == ("skipped", "testsuites"):
+            continue  # the schema has it of a suite alone
         assert int(element.get(attribute)) == sum(case.find(child) is not None for case in cases)
-    assert float(element.get("time")) == pytest.approx(sum(float(case.get("time")) for case in cases), abs=1e-3)
+    assert float(element.get("time")) == pytest.approx(sum(float(case.get("time")) for case in cases), abs=0.02)
 
 
 def _case(root, text):
