@@ -8,6 +8,7 @@ from gnomon.cli.arguments import words
 from gnomon.cli.exp_run import progress
 from gnomon.cli.exp_spec import step_parser
 from gnomon.cli.output import print_json, print_table, say
+from gnomon.cli.progress import working
 from gnomon.lab import doors
 from gnomon.lab.errors import Tampered
 
@@ -132,9 +133,10 @@ def export(arguments: Sequence[str]) -> int:
         "--runs-on", metavar="LABEL[,LABEL...]", default="", help="of the machine (default: GitHub's, where it will do)"
     )
     found = parser.read(arguments)
-    written = doors.export(
-        found.spec, found.to, found.output, found.run, gnomon=found.gnomon, runs_on=words(found.runs_on)
-    )
+    with working(f"writing {found.output}"):
+        written = doors.export(
+            found.spec, found.to, found.output, found.run, gnomon=found.gnomon, runs_on=words(found.runs_on)
+        )
     if found.json:
         print_json(
             {

@@ -1,0 +1,245 @@
+"""A run at an MLflow tracking server: one parent, and a child for each arm, cell and seed that was begun.
+
+Metrics are those of the spec and no other; what else is to be known stands in tags: spec.sha256, journal.head,
+protocol.state, gnomon.run and gnomon.unit, by which an export finds what an earlier one made and makes nothing twice.
+Units of the minimum viable experiment are no children: their numbers enter no result.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gnomon.core.errors import BadInput, ToolError
+from gnomon.core.extras import not_installed
+from gnomon.lab.exports.place import Exported, refuse_kept
+from gnomon.lab.exports.sealed import SealedRun
+from gnomon.lab.plan import Unit, of_phase
+from gnomon.lab.reading import verdicts
+from gnomon.lab.series import of_arm, series
+
+RUN, UNIT = "gnomon.run", "gnomon.unit"  # tags that tell a run of ours from every other
+SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
+_PAGE = 1000  # runs that one question answers
+_LONGEST = 5000  # characters of a tag or parameter; MLflow takes 6000 of a parameter
+# Of MLflow, where the user says nothing else: no telemetry to its makers; a server that is not there is told in seconds.
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one MLflow run holds."""
+
+    unit: str  # id; empty: the parent
+    name: str
+    started: str  # time, UTC
+    ended: str
+    status: str  # FINISHED, FAILED, KILLED
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+def write_mlflow(run: SealedRun, place: str) -> Exported:
+    """Write the runs that a tracking server does not have yet. ToolError where it refuses, or MLflow is not installed."""
+    _check(run, place)
+    with _errors(place):
+        client = _client(place)
+        experiment = _experiment(client, run.spec.id)
+        there = _there(client, experiment, run)
+        parent = _parent(run)
+        made = 0
+        parent_id, is_whole = there.get("", (None, False))
+        parent_id = parent_id or _created(client, experiment, parent, {})
+        for entry in _children(run):
+            child_id, is_done = there.get(entry.unit, (None, False))
+            if is_done:
+                continue
+            child_id = child_id or _created(client, experiment, entry, {"mlflow.parentRunId": parent_id})
+            _fill(client, child_id, entry)
+            made += 1
+        if not is_whole:  # last: a parent that has ended has all its children
+            _fill(client, parent_id, parent)
+            made += 1
+    runs = 1 + sum(1 for _ in _children(run))
+    what = f"{made} of {runs} runs written, {runs - made} were there" if made < runs else f"{runs} runs written"
+    counts = {"runs": runs, "made": made, "experiment": run.spec.id, "parent": parent_id}
+    return Exported(format="mlflow", place=place, what=f"{what}, in experiment {run.spec.id}", counts=counts)
+
+
+def _check(run: SealedRun, place: str) -> None:
+    scheme, colon, rest = place.partition("://")
+    if place != "databricks" and (not colon or scheme.partition("+")[0] not in SCHEMES):
+        raise BadInput(
+            f"{place}: a tracking URI is expected, like sqlite:///mlflow.db or http://localhost:5000; "
+            "MLflow writes no plain folders any more"
+        )
+    if scheme.partition("+")[0] == "sqlite":
+        refuse_kept(run.path, Path(rest.removeprefix("/").partition("?")[0]), (item.path for item in run.spec.inputs))
+
+
+@contextmanager
+def _errors(place: str) -> Iterator[None]:
+    """What MLflow raises, as an error of ours."""
+    try:
+        from mlflow.exceptions import MlflowException
+    except ModuleNotFoundError:
+        raise not_installed("mlflow", "mlflow") from None
+    try:
+        yield
+    except ModuleNotFoundError as fault:  # the small distribution speaks to servers only
+        raise ToolError(f"{place}: needs {fault.name}: say `python -m pip install mlflow` for databases") from None
+    except MlflowException as fault:
+        raise ToolError(f"{place}: mlflow: {(str(fault).splitlines() or [''])[0]:.300}") from None
+
+
+def _client(place: str) -> Any:
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):  # what a database tells of its making is not for the user
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=place)
+
+
+def _experiment(client: Any, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return str(client.create_experiment(name))
+    if found.lifecycle_stage == "deleted":
+        raise BadInput(f"experiment {name} was deleted at the server; restore it, or remove it for good")
+    return str(found.experiment_id)
+
+
+def _there(client: Any, experiment: str, run: SealedRun) -> dict[str, tuple[str, bool]]:
+    """Unit -> id of its MLflow run, and whether that was written to its end."""
+    found: dict[str, tuple[str, bool]] = {}
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment], f"tags.`{RUN}` = '{run.state.run}'", max_results=_PAGE, page_token=token
+        )
+        for one in page:
+            if one.data.tags.get("journal.head") != run.state.head:
+                raise BadInput(f"{run.state.run}: the server has a run of that name with another journal")
+            found[one.data.tags[UNIT]] = (one.info.run_id, one.info.status != "RUNNING")
+        token = page.token
+        if not token:
+            return found
+
+
+def _created(client: Any, experiment: str, entry: Entry, tags: Mapping[str, str]) -> str:
+    """A run with the tags that it is found by, open until it is filled."""
+    found = client.create_run(
+        experiment, start_time=_ms(entry.started), tags={**entry.tags, **tags}, run_name=entry.name
+    )
+    return str(found.info.run_id)
+
+
+def _fill(client: Any, run_id: str, entry: Entry) -> None:
+    """Parameters and metrics, then the end: what is open was not written whole, and is written again."""
+    from mlflow.entities import Metric, Param
+
+    params = [Param(key, str(value)[:_LONGEST]) for key, value in entry.params.items()]
+    metrics = [Metric(key, value, _ms(entry.ended), 0) for key, value in entry.metrics.items()]
+    for first in range(0, max(len(params), len(metrics)), 100):  # as many parameters as one request may hold
+        client.log_batch(run_id, metrics=metrics[first : first + 100], params=params[first : first + 100])
+    client.set_terminated(run_id, entry.status, _ms(entry.ended))
+
+
+def _ms(time: str) -> int:
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def _tags(run: SealedRun, unit: str) -> dict[str, str]:
+    return {
+        RUN: run.state.run,
+        UNIT: unit,
+        "spec.sha256": run.state.spec_sha256,
+        "journal.head": run.state.head,
+        "protocol.state": run.state.end or "",
+    }
+
+
+def _parent(run: SealedRun) -> Entry:
+    spec, state = run.spec, run.state
+    values = series(spec, run.planned, state)
+    metrics = {
+        f"{arm.name}.{name}": value
+        for arm in spec.protocol.arms
+        for name, value in of_arm(spec, arm.name, values).items()
+    }
+    return Entry(
+        unit="",
+        name=state.run,
+        started=state.started,
+        ended=state.last,
+        status="FINISHED" if state.end == "completed" else "FAILED",
+        params={
+            "title": spec.title,
+            "arms": ", ".join(arm.name for arm in spec.protocol.arms),
+            "cells": ", ".join(str(cell["name"]) for cell in spec.protocol.cells),
+            "seeds": ", ".join(map(str, spec.protocol.seeds)),
+            **{f"control.{one.name}": one.value for one in spec.variables.controls},
+        },
+        metrics=_numbers(metrics),
+        tags={
+            **_tags(run, ""),
+            "mlflow.note.content": spec.hypothesis.statement,
+            "protocol.reason": state.reason[:_LONGEST],
+            "protocol.enforcement": state.enforcement,
+            "units.planned": str(len(run.planned)),
+            "units.done": str(state.done),
+            "units.failed": str(state.failed),
+            "resource.gpu_hours": repr(state.gpu_hours),
+            "resource.wall_clock_seconds": repr(state.wall_s),
+            "resource.total_runs": str(state.ended),
+            **{f"criterion.{one.id}": one.verdict for one in verdicts(spec, run.planned, state)},
+        },
+    )
+
+
+def _children(run: SealedRun) -> Iterator[Entry]:
+    for phase in ("baseline", "full"):
+        for unit in of_phase(run.planned, phase):
+            if run.of(unit) is not None:
+                yield _child(run, unit)
+
+
+def _child(run: SealedRun, unit: Unit) -> Entry:
+    attempt, found = run.of(unit), run.state.units[unit.id]
+    assert attempt is not None  # it was begun
+    status = "FINISHED" if run.is_done(unit) else "FAILED" if attempt.failure else "KILLED"
+    params = {"phase": unit.phase, "arm": unit.arm, "cell": unit.cell, "seed": unit.seed, **unit.values}
+    gone: Iterable[tuple[str, str]] = [*found.missing.items(), *found.nonfinite.items()]
+    return Entry(
+        unit=unit.id,
+        name=unit.label,
+        started=attempt.started,
+        ended=attempt.ended or run.state.last,
+        status=status,
+        params={key: value for key, value in params.items() if value is not None},
+        metrics=_numbers(found.metrics) if run.is_done(unit) else {},
+        tags={
+            **_tags(run, unit.id),
+            "unit.command": " ".join(unit.command)[:_LONGEST],
+            "unit.result_sha256": found.result_sha256,
+            "unit.failure": attempt.failure[:_LONGEST],
+            **{f"missing.{name}": reason[:_LONGEST] for name, reason in gone},
+        },
+    )
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items() if value is not None}
