@@ -90,6 +90,7 @@ REST = {
     "predict": {"--on", "--engine", "--parts", "--operators", "--save", "--trace"},
     "compare": {"--measurements", "--engine", "--where", "--rows", "--sample", "--resample", "--report", "--calibrate"},
     "sweep": {"--out", "--workers", "--resume"},
+    "init": {"--git"},
     "report": {"-o", "--out", "--output", "--title", "--engine", "--where"},
 }
 
