@@ -17,6 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "sweep": ("sweep", "a grid or a search over the fields of a scenario, and its Pareto set"),
     "report": ("report", "one HTML page with figures: of predictions, comparisons, sweeps, measurements, scenarios"),
     "exp": ("exp", "experiments: registered before they run, executed exactly as registered, sealed, read"),
+    "claims": ("claims", "published numbers as hypotheses: whether experiments reproduced or refuted them"),
     "init": ("init", "a research repository in which experiments, results and claims have their place"),
     "list": ("listing", "engines, adapters, formats, devices, systems, models, scenarios, measurements"),
     "show": ("show", "a device, system, model or scenario, each number with its source"),
