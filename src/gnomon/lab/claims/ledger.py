@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Entry:
         return self.file is None
 
 
+@cache
 def shipped() -> tuple[Entry, ...]:
     """The claims that come with Gnomon."""
     return tuple(
