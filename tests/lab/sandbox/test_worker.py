@@ -229,7 +229,7 @@ from pathlib import Path
 from gnomon.lab.sandbox import *
 work = Path({str(at.work)!r})
 worker = Worker(Rooms(protected=(), work=work), reachable().at(Level.named({held!r})))
-script = "setsid sleep {mark} & sleep {mark} & sleep {mark}"
+script = "echo $TMPDIR; setsid sleep {mark} & sleep {mark} & sleep {mark}"
 worker.start(Command(unit="u", argv=("sh", "-c", script), room=work / "u", env={{"PATH": {os.environ["PATH"]!r}}}))
 time.sleep(0.3)
 print("running", flush=True)
@@ -246,6 +246,11 @@ time.sleep(60)
     while _processes(mark) and time.monotonic() < until:
         time.sleep(0.05)
     assert _processes(mark) == []
+    if held != "sandbox":  # a /tmp of its own went with it
+        temporary = Path((at.work / "u" / "stdout.log").read_text().strip())
+        while temporary.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not temporary.exists()
 
 
 def _processes(argument: str) -> list[str]:

@@ -10,6 +10,7 @@ One unit at a time: between two of them every process that is left is killed and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -55,6 +56,10 @@ class Zygote:
         if self._unit is not None:
             self._unit.kill()
         leftovers.kill_all(own_processes=self._setup["own_processes"])
+        leftovers.empty(self._setup["emptied"])
+        for folder in () if self._setup["own_processes"] else self._setup["emptied"]:
+            with contextlib.suppress(OSError):  # a supervisor that was killed cannot remove it
+                os.rmdir(folder)  # noqa: PTH106 - pathlib is not loaded here
 
     def _hear(self) -> bool:
         try:
