@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +28,15 @@ from gnomon.lab.reading import verdicts
 from gnomon.lab.series import of_arm, series
 
 RUN, UNIT = "gnomon.run", "gnomon.unit"  # tags that tell a run of ours from every other
-SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
+DATABASES, SERVERS = ("sqlite", "postgresql", "mysql", "mssql"), ("http", "https", "databricks")
+_SECRET = re.compile(r"//[^/]*@")  # name and password in an address
 _PAGE = 1000  # runs that one question answers
 _LONGEST = 5000  # characters of a tag or parameter; MLflow takes 6000 of a parameter
-# Of MLflow, where the user says nothing else: no telemetry to its makers; a server that is not there is told in seconds.
+# Of MLflow, where the user says nothing else: no telemetry to its makers; nothing of its own on standard output; a server
+# that is not there is told in seconds.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
@@ -53,7 +59,8 @@ class Entry:
 def write_mlflow(run: SealedRun, place: str) -> Exported:
     """Write the runs that a tracking server does not have yet. ToolError where it refuses, or MLflow is not installed."""
     _check(run, place)
-    with _errors(place):
+    shown = _SECRET.sub("//...@", place)
+    with _errors(place, shown):
         client = _client(place)
         experiment = _experiment(client, run.spec.id)
         there = _there(client, experiment, run)
@@ -74,33 +81,46 @@ def write_mlflow(run: SealedRun, place: str) -> Exported:
     runs = 1 + sum(1 for _ in _children(run))
     what = f"{made} of {runs} runs written, {runs - made} were there" if made < runs else f"{runs} runs written"
     counts = {"runs": runs, "made": made, "experiment": run.spec.id, "parent": parent_id}
-    return Exported(format="mlflow", place=place, what=f"{what}, in experiment {run.spec.id}", counts=counts)
+    return Exported(format="mlflow", place=shown, what=f"{what}, in experiment {run.spec.id}", counts=counts)
 
 
 def _check(run: SealedRun, place: str) -> None:
     scheme, colon, rest = place.partition("://")
-    if place != "databricks" and (not colon or scheme.partition("+")[0] not in SCHEMES):
+    kind = scheme.partition("+")[0]  # of sqlite+driver
+    if place != "databricks" and (not colon or kind not in (*DATABASES, *SERVERS)):
         raise BadInput(
             f"{place}: a tracking URI is expected, like sqlite:///mlflow.db or http://localhost:5000; "
             "MLflow writes no plain folders any more"
         )
-    if scheme.partition("+")[0] == "sqlite":
+    if kind == "sqlite":
         refuse_kept(run.path, Path(rest.removeprefix("/").partition("?")[0]), (item.path for item in run.spec.inputs))
+    if kind in DATABASES and find_spec("mlflow") and not _is_whole():
+        raise ToolError(f"{place}: mlflow-skinny speaks to servers only; say `python -m pip install mlflow`")
+
+
+def _is_whole() -> bool:
+    """Whether all of MLflow is installed, and not the part that a server's client needs."""
+    try:
+        distribution("mlflow")
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 @contextmanager
-def _errors(place: str) -> Iterator[None]:
-    """What MLflow raises, as an error of ours."""
+def _errors(place: str, shown: str) -> Iterator[None]:
+    """What MLflow raises, as an error of ours; shown: the address without who asks."""
     try:
         from mlflow.exceptions import MlflowException
     except ModuleNotFoundError:
         raise not_installed("mlflow", "mlflow") from None
     try:
         yield
-    except ModuleNotFoundError as fault:  # the small distribution speaks to servers only
-        raise ToolError(f"{place}: needs {fault.name}: say `python -m pip install mlflow` for databases") from None
+    except ModuleNotFoundError as fault:  # a database's driver
+        raise ToolError(f"{shown}: {fault.name} is not installed; say `python -m pip install {fault.name}`") from None
     except MlflowException as fault:
-        raise ToolError(f"{place}: mlflow: {(str(fault).splitlines() or [''])[0]:.300}") from None
+        text = (str(fault).replace(place, shown).strip().splitlines() or [""])[0]
+        raise ToolError(f"{shown}: mlflow: {text:.300}") from None
 
 
 def _client(place: str) -> Any:
