@@ -15,6 +15,7 @@ import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -146,8 +147,9 @@ def _graph(run: SealedRun, files: dict[str, str], inputs: dict[str, Entity]) -> 
         "conformsTo": {"@id": PROFILE},
         "name": f"{run.spec.id}: {run.spec.title}",
         "description": _summary(run),
-        "datePublished": utc(now()),
-        "dateCreated": run.state.last,
+        "datePublished": _moment(utc(now())),
+        "dateCreated": _moment(run.state.last),
+        **({"author": {"@id": "#agent"}} if run.lock.by else {}),
         "identifier": run.state.run,
         "license": {"@id": "#license"},
         "hasPart": _to([quote(name) for name in top] + [f"{quote(name)}/" for name in tries] + inside),
@@ -181,6 +183,11 @@ def _graph(run: SealedRun, files: dict[str, str], inputs: dict[str, Entity]) -> 
         yield _action(run, unit, files, [entity["@id"] for entity in inputs.values()])
 
 
+def _moment(time: str) -> str:
+    """A moment as the profile's checks read it: to the millisecond, with an offset."""
+    return datetime.fromisoformat(time).isoformat(timespec="milliseconds")
+
+
 def _summary(run: SealedRun) -> str:
     state = run.state
     reason = f" ({state.reason})" if state.reason else ""
@@ -192,12 +199,11 @@ def _summary(run: SealedRun) -> str:
 
 def _instruments(run: SealedRun, started: list[Unit]) -> Iterator[Entity]:
     """The command of each arm and sanity check, as the spec has it."""
-    written = {arm.name: arm.command for arm in run.spec.protocol.arms} | {
-        one.name: one.command for one in run.spec.sanity
-    }
-    asked = {arm.name: arm.gnomon for arm in run.spec.protocol.arms if arm.gnomon is not None}
+    arms = {arm.name: arm for arm in run.spec.protocol.arms}
+    checks = {check.name: check.command for check in run.spec.sanity}
     for identifier, unit in {_instrument(unit): unit for unit in started}.items():
-        question, command = asked.get(unit.arm), written[unit.arm]
+        question = arms[unit.arm].gnomon if unit.phase != "sanity" else None
+        command = arms[unit.arm].command if unit.phase != "sanity" else checks[unit.arm]
         if question is not None:
             text = f"gnomon with engine {question.engine} on {question.measurements or question.scenario}"
         else:
@@ -238,9 +244,9 @@ def _action(run: SealedRun, unit: Unit, files: dict[str, str], inputs: list[str]
         "@type": "CreateAction",
         "name": f"{unit.phase}: {unit.label}",
         "description": f"{shlex.join(unit.command)}\ntries: {', '.join(f'{count} {how}' for how, count in tries.items())}",
-        "startTime": attempt.started,
-        **({"endTime": attempt.ended} if attempt.ended else {}),
-        "actionStatus": {"@id": f"http://schema.org/{status}"},
+        "startTime": _moment(attempt.started),
+        **({"endTime": _moment(attempt.ended)} if attempt.ended else {}),
+        "actionStatus": f"http://schema.org/{status}",
         **({} if is_done else {"error": attempt.failure or "its end was not seen"}),
         "instrument": {"@id": _instrument(unit)},
         **({"agent": {"@id": "#agent"}} if run.lock.by else {}),
