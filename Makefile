@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest bench results docs screenshots lock clean FORCE
+.PHONY: help demo test test-lowest test-newest test-long bench results docs screenshots lock clean FORCE
 
 # Which Python the environments are made with: that of an existing .venv, else python3. `make test PYTHON=python3.12`
 PYTHON ?= $(shell test -x .venv/bin/python && echo .venv/bin/python || echo python3)
@@ -47,14 +47,17 @@ test: $(READY) ## everything that must hold: style, layers, types, tests, docume
 
 test-lowest: .venv-lowest/installed ## the tests with the lowest versions that pyproject.toml allows
 	@echo "==> pytest, lowest versions"
-	@.venv-lowest/bin/python -m pytest --junit-xml=build/pytest-lowest.xml
+	@.venv-lowest/bin/python -m pytest -m "not slow" --junit-xml=build/pytest-lowest.xml
 
 # Newest means newest today, so this one asks the package index every time.
 test-newest: .venv-newest/made ## the tests with the newest versions, not those of requirements/locked.txt
 	@echo "==> newest versions"
 	@.venv-newest/bin/python $(PIP) --upgrade --upgrade-strategy eager -e '.[dev]'
 	@echo "==> pytest, newest versions"
-	@.venv-newest/bin/python -m pytest --junit-xml=build/pytest-newest.xml
+	@.venv-newest/bin/python -m pytest -m "not slow" --junit-xml=build/pytest-newest.xml
+
+test-long: $(READY) ## what takes minutes: a run killed 200 times at random moments, and interrupted as often
+	GNOMON_KILLS=200 .venv/bin/python -m pytest tests/lab/test_kills.py
 
 bench: $(READY) ## the benchmarks: speed, as a ratio to a named peer or bound
 	.venv/bin/python -m pytest benchmarks

@@ -9,6 +9,8 @@ import pytest
 from tests.lab.sandbox.attacks import ATTACKS, SPEC
 from tests.lab.sandbox.conftest import besieged
 
+pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
+
 _WHO = ("root", "user")
 _ME = ("root",) if os.geteuid() == 0 else ("user",)
 _DAEMON, _OTHER_ROOM = "leaves_a_process_that_writes_later", "writes_in_the_room_of_another"

@@ -12,6 +12,8 @@ import pytest
 
 from tests.lab.sandbox.conftest import Place, reach_or_skip
 
+pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
+
 Make = Callable[..., Place]
 _DEVICES = tuple(Path("/dev") / name for name in ("fuse", "net/tun", "kvm", "userfaultfd"))
 _CONNECT = "import socket; socket.create_connection(('127.0.0.1', {port}), 5).sendall(b'out')"

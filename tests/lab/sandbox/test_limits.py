@@ -12,6 +12,8 @@ from gnomon.lab.sandbox import messages
 from gnomon.lab.sandbox.logs import Log
 from tests.lab.sandbox.conftest import Place
 
+pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
+
 Make = Callable[..., Place]
 
 

@@ -18,6 +18,8 @@ from gnomon.core.errors import BadInput
 from gnomon.lab.sandbox import Command, Ended, Event, Rooms, Worker
 from tests.lab.sandbox.conftest import Place, reach_or_skip
 
+pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
+
 Make = Callable[..., Place]
 everywhere = pytest.mark.parametrize("held", ["detect-only", "landlock", "sandbox"])
 
