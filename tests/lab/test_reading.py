@@ -10,7 +10,7 @@ from gnomon.lab import errors
 from gnomon.lab.experiment import run
 from gnomon.lab.notes import interpretations
 from gnomon.lab.reading import read
-from gnomon.lab.registration import register
+from gnomon.lab.registration import amend, register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 
@@ -78,3 +78,11 @@ def test_changed_results_are_not_read(tmp_path):
 )
 def test_notes_that_interpret_are_told(text, phrases):
     assert list(interpretations(text)) == phrases
+
+
+def test_a_criterion_amended_after_the_run_does_not_judge_it(tmp_path):
+    path, folder = _run(tmp_path, criteria__0__expr="mean(half.share) > 0.6")
+    path.write_bytes(bytes_of(changed(criteria__0__expr="mean(half.share) > 0.4")))
+    amend(path, "second thoughts", now=NOW)
+    (found,) = read(path, folder).verdicts
+    assert (found.expr, found.verdict) == ("mean(half.share) > 0.6", "fail")

@@ -19,7 +19,7 @@ from gnomon.lab.errors import Tampered
 from gnomon.lab.expression import Node, Operation, Value
 from gnomon.lab.journal import scan
 from gnomon.lab.plan import Unit, units
-from gnomon.lab.registration import sound
+from gnomon.lab.registration import ran
 from gnomon.lab.run_folder import json_text, write_synced
 from gnomon.lab.series import series
 from gnomon.lab.spec import Criterion, Spec
@@ -78,7 +78,7 @@ def read(path: Path, folder: Path) -> Reading:
     scan(folder / "journal.jsonl", state.take)
     if not state.is_sealed:
         raise BadInput(f"{folder}: not sealed yet")
-    spec = sound(path)[1]
+    spec = ran(path, folder)
     planned = units(spec, state.spec_sha256)
     found = Reading(experiment=spec.id, status=state.end or "", verdicts=verdicts(spec, planned, state))
     write_synced(folder / VERDICT, json_text(found.to_dict()))

@@ -80,6 +80,15 @@ def sound(path: Path) -> tuple[bytes, Spec]:
     return raw, found.spec
 
 
+def ran(path: Path, folder: Path) -> Spec:
+    """The spec that a run is of, by the run's own copy: a version registered since says nothing about its numbers."""
+    copy = folder / "spec.md"
+    found = lint(read_bytes(copy), path.name)
+    if found.spec is None:  # it was sound by the rules of its time
+        raise SpecInvalid("\n".join(fault.shown(str(copy)) for fault in found.faults))
+    return found.spec
+
+
 def lock_path(spec: Path, version: int) -> Path:
     """The lock file of a version."""
     return spec.with_name(f"{spec.stem}{f'.amend-{version}' if version else ''}.lock.json")

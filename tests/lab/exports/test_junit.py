@@ -4,8 +4,9 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from gnomon.lab import export
+from gnomon.lab import amend, export
 from tests.lab.exports.runs import bytes_below, sealed
+from tests.lab.specs import bytes_of, changed
 
 
 def _report(tmp_path, **fields):
@@ -106,3 +107,12 @@ def test_a_failed_sanity_check_skips_all_else(tmp_path):
     assert _case(root, "sanity checks pass").find("failure").get("message") == "sanity check shell failed"
     assert _case(root, "sanity: shell").find("failure").get("message") == "exit 1"
     assert _case(root, "less: ").find("error") is not None
+
+
+def test_a_version_registered_after_the_run_judges_nothing(tmp_path):
+    path = sealed(tmp_path, criteria__0__expr="mean(half.share) > 0.6")
+    path.write_bytes(bytes_of(changed(criteria__0__expr="mean(half.share) > 0.4")))
+    amend(path, "second thoughts")
+    export(path, "junit", tmp_path / "report.xml")
+    root = Xml.parse(tmp_path / "report.xml").getroot()
+    assert _case(root, "less: mean(half.share) > 0.6").find("failure") is not None

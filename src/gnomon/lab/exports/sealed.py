@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gnomon.lab.errors import SpecInvalid, Tampered
+from gnomon.lab.errors import Tampered
 from gnomon.lab.journal import Record, scan
-from gnomon.lab.lint import lint
 from gnomon.lab.plan import Unit, units
-from gnomon.lab.registration import Lock, locks_of
+from gnomon.lab.registration import Lock, locks_of, ran
 from gnomon.lab.run_folder import RunFolder
 from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
@@ -78,12 +77,14 @@ def sealed_run(path: Path, folder: Path) -> SealedRun:
         _take(attempts, record)
 
     scan(folder / "journal.jsonl", take)
-    spec = _spec_of(path, folder)
+    spec = ran(path, folder)
     config = json.loads((folder / "config.json").read_bytes())
-    ran = {one["unit"]: one for one in config["units"]}
+    commands = {one["unit"]: one for one in config["units"]}
+    due = units(spec, state.spec_sha256)
+    if [unit.id for unit in due] != list(commands):
+        raise Tampered(f"{folder}: config.json has other units than the spec that ran")
     planned = tuple(
-        replace(unit, command=tuple(ran[unit.id]["command"]), env=dict(ran[unit.id]["env"]))
-        for unit in units(spec, state.spec_sha256)
+        replace(unit, command=tuple(commands[unit.id]["command"]), env=dict(commands[unit.id]["env"])) for unit in due
     )
     return SealedRun(
         path=path,
@@ -96,13 +97,6 @@ def sealed_run(path: Path, folder: Path) -> SealedRun:
         verified=verified,
         attempts=attempts,
     )
-
-
-def _spec_of(path: Path, folder: Path) -> Spec:
-    found = lint((folder / "spec.md").read_bytes(), path.name)
-    if found.spec is None:  # what ran was sound by the rules of its time
-        raise SpecInvalid("\n".join(fault.shown(str(folder / "spec.md")) for fault in found.faults))
-    return found.spec
 
 
 def _take(attempts: dict[str, list[Attempt]], record: Record) -> None:
