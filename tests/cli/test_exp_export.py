@@ -39,9 +39,10 @@ def test_json_tells_the_same(gnomon, spec, tmp_path):
     }
 
 
-def test_a_workflow_takes_where_gnomon_and_the_machine_are_from(gnomon, tmp_path):
-    spec, file = registered_spec(tmp_path), tmp_path / ".github" / "workflows" / "exp.yml"
-    words = ("exp", "export", str(spec), "--to", "github-workflow", "-o", str(file))
+def test_a_workflow_takes_where_gnomon_and_the_machine_are_from(gnomon, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec, file = registered_spec(tmp_path).relative_to(tmp_path), tmp_path / ".github" / "workflows" / "exp.yml"
+    words = ("exp", "export", str(spec), "--to", "github-workflow", "-o", str(file.relative_to(tmp_path)))
     assert gnomon(*words).code == 3
     found = gnomon(*words, "--gnomon", "./gnomon", "--runs-on", "self-hosted,big")
     assert found.code == 0

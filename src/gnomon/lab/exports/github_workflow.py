@@ -180,10 +180,10 @@ def _notes(
     top = root.parents[below.count("/") - 1] if below else root
     if target.resolve().parent != top / ".github" / "workflows":
         yield "GitHub finds workflows in .github/workflows of the repository only"
-    needed = [found.path, *(lock_path(found.path, lock.version) for lock in found.locks)]
-    needed += [root / item.path for item in spec.inputs]
-    needed += [root / spec.environment.requirements] if spec.environment.requirements else []
-    if lacking := [path.relative_to(root).as_posix() for path in needed if not _is_committed(root, path.resolve())]:
+    registered = [found.path, *(lock_path(found.path, lock.version) for lock in found.locks)]
+    needed = [f"experiments/{path.name}" for path in registered] + [item.path for item in spec.inputs]
+    needed += [spec.environment.requirements] if spec.environment.requirements else []
+    if lacking := [name for name in needed if not _is_committed(root, name)]:
         yield f"not in the commit with these bytes, so not in the checkout: {', '.join(lacking)}"
     if spec.environment.variables:
         yield f"environment.variables: the workflow sets none of {', '.join(spec.environment.variables)}"
@@ -195,12 +195,12 @@ def _notes(
         yield f"environment.image: {spec.environment.image} is not used; the job runs on the machine itself"
 
 
-def _is_committed(root: Path, path: Path) -> bool:
+def _is_committed(root: Path, name: str) -> bool:
+    """Whether the commit holds the file with the bytes that it has now."""
+    done = subprocess.run(["git", "-C", str(root), "show", f"HEAD:./{name}"], capture_output=True, check=False)
     try:
-        name = path.relative_to(root).as_posix()
-        done = subprocess.run(["git", "-C", str(root), "show", f"HEAD:./{name}"], capture_output=True, check=False)
-        return done.returncode == 0 and done.stdout == path.read_bytes()
-    except (OSError, ValueError):
+        return done.returncode == 0 and done.stdout == (root / name).read_bytes()
+    except OSError:
         return False
 
 

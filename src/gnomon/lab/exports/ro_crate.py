@@ -99,16 +99,20 @@ def _inputs(run: SealedRun, folder: Path) -> tuple[dict[str, Entity], list[str]]
     found, notes = {}, []
     for item in run.spec.inputs:
         source, copy = root_of(run.path) / item.path, folder / "inputs" / item.path
-        is_inside = copy.resolve().is_relative_to(folder.resolve())
-        if is_inside and source.is_file() and of_file(source) == item.sha256:
+        if source.is_file() and of_file(source) == item.sha256:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)
-            found[item.path] = _file(f"inputs/{item.path}", copy, item.sha256, about="An input, pinned by its digest")
-            found[item.path]["alternateName"] = item.path
-        else:
-            notes.append(f"{item.path}: its bytes are not what was registered any more: not in the crate")
-            about = {"name": item.path, "sha256": item.sha256, "description": "An input of which these bytes are gone"}
-            found[item.path] = {"@id": f"#input/{quote(item.path)}", "@type": "CreativeWork", **about}
+            about = "An input, pinned by its digest"
+            found[item.path] = {**_file(f"inputs/{item.path}", copy, item.sha256, about), "alternateName": item.path}
+            continue
+        notes.append(f"{item.path}: its bytes are not what was registered any more: not in the crate")
+        found[item.path] = {
+            "@id": f"#input/{quote(item.path)}",
+            "@type": "CreativeWork",
+            "name": item.path,
+            "description": "An input of which these bytes are gone",
+            "sha256": item.sha256,
+        }
     return found, notes
 
 
