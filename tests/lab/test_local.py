@@ -149,3 +149,13 @@ def test_a_full_disk_ends_the_run_with_its_results_and_nothing_is_lost(tmp_path)
         assert verify(path, folder).is_whole
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False)
+
+
+@pytest.mark.parametrize("level", DENYING)
+def test_what_git_tries_and_does_well_without_is_no_violation(tmp_path, level):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    path, folder = _experiment(
+        tmp_path, changed(protocol__arms__1__command="git status -s >/dev/null; git diff --stat; echo share=0.5")
+    )
+    run(path, local_host(level))
+    assert _metrics(folder)["_protocol"]["enforcement_violations"] == []

@@ -33,6 +33,10 @@ _KEPT = (
 )
 
 
+# What `git diff` and `git describe` try to write and do well without. [git(1), GIT_OPTIONAL_LOCKS]
+_OPTIONAL = "/.git/index.lock"
+
+
 class LocalWorker:
     """A worker of the sandbox as the runner asks for one."""
 
@@ -93,6 +97,7 @@ def _ended(told: messages.Ended) -> Ended:
                 "times": event.times,
             }
             for event in told.events
+            if not event.target.endswith(_OPTIONAL)
         ),
     )
 
