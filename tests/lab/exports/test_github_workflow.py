@@ -133,13 +133,29 @@ def test_the_machine_is_one_that_will_do_or_the_user_is_told(tmp_path, fields, o
 
 
 @pytest.mark.parametrize(
-    "source", [None, "", "-r x", "a\nb", "${{ secrets.TOKEN }}", "git+https://me:pw@example.org/a", "https://token@h/a"]
+    "source",
+    [
+        None,
+        "",
+        "-r x",
+        "a\nb",
+        "${{ secrets.TOKEN }}",
+        "git+https://me:pw@example.org/a",
+        "https://token@h/a",
+        "http://[a",
+    ],
 )
 def test_a_source_that_cannot_be_or_holds_a_secret_is_refused(tmp_path, source):
     path = registered_spec(tmp_path)
     with pytest.raises(BadInput, match="github-workflow: "):
         _workflow(path, gnomon=source)
     assert not (tmp_path / ".github").exists()
+
+
+def test_without_git_the_checkout_is_told_to_lack_the_spec(tmp_path, monkeypatch):
+    path = registered_spec(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "experiments/exp-001-halves.md" in _workflow(path)[2].notes[0]
 
 
 def test_a_shell_reads_a_source_as_one_word(tmp_path):

@@ -88,10 +88,16 @@ def _refuse_expressions(*texts: str) -> None:
 
 def _below(root: Path) -> str:
     """Where the experiments' folder stands in the checkout, like `lab/`; empty: at its top, or there is no git."""
-    done = subprocess.run(
-        ["git", "-C", str(root), "rev-parse", "--show-prefix"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return (_git(root, "rev-parse", "--show-prefix") or b"").decode("utf-8", "replace").strip()
+
+
+def _git(root: Path, *words: str) -> bytes | None:
+    """What git says; None: it refuses, or is not installed."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _source(root: Path, given: str | None) -> str:
@@ -105,7 +111,10 @@ def _source(root: Path, given: str | None) -> str:
         )
     if not given.strip() or given.startswith("-"):
         raise BadInput(f"github-workflow: gnomon: {given!r} is nothing that pip could install")
-    address = urlsplit(given)
+    try:
+        address = urlsplit(given)
+    except ValueError as fault:
+        raise BadInput(f"github-workflow: gnomon: {given!r}: {fault}") from None
     if address.password or (address.username and address.username != "git"):
         raise BadInput("github-workflow: gnomon: the address holds a name or password; a workflow holds no secret")
     return given
@@ -197,11 +206,8 @@ def _notes(
 
 def _is_committed(root: Path, name: str) -> bool:
     """Whether the commit holds the file with the bytes that it has now."""
-    done = subprocess.run(["git", "-C", str(root), "show", f"HEAD:./{name}"], capture_output=True, check=False)
-    try:
-        return done.returncode == 0 and done.stdout == (root / name).read_bytes()
-    except OSError:
-        return False
+    path = root / name
+    return path.is_file() and _git(root, "show", f"HEAD:./{name}") == path.read_bytes()
 
 
 class _Dumper(yaml.SafeDumper):
