@@ -247,3 +247,22 @@ def test_a_person_s_records_stand_in_the_results(tmp_path):
     assert "rebooted at 10:03" in found["notes"]
     with pytest.raises(BadInput, match="sealed already"):
         doors.note(path, "too late")
+
+
+def test_a_run_goes_on_with_the_version_that_it_began_with(tmp_path):
+    path = _experiment(tmp_path, changed(protocol__arms__0__command="sleep 0.05; echo share=1.0"))
+    with pytest.raises(errors.OutOfTime):
+        run(path, HOST, most_s=0.15)
+    path.write_bytes(bytes_of(changed(protocol__arms__0__command="echo share=1.0")))
+    amend(path, "quicker", now=NOW)
+    with pytest.raises(errors.NotRegistered, match="began with another version"):
+        run(path, HOST)
+
+
+@pytest.mark.parametrize("name", ["$(printf 'two\\nlines')", "$(printf 'no\\377text')", "back\\\\\\\\slash"])
+def test_names_of_any_bytes_are_sealed_and_verified(tmp_path, name):
+    from gnomon.lab.verification import verify
+
+    path = _experiment(tmp_path, changed(protocol__arms__1__command=f'echo x > "$GNOMON_ROOM/{name}"; echo share=0.5'))
+    run(path, HOST)
+    assert verify(path, tmp_path / "results" / path.stem).is_whole

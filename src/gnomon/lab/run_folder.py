@@ -118,12 +118,18 @@ def digest_of_tree(folder: Path) -> str:
 
 def tree(folder: Path) -> Iterator[tuple[str, str]]:
     """Every file below a folder in order, with the digest of its bytes; a link is what it says, not what it leads to."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
+    for path in sorted(folder.rglob("*"), key=os.fsencode):
+        name = in_one_line(path.relative_to(folder))
         if path.is_symlink():
-            yield name, f"link {path.readlink()}"
+            yield name, f"link {in_one_line(path.readlink())}"
         elif path.is_file():
             yield name, of_file(path)
+
+
+def in_one_line(path: Path) -> str:
+    """A path as text on one line, whatever bytes it is of: a backslash, an end of line and what is no UTF-8 are escaped."""
+    raw = os.fsencode(path).replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def write_synced(path: Path, text: str) -> None:

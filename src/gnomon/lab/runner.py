@@ -18,6 +18,7 @@ from typing import Any
 
 from gnomon.lab import budget, gates
 from gnomon.lab.abort import Criteria, waivers
+from gnomon.lab.errors import NotRegistered
 from gnomon.lab.executor import Ended, Job, Worker
 from gnomon.lab.expression import Value
 from gnomon.lab.journal import Journal
@@ -113,6 +114,11 @@ class Runner:
     def _begin(self) -> None:
         """What every start records, and what the one before left behind."""
         is_new = self._journal.count == 0
+        if not is_new and self.state.spec_sha256 != self.registered.lock.spec_sha256:
+            raise NotRegistered(
+                f"{self.folder.path}: this run began with another version of the spec than version "
+                f"{self.registered.lock.version}: put that text back to end it, or move its folder away to begin anew"
+            )
         if is_new:
             lock = self.registered.lock
             self._record("registered", run=self.run, spec_sha256=lock.spec_sha256, version=lock.version)
