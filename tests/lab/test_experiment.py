@@ -266,3 +266,30 @@ def test_names_of_any_bytes_are_sealed_and_verified(tmp_path, name):
     path = _experiment(tmp_path, changed(protocol__arms__1__command=f'echo x > "$GNOMON_ROOM/{name}"; echo share=0.5'))
     run(path, HOST)
     assert verify(path, tmp_path / "results" / path.stem).is_whole
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_many_units(tmp_path):
+    import resource
+
+    import scipy.stats  # noqa: F401 - loaded when metrics are first written: not the units' memory
+
+    from gnomon.lab import doors
+
+    spec = changed(
+        protocol__arms__0__command=["/bin/echo", "share=1.0"],
+        protocol__arms__1__command=["/bin/echo", "share=0.5"],
+        protocol__cells=[{"name": "one", "size": 10}],
+        variables__independent__0__levels=[10],
+        protocol__seeds=list(range(250)),
+        protocol__unit_estimate="0.01 s",
+        mve=...,
+        budget__max_runs=600,
+        budget__max_seeds_per_config=250,
+    )
+    path = _experiment(tmp_path, spec)
+    used = []
+    run(path, HOST, tell=lambda state: used.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    assert used[-1] - used[len(used) // 4] < 20_000  # kB
+    found = doors.status(path)
+    assert (found.planned, found.state.done) == (501, 501)
