@@ -39,7 +39,7 @@ class ExpParser(Parser):
         super().__init__(
             "exp", "An experiment that is registered before it runs, and runs exactly as registered.", EXAMPLE
         )
-        self.add_argument("step", metavar="STEP", help=", ".join(STEPS))
+        self.add_argument("step", metavar="STEP", choices=tuple(STEPS), help=", ".join(STEPS))
         self.add_argument("rest", nargs="*", metavar="ARGUMENT", help="of the step; gnomon exp STEP --help says more")
 
     def format_help(self) -> str:
