@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job ignores Ctrl-C, and all that it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # The same examples in every run: a failure on one machine is a failure on all.
 settings.register_profile("gnomon", deadline=None, derandomize=True, max_examples=30)

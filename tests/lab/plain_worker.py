@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 from gnomon.lab.executor import Ended, Host
 
@@ -37,7 +38,8 @@ class PlainWorker:
         return Ended(unit=self.job.unit, code=code, failure=failure, wall_s=time.monotonic() - self.since)
 
     def stop(self, grace_s):
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have ended since
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def close(self):
         pass

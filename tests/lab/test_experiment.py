@@ -293,3 +293,27 @@ def test_memory_stays_flat_over_many_units(tmp_path):
     assert used[-1] - used[len(used) // 4] < 20_000  # kB
     found = doors.status(path)
     assert (found.planned, found.state.done) == (501, 501)
+
+
+@pytest.mark.parametrize(("held", "ends"), [(8, True), (9, False)])
+def test_a_live_criterion_sees_every_observation_however_quick_the_unit(tmp_path, held, ends):
+    lines = "; ".join(
+        f'echo "{{{{\\"name\\": \\"{name}\\", \\"value\\": {value}, \\"step\\": {step}}}}}" >&9'
+        for step, value in enumerate([0.5] * 3 + [2] * 8 + [0.5])
+        for name in ("share", "other")
+    )
+    spec = changed(
+        protocol__arms__1__command=lines,
+        protocol__arms__0__command=lines.split("; ")[0]
+        + "; "
+        + 'echo "{{\\"name\\": \\"share\\", \\"value\\": 1, \\"step\\": 9}}" >&9',
+        metrics__primary__0__from={"observations": "share"},
+        metrics__primary__0__bounds=[0, 9],
+        abort__0={"id": "high", "check": "live", "expr": "share > 1.5", "for_consecutive": held},
+    )
+    path = _experiment(tmp_path, spec)
+    if ends:
+        with pytest.raises(errors.Aborted, match="high"):
+            run(path, HOST)
+    else:
+        assert run(path, HOST).end == "completed"

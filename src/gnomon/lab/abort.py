@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gnomon.lab import expression
 from gnomon.lab.expression import Node, Value
-from gnomon.lab.lint import time_limit
+from gnomon.lab.lint import LIVE, time_limit
 from gnomon.lab.spec import Abort
 
 UNREALISTIC = 1.5  # times the estimate, below which a limit of time ends sound units
@@ -27,6 +27,13 @@ class Watch:
     criterion: Abort
     expr: Node
     held: int = 0
+
+    def is_asked(self, about: str | None) -> bool:
+        """Whether a live criterion has something new to say; others are asked whenever their check is made."""
+        if self.criterion.check != "live":
+            return True
+        named = {name.name for name in expression.names(self.expr)}
+        return about in named if about is not None else named <= set(LIVE)
 
     def look(self, values: Mapping[str, Value]) -> bool:
         """Whether it fires on these values. What cannot be decided does not count, and breaks no row."""
@@ -48,9 +55,17 @@ class Criteria:
         """Those of a spec that were not waived."""
         return cls([Watch(one, expression.parse(one.expr)) for one in criteria if one.id not in waived])
 
-    def fired(self, check: str, values: Mapping[str, Value]) -> Abort | None:
-        """The first criterion of that kind of check that fires."""
-        fired = [watch.criterion for watch in self.watches if watch.criterion.check == check and watch.look(values)]
+    def fired(self, check: str, values: Mapping[str, Value], about: str | None = None) -> Abort | None:
+        """The first criterion of that kind of check that fires.
+
+        about: the metric that was just observed; criteria that do not name it are not asked. None: at a moment of no
+        observation, when live criteria on metrics are not asked.
+        """
+        fired = [
+            watch.criterion
+            for watch in self.watches
+            if watch.criterion.check == check and watch.is_asked(about) and watch.look(values)
+        ]
         return fired[0] if fired else None
 
     def began(self) -> None:

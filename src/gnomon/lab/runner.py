@@ -11,7 +11,7 @@ import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -267,37 +267,47 @@ class Runner:
             worker.stop(GRACE_S)
         if attempt.unit.phase == "sanity" or attempt.fired is not None:
             return None
-        self._read_lines(attempt)
-        values = self._live() | attempt.latest | {"elapsed": self.mono() - attempt.since, "step": float(attempt.step)}
-        attempt.fired = self._criteria.fired("live", values)
+        attempt.fired = self._judged(attempt) or self._criteria.fired("live", self._seen(attempt))
         if attempt.fired is None:
             return None
         worker.stop(GRACE_S)
         return _End("aborted", f"{attempt.fired.id}: {attempt.fired.expr}, at {attempt.unit.label}")
 
-    def _read_lines(self, attempt: _Attempt) -> None:
-        """New whole lines on the unit's descriptor."""
+    def _seen(self, attempt: _Attempt) -> dict[str, Value]:
+        """What live criteria see of a unit at work."""
+        times = {"elapsed": self.mono() - attempt.since, "step": float(attempt.step)}
+        return self._live() | attempt.latest | times
+
+    def _judged(self, attempt: _Attempt) -> Abort | None:
+        """Hold live criteria against each new line on the unit's descriptor, in order; the first that fires."""
         named = {
             one.from_.observations: one.name for one in self.registered.spec.metrics.every if one.from_.observations
         }
+        for line in self._new_lines(attempt):
+            record = parsed(line)
+            if record is None:
+                continue
+            name, value = named.get(record["name"], record["name"]), record["value"]
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            attempt.latest[name] = float(value) if is_number else None
+            if isinstance(record.get("step"), int):
+                attempt.step = record["step"]
+            if fired := self._criteria.fired("live", self._seen(attempt), about=name):
+                return fired
+        return None
+
+    def _new_lines(self, attempt: _Attempt) -> Iterator[bytes]:
+        """Whole lines that the unit wrote since the last look."""
         path = self.folder.room(attempt.unit.id, attempt.number) / _LINES
         try:
             with path.open("rb") as file:
                 file.seek(attempt.lines_read)
-                new = file.read(_MOST_AT_ONCE)
+                while whole := (new := file.read(_MOST_AT_ONCE))[: new.rfind(b"\n") + 1]:
+                    attempt.lines_read += len(whole)
+                    file.seek(attempt.lines_read)
+                    yield from whole.splitlines()
         except OSError:
             return
-        whole = new[: new.rfind(b"\n") + 1]
-        attempt.lines_read += len(whole)
-        for line in whole.splitlines():
-            record = parsed(line)
-            if record is None:
-                continue
-            value = record["value"]
-            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            attempt.latest[named.get(record["name"], record["name"])] = float(value) if is_number else None
-            if isinstance(record.get("step"), int):
-                attempt.step = record["step"]
 
     def _live(self) -> dict[str, Value]:
         return {
@@ -339,6 +349,7 @@ class Runner:
     def _done(self, attempt: _Attempt, ended: Ended, spent: dict[str, Any]) -> _End | None:
         unit, room = attempt.unit, self.folder.room(attempt.unit.id, attempt.number)
         metrics = () if unit.phase == "sanity" else self.registered.spec.metrics.every
+        late = self._judged(attempt) if unit.phase != "sanity" else None  # what was written after the last look
         found: Observed = observed(metrics, room, room / _STDOUT, room / _LINES)
         record = {
             "phase": unit.phase,
@@ -365,7 +376,7 @@ class Runner:
                 "step": float(found.steps),
             }
         )
-        fired = self._criteria.fired("unit", values)
+        fired = late or self._criteria.fired("unit", values)
         return _End("aborted", f"{fired.id}: {fired.expr}, after {unit.label}") if fired else None
 
 
