@@ -136,7 +136,7 @@ def _told(made: Registered, as_json: bool) -> int:
     for change in lock.changes:
         print(change)
     if not lock.commit:
-        say("no git repository: nothing outside of this folder says when it was registered")
+        say("no commit: nothing outside of this folder says when it was registered")
     elif not lock.is_committed:
         say("the commit does not hold the spec with these bytes: commit it, so that the history says so too")
     return 0
