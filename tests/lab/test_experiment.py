@@ -152,6 +152,22 @@ def test_enforcement_below_what_is_asked_for_is_refused(tmp_path):
         run(path, HOST)
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"cpus": 10_000}, "compute_profile.cpus: 10000 asked for, "),
+        ({"memory": "1 PB"}, "compute_profile.memory: 1.00 PB asked for, "),
+        ({"disk": "1 EB"}, r"compute_profile.disk: 1.00 EB asked for, .* free at "),
+        ({"device": "gpu", "gpus": 900}, "compute_profile.gpus: 900 asked for, "),
+    ],
+)
+def test_a_machine_that_is_too_small_is_refused(tmp_path, asked, told):
+    path = _experiment(tmp_path, changed(compute_profile=asked, budget__gpu_hours=1000))
+    with pytest.raises(errors.PreflightFailed, match=told) as fault:
+        run(path, HOST)
+    assert fault.value.exit_code == 16
+
+
 def test_a_live_criterion_ends_a_unit_at_work(tmp_path):
     script = 'i=0; while :; do i=$((i+1)); echo "{\\"name\\": \\"share\\", \\"value\\": $i, \\"step\\": $i}" >&9; sleep 0.02; done'
     spec = changed(

@@ -30,6 +30,8 @@ def test_a_sound_spec_has_no_fault():
         ({"titel": "x"}, "titel", "did you mean 'title'"),
         ({"metrics__primary__0__untis": "s"}, "metrics.primary.0.untis", "did you mean 'unit'"),
         ({"id": "exp-1"}, "id", "match"),
+        ({"environment": {"python": 3.11}}, "environment.python", "a version in quotes"),
+        ({"environment": {"python": ">=3,11"}}, "environment.python", "a version in quotes"),
         ({"schema": "gnomon/experiment/9"}, "schema", "gnomon/experiment/1"),
         ({"hypothesis__metric": "shar"}, "hypothesis.metric", "did you mean 'share'"),
         ({"hypothesis__magnitude": float("nan")}, "hypothesis.magnitude", "finite"),

@@ -198,6 +198,12 @@ def test_c3_no_treatment_starts_without_a_baseline_within_tolerance(tmp_path):
     assert {record["phase"] for record in _records(folder, "unit_started")} == {"sanity", "baseline"}
 
 
+def test_c3_a_baseline_without_numbers_says_on_how_many_units_and_why(tmp_path):
+    path, folder = _experiment(tmp_path, changed(protocol__arms__0__command="[ {seed} = 0 ] || exit 3; echo share=1.0"))
+    _ends(path, errors.BaselineNotReproduced)
+    assert "share has no value on 4 of 6 units (whole/small/1: exit 3)" in _metrics(folder)["_protocol"]["reason"]
+
+
 def test_c4_numbers_of_the_minimum_viable_experiment_stay_apart(tmp_path):
     spec = changed(protocol__arms__1__command="[ $GNOMON_PHASE = mve ] && echo share=0.9 || echo share=0.5")
     path, folder = _experiment(tmp_path, spec)
@@ -376,6 +382,7 @@ def test_f4_nothing_leaves_the_machine_unless_the_spec_asks_for_the_network(tmp_
     path, folder = _experiment(tmp_path, changed(protocol__arms__1__command=probe))
     run(path, local_host())
     told = {file.read_text().split("]")[-1].strip() for file in folder.glob("units/*/attempt-1/told")}
+    assert told
     assert told <= {"Network is unreachable", "Permission denied"}
 
 
@@ -390,8 +397,10 @@ def test_h1_a_paper_s_number_as_a_baseline_must_be_had_again(tmp_path):
         "cite": "A. Author 2024, table 2",
         "expected": {"share": {"value": 1.5, "tol_rel": 0.01}},
     }
-    path, _ = _experiment(tmp_path, changed(baselines=[paper]))
+    path, folder = _experiment(tmp_path, changed(baselines=[paper]))
     _ends(path, errors.BaselineNotReproduced)
+    assert _metrics(folder)["_protocol"]["status"] == "baseline_failed"
+    assert {record["phase"] for record in _records(folder, "unit_started")} == {"sanity", "baseline"}
 
 
 def test_h4_a_tool_that_is_not_there_is_a_result_and_the_rest_runs(tmp_path):

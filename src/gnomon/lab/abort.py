@@ -51,9 +51,16 @@ class Criteria:
     watches: list[Watch] = field(default_factory=list)
 
     @classmethod
-    def of(cls, criteria: Sequence[Abort], waived: Sequence[str]) -> Criteria:
-        """Those of a spec that were not waived."""
-        return cls([Watch(one, expression.parse(one.expr)) for one in criteria if one.id not in waived])
+    def of(cls, criteria: Sequence[Abort], waived: Sequence[str], held: Mapping[str, int]) -> Criteria:
+        """Those of a spec that were not waived; held: how often in a row each has held so far."""
+        return cls(
+            [Watch(one, expression.parse(one.expr), held.get(one.id, 0)) for one in criteria if one.id not in waived]
+        )
+
+    @property
+    def held(self) -> dict[str, int]:
+        """How often in a row each criterion on units or phases has held; those of live ones end with their unit."""
+        return {one.criterion.id: one.held for one in self.watches if one.held and one.criterion.check != "live"}
 
     def fired(self, check: str, values: Mapping[str, Value], about: str | None = None) -> Abort | None:
         """The first criterion of that kind of check that fires.

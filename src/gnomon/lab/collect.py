@@ -129,11 +129,10 @@ def _half_width(deviation: float, count: int) -> float:
 
 
 def _event(record: Mapping[str, Any], planned: Iterable[Unit]) -> dict[str, Any]:
-    """A protocol event without the moment at which it happened."""
+    """A protocol event without the moment at which it happened, or the attempt: a unit begun anew tries it again."""
     labels = {unit.id: unit.label for unit in planned}
-    kept = {
-        key: value for key, value in record.items() if key not in ("seq", "prev", "hash", "time", "mono", "kind", "pid")
-    }
+    of_the_moment = ("seq", "prev", "hash", "time", "mono", "kind", "pid", "attempt")
+    kept = {key: value for key, value in record.items() if key not in of_the_moment}
     return {**kept, "label": labels.get(record.get("unit", ""), "")}
 
 

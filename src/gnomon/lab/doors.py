@@ -22,11 +22,13 @@ from gnomon.lab.lease import Lease, is_held
 from gnomon.lab.lint import lint
 from gnomon.lab.notes import interpretations
 from gnomon.lab.plan import Unit, units
+from gnomon.lab.preflight import preflight as faults_here
 from gnomon.lab.reading import Reading
 from gnomon.lab.registration import Registered, registered, utc
 from gnomon.lab.repository import results_of
 from gnomon.lab.run_folder import RunFolder
 from gnomon.lab.runner import now
+from gnomon.lab.seal import is_sealed
 from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
 from gnomon.lab.verification import Verified
@@ -79,7 +81,7 @@ def amend(path: Path, why: str) -> Registered:
 
 def preflight(path: Path, host: Host | None = None) -> list[str]:
     """Why a registered spec cannot run there, on this machine without a host; nothing: it can."""
-    return experiment.preflight(registered(path), (host or _host()).enforcement)
+    return faults_here(registered(path), (host or _host()).enforcement)
 
 
 def run(
@@ -189,10 +191,10 @@ def replicate(
 ) -> tuple[str, State]:
     """Run a spec again that has a sealed run, with a folder of its own below it; the replicate's name and its end."""
     folder = results_of(path)
-    if not (folder / "MANIFEST.sha256").exists():
+    if not is_sealed(RunFolder(folder)):
         raise BadInput(f"{folder}: the first run is not sealed; `gnomon exp run {path}` ends it")
     runs = folder / "runs"
-    under_way = [one for one in sorted(runs.glob("*")) if one.is_dir() and not (one / "MANIFEST.sha256").exists()]
+    under_way = [one for one in sorted(runs.glob("*")) if one.is_dir() and not is_sealed(RunFolder(one))]
     place = under_way[0] if under_way else runs / f"run-{len(list(runs.glob('run-*'))) + 2}"
     return place.name, experiment.run(path, host or _host(), tell=tell, folder=place)
 

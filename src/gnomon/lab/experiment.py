@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,15 +33,15 @@ from gnomon.lab.executor import Host
 from gnomon.lab.journal import Journal
 from gnomon.lab.lease import Lease
 from gnomon.lab.plan import Unit, units
+from gnomon.lab.preflight import preflight
 from gnomon.lab.registration import Registered, lock_path, registered, utc
 from gnomon.lab.repository import results_of, root_of
 from gnomon.lab.run_folder import RunFolder, json_text, write_synced
 from gnomon.lab.runner import Interrupted, Runner, now
-from gnomon.lab.seal import close_files, take_write_right
+from gnomon.lab.seal import close_files, is_sealed, take_write_right
 from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
 
-LEVELS = ("detect-only", "landlock", "sandbox")
 _EVERY_S = 1.0  # between writings of metrics.json while units run
 _ERRORS = {
     "aborted": Aborted,
@@ -49,35 +50,6 @@ _ERRORS = {
     "baseline_failed": BaselineNotReproduced,
     "mve_failed": MveFailed,
 }
-
-
-def preflight(found: Registered, enforcement: Mapping[str, Any]) -> list[str]:
-    """Why the experiment cannot run here; nothing: it can."""
-    spec, root = found.spec, root_of(found.path)
-    told = [fault for item in spec.inputs if (fault := provenance.input_fault(root, item))]
-    told += _environment_faults(spec, root)
-    wanted = spec.integrity.min_enforcement
-    if LEVELS.index(enforcement["level"]) < LEVELS.index(wanted):
-        reasons = "; ".join(enforcement.get("reasons", ())) or "nothing more is reached here"
-        told.append(f"integrity.min_enforcement: {wanted} is asked for, {enforcement['level']} is reached ({reasons})")
-    return told
-
-
-def _environment_faults(spec: Spec, root: Path) -> Iterator[str]:
-    import platform
-
-    here, asked = platform.python_version(), spec.environment.python
-    if asked:
-        wanted = tuple(int(part) for part in asked.removeprefix(">=").split("."))
-        found = tuple(int(part) for part in here.split(".")[: len(wanted)])
-        if found < wanted or (not asked.startswith(">=") and found != wanted):
-            yield f"environment.python: {asked} is asked for, this is {here}"
-    if spec.environment.requirements and not (root / spec.environment.requirements).is_file():
-        yield f"environment.requirements: {spec.environment.requirements}: no such file"
-    if spec.compute_profile.device == "gpu":
-        gpus = len(provenance.environment(root, ())["gpus"])
-        if gpus < spec.compute_profile.gpus:
-            yield f"compute_profile.gpus: {spec.compute_profile.gpus} asked for, {gpus} found"
 
 
 def run(
@@ -94,10 +66,10 @@ def run(
     resumed by the same call.
     """
     found = registered(path)
+    place = RunFolder(folder or results_of(path))
     if faults := preflight(found, host.enforcement):
         raise PreflightFailed("\n".join(f"{path}: {fault}" for fault in faults))
-    place = RunFolder(folder or results_of(path))
-    if (place.path / "MANIFEST.sha256").exists():
+    if is_sealed(place):
         raise BadInput(f"{place.path}: sealed already; `gnomon exp replicate {path}` makes another run")
     place.make()
     with Lease(place.path):
@@ -111,7 +83,7 @@ def _run(found: Registered, host: Host, place: RunFolder, tell: Callable[[State]
     place.hold_reserve()
     place.stop_request.unlink(missing_ok=True)
     _freeze(found, place)
-    before = provenance.fingerprint()
+    before = _before(place)
     planned = units(spec, found.lock.spec_sha256)
     workers = host.workers(spec, root, place, spec.protocol.workers)
     written = [0.0]
@@ -179,6 +151,15 @@ def _freeze(found: Registered, place: RunFolder) -> None:
         (place.path / source.name).write_bytes(source.read_bytes())
 
 
+def _before(place: RunFolder) -> dict[str, Any]:
+    """What was installed when the run began, which a resumed one reads again."""
+    path = place.path / "env" / "before.json"
+    if not path.exists():
+        write_synced(path, json_text(provenance.fingerprint()))
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
 def _write_metrics(spec: Spec, planned: Sequence[Unit], state: State, place: RunFolder, host: Host) -> None:
     document = metrics_document(spec, planned, state, time=utc(now()), head=state.head, executor=host.executor)
     write_synced(place.path / "metrics.json", json_text(document))
@@ -187,13 +168,14 @@ def _write_metrics(spec: Spec, planned: Sequence[Unit], state: State, place: Run
 def _finish(
     found: Registered, host: Host, place: RunFolder, state: State, planned: Sequence[Unit], before: dict[str, Any]
 ) -> None:
-    """Collect, write everything, seal."""
+    """Collect, write everything, seal. Ended before its last record, it is done again as a whole."""
     spec, root = found.spec, root_of(found.path)
     place.free_reserve()
     with Journal(place.journal, State().take) as journal:
         after = provenance.fingerprint()
         differs = provenance.changes(before, after)
-        if differs and not spec.environment.allow_new_dependencies:
+        is_told = any(record["what"] == "environment" for record in state.violations)
+        if differs and not spec.environment.allow_new_dependencies and not is_told:
             record = journal.append(
                 "violation", time=utc(now()), mono=time.monotonic(), what="environment", text="; ".join(differs)
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gnomon.lab import expression
 from gnomon.lab.plan import Unit, of_phase
@@ -17,19 +17,30 @@ def sanity(planned: Iterable[Unit], state: State) -> str:
     return f"sanity check {', '.join(failed)} failed" if failed else ""
 
 
-def baseline(spec: Spec, planned: Iterable[Unit], state: State) -> str:
+def baseline(spec: Spec, planned: Sequence[Unit], state: State) -> str:
     """Why the treatment may not start; empty: every baseline is within its tolerance."""
     values = series(spec, planned, state)
     metrics = {metric.name: metric for metric in spec.metrics.every}
     told = []
     for one in spec.baselines:
         for name, expected in one.expected.items():
-            found = aggregated(metrics[name], values.get(f"{one.arm}.{name}"))
+            numbers = values.get(f"{one.arm}.{name}")
+            found = aggregated(metrics[name], numbers)
             if found is None:
-                told.append(f"{one.name}: {name} has no value on every unit")
+                told.append(f"{one.name}: {name} has no value on {_lacking(one.arm, name, planned, state)}")
             elif not expected.holds(found):
                 told.append(f"{one.name}: {name} is {found:.6g}, expected {_shown(expected)}")
     return "; ".join(told)
+
+
+def _lacking(arm: str, metric: str, planned: Sequence[Unit], state: State) -> str:
+    """On how many units of a baseline a metric has no value, and why on the first of them."""
+    listed = [unit for unit in of_phase(planned, "baseline") if unit.arm == arm]
+    found = [(unit, state.units.get(unit.id)) for unit in listed]
+    without = [(unit, ended) for unit, ended in found if ended is None or ended.metrics.get(metric) is None]
+    unit, ended = without[0]
+    why = (ended.missing.get(metric) or ended.failure) if ended is not None else ""
+    return f"{len(without)} of {len(listed)} units ({unit.label}: {why or 'not run'})"
 
 
 def _shown(expected: Expected) -> str:

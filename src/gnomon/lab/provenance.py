@@ -56,9 +56,9 @@ def environment(root: Path, variables: Iterable[str]) -> dict[str, Any]:
         "system": platform.system(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
-        "memory_bytes": _memory_bytes(),
+        "memory_bytes": memory_bytes(),
         "container": _container(),
-        "gpus": _gpus(),
+        "gpus": gpus(),
         "git": {"commit": git.commit, "branch": git.branch, "is_dirty": git.is_dirty},
         "variables": {name: os.environ[name] for name in variables if name in os.environ and not _SECRET.search(name)},
         "withheld": sorted(name for name in variables if _SECRET.search(name)),
@@ -106,7 +106,8 @@ def _cpu() -> str:
     return match.group(1) if match else platform.machine()
 
 
-def _memory_bytes() -> int | None:
+def memory_bytes() -> int | None:
+    """Of the machine; None where it does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
@@ -121,7 +122,7 @@ def _container() -> str:
     return ""
 
 
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
     """Name, UUID and driver of every GPU that nvidia-smi tells of."""
     words = [
         "nvidia-smi",

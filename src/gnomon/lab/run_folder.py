@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class RunFolder:
         """The folders; OSError where they cannot be made."""
         for folder in (self.path, self.work, self.units, self.path / "logs", self.path / "env"):
             folder.mkdir(parents=True, exist_ok=True)
+        for part in (*self.path.glob(".*.part"), *(self.path / "env").glob(".*.part")):  # of a runner that was killed
+            part.unlink()
 
     def hold_reserve(self) -> None:
         """Take the reserved room on the disk, where there is any left."""
@@ -85,6 +88,7 @@ class RunFolder:
         """Move a room to its place, on disk before this returns; the digest of what is in it."""
         room, place = self.room(unit, attempt), self.attempt(unit, attempt)
         place.parent.mkdir(exist_ok=True)
+        make_readable(room)
         digest = digest_of_tree(room)
         room.rename(place)
         sync_folder(place.parent)
@@ -108,7 +112,26 @@ class RunFolder:
                 place.parent.mkdir(exist_ok=True)
                 if place.exists():
                     shutil.rmtree(place)
+                make_readable(found)
                 found.rename(place)
+
+
+def make_readable(folder: Path) -> None:
+    """Give the owner the right to read every file below a folder and to enter every folder, whatever a unit left."""
+    _allow(folder, stat.S_IRWXU)
+    for path in folder.iterdir():
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            make_readable(path)
+        elif path.is_file():
+            _allow(path, stat.S_IRUSR)
+
+
+def _allow(path: Path, rights: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & rights != rights:
+        path.chmod(mode | rights)
 
 
 def digest_of_tree(folder: Path) -> str:

@@ -8,7 +8,6 @@ and begun anew if not.
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +32,7 @@ from gnomon.lab.state import State
 
 GRACE_S = 30.0  # between the request to a unit that it end, and force
 _LOOK_S = 0.2  # between looks at live criteria
+_MOST_AT_ONCE = 1 << 20  # bytes of observations read at a look
 _STDOUT, _LINES = "stdout.log", "observations.jsonl"  # of a unit, in its room
 
 
@@ -63,7 +63,7 @@ class _Attempt:
     lines_read: int = 0
     latest: dict[str, Value] = field(default_factory=dict)  # of the observations so far, by metric
     step: int = 0
-    fired: Abort | None = None
+    is_stopped: bool = False  # by a criterion
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +84,6 @@ class Runner:
     planned: tuple[Unit, ...] = ()
     _journal: Journal = field(init=False, repr=False)
     _criteria: Criteria = field(default_factory=Criteria)
-    _durations_s: list[float] = field(default_factory=list)
 
     def go(self) -> State:
         """Run to the end, which is recorded and not yet sealed. Interrupted where it was asked to stop."""
@@ -95,6 +94,7 @@ class Runner:
                 return self.state
             self._begin()
             try:
+                self._heed()
                 for phase in PHASES:
                     self._phase(phase)
                 self._record("ended", end="completed", reason="")
@@ -145,24 +145,47 @@ class Runner:
         self.folder.abandon(unit, attempt)
         self._record("unit_lost", unit=unit, attempt=attempt)
 
+    def _heed(self) -> None:
+        """End the run where a criterion has fired, before a crash or now."""
+        if self.state.fired:
+            raise _End("aborted", self.state.fired)
+
     def _phase(self, phase: Phase) -> None:
         if phase in self.state.phases_done:
             return
-        spec = self.registered.spec
-        if why := budget.refuses_phase(spec, self.state, justified=self._justified()):
-            raise _End("budget_stopped", why)
+        spec, listed = self.registered.spec, list(of_phase(self.planned, phase))
         if self.state.phase != phase:
-            self._record("phase_entered", phase=phase)
-        listed = list(of_phase(self.planned, phase))
-        if phase != "sanity":
-            self._waive(len(listed))
+            self._enter(phase, len(listed))
+        self._criteria = (
+            Criteria.of(spec.abort, [record["id"] for record in self.state.waived], self.state.held)
+            if phase != "sanity"
+            else Criteria()
+        )
         self._units(deque(unit for unit in listed if self._is_due(unit)))
         self._gate(phase)
-        if phase != "sanity" and (
-            fired := self._criteria.fired("phase", self._live() | series(spec, self.planned, self.state))
-        ):
-            raise _End("aborted", f"{fired.id}: {fired.expr}")
-        self._record("phase_done", phase=phase)
+        fired = self._criteria.fired("phase", self._live() | series(spec, self.planned, self.state))
+        self._record("phase_done", phase=phase, fired=_because(fired, f"after {phase}"), held=self._criteria.held)
+        self._heed()
+
+    def _enter(self, phase: Phase, count: int) -> None:
+        """Begin a phase of so many units, where the budget allows it; limits of time that would end sound units are set
+        aside first.
+        """
+        spec, gone = self.registered.spec, {record["id"] for record in self.state.waived}
+        if why := budget.refuses_phase(spec, self.state, justified=self._justified()):
+            raise _End("budget_stopped", why)
+        if phase != "sanity":
+            for one in waivers(
+                [one for one in spec.abort if one.id not in gone],
+                unit_estimate_s=spec.protocol.unit_estimate,
+                units=count,
+                workers=len(self.workers),
+                durations_s=self.state.durations_s,
+            ):
+                self._record(
+                    "criterion_waived", id=one.id, threshold=one.limit_s, estimate=one.estimate_s, reason=one.reason
+                )
+        self._record("phase_entered", phase=phase)
 
     def _is_due(self, unit: Unit) -> bool:
         found = self.state.units.get(unit.id)
@@ -182,33 +205,17 @@ class Runner:
         if why:
             raise _End(f"{phase}_failed", why)
 
-    def _waive(self, count: int) -> None:
-        """Set aside limits of time that would end sound units, before they are used; put the others in force."""
-        spec, gone = self.registered.spec, {record["id"] for record in self.state.waived}
-        left = [one for one in spec.abort if one.id not in gone]
-        for one in waivers(
-            left,
-            unit_estimate_s=spec.protocol.unit_estimate,
-            units=count,
-            workers=len(self.workers),
-            durations_s=self._durations_s,
-        ):
-            self._record(
-                "criterion_waived", id=one.id, threshold=one.limit_s, estimate=one.estimate_s, reason=one.reason
-            )
-        self._criteria = Criteria.of(spec.abort, [record["id"] for record in self.state.waived])
-
     def _units(self, queue: deque[Unit]) -> None:
         """Every unit of the queue, each as often as it may be tried."""
         busy: dict[int, _Attempt] = {}
-        end: _End | None = None
+        refused = ""
         while queue or busy:
-            is_stopping = end is not None or self._is_asked_to_stop()
+            is_stopping = bool(refused or self.state.fired) or self._is_asked_to_stop()
             for place, worker in enumerate(self.workers):
                 if place in busy or is_stopping or not queue:
                     continue
-                end = self._refused()
-                if end is not None:
+                refused = budget.refuses_unit(self.registered.spec, self.state, justified=self._justified())
+                if refused:
                     break
                 busy[place] = self._start(worker, queue.popleft())
             if not busy:
@@ -216,12 +223,15 @@ class Runner:
             for place in list(busy):
                 attempt, worker = busy[place], self.workers[place]
                 ended = worker.poll(_LOOK_S / len(busy))
-                end = end or self._watched(attempt, worker)
-                if ended is not None:
-                    del busy[place]
-                    end = self._ended(attempt, ended, queue) or end
-        if end is not None:
-            raise end
+                if ended is None:
+                    self._watch(attempt, worker)
+                    continue
+                del busy[place]
+                if self._ended(attempt, ended):
+                    queue.appendleft(attempt.unit)
+        self._heed()
+        if refused:
+            raise _End("budget_stopped", refused)
         if self._is_asked_to_stop():
             raise Interrupted
 
@@ -233,21 +243,14 @@ class Runner:
         """Whether the time that this runner was given is over."""
         return self.mono() > self.until_mono
 
-    def _refused(self) -> _End | None:
-        unit_s = (
-            statistics.median(self._durations_s) if self._durations_s else self.registered.spec.protocol.unit_estimate
-        )
-        why = budget.refuses_unit(self.registered.spec, self.state, unit_s=unit_s, justified=self._justified())
-        return _End("budget_stopped", why) if why else None
-
     def _justified(self) -> set[str]:
         return {record["axis"] for record in self.state.overages}
 
     def _start(self, worker: Worker, unit: Unit) -> _Attempt:
         before = self.state.units.get(unit.id)
         number = before.attempts + 1 if before is not None else 1
-        room = self.folder.open_room(unit.id, number)
         self._record("unit_started", unit=unit.id, attempt=number, phase=unit.phase, label=unit.label)
+        room = self.folder.open_room(unit.id, number)
         self._criteria.began()
         worker.start(
             Job(
@@ -261,17 +264,21 @@ class Runner:
         )
         return _Attempt(unit=unit, number=number, since=self.mono())
 
-    def _watched(self, attempt: _Attempt, worker: Worker) -> _End | None:
+    def _watch(self, attempt: _Attempt, worker: Worker) -> None:
         """Live criteria on a unit at work, and requests to end it."""
         if self.interrupts > 1:
             worker.stop(GRACE_S)
-        if attempt.unit.phase == "sanity" or attempt.fired is not None:
-            return None
-        attempt.fired = self._judged(attempt) or self._criteria.fired("live", self._seen(attempt))
-        if attempt.fired is None:
-            return None
-        worker.stop(GRACE_S)
-        return _End("aborted", f"{attempt.fired.id}: {attempt.fired.expr}, at {attempt.unit.label}")
+        if attempt.is_stopped:
+            return
+        if fired := self._judged(attempt) or self._criteria.fired("live", self._seen(attempt)):
+            attempt.is_stopped = True
+            self._record(
+                "criterion_fired",
+                unit=attempt.unit.id,
+                attempt=attempt.number,
+                fired=_because(fired, f"at {attempt.unit.label}"),
+            )
+            worker.stop(GRACE_S)
 
     def _seen(self, attempt: _Attempt) -> dict[str, Value]:
         """What live criteria see of a unit at work."""
@@ -311,45 +318,42 @@ class Runner:
 
     def _live(self) -> dict[str, Value]:
         return {
-            "wall_clock": self.state.wall_s,
+            "wall_clock": self.state.wall_until_s(self.mono()),
             "gpu_hours": self.state.gpu_hours,
-            "runs": float(self.state.attempts),
+            "runs": float(budget.runs(self.state)),
             "failed": float(self.state.failed),
         }
 
-    def _ended(self, attempt: _Attempt, ended: Ended, queue: deque[Unit]) -> _End | None:
-        """Record what became of an attempt; the run's end where that follows."""
-        unit = attempt.unit
+    def _ended(self, attempt: _Attempt, ended: Ended) -> bool:
+        """Record what became of an attempt; whether its unit is to be tried again."""
+        unit, place = attempt.unit, {"unit": attempt.unit.id, "attempt": attempt.number}
         for event in ended.events:
-            self._record("violation", unit=unit.id, attempt=attempt.number, what="protected", **event)
+            self._record("violation", **place, what="protected", **event)
         spent = {
             "wall_s": ended.wall_s,
             "cpu_s": ended.cpu_s,
             "maxrss_bytes": ended.maxrss_bytes,
             "gpu_hours": self.registered.spec.compute_profile.gpus * ended.wall_s / 3600,
         }
-        if attempt.fired is not None or self.interrupts > 1:
+        if attempt.is_stopped or self.interrupts > 1:
             self.folder.close_room(unit.id, attempt.number)
-            self._record("unit_lost", unit=unit.id, attempt=attempt.number)
-            return None
+            self._record("unit_stopped", **place, **spent)
+            return False
+        late = self._judged(attempt)  # what was written after the last look
         if ended.failure:
-            return self._failed(attempt, ended.failure, spent, queue)
-        return self._done(attempt, ended, spent)
+            is_given_up = self.state.units[unit.id].failures == self.registered.spec.protocol.retries
+            told = self._told(attempt, late, spent, {"failed": float(self.state.failed + is_given_up)})
+            self.folder.close_room(unit.id, attempt.number)
+            self._record(
+                "unit_failed", **place, failure=ended.failure, is_given_up=is_given_up, steps=0, **spent, **told
+            )
+            return not is_given_up
+        self._done(attempt, late, spent)
+        return False
 
-    def _failed(self, attempt: _Attempt, failure: str, spent: dict[str, Any], queue: deque[Unit]) -> _End | None:
-        unit, tries = attempt.unit, self.registered.spec.protocol.retries
-        self.folder.close_room(unit.id, attempt.number)
-        self._record("unit_failed", unit=unit.id, attempt=attempt.number, failure=failure, steps=0, **spent)
-        if self.state.units[unit.id].failures <= tries:
-            queue.appendleft(unit)
-        else:
-            self._record("unit_given_up", unit=unit.id, failure=failure)
-        return None
-
-    def _done(self, attempt: _Attempt, ended: Ended, spent: dict[str, Any]) -> _End | None:
+    def _done(self, attempt: _Attempt, late: Abort | None, spent: dict[str, Any]) -> None:
         unit, room = attempt.unit, self.folder.room(attempt.unit.id, attempt.number)
         metrics = () if unit.phase == "sanity" else self.registered.spec.metrics.every
-        late = self._judged(attempt) if unit.phase != "sanity" else None  # what was written after the last look
         found: Observed = observed(metrics, room, room / _STDOUT, room / _LINES)
         record = {
             "phase": unit.phase,
@@ -360,24 +364,27 @@ class Runner:
             "violations": found.violations,
             "steps": found.steps,
             **spent,
+            **self._told(attempt, late, spent, {**found.values, "step": float(found.steps)}),
         }
         write_synced(room / RESULT, json_text({"unit": unit.id, "attempt": attempt.number, "record": record}))
         digest = self.folder.close_room(unit.id, attempt.number)
         self._record("unit_done", unit=unit.id, attempt=attempt.number, adopted=False, result_sha256=digest, **record)
-        self._durations_s.append(ended.wall_s)
-        if unit.phase == "sanity":
-            return None
-        values = (
-            self._live()
-            | found.values
-            | {
-                "elapsed": ended.wall_s,
-                "maxrss": float(ended.maxrss_bytes),
-                "step": float(found.steps),
-            }
-        )
-        fired = late or self._criteria.fired("unit", values)
-        return _End("aborted", f"{fired.id}: {fired.expr}, after {unit.label}") if fired else None
+
+    def _told(
+        self, attempt: _Attempt, late: Abort | None, spent: Mapping[str, Any], values: Mapping[str, Value]
+    ) -> dict[str, Any]:
+        """What the criteria say of an attempt that ended, for its record: a runner that comes after must know it too."""
+        seen = {
+            **self._live(),
+            "gpu_hours": self.state.gpu_hours + spent["gpu_hours"],
+            "elapsed": spent["wall_s"],
+            "maxrss": float(spent["maxrss_bytes"]),
+            **values,
+        }
+        fired = late or self._criteria.fired("unit", seen)
+        return {"fired": _because(fired, f"after {attempt.unit.label}"), "held": self._criteria.held}
 
 
-_MOST_AT_ONCE = 1 << 20  # bytes of observations read at a look
+def _because(fired: Abort | None, place: str) -> str:
+    """The reason that an abort is; empty: there is none."""
+    return f"{fired.id}: {fired.expr}, {place}" if fired is not None else ""

@@ -9,10 +9,22 @@ import stat
 from pathlib import Path
 
 from gnomon.lab.digests import of_bytes
-from gnomon.lab.run_folder import RunFolder, tree
+from gnomon.lab.journal import scan
+from gnomon.lab.run_folder import RunFolder, tree, write_synced
+from gnomon.lab.state import State
 
 MANIFEST = "MANIFEST.sha256"
 _APART = {"journal.jsonl", MANIFEST, ".lease", "stop", ".reserve", "analysis.md", "verdict.json"}  # and replicates
+
+
+def is_sealed(folder: RunFolder) -> bool:
+    """Whether the journal says so: a list of files alone may be of a runner that was killed before its last record."""
+    state = State()
+    try:
+        scan(folder.journal, state.take)
+    except FileNotFoundError:
+        return False
+    return state.is_sealed
 
 
 def manifest(folder: Path) -> str:
@@ -28,7 +40,7 @@ def is_sealed_file(name: str) -> bool:
 def close_files(folder: RunFolder) -> str:
     """Write the list and take the right to write from every file; the list's digest, for the journal."""
     text = manifest(folder.path)
-    (folder.path / MANIFEST).write_text(text, encoding="utf-8")
+    write_synced(folder.path / MANIFEST, text)
     return of_bytes(text.encode())
 
 

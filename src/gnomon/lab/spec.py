@@ -14,6 +14,7 @@ from gnomon.formats.strict import Strict
 
 SCHEMA = "gnomon/experiment/1"
 WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"  # what a criterion can name
+VERSION = r"^(>=)?\d+(\.\d+)*$"  # of Python
 SECTIONS = (
     "Question",
     "Hypothesis",
@@ -51,9 +52,17 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _version(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(VERSION, value):
+        raise ValueError(f'a version in quotes is expected, like "3.11" or ">=3.11", not {value!r:.60}')
+    return value
+
+
 Seconds = Annotated[float, _in("s"), WithJsonSchema({"type": "string", "examples": ["90 s", "30 min", "2 h"]})]
 Bytes = Annotated[float, _in("B"), WithJsonSchema({"type": "string", "examples": ["16 GB"]})]
 Finite = Annotated[float, BeforeValidator(_number)]
+NonNegative = Annotated[float, Field(ge=0), BeforeValidator(_number)]
+PythonVersion = Annotated[str, BeforeValidator(_version), WithJsonSchema({"type": "string", "pattern": VERSION})]
 Whole = StrictInt
 Word = Annotated[str, Field(pattern=WORD)]
 Text = Annotated[str, Field(min_length=1)]
@@ -162,8 +171,8 @@ class Expected(_Part):
     """What a baseline must show, within a tolerance of one kind."""
 
     value: Finite | None = None  # with tol_rel or tol_abs
-    tol_rel: Annotated[Finite, Field(ge=0)] | None = None
-    tol_abs: Annotated[Finite, Field(ge=0)] | None = None
+    tol_rel: NonNegative | None = None
+    tol_abs: NonNegative | None = None
     ci: tuple[Finite, Finite] | None = None  # the interval it must lie in
 
     @model_validator(mode="after")
@@ -286,7 +295,7 @@ class Input(_Part):
 class Environment(_Part):
     """What must be installed, and what may change."""
 
-    python: str | None = None  # a version, or the least one: ">=3.11"
+    python: PythonVersion | None = None  # a version, or the least one: ">=3.11"
     requirements: str | None = None
     image: str | None = None
     allow_new_dependencies: bool = False
@@ -299,10 +308,10 @@ class Budget(_Part):
 
     tier: Literal["small", "medium", "large"]
     wall_clock: Seconds
-    gpu_hours: Annotated[Finite, Field(ge=0)] = 0.0
+    gpu_hours: NonNegative = 0.0
     max_runs: Whole = Field(ge=1)
     max_seeds_per_config: Whole = Field(ge=1)
-    max_usd: Annotated[Finite, Field(ge=0)] = 0.0
+    max_usd: NonNegative = 0.0
 
 
 class ComputeProfile(_Part):
@@ -311,8 +320,8 @@ class ComputeProfile(_Part):
     device: Literal["cpu", "gpu"] = "cpu"
     gpus: Whole = Field(default=0, ge=0)
     cpus: Whole = Field(default=1, ge=1)
-    memory: Bytes = 1e9
-    disk: Bytes = 1e9
+    memory: Bytes | None = None  # of the machine; None: any will do
+    disk: Bytes | None = None  # free where results are written
     cloud: Literal["advised", "fallback", "none"] = "none"
 
 

@@ -58,7 +58,11 @@ class State:
     failed: int = 0  # units given up
     attempts: int = 0
     ended: int = 0  # attempts that ended by themselves, well or not
-    violations: list[Record] = field(default_factory=list)
+    at_work: int = 0  # attempts that were started and have not ended
+    durations_s: list[float] = field(default_factory=list)  # of units that are done, sanity checks apart
+    fired: str = ""  # the criterion that ends the run, with its place
+    held: dict[str, int] = field(default_factory=dict)  # how often in a row a criterion has held, by its name
+    violations: list[Record] = field(default_factory=list)  # none of attempts that were lost: they are begun anew
     waived: list[Record] = field(default_factory=list)
     overages: list[Record] = field(default_factory=list)
     notes: list[Record] = field(default_factory=list)
@@ -89,10 +93,11 @@ class State:
                 self.phase = record["phase"]
             case "phase_done":
                 self.phases_done.append(record["phase"])
+                self._judge(record)
             case "unit_started":
                 unit.attempts += 1
                 unit.under_way = record["attempt"]
-                self.attempts += 1
+                self.attempts, self.at_work = self.attempts + 1, self.at_work + 1
             case "unit_done":
                 unit.done, unit.under_way = record["attempt"], None
                 unit.metrics, unit.missing = record["metrics"], record["missing"]
@@ -103,15 +108,26 @@ class State:
                 ]
                 unit.result_sha256 = record["result_sha256"]
                 self.done += 1
+                if record["phase"] != "sanity":
+                    self.durations_s.append(record["wall_s"])
                 self._spend(record)
             case "unit_failed":
                 unit.failures, unit.under_way, unit.failure = unit.failures + 1, None, record["failure"]
+                if record["is_given_up"]:
+                    self.given_up.add(record["unit"])
+                    self.failed += 1
                 self._spend(record)
+            case "criterion_fired":
+                self.fired = self.fired or record["fired"]
+            case "unit_stopped":
+                unit.under_way = None
+                self.at_work -= 1
+                self.gpu_hours += record["gpu_hours"]
             case "unit_lost":  # its runner died; what it used is not known
                 unit.under_way = None
-            case "unit_given_up":
-                self.given_up.add(record["unit"])
-                self.failed += 1
+                self.at_work -= 1
+                lost = (record["unit"], record["attempt"])
+                self.violations = [one for one in self.violations if (one.get("unit"), one.get("attempt")) != lost]
             case "violation":
                 self.violations.append(record)
             case "criterion_waived":
@@ -125,16 +141,26 @@ class State:
             case "sealed":
                 self.is_sealed = True
 
+    def wall_until_s(self, mono: float) -> float:
+        """Time while a runner was at work, up to a moment of its monotonic clock."""
+        return self.wall_s + (max(mono - self._runner_since, 0.0) if self._runner_since is not None else 0.0)
+
     def _clock(self, record: Record) -> None:
         """Time while a runner was at work: monotonic, from its start to its last record."""
         if record["kind"] == "run_started":
             self._runner_since = record["mono"]
         elif self._runner_since is not None:
-            self.wall_s += max(record["mono"] - self._runner_since, 0.0)
+            self.wall_s = self.wall_until_s(record["mono"])
             self._runner_since = record["mono"]
         self.last, self.head = record["time"], record["hash"]
 
     def _spend(self, record: Record) -> None:
-        self.ended += 1
+        self.ended, self.at_work = self.ended + 1, self.at_work - 1
         self.gpu_hours += record["gpu_hours"]
         self.steps += record["steps"]
+        self._judge(record)
+
+    def _judge(self, record: Record) -> None:
+        """What criteria said at the end of a unit or a phase; the first that fires is the reason."""
+        self.fired = self.fired or record.get("fired", "")
+        self.held = record.get("held", {})

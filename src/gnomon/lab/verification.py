@@ -131,6 +131,10 @@ def _spec(spec: Path, folder: Path, records: list[Record], locks: tuple[Lock, ..
         yield Finding(kind="spec", name=spec.name, text="what ran was never registered")
     if not locks:
         yield Finding(kind="spec", name=spec.name, text="its registration is gone")
+    for lock in locks:
+        registered, copy = lock_path(spec, lock.version), folder / lock_path(spec, lock.version).name
+        if copy.exists() and of_file(copy) != of_file(registered):
+            yield Finding(kind="spec", name=registered.name, text="not the registration that the run was made under")
     if not spec.exists():
         yield Finding(kind="spec", name=spec.name, text="the registered file is gone")
     elif locks and of_file(spec) != locks[-1].spec_sha256:
