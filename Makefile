@@ -57,7 +57,7 @@ test-newest: .venv-newest/made ## the tests with the newest versions, not those 
 	@.venv-newest/bin/python -m pytest -m "not slow" --junit-xml=build/pytest-newest.xml
 
 test-long: $(READY) ## what takes minutes: a run killed 200 times at random moments, and interrupted as often
-	GNOMON_KILLS=200 .venv/bin/python -m pytest tests/lab/test_kills.py
+	GNOMON_KILLS=200 GNOMON_TRANSCRIPTS=tests/lab/transcripts .venv/bin/python -m pytest tests/lab/test_kills.py
 
 bench: $(READY) ## the benchmarks: speed, as a ratio to a named peer or bound
 	.venv/bin/python -m pytest benchmarks
