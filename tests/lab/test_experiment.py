@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -166,6 +167,32 @@ def test_a_machine_that_is_too_small_is_refused(tmp_path, asked, told):
     with pytest.raises(errors.PreflightFailed, match=told) as fault:
         run(path, HOST)
     assert fault.value.exit_code == 16
+
+
+def test_what_is_pinned_must_be_installed_so(tmp_path):
+    path = _experiment(tmp_path, changed(environment={"requirements": "requirements.txt"}))
+    with pytest.raises(errors.PreflightFailed, match=r"environment.requirements: requirements.txt: no such file"):
+        run(path, HOST)
+    pins = tmp_path / "requirements.txt"
+    pins.write_text(
+        "# what units need\n"
+        'nothing-of-the-kind==1.0 ; python_version < "3"\n'
+        "PyYAML==0.0.1 \\\n    --hash=sha256:00\n"
+        "no.such_package==2.0\n"
+        f"pytest=={pytest.__version__}  # as it is here\n"
+        "numpy>=1\n"
+    )
+    with pytest.raises(errors.PreflightFailed) as fault:
+        run(path, HOST)
+    pyyaml, other = str(fault.value).splitlines()
+    assert re.search(r"requirements.txt pins PyYAML 0.0.1, here it is \d", pyyaml)
+    assert other.endswith("requirements.txt pins no.such_package 2.0, here it is not installed")
+
+
+def test_an_image_is_not_passed_over(tmp_path):
+    path = _experiment(tmp_path, changed(environment={"image": "docker.example/a@sha256:00"}))
+    with pytest.raises(errors.PreflightFailed, match=r"environment\.image: .* units run on this machine as it is"):
+        run(path, HOST)
 
 
 def test_a_live_criterion_ends_a_unit_at_work(tmp_path):

@@ -109,6 +109,15 @@ def test_a_fault_is_told_with_its_field_and_what_to_do(fields, where, told):
     assert any(place == where and told in text for place, text in faults), faults
 
 
+@pytest.mark.parametrize("fields", [{}, {"mve": ...}, {"mve__seeds": [0, 1]}, {"mve__cells": ["small", "large"]}])
+def test_as_many_runs_as_there_are_units_are_enough_and_one_less_is_not(fields):
+    count = len(units(lint(bytes_of(changed(**fields)), NAME).spec, "0" * 64))
+    assert _faults(changed(**fields, budget__max_runs=count)) == []
+    assert _faults(changed(**fields, budget__max_runs=count - 1)) == [
+        ("budget.max_runs", f"{count} units are planned, sanity checks included")
+    ]
+
+
 def test_every_fault_is_told_in_one_pass_with_line_and_column():
     spec = changed(
         titel="x",

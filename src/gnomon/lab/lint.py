@@ -370,9 +370,11 @@ def _size(parts: Mapping[str, Any]) -> _Told:
     units = len(protocol.arms) * max(len(protocol.cells), 1) * len(protocol.seeds)
     mve = parts.get("mve")
     if mve is not None:
-        units += len(protocol.arms) * len(mve.cells or (None,)) * len(mve.seeds)
-    if units > budget.max_runs:
-        yield ("budget", "max_runs"), f"{units} units are planned"
+        treatments = sum(arm.role == "treatment" for arm in protocol.arms)
+        units += treatments * len(mve.cells or (None,)) * len(mve.seeds)
+    runs = units + len(parts.get("sanity", ()))
+    if runs > budget.max_runs:
+        yield ("budget", "max_runs"), f"{runs} units are planned, sanity checks included"
     time_s = units * protocol.unit_estimate / protocol.workers
     for allowed, field in ((limit_s, "tier"), (budget.wall_clock, "wall_clock")):
         if time_s > allowed:

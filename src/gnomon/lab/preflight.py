@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from gnomon.lab.registration import Registered
 from gnomon.lab.repository import root_of
 from gnomon.lab.spec import Spec
 
+_PIN = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*])?\s*==\s*([^\s;,\\*]+)\s*(?:[\\#]|--hash|$)")
 LEVELS = ("detect-only", "landlock", "sandbox")
 
 
@@ -38,8 +40,28 @@ def _environment_faults(spec: Spec, root: Path) -> Iterator[str]:
         found = tuple(int(part) for part in here.split(".")[: len(wanted)])
         if found < wanted or (not asked.startswith(">=") and found != wanted):
             yield f"environment.python: {asked} is asked for, this is {here}"
-    if spec.environment.requirements and not (root / spec.environment.requirements).is_file():
-        yield f"environment.requirements: {spec.environment.requirements}: no such file"
+    if spec.environment.requirements:
+        yield from _requirement_faults(root / spec.environment.requirements, spec.environment.requirements)
+    if spec.environment.image:
+        yield f"environment.image: {spec.environment.image} is asked for; units run on this machine as it is"
+
+
+def _requirement_faults(path: Path, name: str) -> Iterator[str]:
+    """Where what is installed differs from what a requirements file pins; other lines ask for nothing."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        yield f"environment.requirements: {name}: no such file"
+        return
+    except (OSError, UnicodeDecodeError):
+        yield f"environment.requirements: {name}: cannot be read as text"
+        return
+    installed = provenance.packages()
+    for match in filter(None, map(_PIN.match, lines)):
+        package, version = match.groups()
+        found = installed.get(provenance.normal(package), "not installed")
+        if found != version:
+            yield f"environment.requirements: {name} pins {package} {version}, here it is {found}"
 
 
 def _cpus() -> int:

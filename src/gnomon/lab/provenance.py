@@ -26,8 +26,13 @@ def packages() -> dict[str, str]:
     for distribution in distributions():
         name = distribution.metadata["Name"]
         if name:
-            found[name.lower().replace("_", "-")] = distribution.version
+            found[normal(name)] = distribution.version
     return dict(sorted(found.items()))
+
+
+def normal(name: str) -> str:
+    """The one spelling of a distribution's name. [PEP 503]"""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def fingerprint() -> dict[str, Any]:
