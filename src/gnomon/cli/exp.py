@@ -23,6 +23,7 @@ STEPS: dict[str, tuple[str, str]] = {
     "stop": ("exp_run", "let the units at work end, then stop; `resume` goes on"),
     "justify": ("exp_run", "allow a run to go beyond its budget, for a reason that is kept"),
     "note": ("exp_run", "add a fact to the notes of a run"),
+    "replay": ("exp_replay", "run one unit alone with its command and log; nothing is recorded"),
     "verify": ("exp_after", "whether every byte is as it was sealed, and what anchors it"),
     "read": ("exp_after", "the verdict on each criterion"),
     "replicate": ("exp_after", "run a sealed experiment again, beside the first"),

@@ -28,7 +28,8 @@ from gnomon.lab.state import State
 _EVERY_S = 1.0  # between looks of `watch`
 
 
-def _where(parser: Parser) -> Parser:
+def where(parser: Parser) -> Parser:
+    """A step that runs units is told where."""
     parser.add_argument(
         "--executor", metavar="NAME", default="local", help="where units run: a name of `gnomon list executors`; local"
     )
@@ -41,7 +42,8 @@ def _where(parser: Parser) -> Parser:
     return parser
 
 
-def _host(found: argparse.Namespace) -> Host:
+def host_of(found: argparse.Namespace) -> Host:
+    """Where units run, as asked for."""
     executor: Executor = plugins.load("executors", found.executor)
     return executor.host(found.enforcement)
 
@@ -53,8 +55,8 @@ def preflight(arguments: Sequence[str]) -> int:
         "Whether inputs, environment and enforcement are as the spec asks.",
         "gnomon exp preflight experiments/exp-001-a.md",
     )
-    found = _where(parser).read(arguments)
-    told = doors.preflight(found.spec, _host(found))
+    found = where(parser).read(arguments)
+    told = doors.preflight(found.spec, host_of(found))
     if found.json:
         print_json({"schema": "gnomon/exp-preflight/1", "spec": str(found.spec), "faults": told})
     elif not told:
@@ -69,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = step_parser(
         "run", "Run a registered spec to its sealed end, or go on with it.", "gnomon exp run experiments/exp-001-a.md"
     )
-    return _run(_where(parser), arguments)
+    return _run(where(parser), arguments)
 
 
 def resume(arguments: Sequence[str]) -> int:
@@ -77,7 +79,7 @@ def resume(arguments: Sequence[str]) -> int:
     parser = step_parser(
         "resume", "Go on with a run that was interrupted or killed.", "gnomon exp resume experiments/exp-001-a.md"
     )
-    return _run(_where(parser), arguments, is_new=False)
+    return _run(where(parser), arguments, is_new=False)
 
 
 def _run(parser: Parser, arguments: Sequence[str], *, is_new: bool = True) -> int:
@@ -89,7 +91,7 @@ def _run(parser: Parser, arguments: Sequence[str], *, is_new: bool = True) -> in
     if not is_new:
         doors.status(found.spec)  # there is a run
     with progress() as tell:
-        state = doors.run(found.spec, host=_host(found), tell=tell, most_s=most_s)
+        state = doors.run(found.spec, host=host_of(found), tell=tell, most_s=most_s)
     folder = doors.folder_of(found.spec)
     if found.json:
         print_json({"schema": "gnomon/exp-run/1", "folder": str(folder), "end": state.end, "units": state.done})

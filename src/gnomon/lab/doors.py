@@ -12,6 +12,7 @@ from typing import Any
 
 from gnomon.core.errors import BadInput, near_match
 from gnomon.lab import experiment, new, reading, registration, verification
+from gnomon.lab import replay as replaying
 from gnomon.lab.budget import AXES, Line, ledger
 from gnomon.lab.digests import of_bytes
 from gnomon.lab.executor import Host
@@ -25,6 +26,7 @@ from gnomon.lab.plan import Unit, units
 from gnomon.lab.preflight import preflight as faults_here
 from gnomon.lab.reading import Reading
 from gnomon.lab.registration import Registered, registered, utc
+from gnomon.lab.replay import Replayed
 from gnomon.lab.repository import results_of
 from gnomon.lab.run_folder import RunFolder
 from gnomon.lab.runner import now
@@ -171,6 +173,18 @@ def _add(path: Path, kind: str, text: str, **fields: Any) -> None:
         if state.is_sealed:
             raise BadInput(f"{place.path}: sealed already")
         journal.append(kind, time=utc(now()), mono=time.monotonic(), text=text.strip(), **fields)
+
+
+def replay(
+    path: Path, unit: str, *, host: Host | None = None, begun: Callable[[Unit], None] = lambda unit: None
+) -> Replayed:
+    """Run one unit alone, with nothing recorded; unit: its id, or phase/arm/cell/seed. BadInput where there is none."""
+    return replaying.replay(path, unit, host or _host(), begun=begun)
+
+
+def attempts(path: Path, unit: str) -> list[Path]:
+    """The folders of what a unit left in the first run of a spec, in order."""
+    return sorted((folder_of(path) / "units" / unit).glob("attempt-*"))
 
 
 def verify(path: Path, run: str | None = None) -> Verified:

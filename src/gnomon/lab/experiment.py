@@ -74,7 +74,7 @@ def run(
     place.make()
     with Lease(place.path):
         state = _run(found, host, place, tell, most_s)
-    _raise(found.spec, state, place.path)
+    _raise(path, state, place.path)
     return state
 
 
@@ -217,7 +217,7 @@ def _finish(
     take_write_right(place)
 
 
-def _raise(spec: Spec, state: State, place: Path) -> None:
+def _raise(path: Path, state: State, place: Path) -> None:
     """The error that the end of a run is; nothing for one that is whole and valid."""
     if state.end in _ERRORS:
         raise _ERRORS[state.end](f"{place}: {state.end}: {state.reason}")
@@ -226,8 +226,9 @@ def _raise(spec: Spec, state: State, place: Path) -> None:
     if any(record["what"] == "environment" for record in state.violations):
         text = next(record["text"] for record in state.violations if record["what"] == "environment")
         raise ProtocolViolation(f"{place}: dependencies changed while it ran: {text}")
-    missing = sum(bool(unit.missing) for unit in state.units.values() if unit.done is not None) + state.failed
+    missing = [name for name, unit in state.units.items() if unit.missing or name in state.given_up]
     if missing:
         raise MissingMetrics(
-            f"{place}: {missing} units have no value for every metric; metrics.json says which and why"
+            f"{place}: {len(missing)} units have no value for every metric; metrics.json says which and why, "
+            f"`gnomon exp replay {path} {missing[0]}` runs one of them alone"
         )

@@ -33,7 +33,7 @@ from gnomon.lab.state import State
 GRACE_S = 30.0  # between the request to a unit that it end, and force
 _LOOK_S = 0.2  # between looks at live criteria
 _MOST_AT_ONCE = 1 << 20  # bytes of observations read at a look
-_STDOUT, _LINES = "stdout.log", "observations.jsonl"  # of a unit, in its room
+STDOUT, LINES = "stdout.log", "observations.jsonl"  # of a unit, in its room
 
 
 def now() -> datetime:
@@ -305,7 +305,7 @@ class Runner:
 
     def _new_lines(self, attempt: _Attempt) -> Iterator[bytes]:
         """Whole lines that the unit wrote since the last look."""
-        path = self.folder.room(attempt.unit.id, attempt.number) / _LINES
+        path = self.folder.room(attempt.unit.id, attempt.number) / LINES
         try:
             with path.open("rb") as file:
                 file.seek(attempt.lines_read)
@@ -354,7 +354,7 @@ class Runner:
     def _done(self, attempt: _Attempt, late: Abort | None, spent: dict[str, Any]) -> None:
         unit, room = attempt.unit, self.folder.room(attempt.unit.id, attempt.number)
         metrics = () if unit.phase == "sanity" else self.registered.spec.metrics.every
-        found: Observed = observed(metrics, room, room / _STDOUT, room / _LINES)
+        found: Observed = observed(metrics, room, room / STDOUT, room / LINES)
         record = {
             "phase": unit.phase,
             "metrics": found.values,
