@@ -1,4 +1,6 @@
-"""gnomon schema: the JSON Schema of a kind of file, for editors and other programs."""
+"""gnomon schema: the JSON Schema of a kind of file, for editors and other programs: of those that users write, and of those
+that an experiment leaves.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,15 @@ from gnomon.cli.arguments import Parser
 from gnomon.core.errors import UsageError, near_match
 from gnomon.formats.json_schema import SHAPES, json_schema, schema_of, schema_text
 
-KINDS = (*SHAPES, "experiment")
+KINDS = (*SHAPES, "experiment", "metrics", "config")
 
 
 def parser() -> Parser:
     """The arguments."""
     parser = Parser(
         "schema",
-        "The JSON Schema of the files that you write: editors complete and check them by it.",
+        "The JSON Schema of the files that you write, by which editors complete and check them, and of metrics.json and\n"
+        "config.json, which an experiment leaves.",
         "gnomon schema scenario > gnomon-scenario.schema.json",
     )
     parser.add_argument("kind", metavar="FILE_KIND", help=", ".join(KINDS))
@@ -34,9 +37,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def text_of(kind: str) -> str:
-    """The schema of a kind of file, the front matter of an experiment among them."""
+    """The schema of a kind of file, those of experiments among them."""
     if kind in SHAPES:
         return schema_text(json_schema(kind))
-    from gnomon.lab.spec import SCHEMA, Spec
+    if kind == "experiment":
+        from gnomon.lab.spec import SCHEMA, Spec
 
-    return schema_text(schema_of(Spec, SCHEMA))
+        return schema_text(schema_of(Spec, SCHEMA))
+    from gnomon.lab.documents import DOCUMENTS
+
+    return schema_text(schema_of(*DOCUMENTS[kind]))

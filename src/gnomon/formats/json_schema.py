@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from gnomon.formats.device_file import DeviceFile
 from gnomon.formats.file_version import READ
 from gnomon.formats.scenario_file import ScenarioFile
@@ -25,7 +27,7 @@ def json_schema(kind: str) -> dict[str, Any]:
     return schema_of(SHAPES[kind], f"gnomon/{kind}/{READ[kind]}")
 
 
-def schema_of(shape: type[Strict], title: str) -> dict[str, Any]:
+def schema_of(shape: type[BaseModel], title: str) -> dict[str, Any]:
     """The schema of a shape, JSON Schema draft 2020-12."""
     found = shape.model_json_schema(by_alias=True)
     return {
