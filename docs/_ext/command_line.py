@@ -1,10 +1,15 @@
-"""The directive `command-line`: every verb of `gnomon` with its arguments, from the parsers themselves."""
+"""The directive `command-line`: every verb of `gnomon`, and every step of a verb that has steps, with its arguments, from the
+parsers themselves.
+"""
 
 from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
+from unittest.mock import patch
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -26,9 +31,42 @@ def _verb(verb: str, text: str) -> str:
     module = import_module(f"gnomon.cli.{VERBS[verb][0]}")
     if not hasattr(module, "parser"):
         return f"## gnomon {verb}\n\n{text[0].upper()}{text[1:]}."
-    parser: Parser = module.parser()
+    steps = (f"### gnomon {verb} {step}\n\n{_arguments(parser)}" for step, parser in steps_of(verb).items())
+    return "\n\n".join([f"## gnomon {verb}", _arguments(module.parser()), *steps])
+
+
+def steps_of(verb: str) -> dict[str, Parser]:
+    """The arguments of each step of a verb; none of a verb without steps."""
+    steps = getattr(import_module(f"gnomon.cli.{VERBS[verb][0]}"), "STEPS", {})
+    return {step: _read_by(verb, step, about) for step, about in steps.items()}
+
+
+def _read_by(verb: str, step: str, about: str | tuple[str, str]) -> Parser:
+    """The parser of a step, caught when the step is about to read its arguments by it."""
+    module = f"{verb}_steps" if isinstance(about, str) else about[0]
+
+    def read(parser: Parser, arguments: Sequence[str]) -> NoReturn:
+        raise _Caught(parser)
+
+    with patch.object(Parser, "read", read):
+        try:
+            getattr(import_module(f"gnomon.cli.{module}"), step)([])
+        except _Caught as caught:
+            return caught.parser
+    raise AssertionError(f"gnomon {verb} {step} reads no arguments")
+
+
+class _Caught(Exception):
+    """A parser that was asked to read."""
+
+    def __init__(self, parser: Parser) -> None:
+        super().__init__(parser.prog)
+        self.parser = parser
+
+
+def _arguments(parser: Parser) -> str:
     about = re.sub(r"\n(?=\S)", "\n\n", FLAG.sub(r"`\g<0>`", parser.description or ""))
-    parts = [f"## gnomon {verb}", about, f"```console\n$ {parser.example}\n```"]
+    parts = [about, f"```console\n$ {parser.example}\n```"]
     for group in parser._action_groups:
         actions = [action for action in group._group_actions if action.help != argparse.SUPPRESS]
         actions = [action for action in actions if not isinstance(action, argparse._HelpAction)]
