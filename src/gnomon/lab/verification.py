@@ -77,6 +77,12 @@ def verify(spec: Path, folder: Path) -> Verified:
     )
 
 
+def read_manifest(raw: bytes) -> dict[str, str]:
+    """Name -> digest of every line; a name ends where its line does, whatever else parts lines elsewhere."""
+    lines = raw.decode("utf-8", "replace").split("\n")
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
+
+
 def _manifest(folder: Path, sealed: Record | None) -> Iterator[Finding]:
     """Files against their list, and the list against the journal."""
     try:
@@ -86,10 +92,7 @@ def _manifest(folder: Path, sealed: Record | None) -> Iterator[Finding]:
         return
     if sealed is not None and of_bytes(raw) != sealed["manifest_sha256"]:
         yield Finding(kind="manifest", name=MANIFEST, text="not the list that the journal binds")
-    listed = {}
-    for line in raw.decode("utf-8", "replace").splitlines():
-        digest, _, name = line.partition("  ")
-        listed[name] = digest
+    listed = read_manifest(raw)
     there = {name: digest for name, digest in tree(folder) if is_sealed_file(name)}
     for name in sorted(listed.keys() | there.keys()):
         if name not in there:

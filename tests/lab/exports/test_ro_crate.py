@@ -1,12 +1,13 @@
 """A run as an RO-Crate: everything named is there, the digests hold, and each unit is an action."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 from collections import Counter
 from hashlib import sha256
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 
@@ -120,6 +121,47 @@ def test_an_input_that_changed_since_is_described_and_not_copied(tmp_path):
     graph = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@graph"]
     (gone,) = [entity for entity in graph if entity["@id"].startswith("#input/")]
     assert (gone["@type"], gone["sha256"]) == ("CreativeWork", INPUT["sha256"])
+
+
+ODD = (
+    b"a\nb",
+    b"a\\nb",
+    b"back\\slash",
+    b"not utf-8 \xff",
+    "line\u2028end\x0b\x85".encode(),
+    b"100 %#?&+.txt",
+    b"d\n/f\xfe",
+)
+WRITES_ODD = f"""
+import os
+room = os.fsencode(os.environ["GNOMON_ROOM"])
+for name in {ODD!r}:
+    path = os.path.join(room, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, "wb").write(name)
+os.symlink(b"nowhere \\xff", os.path.join(room, b"link \\n"))
+print("share=0.5")
+"""
+
+
+def test_files_of_any_name_are_copied_and_named_by_their_bytes(tmp_path):
+    path = sealed(tmp_path / "a", protocol__arms__1__command=["{python}", "-c", WRITES_ODD])
+    export(path, "ro-crate", tmp_path / "crate")
+    graph = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@graph"]
+    top = os.fsencode(tmp_path / "crate")
+    seen = Counter()
+    for entity in (one for one in graph if one["@type"] == "File"):
+        assert re.fullmatch(r"[A-Za-z0-9/._~%-]+", entity["@id"])
+        name = unquote_to_bytes(entity["@id"])
+        with open(os.path.join(top, name), "rb") as file:  # noqa: PTH118, PTH123 - bytes are what this is about
+            raw = file.read()
+        assert (sha256(raw).hexdigest(), str(len(raw))) == (entity["sha256"], entity["contentSize"])
+        assert "\n" not in entity["name"]
+        seen.update(odd for odd in ODD if name.endswith(b"/" + odd) and raw == odd)
+    assert set(seen) == set(ODD)
+    assert set(seen.values()) == {7}  # one of the minimum viable experiment, six of the full protocol
+    entities = {entity["@id"] for entity in graph}
+    assert set(_references(graph)) - {"https://w3id.org/ro/crate/1.1"} <= entities
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):

@@ -11,10 +11,11 @@ result, the files that it left. [https://w3id.org/ro/wfrun/process/0.5, https://
 from __future__ import annotations
 
 import mimetypes
+import os
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ from gnomon.lab.exports.sealed import SealedRun
 from gnomon.lab.plan import Unit
 from gnomon.lab.registration import utc
 from gnomon.lab.repository import root_of
-from gnomon.lab.run_folder import json_text, tree
+from gnomon.lab.run_folder import in_one_line, json_text
 from gnomon.lab.runner import now
-from gnomon.lab.seal import MANIFEST, is_sealed_file
+from gnomon.lab.seal import MANIFEST
+from gnomon.lab.verification import read_manifest
 
 METADATA = "ro-crate-metadata.json"
 CRATE, PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
@@ -74,24 +76,27 @@ def write_crate(run: SealedRun, place: str) -> Exported:
     return Exported(format="ro-crate", place=place, what=what, counts=counts, notes=tuple(notes))
 
 
-def _copied(run: SealedRun, folder: Path) -> dict[str, str]:
-    """Copy the sealed files, and what seals them; name -> digest of the copy. Tampered where one is not what was sealed."""
-    sealed = {}
-    for line in (run.folder.path / MANIFEST).read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.partition("  ")
-        sealed[name] = digest
-    names = [name for name, _ in tree(run.folder.path) if is_sealed_file(name)]
+def _copied(run: SealedRun, folder: Path) -> dict[Path, str]:
+    """Copy the sealed files, and what seals them; path -> digest of the copy. Tampered where one is not what was sealed."""
+    top = run.folder.path
+    sealed = read_manifest((top / MANIFEST).read_bytes())
+    paths = sorted((path.relative_to(top) for path in top.rglob("*")), key=os.fsencode)
     found = {}
-    for name in (*names, "journal.jsonl", MANIFEST):
-        source, copy = run.folder.path / name, folder / name
+    for path in (*(path for path in paths if in_one_line(path) in sealed), Path("journal.jsonl"), Path(MANIFEST)):
+        source, copy, name = top / path, folder / path, in_one_line(path)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy, follow_symlinks=False)
         if copy.is_symlink():
             continue  # where it leads to need not be in the crate
-        found[name] = of_file(copy)
-        if name in sealed and sealed[name] != found[name]:
+        found[path] = of_file(copy)
+        if name in sealed and sealed[name] != found[path]:
             raise Tampered(f"{source}: changed while it was copied")
     return found
+
+
+def _id(path: Path) -> str:
+    """A path below the crate as its graph names it: every byte that no URI holds is percent-encoded. [RO-Crate 1.1, Data Entities]"""
+    return quote(os.fsencode(path))
 
 
 def _inputs(run: SealedRun, folder: Path) -> tuple[dict[str, Entity], list[str]]:
@@ -103,7 +108,10 @@ def _inputs(run: SealedRun, folder: Path) -> tuple[dict[str, Entity], list[str]]
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)
             about = "An input, pinned by its digest"
-            found[item.path] = {**_file(f"inputs/{item.path}", copy, item.sha256, about), "alternateName": item.path}
+            found[item.path] = {
+                **_file(Path("inputs") / item.path, copy, item.sha256, about),
+                "alternateName": item.path,
+            }
             continue
         notes.append(f"{item.path}: its bytes are not what was registered any more: not in the crate")
         found[item.path] = {
@@ -116,14 +124,14 @@ def _inputs(run: SealedRun, folder: Path) -> tuple[dict[str, Entity], list[str]]
     return found, notes
 
 
-def _file(name: str, path: Path, digest: str, about: str = "") -> Entity:
+def _file(path: Path, copy: Path, digest: str, about: str = "") -> Entity:
     kind = _KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return {
-        "@id": quote(name),
+        "@id": _id(path),
         "@type": "File",
-        "name": name,
+        "name": in_one_line(path),
         "encodingFormat": kind,
-        "contentSize": str(path.stat().st_size),
+        "contentSize": str(copy.stat().st_size),
         "sha256": digest,
         **({"description": about} if about else {}),
     }
@@ -133,11 +141,11 @@ def _to(entities: list[str]) -> list[Entity]:
     return [{"@id": name} for name in entities]
 
 
-def _graph(run: SealedRun, files: dict[str, str], inputs: dict[str, Entity]) -> Iterator[Entity]:
+def _graph(run: SealedRun, files: dict[Path, str], inputs: dict[str, Entity]) -> Iterator[Entity]:
     """Every entity, each once; what is named is there."""
     started = [unit for unit in run.planned if run.of(unit) is not None]
-    top = [name for name in files if not name.startswith("units/")]
-    tries = sorted({"/".join(name.split("/")[:3]) for name in files if name.startswith("units/")})
+    top = [path for path in files if path.parts[0] != "units"]
+    tries = sorted({Path(*path.parts[:3]) for path in files if path.parts[0] == "units"})
     inside = [entity["@id"] for entity in inputs.values() if entity["@type"] == "File"]
     yield {
         "@id": METADATA,
@@ -156,7 +164,7 @@ def _graph(run: SealedRun, files: dict[str, str], inputs: dict[str, Entity]) -> 
         **({"author": {"@id": "#agent"}} if run.lock.by else {}),
         "identifier": run.state.run,
         "license": {"@id": "#license"},
-        "hasPart": _to([quote(name) for name in top] + [f"{quote(name)}/" for name in tries] + inside),
+        "hasPart": _to([_id(path) for path in top] + [f"{_id(path)}/" for path in tries] + inside),
         "mentions": _to([f"#unit/{unit.id}" for unit in started]),
     }
     yield {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
@@ -168,18 +176,18 @@ def _graph(run: SealedRun, files: dict[str, str], inputs: dict[str, Entity]) -> 
     }
     if run.lock.by:
         yield {"@id": "#agent", "@type": "Person", "name": run.lock.by}
-    for name in top:
-        yield _file(name, run.folder.path / name, files[name], _ABOUT.get(name, ""))
-    for name in tries:
-        parts = [each for each in files if each.startswith(f"{name}/")]
+    for path in top:
+        yield _file(path, run.folder.path / path, files[path], _ABOUT.get(path.as_posix(), ""))
+    for attempt in tries:
+        parts = [path for path in files if path.is_relative_to(attempt)]
         yield {
-            "@id": f"{quote(name)}/",
+            "@id": f"{_id(attempt)}/",
             "@type": "Dataset",
-            "name": name,
-            "hasPart": _to([quote(each) for each in parts]),
+            "name": attempt.as_posix(),
+            "hasPart": _to([_id(path) for path in parts]),
         }
-        for part in parts:
-            yield _file(part, run.folder.path / part, files[part])
+        for path in parts:
+            yield _file(path, run.folder.path / path, files[path])
     yield from inputs.values()
     yield from _instruments(run, started)
     yield from _values(started)
@@ -235,12 +243,12 @@ def _values(started: list[Unit]) -> Iterator[Entity]:
         yield {"@id": identifier, "@type": "PropertyValue", "name": name, "value": value}
 
 
-def _action(run: SealedRun, unit: Unit, files: dict[str, str], inputs: list[str]) -> Entity:
+def _action(run: SealedRun, unit: Unit, files: Iterable[Path], inputs: list[str]) -> Entity:
     attempt = run.of(unit)
     assert attempt is not None  # it was begun
     tries = Counter(one.failure or ("lost" if not one.ended else "done") for one in run.attempts[unit.id])
     is_done = run.is_done(unit)
-    left = run.left_by(unit, attempt).relative_to(run.folder.path).as_posix()
+    left = run.left_by(unit, attempt).relative_to(run.folder.path)
     status = "CompletedActionStatus" if is_done else "FailedActionStatus"
     objects = [*inputs, *(_value(name, value) for name, value in _parameters(unit).items())]
     return {
@@ -255,5 +263,5 @@ def _action(run: SealedRun, unit: Unit, files: dict[str, str], inputs: list[str]
         "instrument": {"@id": _instrument(unit)},
         **({"agent": {"@id": "#agent"}} if run.lock.by else {}),
         **({"object": _to(objects)} if objects else {}),
-        "result": _to([quote(name) for name in files if name.startswith(f"{left}/")]),
+        "result": _to([_id(path) for path in files if path.is_relative_to(left)]),
     }
