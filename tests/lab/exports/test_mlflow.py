@@ -25,7 +25,7 @@ def mlflow(tmp_path, monkeypatch):
     if not mlflow_runs._is_whole():
         pytest.skip("the whole of MLflow is not installed (pip install mlflow)")
     yield pytest.importorskip("mlflow.tracking", reason="MLflow is not installed (pip install mlflow)")
-    assert {file.name for file in tmp_path.iterdir()} <= {"m.db"}
+    assert {file.name for file in tmp_path.iterdir()} <= {"m.db", "m.db.artifacts"}
 
 
 @pytest.fixture
@@ -93,6 +93,31 @@ def test_an_export_that_broke_off_is_completed(mlflow, uri, path, monkeypatch):
     runs = _runs(mlflow, uri)
     assert len(runs) == 13
     assert "RUNNING" not in {one.info.status for one in runs.values()}
+
+
+def test_the_parent_has_the_documents_of_the_run(mlflow, uri, path, tmp_path):
+    export(path, "mlflow", uri)
+    client = mlflow.MlflowClient(uri)
+    (parent,) = [one for one in _runs(mlflow, uri).values() if "mlflow.parentRunId" not in one.data.tags]
+    folder, kept = path.parent.parent / "results" / path.stem, tmp_path / "m.db.artifacts"
+    listed = {one.path: one.file_size for one in client.list_artifacts(parent.info.run_id)}
+    assert listed == {name: (folder / name).stat().st_size for name in mlflow_runs.ARTIFACTS}
+    files = {file.name: file for file in kept.rglob("*") if file.is_file()}
+    assert {name: file.read_bytes() for name, file in files.items()} == {
+        name: (folder / name).read_bytes() for name in mlflow_runs.ARTIFACTS
+    }
+    before = {name: file.stat().st_mtime_ns for name, file in files.items() if name != "spec.md"}
+    files["spec.md"].unlink()  # as where an export was made before there were artifacts
+    assert export(path, "mlflow", uri).counts["made"] == 0
+    assert files["spec.md"].read_bytes() == (folder / "spec.md").read_bytes()
+    assert {name: files[name].stat().st_mtime_ns for name in before} == before
+
+
+def test_an_experiment_that_keeps_artifacts_in_a_folder_of_another_machine_is_told(mlflow, uri, path, monkeypatch):
+    monkeypatch.setattr(mlflow_runs, "_file", lambda place: None)  # as of a server
+    mlflow.MlflowClient(uri).create_experiment("exp-001-halves", artifact_location="/nowhere/there")
+    (note,) = export(path, "mlflow", uri).notes
+    assert note.startswith("no artifacts: the experiment keeps them in /nowhere/there/")
 
 
 def test_a_run_of_the_same_name_with_another_journal_is_not_added_to(mlflow, uri, path):

@@ -2,7 +2,8 @@
 
 Metrics are those of the spec and no other; what else is to be known stands in tags: spec.sha256, journal.head,
 protocol.state, gnomon.run and gnomon.unit, by which an export finds what an earlier one made and makes nothing twice.
-Units of the minimum viable experiment are no children: their numbers enter no result.
+Units of the minimum viable experiment are no children: their numbers enter no result. The parent has the run's documents as
+artifacts, wherever the server keeps those; with a database that is a file, in a folder beside it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gnomon.core.errors import BadInput, ToolError
 from gnomon.core.extras import not_installed
@@ -25,8 +27,10 @@ from gnomon.lab.exports.place import Exported, refuse_kept
 from gnomon.lab.exports.sealed import SealedRun
 from gnomon.lab.plan import Unit, of_phase
 from gnomon.lab.reading import verdicts
+from gnomon.lab.seal import MANIFEST
 from gnomon.lab.series import of_arm, series
 
+ARTIFACTS = ("metrics.json", "config.json", "observations.csv", "spec.md", MANIFEST)
 RUN, UNIT = "gnomon.run", "gnomon.unit"  # tags that tell a run of ours from every other
 DATABASES, SERVERS = ("sqlite", "postgresql", "mysql", "mssql"), ("http", "https", "databricks")
 _SECRET = re.compile(r"//[^/]*@")  # name and password in an address
@@ -62,7 +66,7 @@ def write_mlflow(run: SealedRun, place: str) -> Exported:
     shown = _SECRET.sub("//...@", place)
     with _errors(place, shown):
         client = _client(place)
-        experiment = _experiment(client, run.spec.id)
+        experiment = _experiment(client, run.spec.id, _beside(place))
         there = _there(client, experiment, run)
         parent = _parent(run)
         made = 0
@@ -75,27 +79,42 @@ def write_mlflow(run: SealedRun, place: str) -> Exported:
             child_id = child_id or _created(client, experiment, entry, {"mlflow.parentRunId": parent_id})
             _fill(client, child_id, entry)
             made += 1
+        notes = _log_artifacts(client, parent_id, run, place, is_whole)
         if not is_whole:  # last: a parent that has ended has all its children
             _fill(client, parent_id, parent)
             made += 1
     runs = 1 + sum(1 for _ in _children(run))
     what = f"{made} of {runs} runs written, {runs - made} were there" if made < runs else f"{runs} runs written"
     counts = {"runs": runs, "made": made, "experiment": run.spec.id, "parent": parent_id}
-    return Exported(format="mlflow", place=shown, what=f"{what}, in experiment {run.spec.id}", counts=counts)
+    told = f"{what}, in experiment {run.spec.id}"
+    return Exported(format="mlflow", place=shown, what=told, counts=counts, notes=notes)
 
 
 def _check(run: SealedRun, place: str) -> None:
-    scheme, colon, rest = place.partition("://")
+    scheme, colon, _ = place.partition("://")
     kind = scheme.partition("+")[0]  # of sqlite+driver
     if place != "databricks" and (not colon or kind not in (*DATABASES, *SERVERS)):
         raise BadInput(
             f"{place}: a tracking URI is expected, like sqlite:///mlflow.db or http://localhost:5000; "
             "MLflow writes no plain folders any more"
         )
-    if kind == "sqlite":
-        refuse_kept(run.path, Path(rest.removeprefix("/").partition("?")[0]), (item.path for item in run.spec.inputs))
+    if (file := _file(place)) is not None:
+        refuse_kept(run.path, file, (item.path for item in run.spec.inputs))
     if kind in DATABASES and find_spec("mlflow") and not _is_whole():
         raise ToolError(f"{place}: mlflow-skinny speaks to servers only; say `python -m pip install mlflow`")
+
+
+def _file(place: str) -> Path | None:
+    """The file of a database that is one; None: the place is another database, or a server."""
+    scheme, _, rest = place.partition("://")
+    name = rest.removeprefix("/").partition("?")[0] if scheme.partition("+")[0] == "sqlite" else ""
+    return Path(name) if name and name != ":memory:" else None
+
+
+def _beside(place: str) -> str | None:
+    """Where artifacts go with a database that is a file; None: wherever the server keeps them."""
+    file = _file(place)
+    return None if file is None else file.resolve().with_name(f"{file.name}.artifacts").as_uri()
 
 
 def _is_whole() -> bool:
@@ -118,7 +137,7 @@ def _errors(place: str, shown: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as fault:  # a database's driver
         raise ToolError(f"{shown}: {fault.name} is not installed; say `python -m pip install {fault.name}`") from None
-    except MlflowException as fault:
+    except (MlflowException, OSError) as fault:  # the second of a store of artifacts
         text = (str(fault).replace(place, shown).strip().splitlines() or [""])[0]
         raise ToolError(f"{shown}: mlflow: {text:.300}") from None
 
@@ -133,10 +152,10 @@ def _client(place: str) -> Any:
     return MlflowClient(tracking_uri=place)
 
 
-def _experiment(client: Any, name: str) -> str:
+def _experiment(client: Any, name: str, artifacts: str | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
-        return str(client.create_experiment(name))
+        return str(client.create_experiment(name, artifact_location=artifacts))
     if found.lifecycle_stage == "deleted":
         raise BadInput(f"experiment {name} was deleted at the server; restore it, or remove it for good")
     return str(found.experiment_id)
@@ -176,6 +195,18 @@ def _fill(client: Any, run_id: str, entry: Entry) -> None:
     for first in range(0, max(len(params), len(metrics)), 100):  # as many parameters as one request may hold
         client.log_batch(run_id, metrics=metrics[first : first + 100], params=params[first : first + 100])
     client.set_terminated(run_id, entry.status, _ms(entry.ended))
+
+
+def _log_artifacts(client: Any, run_id: str, run: SealedRun, place: str, is_whole: bool) -> tuple[str, ...]:
+    """Write the documents that the parent lacks, all of them while it is open; what the user should know."""
+    where = str(client.get_run(run_id).info.artifact_uri)
+    if urlsplit(where).scheme in ("", "file") and _file(place) is None:
+        return (f"no artifacts: the experiment keeps them in {where}, a folder of whichever machine writes them",)
+    there = {one.path for one in client.list_artifacts(run_id)} if is_whole else set()
+    for name in ARTIFACTS:
+        if name not in there:
+            client.log_artifact(run_id, str(run.folder.path / name))
+    return ()
 
 
 def _ms(time: str) -> int:
