@@ -109,7 +109,8 @@ def export(arguments: Sequence[str]) -> int:
         "export",
         "A sealed run for other programs, checked first; or a workflow file that runs a registered spec elsewhere.\n"
         "csv and parquet: observations, a row for each number. junit: every rule, unit and criterion as a test case.\n"
-        "ro-crate: a folder with the results and what made them. mlflow: runs at a tracking server, none made twice.",
+        "ro-crate: a folder with the results and what made them. mlflow: runs at a tracking server, none made twice.\n"
+        "attestation: what ran and came of it, as an in-toto statement signed by the ssh key that git signs with.",
         "gnomon exp export experiments/exp-001-a.md --to junit -o exp-001.xml",
     )
     parser.add_argument("--to", metavar="FORMAT", required=True, help=", ".join(doors.EXPORTS))

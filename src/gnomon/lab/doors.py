@@ -220,6 +220,7 @@ _WRITERS = {
     "mlflow": ("mlflow_runs", "write_mlflow"),
     "ro-crate": ("ro_crate", "write_crate"),
     "junit": ("junit", "write_junit"),
+    "attestation": ("attestation", "write_attestation"),
 }
 WORKFLOW = "github-workflow"
 EXPORTS = (*_WRITERS, WORKFLOW)

@@ -29,6 +29,7 @@ from gnomon.lab.errors import NotRegistered, SpecInvalid, Tampered
 from gnomon.lab.front_matter import Malformed, document, read_bytes
 from gnomon.lab.lint import lint
 from gnomon.lab.repository import git_of, root_of
+from gnomon.lab.signature import signed
 from gnomon.lab.spec import SCHEMA, Spec
 
 NAMESPACE = "exp-spec"  # of ssh signatures, so that one made for another purpose is none here
@@ -165,7 +166,8 @@ def _lock(path: Path, raw: bytes, spec: Spec, before: tuple[Lock, ...], *, now: 
     git = git_of(root)
     committed = _committed(root, path) if git.commit else b""
     tag = f"prereg/{spec.id}" + (f"-amend-{len(before)}" if before else "")
-    signature = _signed(root, path) if spec.integrity.signing == "ssh" else ""
+    is_signed = spec.integrity.signing == "ssh"
+    signature = signed(root, raw, NAMESPACE, asked_by=f"{path}: integrity.signing is ssh") if is_signed else ""
     return Lock(
         id=spec.id,
         version=len(before),
@@ -180,7 +182,7 @@ def _lock(path: Path, raw: bytes, spec: Spec, before: tuple[Lock, ...], *, now: 
         before_sha256=of_file(lock_path(path, len(before) - 1)) if before else "",
         why=why,
         changes=tuple(differences(before[-1].text.encode("utf-8", "surrogateescape"), raw)) if before else (),
-        tag=tag if git.commit and _tagged(root, tag, of_bytes(raw), spec.integrity.signing == "ssh") else "",
+        tag=tag if git.commit and _tagged(root, tag, of_bytes(raw), is_signed) else "",
         signature=signature,
         gnomon=version(),
     )
@@ -212,27 +214,6 @@ def _tagged(root: Path, tag: str, digest: str, is_signed: bool) -> bool:
             f"git tag -s {tag}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}"
         )
     return done.returncode == 0
-
-
-def _signed(root: Path, path: Path) -> str:
-    """The spec signed with the key that git signs with. ToolError where there is none."""
-    asked = subprocess.run(
-        ["git", "-C", str(root), "config", "user.signingkey"], capture_output=True, text=True, check=False
-    )
-    key = asked.stdout.strip()
-    if not key:
-        raise ToolError(f"{path}: integrity.signing is ssh: set git's user.signingkey to the key's file")
-    with path.open("rb") as file:
-        done = subprocess.run(
-            ["ssh-keygen", "-Y", "sign", "-q", "-n", NAMESPACE, "-f", str(Path(key).expanduser())],
-            stdin=file,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise ToolError(f"ssh-keygen: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}")
-    return done.stdout
 
 
 def differences(before: bytes, after: bytes) -> Iterator[str]:
