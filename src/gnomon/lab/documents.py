@@ -221,6 +221,14 @@ class Git(Growing):
     """Whether files differed from the commit: env/git.diff says in what."""
 
 
+class Package(Growing):
+    """What was installed."""
+
+    version: str
+    record_sha256: Digest | None
+    """Of its RECORD, the installer's list of files and their hashes; None: it has none."""
+
+
 class Environment(Growing):
     """What the run stood on."""
 
@@ -240,6 +248,8 @@ class Environment(Growing):
     """Of the environment, those that the spec names."""
     withheld: list[str]
     """Names that the spec has and that look like secrets."""
+    packages: dict[str, Package] = Field(default_factory=dict)
+    """By name; early documents have none."""
 
 
 class Fingerprint(Growing):
