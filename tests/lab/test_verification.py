@@ -1,6 +1,7 @@
 """Sealed results: every changed byte is found, with the file or record it is in, and the anchors are told as they are."""
 
 import random
+import shlex
 import subprocess
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from gnomon.lab.experiment import run
 from gnomon.lab.registration import register
 from gnomon.lab.verification import verify
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import SOUND, bytes_of
+from tests.lab.specs import SOUND, bytes_of, changed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -94,6 +95,25 @@ def test_what_is_gone_or_added_is_told(tmp_path, change):
             expected = ("missing", f"units/{unit.name}/attempt-1/result.json")
     found = {(finding.kind, finding.name) for finding in verify(path, folder).findings}
     assert expected in found
+
+
+def test_names_and_links_of_any_kind_are_neither_gone_nor_added(tmp_path):
+    names = ["a\\nb", "a\nb", "line\u2028end\x0b", "two  spaces"]
+    code = f"import os\nfor name in {names!r}:\n open(name, 'w').close()\n os.symlink('x  ' + name, 'link  ' + name)"
+    arm = f"cd $GNOMON_ROOM && {{python}} -c {shlex.quote(code).replace('{', '{{')}; echo share=0.5"
+    path = tmp_path / "experiments" / "exp-001-halves.md"
+    path.parent.mkdir()
+    path.write_bytes(bytes_of(changed(protocol__arms__1__command=arm)))
+    register(path, now=NOW)
+    run(path, HOST)
+    folder = tmp_path / "results" / path.stem
+    assert verify(path, folder).is_whole
+    link = next(folder.glob("units/*/attempt-1/link  two*"))
+    link.unlink()
+    link.symlink_to("y  two  spaces")
+    findings = verify(path, folder).findings
+    assert {one.kind for one in findings} >= {"unit"}
+    assert any(one.name.endswith("two  spaces") for one in findings)
 
 
 def test_a_run_that_is_not_sealed_is_no_case_for_it(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,10 +77,14 @@ def verify(spec: Path, folder: Path) -> Verified:
     )
 
 
-def read_manifest(raw: bytes) -> dict[str, str]:
-    """Name -> digest of every line; a name ends where its line does, whatever else parts lines elsewhere."""
-    lines = raw.decode("utf-8", "replace").split("\n")
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
+def read_manifest(lines: Iterable[str]) -> dict[str, str]:
+    """Name -> digest, or `link` and where it leads."""
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def manifest_lines(raw: bytes) -> set[str]:
+    """Every line; it ends at the end of line alone, whatever else parts lines elsewhere: names hold anything."""
+    return {line for line in raw.decode("utf-8", "replace").split("\n") if line}
 
 
 def _manifest(folder: Path, sealed: Record | None) -> Iterator[Finding]:
@@ -92,8 +96,10 @@ def _manifest(folder: Path, sealed: Record | None) -> Iterator[Finding]:
         return
     if sealed is not None and of_bytes(raw) != sealed["manifest_sha256"]:
         yield Finding(kind="manifest", name=MANIFEST, text="not the list that the journal binds")
-    listed = read_manifest(raw)
-    there = {name: digest for name, digest in tree(folder) if is_sealed_file(name)}
+    lines = manifest_lines(raw)
+    now = {f"{digest}  {name}": (name, digest) for name, digest in tree(folder) if is_sealed_file(name)}
+    there = dict(now[line] for line in now.keys() - lines)
+    listed = read_manifest(lines - now.keys())  # what differs alone: where a link leads to may look like two columns
     for name in sorted(listed.keys() | there.keys()):
         if name not in there:
             yield Finding(kind="missing", name=name, text="sealed, and not there any more")

@@ -140,6 +140,8 @@ for name in {ODD!r}:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     open(path, "wb").write(name)
 os.symlink(b"nowhere \\xff", os.path.join(room, b"link \\n"))
+os.symlink(b"two  spaces", os.path.join(room, b"link of  two"))
+os.symlink(b"/", os.path.join(room, b"link to a folder"))
 print("share=0.5")
 """
 
@@ -160,6 +162,8 @@ def test_files_of_any_name_are_copied_and_named_by_their_bytes(tmp_path):
         seen.update(odd for odd in ODD if name.endswith(b"/" + odd) and raw == odd)
     assert set(seen) == set(ODD)
     assert set(seen.values()) == {7}  # one of the minimum viable experiment, six of the full protocol
+    links = {os.readlink(file) for file in (tmp_path / "crate").rglob("*") if file.is_symlink()}  # noqa: PTH115 - as text
+    assert links == {os.fsdecode(b"nowhere \xff"), "two  spaces", "/"}
     entities = {entity["@id"] for entity in graph}
     assert set(_references(graph)) - {"https://w3id.org/ro/crate/1.1"} <= entities
 

@@ -31,8 +31,8 @@ from gnomon.lab.registration import utc
 from gnomon.lab.repository import root_of
 from gnomon.lab.run_folder import in_one_line, json_text
 from gnomon.lab.runner import now
-from gnomon.lab.seal import MANIFEST
-from gnomon.lab.verification import read_manifest
+from gnomon.lab.seal import MANIFEST, is_sealed_file
+from gnomon.lab.verification import manifest_lines, read_manifest
 
 METADATA = "ro-crate-metadata.json"
 CRATE, PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"
@@ -79,10 +79,11 @@ def write_crate(run: SealedRun, place: str) -> Exported:
 def _copied(run: SealedRun, folder: Path) -> dict[Path, str]:
     """Copy the sealed files, and what seals them; path -> digest of the copy. Tampered where one is not what was sealed."""
     top = run.folder.path
-    sealed = read_manifest((top / MANIFEST).read_bytes())
-    paths = sorted((path.relative_to(top) for path in top.rglob("*")), key=os.fsencode)
+    sealed = read_manifest(manifest_lines((top / MANIFEST).read_bytes()))
+    there = (path.relative_to(top) for path in top.rglob("*") if path.is_symlink() or path.is_file())
+    paths = sorted((path for path in there if is_sealed_file(in_one_line(path))), key=os.fsencode)
     found = {}
-    for path in (*(path for path in paths if in_one_line(path) in sealed), Path("journal.jsonl"), Path(MANIFEST)):
+    for path in (*paths, Path("journal.jsonl"), Path(MANIFEST)):
         source, copy, name = top / path, folder / path, in_one_line(path)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy, follow_symlinks=False)
