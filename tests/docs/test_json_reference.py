@@ -31,6 +31,7 @@ STEPS = [
     ("exp", "run", NEW),
     ("exp", "status", SPEC),
     ("exp", "watch", SPEC),
+    ("exp", "replay", SPEC, "full/half/small/1"),
     ("exp", "verify", SPEC),
     ("exp", "read", SPEC),
     ("exp", "replicate", SPEC),

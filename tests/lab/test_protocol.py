@@ -10,7 +10,7 @@ from hashlib import sha256
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.lab import doors, errors
+from gnomon.lab import doors, errors, packages
 from gnomon.lab.experiment import run
 from gnomon.lab.journal import scan
 from gnomon.lab.lint import lint
@@ -168,10 +168,8 @@ def test_b3_scratch_that_the_spec_declares_is_writable(tmp_path):
 
 
 def test_b4_a_dependency_that_changes_during_the_run_is_a_violation(tmp_path, monkeypatch):
-    from gnomon.lab import provenance
-
     prints = iter([{"python": "3", "packages": {"a": "1"}}, {"python": "3", "packages": {"a": "2"}}])
-    monkeypatch.setattr(provenance, "fingerprint", lambda: next(prints))
+    monkeypatch.setattr(packages, "fingerprint", lambda: next(prints))
     path, folder = _experiment(tmp_path)
     _ends(path, errors.ProtocolViolation)
     assert _metrics(folder)["_protocol"]["enforcement_violations"][0]["text"] == "a 1 -> 2"

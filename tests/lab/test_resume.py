@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.errors import GnomonError
-from gnomon.lab import doors, errors, experiment, provenance
+from gnomon.lab import doors, errors, experiment, packages
 from gnomon.lab.experiment import run
 from gnomon.lab.journal import scan
 from gnomon.lab.registration import register
@@ -143,11 +143,11 @@ def test_a_list_without_the_last_record_is_no_seal(tmp_path, monkeypatch):
 
 def test_what_was_installed_is_held_against_the_first_start_and_told_once(tmp_path, monkeypatch):
     path, folder = _experiment(tmp_path, changed(protocol__arms__0__command="sleep 0.05; echo share=1.0"))
-    packages = provenance.packages()
-    monkeypatch.setattr(provenance, "packages", lambda: {**packages, "a": "1"})
+    here = packages.versions()
+    monkeypatch.setattr(packages, "versions", lambda: {**here, "a": "1"})
     with pytest.raises(errors.OutOfTime):
         run(path, HOST, most_s=0.15)
-    monkeypatch.setattr(provenance, "packages", lambda: {**packages, "a": "2"})
+    monkeypatch.setattr(packages, "versions", lambda: {**here, "a": "2"})
     with pytest.raises(errors.ProtocolViolation, match="a 1 -> 2"):
         run(path, HOST)
     records = _records(folder)

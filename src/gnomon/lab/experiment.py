@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.core.errors import BadInput
-from gnomon.lab import provenance
+from gnomon.lab import packages, provenance
 from gnomon.lab.budget import ledger
 from gnomon.lab.collect import metrics_document, observations
 from gnomon.lab.errors import (
@@ -155,7 +155,7 @@ def _before(place: RunFolder) -> dict[str, Any]:
     """What was installed when the run began, which a resumed one reads again."""
     path = place.path / "env" / "before.json"
     if not path.exists():
-        write_synced(path, json_text(provenance.fingerprint()))
+        write_synced(path, json_text(packages.fingerprint()))
     found: dict[str, Any] = json.loads(path.read_bytes())
     return found
 
@@ -172,8 +172,8 @@ def _finish(
     spec, root = found.spec, root_of(found.path)
     place.free_reserve()
     with Journal(place.journal, State().take) as journal:
-        after = provenance.fingerprint()
-        differs = provenance.changes(before, after)
+        after = packages.fingerprint()
+        differs = packages.changes(before, after)
         is_told = any(record["what"] == "environment" for record in state.violations)
         if differs and not spec.environment.allow_new_dependencies and not is_told:
             record = journal.append(

@@ -1,4 +1,4 @@
-"""The packages that an interpreter finds, each with a digest of what its installer put there.
+"""What is installed where an interpreter runs: compared before and after a run, and written down with what it measured.
 
 Beside every installed package lies RECORD, a list of its files with the hash of each; the digest of that list stands for
 all of them. It says what was installed, and not that no file was edited since. [Recording installed projects, PyPA]
@@ -6,22 +6,52 @@ all of them. It says what was installed, and not that no file was edited since. 
 
 from __future__ import annotations
 
+import platform
+import re
+import sys
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
+from typing import Any
 
-from gnomon.lab.digests import of_bytes
+from gnomon.lab.digests import of_bytes, of_data
+
+
+def fingerprint() -> dict[str, Any]:
+    """What a dependency that comes, goes or changes would alter."""
+    found = {"python": platform.python_version(), "executable": sys.executable, "packages": versions()}
+    return {**found, "digest": of_data(found)}
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What differs between two fingerprints, in words."""
+    told = [f"python {before['python']} -> {after['python']}"] if before["python"] != after["python"] else []
+    one, other = before["packages"], after["packages"]
+    for name in sorted(one.keys() | other.keys()):
+        if one.get(name) != other.get(name):
+            told.append(f"{name} {one.get(name, 'absent')} -> {other.get(name, 'absent')}")
+    return told
+
+
+def versions() -> dict[str, str]:
+    """Name -> version of every distribution."""
+    return {name: one.version for name, one in sorted(_found())}
 
 
 def installed() -> dict[str, dict[str, str | None]]:
     """Name -> `version` and `record_sha256`, of RECORD's bytes; None: the package has none, as one of the system's."""
-    return {name: {"version": one.version, "record_sha256": _record_sha256(one)} for name, one in sorted(found())}
+    return {name: {"version": one.version, "record_sha256": _record_sha256(one)} for name, one in sorted(_found())}
 
 
-def found() -> Iterator[tuple[str, Distribution]]:
+def normal(name: str) -> str:
+    """The one spelling of a distribution's name. [PEP 503]"""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _found() -> Iterator[tuple[str, Distribution]]:
     """Every distribution with its name in one spelling; of several of a name the one that an import takes."""
     seen = set[str]()
     for distribution in distributions():  # in the order of sys.path
-        name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
+        name = normal(distribution.metadata["Name"] or "")
         if name and name not in seen:
             seen.add(name)
             yield name, distribution

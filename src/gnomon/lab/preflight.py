@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.core.units import show
-from gnomon.lab import provenance
+from gnomon.lab import packages, provenance
 from gnomon.lab.registration import Registered
 from gnomon.lab.repository import root_of
 from gnomon.lab.spec import Spec
@@ -56,10 +56,10 @@ def _requirement_faults(path: Path, name: str) -> Iterator[str]:
     except (OSError, UnicodeDecodeError):
         yield f"environment.requirements: {name}: cannot be read as text"
         return
-    installed = provenance.packages()
+    installed = packages.versions()
     for match in filter(None, map(_PIN.match, lines)):
         package, version = match.groups()
-        found = installed.get(provenance.normal(package), "not installed")
+        found = installed.get(packages.normal(package), "not installed")
         if found != version:
             yield f"environment.requirements: {name} pins {package} {version}, here it is {found}"
 

@@ -6,49 +6,17 @@ import os
 import platform
 import re
 import subprocess
-import sys
 from collections.abc import Iterable
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from gnomon.core.version import version
-from gnomon.lab.digests import of_data, of_file
+from gnomon.lab import packages
+from gnomon.lab.digests import of_file
 from gnomon.lab.repository import git_of
 from gnomon.lab.spec import Input
 
 _SECRET = re.compile(r"key|token|secret|password|passwd|credential|auth|cookie", re.IGNORECASE)
-
-
-def packages() -> dict[str, str]:
-    """Name and version of every distribution that the interpreter finds."""
-    found = {}
-    for distribution in distributions():
-        name = distribution.metadata["Name"]
-        if name:
-            found[normal(name)] = distribution.version
-    return dict(sorted(found.items()))
-
-
-def normal(name: str) -> str:
-    """The one spelling of a distribution's name. [PEP 503]"""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def fingerprint() -> dict[str, Any]:
-    """What a dependency that comes, goes or changes would alter: compared before and after a run."""
-    found = {"python": platform.python_version(), "executable": sys.executable, "packages": packages()}
-    return {**found, "digest": of_data(found)}
-
-
-def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What differs between two fingerprints, in words."""
-    told = [f"python {before['python']} -> {after['python']}"] if before["python"] != after["python"] else []
-    one, other = before["packages"], after["packages"]
-    for name in sorted(one.keys() | other.keys()):
-        if one.get(name) != other.get(name):
-            told.append(f"{name} {one.get(name, 'absent')} -> {other.get(name, 'absent')}")
-    return told
 
 
 def environment(root: Path, variables: Iterable[str]) -> dict[str, Any]:
@@ -64,6 +32,7 @@ def environment(root: Path, variables: Iterable[str]) -> dict[str, Any]:
         "memory_bytes": memory_bytes(),
         "container": _container(),
         "gpus": gpus(),
+        "packages": packages.installed(),
         "git": {"commit": git.commit, "branch": git.branch, "is_dirty": git.is_dirty},
         "variables": {name: os.environ[name] for name in variables if name in os.environ and not _SECRET.search(name)},
         "withheld": sorted(name for name in variables if _SECRET.search(name)),
