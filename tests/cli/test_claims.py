@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from tests.lab.claims.samples import TEST, sealed, write
+from tests.report.test_pages import data_of, table_of
 
 LINE = {
     "--tool": "Halves",
@@ -191,6 +192,20 @@ def test_report_prints_a_table_or_writes_a_page(gnomon, tmp_path):
     assert run.json["schema"] == "gnomon/claims-report/1"
     assert "`half-share`" in page.read_text()
     assert gnomon("claims", "report", "--output", str(page), "--root", str(tmp_path)).out == f"{page}\n"
-    run = gnomon("claims", "report", "-o", str(tmp_path / "x.html"), "--root", str(tmp_path))
+    run = gnomon("claims", "report", "-o", str(tmp_path / "x.pdf"), "--root", str(tmp_path))
     assert run.code == 3
-    assert "does not end in .md" in run.err
+    assert "ends neither in .md nor in .html" in run.err
+
+
+def test_report_writes_a_page_with_figures_where_its_name_ends_in_html(gnomon, tmp_path):
+    write(tmp_path, {}, {"id": "other", "note": "x"})
+    page = tmp_path / "claims.html"
+    words = ("claims", "report", "--tool", "Halves", "--root", str(tmp_path))
+    run = gnomon(*words, "-o", str(page))
+    assert (run.code, run.out, run.err) == (0, f"{page}\n", "")
+    data = data_of(page.read_text(encoding="utf-8"))
+    assert table_of(data, data["grids"]["g0"]["table"])["claim"] == ["half-share", "other"]
+    kept = tmp_path / "ledger.json"
+    kept.write_text(gnomon(*words, "--json").out)
+    assert gnomon("report", str(kept), "-o", str(tmp_path / "again.html")).code == 0
+    assert data_of((tmp_path / "again.html").read_text(encoding="utf-8")) == data

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.documents import sweep_folder
+from tests.report.runs import ended, read, rewrite, spec_of
 from tests.report.test_pages import data_of, figure_table
 
 
@@ -147,3 +148,59 @@ def test_a_trace_that_cannot_be_written_is_refused_before_the_work(gnomon, tmp_p
 def test_sources_of_a_report_are_completed(gnomon) -> None:
     assert gnomon("complete", "report", "publ").out.split() == ["published"]
     assert gnomon("complete", "report", "published", "llama-2-7b-chat").out.split() == ["llama-2-7b-chat-h100"]
+
+
+def test_a_run_of_an_experiment_becomes_a_page(gnomon, tmp_path: Path) -> None:
+    folder, page = read(ended(tmp_path / "repository")), tmp_path / "page.html"
+    for source in (folder, spec_of(folder)):
+        run = gnomon("report", str(source), "-o", str(page))
+        assert (run.code, run.err) == (0, "")
+        assert run.out.startswith(f"report: {page} (figures: 3, ")
+    assert "<h1>Half of a number is less than the number</h1>" in page.read_text(encoding="utf-8")
+    found = gnomon("report", str(folder), "published", "--where", "device=t4", "-o", str(page), "--json").json
+    assert [figure["kind"] for figure in found["figures"]][:4] == ["values-by-arm"] * 2 + [
+        "course",
+        "predicted-and-measured",
+    ]
+    assert found["alarms"] == []
+
+
+def test_a_run_that_was_tampered_with_has_a_page_and_a_line_on_standard_error(gnomon, tmp_path: Path) -> None:
+    folder, page = ended(tmp_path / "repository"), tmp_path / "page.html"
+    rewrite(folder / "metrics.json", "0.5", "0.4")
+    run = gnomon("report", str(folder), "-o", str(page))
+    assert run.code == 0
+    assert "This run is not as it was registered and sealed: metrics.json: sha256 is" in run.err
+    assert len(run.err.splitlines()) == 1
+    (alarm,) = gnomon("report", str(folder), "-o", str(page), "--json").json["alarms"]
+    assert alarm in run.err
+
+
+def test_a_page_is_never_written_into_the_folder_of_a_run(gnomon, tmp_path: Path) -> None:
+    folder = ended(tmp_path)
+    run = gnomon("report", str(folder), "-o", str(folder / "units" / "page.html"))
+    assert (run.code, run.out) == (3, "")
+    assert "is in the folder of a run" in run.err
+    assert gnomon("exp", "verify", str(spec_of(folder))).code == 0
+
+
+def test_what_is_no_run_ends_in_one_line_and_its_exit_code(gnomon, tmp_path: Path) -> None:
+    folder, page = ended(tmp_path / "repository"), tmp_path / "page.html"
+
+    def told(source: Path) -> tuple[int, str]:
+        run = gnomon("report", str(source), "-o", str(page))
+        assert (run.out, page.exists(), len(run.err.splitlines())) == ("", False, 1)
+        return run.code, run.err
+
+    rewrite(folder / "journal.jsonl", '"units":14', '"units":15')
+    code, line = told(folder)
+    assert code == 14
+    assert "journal.jsonl: record 2: its digest does not fit; " in line
+    (folder / "journal.jsonl").unlink()
+    code, line = told(folder)
+    assert code == 3
+    assert "no run: there is no journal.jsonl" in line
+    (tmp_path / "empty").mkdir()
+    code, line = told(tmp_path / "empty")
+    assert code == 3
+    assert "give the folder of a sweep or of a run, or a file" in line

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from gnomon.report.documents import Document, document_of, read_sweep_result
+from gnomon.lab import claims
+from gnomon.report.documents import Document, document_of, read_sweep_result, run_document
 from gnomon.report.pages import page
 from tests.report.documents import ROOFS, answer, measured, measurements, operator, predictions, quantity, sweep_folder
+from tests.report.runs import ended, read
 from tests.report.test_pages import HOSTILE, data_of, figure_table
 
 DRAWN = "html[data-drawn-ms]"  # set by the page's script once every figure is drawn
@@ -75,6 +77,14 @@ def everything(folder: Path) -> list[Document]:
     run = document_of("run.json", predictions(answer("toy", quantity(16.0, operators=ops, roofs=ROOFS))))
     table = document_of("table.json", measurements())
     return [run, run, table, table, read_sweep_result(sweep_folder(folder / "sweep"))]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
+    """A run of strangers' words, and the ledger that ships."""
+    names = {"title": HOSTILE, "hypothesis__reference": HOSTILE, "metrics__primary__0__unit": HOSTILE}
+    run = read(ended(tmp_path_factory.mktemp("told"), **names))
+    return [run_document(run), document_of("the ledger", claims.report(claims.shipped()))]
 
 
 def points(tab: Any, kind: str) -> int:
@@ -207,3 +217,38 @@ def test_a_page_prints_light_whatever_the_scheme(show, tmp_path: Path) -> None:
 def test_a_narrow_screen_is_not_scrolled_sideways(show, tmp_path: Path) -> None:
     shown = show(*everything(tmp_path), width=400)
     assert shown.tab.evaluate("() => document.documentElement.scrollWidth") <= 400
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_run_and_a_ledger_are_drawn_at_every_width_without_a_complaint(show, told, scheme: str, width: int) -> None:
+    shown = show(*told, scheme=scheme, width=width)
+    figures = shown.tab.query_selector_all("figure")
+    assert len(figures) == 4
+    assert all(figure.query_selector(".plot svg.main-svg .trace, .plot svg.main-svg .bars") for figure in figures)
+    assert points(shown.tab, "values-by-arm") == 12 + 2  # units, and the means of the arms
+    assert shown.tab.query_selector_all("main img, main script, svg a, svg img") == []
+    assert shown.tab.evaluate("() => document.documentElement.scrollWidth") <= width
+    shown.assert_quiet()
+
+
+def test_a_row_of_sentences_is_a_card_on_a_narrow_screen_and_is_sorted_all_the_same(show, told) -> None:
+    shown = show(told[1], width=390)
+    grid = shown.tab.locator("section > .grid")
+    lines = grid.locator("tbody tr")
+    assert lines.first.inner_text().splitlines()[0] == claims.report(claims.shipped())["rows"][0]["id"]
+    assert lines.first.locator("td").first.get_attribute("data-label") == "claim"
+    grid.get_by_role("button", name="what is claimed").click()
+    texts = [text.lower() for text in grid.locator("td:nth-child(5)").all_inner_texts()]
+    assert texts[0] <= texts[-1]
+    grid.locator("input").fill("neusight gpt3")
+    assert lines.count() == 3
+
+
+def test_the_sealed_files_of_a_run_open_when_asked_for(show, told) -> None:
+    shown = show(told[0])
+    folded = shown.tab.locator("section > details")
+    assert folded.locator("tbody tr").count() == 0
+    folded.locator("summary").click()
+    shown.tab.wait_for_selector("section > details tbody tr")
+    assert "spec.md" in folded.inner_text()

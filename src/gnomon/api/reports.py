@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gnomon.api import names
 from gnomon.api.compare import compare
@@ -22,8 +23,10 @@ from gnomon.report.documents import (
     read_folder,
     read_json_document,
     read_sweep_result,
+    run_document,
 )
 from gnomon.report.pages import MOST_ROWS, Page, page
+from gnomon.report.runs import is_run
 
 SCENARIOS = (".yaml", ".yml")
 
@@ -39,7 +42,7 @@ def write_report(
     """Write one HTML page of `sources` and return it; missing folders are made.
 
     sources: JSON files that `gnomon predict --json` or `gnomon compare --json` wrote, folders of them, sweeps' folders,
-    tables of measurements and scenarios, each by name or path. engine and where are those of compare_measurements; a
+    folders and specs of experiments that were run, tables of measurements and scenarios, each by name or path. engine and where are those of compare_measurements; a
     scenario is put to every engine where none is named. Raises a GnomonError, and then leaves the file as it was.
     """
     target = Path(path)
@@ -49,6 +52,10 @@ def write_report(
     named = [names.written(source, "sources", expected) for source in given]
     if target.resolve() in {Path(source).resolve() for source in named}:
         raise BadInput(f"{target}: is what the report is made of; give the page another name")
+    if any((folder / "journal.jsonl").exists() for folder in target.resolve().parents):
+        raise BadInput(
+            f"{target}: is in the folder of a run, which holds what it was sealed with alone; give another place"
+        )
     found = page(documents(named, engine=engine, where=where), title)
     write_whole(target, found.html)
     return found
@@ -67,12 +74,14 @@ def documents(sources: Sequence[str], *, engine: str | None = None, where: Where
 
 
 def _kind(source: str) -> str:
-    """Which of table, scenario, folder, sweep and json a source is. BadInput for none of them."""
+    """Which of table, scenario, run, folder, sweep and json a source is. BadInput for none of them."""
     if source in built_in_tables():
         return "table"
     if source in scenario_names():
         return "scenario"
     path = Path(source)
+    if is_run(path):
+        return "run"
     if path.is_dir():
         return "folder"
     if is_sweep_result(path):
@@ -80,7 +89,7 @@ def _kind(source: str) -> str:
     kind = {".json": "json", **dict.fromkeys(TABLES, "table"), **dict.fromkeys(SCENARIOS, "scenario")}.get(path.suffix)
     if kind is None:
         if "/" in source or path.exists():
-            what = "a report is made of .json, .yaml, .csv and .parquet files and of folders"
+            what = "a report is made of .json, .yaml, .csv and .parquet files, of folders, and of specs in experiments/"
             raise BadInput(f"{source}: {what if path.exists() else 'no such file or folder'}")
         near = near_match(source, (*built_in_tables(), *scenario_names()))
         raise BadInput(f"{source!r}: no such file, folder, table of measurements or scenario{near}")
@@ -91,6 +100,8 @@ def _kind(source: str) -> str:
 
 def _read(source: str, kind: str, engine: str | None, where: Where | None) -> list[Document]:
     match kind:
+        case "run":
+            return [run_document(Path(source))]
         case "folder":
             return read_folder(Path(source))
         case "sweep":
@@ -127,3 +138,8 @@ def _of_scenario(source: str, engine: str | None) -> Document:
     if not found.has_predictions:
         raise Unsupported(f"{source}: no engine answers ({found.reasons})")
     return document_of(source, {"schema": COMPARE_SCENARIOS, "scenarios": [found.to_dict(operators=True)]})
+
+
+def claims_page(document: Mapping[str, Any], root: Path) -> Page:
+    """The page of a ledger of claims, from what `gnomon.lab.claims.report` gives of it."""
+    return page([document_of(f"the ledger of {root.resolve().name}", dict(document))])

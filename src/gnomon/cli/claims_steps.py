@@ -241,16 +241,24 @@ def report(arguments: Sequence[str]) -> int:
         "gnomon claims report -o CLAIMS.md",
         filters=True,
     )
-    parser.add_argument("-o", "--output", metavar="FILE.md", type=Path, help="a page of Markdown in place of the table")
+    parser.add_argument(
+        "-o",
+        "--out",
+        "--output",
+        dest="output",
+        metavar="FILE",
+        type=Path,
+        help="in place of the table a page: of Markdown where it ends in .md, with figures where it ends in .html",
+    )
     found = parser.read(arguments)
     if found.output is not None:
-        if found.output.suffix != ".md":
-            raise BadInput(f"--output: {found.output} does not end in .md")
+        if found.output.suffix not in (".md", ".html"):
+            raise BadInput(f"--output: {found.output} ends neither in .md nor in .html")
         check_writable(found.output)
     entries = _asked(claims.ledger(found.root), found)
     document = claims.report(entries)
     if found.output is not None:
-        write_whole(found.output, claims.markdown(entries))
+        write_whole(found.output, _page(found.output, entries, document, found.root))
     if found.json:
         print_json({**document, "file": str(found.output) if found.output is not None else None})
         return 0
@@ -275,6 +283,15 @@ def report(arguments: Sequence[str]) -> int:
     counts = ", ".join(f"{count} {status}" for status, count in document["by_status"].items() if count)
     say(": ".join(text for text in (_number_of(len(entries)), counts) if text))
     return 0
+
+
+def _page(path: Path, entries: Sequence[claims.Entry], document: dict[str, Any], root: Path) -> str:
+    """The ledger in the form that the name of its file asks for."""
+    if path.suffix == ".md":
+        return claims.markdown(entries)
+    from gnomon.api.reports import claims_page  # polars and plotly, which the table does not wait for
+
+    return claims_page(document, root).html
 
 
 def _number_of(count: int) -> str:

@@ -1,4 +1,4 @@
-"""gnomon report: one HTML page of predictions, comparisons, sweeps, tables of measurements and scenarios."""
+"""gnomon report: one HTML page of predictions, comparisons, sweeps, measurements, scenarios and runs of experiments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def parser() -> Parser:
         "report",
         "One HTML page with figures and their numbers, which works from the file and fetches nothing.\n"
         "Each view is shown where the input has what it needs: rooflines, parts, predicted against measured, errors by group,\n"
-        "coverage of intervals, a sweep's Pareto set, tables of operators, and the history of what several runs repeat.",
+        "coverage of intervals, a sweep's Pareto set, tables of operators, an experiment's run with its verdict, and the history\n"
+        "of what several documents repeat.",
         "gnomon report published -o published.html",
     )
     parser.add_argument(
@@ -25,7 +26,7 @@ def parser() -> Parser:
         nargs="+",
         metavar="SOURCE",
         help="JSON of `gnomon predict --json` (with --operators for rooflines) or `gnomon compare --json`, a folder of such files, "
-        "a sweep's folder, a table of measurements or a scenario, by name or file",
+        "a sweep's folder, an experiment's spec or a folder of its results, a table of measurements or a scenario, by name or file",
     )
     parser.add_argument(
         "-o", "--out", "--output", dest="output", metavar="FILE", required=True, help="the page, like report.html"
@@ -67,8 +68,10 @@ def run(arguments: Sequence[str]) -> int:
             for figure in written.figures
         ]
         document = {"file": str(path.resolve()), "bytes": written.size_bytes, "figures": figures}
-        print_json({"schema": REPORT, **document, "left_out": list(written.notes)})
+        print_json({"schema": REPORT, **document, "left_out": list(written.notes), "alarms": list(written.alarms)})
         return 0
+    for alarm in written.alarms:
+        say(alarm)
     for note in written.notes:
         say(note)
     print(f"report: {path.resolve()} (figures: {len(written.figures)}, {written.size_bytes / 1e6:.1f} MB)")

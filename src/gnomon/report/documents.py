@@ -13,15 +13,18 @@ from pydantic import BaseModel
 from gnomon.core.errors import BadInput
 from gnomon.core.schema import COMPARE, COMPARE_SCENARIOS, PREDICT, SWEEP_RESULT
 from gnomon.formats.strict import read_json, shaped
-from gnomon.report.shapes import Measurements, Predictions, Scenarios, SweepResult
+from gnomon.lab.claims.report import SCHEMA as CLAIMS_REPORT
+from gnomon.report.runs import Run, read_run
+from gnomon.report.shapes import Claims, Measurements, Predictions, Scenarios, SweepResult
 from gnomon.sweeps.folder import CHUNKS, CSV, DOCUMENT, PARQUET
 
-Kind = Literal["predictions", "measurements", "scenarios", "sweep"]
+Kind = Literal["predictions", "measurements", "scenarios", "sweep", "run", "claims"]
 _SHAPES: dict[Kind, type[BaseModel]] = {
     "predictions": Predictions,
     "measurements": Measurements,
     "scenarios": Scenarios,
     "sweep": SweepResult,
+    "claims": Claims,
 }
 
 
@@ -31,8 +34,9 @@ class Document:
 
     label: str  # what the reader called it: a path or a name
     kind: Kind
-    data: Mapping[str, Any]  # the JSON document
+    data: Mapping[str, Any]  # the JSON document; of a run empty
     rows: Mapping[str, list[Any]] = field(default_factory=dict)  # of a sweep: column -> cells; else empty
+    run: Run | None = None  # of a run of an experiment
 
 
 def document_of(label: str, data: Any) -> Document:
@@ -44,11 +48,14 @@ def document_of(label: str, data: Any) -> Document:
         return _checked(Document(label=label, kind="measurements", data=data))
     if schema == COMPARE_SCENARIOS:
         return _checked(Document(label=label, kind="scenarios", data=data))
+    if schema == CLAIMS_REPORT:
+        return _checked(Document(label=label, kind="claims", data=data))
     if schema == SWEEP_RESULT:
         raise BadInput(f"{label}: a sweep's result is the folder that holds this file; give the folder")
     raise BadInput(
         f"{label}: {f'schema {schema!r:.60}' if schema else 'no schema'} is not one that a report is made of; "
-        f"give {PREDICT}, {COMPARE} or {COMPARE_SCENARIOS} (written by `gnomon predict --json` and `gnomon compare --json`), or a sweep's folder"
+        f"give {PREDICT}, {COMPARE}, {COMPARE_SCENARIOS} or {CLAIMS_REPORT} (written by `gnomon predict --json`, "
+        "`gnomon compare --json` and `gnomon claims report --json`), or the folder of a sweep or of a run"
     )
 
 
@@ -65,6 +72,11 @@ def _checked(document: Document) -> Document:
     return document
 
 
+def run_document(source: Path) -> Document:
+    """The run of an experiment that a folder, a file in it or a spec names. BadInput, Tampered; see `read_run`."""
+    return Document(label=str(source), kind="run", data={}, run=read_run(source))
+
+
 def read_json_document(path: Path) -> Document:
     """The document in a JSON file. BadInput for one that is missing, cut short, or of an unknown schema."""
     return document_of(str(path), read_json(path))
@@ -76,7 +88,9 @@ def read_folder(folder: Path) -> list[Document]:
         return [read_sweep_result(folder)]
     files = sorted(folder.glob("*.json"))
     if not files:
-        raise BadInput(f"{folder}: neither {DOCUMENT} nor another JSON file is here; give a sweep's folder or a file")
+        raise BadInput(
+            f"{folder}: neither {DOCUMENT} nor another JSON file is here; give the folder of a sweep or of a run, or a file"
+        )
     return [read_json_document(file) for file in files]
 
 

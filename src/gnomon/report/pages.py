@@ -9,8 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from gnomon.core.errors import BadInput
 from gnomon.core.in_words import percent
@@ -18,9 +18,11 @@ from gnomon.core.units import show
 from gnomon.core.version import version
 from gnomon.report.documents import Document
 from gnomon.report.facts.accuracy import ERROR_COLUMNS, error_cells
+from gnomon.report.facts.run import MOODS
 from gnomon.report.facts.table import Column, Table
 from gnomon.report.figures.figure import Figure
-from gnomon.report.sections import Section, sections
+from gnomon.report.section import Section
+from gnomon.report.sections import sections
 
 MOST_BYTES = 6_000_000  # of a page, plotly.js included (4.8 MB): what a mail takes along and a browser opens at once
 MOST_ROWS = (10_000, 5_000, 2_000, 500, 100)  # of one table: as many as the page has room for
@@ -33,6 +35,7 @@ class Page:
     html: str
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]  # what it leaves out
+    alarms: tuple[str, ...] = ()  # what a reader must know before anything else
 
     @property
     def size_bytes(self) -> int:
@@ -68,6 +71,7 @@ def _page(found: Sequence[Section], title: str) -> Page:
         html=text,
         figures=tuple(figure for section in found for figure in section.figures),
         notes=tuple(note for section in found for note in section.notes),
+        alarms=tuple(alarm for section in found for alarm in section.alarms),
     )
 
 
@@ -105,7 +109,8 @@ class _Data:
 def _shown(section: Section, data: _Data) -> Mapping[str, Any]:
     """A section as the template reads it: a figure's numbers stand below it, or in a table of the section's own."""
     own = [
-        {"id": data.grid(grid.title, grid.table), "title": grid.title, "table": grid.table} for grid in section.grids
+        {"id": data.grid(grid.title, grid.table), "title": grid.title, "table": grid.table, "grid": grid}
+        for grid in section.grids
     ]
     figures = []
     for figure in section.figures:
@@ -121,6 +126,14 @@ def json_in_html(data: Any) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
+def quoted(text: str) -> Markup:
+    """A text whose parts between backticks are set as code; all of it is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick without its like
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
+
+
 def _script(text: str) -> str:
     """A script that may stand in a script element."""
     return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
@@ -128,7 +141,11 @@ def _script(text: str) -> str:
 
 def _column(column: Column) -> dict[str, Any]:
     """A column for the page; words that recur are written once, with their places."""
-    head = {"name": column.name, "label": column.label, "unit": column.unit}
+    head: dict[str, Any] = {"name": column.name, "label": column.label, "unit": column.unit}
+    if column.digits is not None:
+        head["digits"] = column.digits
+    if column.is_prose:
+        head["prose"] = True
     words = list(dict.fromkeys(value for value in column.values if isinstance(value, str)))
     is_text = bool(words) and all(value is None or isinstance(value, str) for value in column.values)
     if is_text and len(words) <= len(column.values) // 2:
@@ -143,10 +160,14 @@ def _static(name: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_static)
+    )
+    environment.filters["code"] = quoted
     environment.filters["seconds"] = lambda value: "-" if value is None else show(value, "s")
     environment.filters["signed"] = lambda value: percent(value, is_signed=True)
     environment.filters["count"] = lambda value: f"{value:,}"
     environment.globals["error_columns"] = ERROR_COLUMNS
     environment.globals["error_cells"] = error_cells
-    return environment.from_string(_static("page.html"))
+    environment.globals["moods"] = MOODS
+    return environment.get_template("page.html")

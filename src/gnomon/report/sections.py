@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 
 from gnomon.report.documents import Document, Kind
 from gnomon.report.facts import accuracy, calibration, history, operators, passes, trials, waterfall
-from gnomon.report.facts.table import Table, evenly
+from gnomon.report.facts.table import evenly
 from gnomon.report.figures.accuracy import error_by_group, predicted_and_measured
 from gnomon.report.figures.calibration import coverage_by_group, coverage_by_level
 from gnomon.report.figures.figure import Figure
@@ -18,31 +17,14 @@ from gnomon.report.figures.history import error_history, time_history
 from gnomon.report.figures.pareto import pareto as pareto_figure
 from gnomon.report.figures.roofline import roofline
 from gnomon.report.figures.waterfall import waterfall as waterfall_figure
+from gnomon.report.section import Grid, Section
+from gnomon.report.told import claims_section, run_section
 
 MOST_DOCUMENTS = 6  # shown in full; the history has all
 MOST_PASSES = 12  # of a document with figures of their own; the table of answers has all
 MOST_ROWS_WITH_INTERVALS = 5_000  # above, the ends of each row's interval are left out
 
 _BY = {"device": "device", "mode": "mode", "family": "family of operators", "dtype": "precision"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """A table that the reader can sort and search."""
-
-    title: str
-    table: Table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """One document on the page."""
-
-    title: str
-    document: Document | None  # None: drawn from several
-    figures: tuple[Figure, ...]
-    grids: tuple[Grid, ...] = ()
-    notes: tuple[str, ...] = ()  # what the section leaves out
 
 
 def sections(documents: Sequence[Document], most_rows: int) -> list[Section]:
@@ -52,6 +34,8 @@ def sections(documents: Sequence[Document], most_rows: int) -> list[Section]:
         "scenarios": _predictions,
         "measurements": _measurements,
         "sweep": _sweep,
+        "run": run_section,
+        "claims": claims_section,
     }
     shown = documents[-MOST_DOCUMENTS:]
     found = [builders[document.kind](document, most_rows) for document in shown]

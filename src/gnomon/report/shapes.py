@@ -234,3 +234,70 @@ class SweepResult(_Shape):
     vary: list[_Axis]
     objectives: list[_Objective]
     pareto: list[int]
+
+
+class _Conditions(_Shape):
+    metric: str
+    workload: str = ""
+    system: str = ""
+
+
+class _Source(_Shape):
+    title: str
+    where: str
+    year: int | None = None
+    cite: str = ""
+    relayed_by: str = ""
+
+
+class _Trial(_Shape):
+    experiment: str
+    differs: str = ""
+
+
+class _Resolved(_Shape):
+    experiment: str
+    metric: str
+    arm: str
+    run: str = ""
+    measured: Number = None
+    unit: str
+    date: str
+
+
+class _Discrepancy(_Shape):
+    absolute: float
+    relative: Number = None
+
+
+class _Claim(_Shape):
+    tool: str
+    id: str
+    statement: str
+    unit: str
+    status: Literal["unverified", "reproduced", "refuted", "not_comparable"]
+    said: str
+    measured: Number
+    conditions: _Conditions
+    source: _Source
+    test: _Trial | None = None
+    resolved_by: _Resolved | None = None
+    discrepancy: _Discrepancy | None = None
+    note: str = ""
+
+
+class _OfTool(_Shape):
+    tool: str
+    unverified: int
+    reproduced: int
+    refuted: int
+    not_comparable: int
+
+
+class Claims(_Shape):
+    """gnomon/claims-report/1."""
+
+    claims: int
+    by_status: dict[str, int]
+    by_tool: list[_OfTool]
+    rows: list[_Claim]

@@ -18,11 +18,13 @@ class Column:
     name: str
     values: tuple[Cell, ...]
     unit: str = ""  # s, B, flop, flop/s, flop/B, /s, %, share; empty for words and counts
+    digits: int | None = None  # shown beside a unit of somebody else's, which takes no prefix; None: the unit is ours
+    is_prose: bool = False  # sentences, which are wrapped and never cut
 
     @property
     def label(self) -> str:
-        """The name as a reader says it: without the unit, which stands beside the number."""
-        return column_label(self.name)
+        """The name as a reader says it: without our unit, which stands beside the number."""
+        return column_label(self.name) if self.digits is None else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,10 +199,11 @@
   }
 
   // -- long tables: sorted by a click on a heading, searched in every cell
-  function shown(value, unit) {
+  function shown(value, { unit, digits }) {
     if (value === null || value === undefined || value === "") return "-";
     if (typeof value === "boolean") return value ? "yes" : "no";
     if (typeof value !== "number") return value;
+    if (digits) return `${Number(value.toPrecision(digits))} ${unit}`.trim();
     if (unit === "%") return `${value.toFixed(1)} %`;
     if (unit === "flop/B") return `${Number(value.toPrecision(4))} ${unit}`; // a ratio takes no prefix
     if (unit === "share") return `${(100 * value).toFixed(1)} %`;
@@ -217,6 +218,8 @@
     const total = columns.length ? columns[0].values.length : 0;
     const all = Array.from({ length: total }, (_, row) => row);
     const words = all.map((row) => columns.map((column) => column.values[row] ?? "").join(" ").toLowerCase());
+    const isCards = columns.some((column) => column.prose); // on a narrow screen a row is a card, not a line
+    holder.querySelector("table").classList.toggle("cards", isCards);
     let [by, down, most] = [-1, false, FIRST_ROWS];
 
     function fill() {
@@ -234,10 +237,12 @@
         const line = document.createElement("tr");
         columns.forEach((column, index) => {
           const cell = line.insertCell();
-          cell.textContent = shown(column.values[row], column.unit);
-          const isLong = cell.textContent.length > LONG_CELL;
+          cell.textContent = shown(column.values[row], column);
+          if (isCards) cell.dataset.label = column.label;
+          const isLong = cell.textContent.length > LONG_CELL && !column.prose;
           if (isLong || typeof column.values[row] === "number") cell.title = String(column.values[row]);
-          if (isText[index]) cell.className = isLong ? "text long" : "text";
+          if (isText[index]) cell.className = `text${isLong ? " long" : ""}${column.prose ? " prose" : ""}`;
+          if (column.values[row] === null) cell.classList.add("none");
         });
         return line;
       }));
