@@ -230,6 +230,12 @@ def test_hostile_names_stay_text(data):
     assert HOSTILE in json.dumps(data_of(text), ensure_ascii=False).replace('\\"', '"')
 
 
+def test_half_of_a_pair_that_a_json_escape_holds_is_replaced():
+    found = page([document_of("a", predictions(answer(json.loads('"half \\ud800"'))))])
+    assert "half ?" in found.html
+    assert found.size_bytes == len(found.html.encode())
+
+
 def test_json_in_a_page_cannot_close_its_element_and_knows_no_nan():
     assert json_in_html({"a": "</script>"}) == '{"a":"\\u003c/script>"}'
     with pytest.raises(ValueError, match="not JSON compliant"):

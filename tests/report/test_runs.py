@@ -25,6 +25,8 @@ from tests.lab.plain_worker import HOST
 from tests.report.runs import ended, forge, read, registered, resumed, rewrite, spec_of
 from tests.report.test_pages import HOSTILE, data_of, figure_table, table_of
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -114,6 +116,14 @@ def test_what_ran_at_the_same_time_stands_in_lanes_of_its_own(tmp_path: Path):
     for lane in found:
         assert all(one.end_s <= after.start_s for one, after in zip(lane.tries, lane.tries[1:], strict=False))
     assert sum(len(lane.tries) for lane in found) == 14
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "results").glob("exp-*")), ids=lambda folder: folder.name)
+def test_each_of_our_own_experiments_has_a_page(folder: Path):
+    found = page_of(folder)
+    assert found.alarms == ()
+    assert {"values-by-arm", "course"} == {figure.kind for figure in found.figures}
+    assert "seal whole" in words_of(found)
 
 
 # --- verdicts

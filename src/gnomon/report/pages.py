@@ -68,7 +68,7 @@ def _page(found: Sequence[Section], title: str) -> Page:
         data=Markup(json_in_html({"tables": data.tables, "figures": data.figures, "grids": data.grids})),
     )
     return Page(
-        html=text,
+        html=text.encode("utf-8", "replace").decode(),  # halves of a pair that a JSON escape can hold are no text
         figures=tuple(figure for section in found for figure in section.figures),
         notes=tuple(note for section in found for note in section.notes),
         alarms=tuple(alarm for section in found for alarm in section.alarms),

@@ -179,7 +179,10 @@ def read_run(source: Path) -> Run:
             f"begin one with `gnomon exp run experiments/{path.name}`" if path.exists() else "give the folder of a run"
         )
         raise BadInput(f"{folder}: no run: there is no journal.jsonl; {text}")
-    found = scan(journal, _checked(story, journal))
+    try:
+        found = scan(journal, _checked(story, journal))
+    except OSError as fault:
+        raise BadInput(f"{journal}: cannot be read: {fault.strerror or fault}") from None
     if found.fault:
         raise Tampered(f"{journal}: {found.fault}; what became of the run cannot be told: restore the file")
     if not story.state.run:
