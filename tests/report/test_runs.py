@@ -189,7 +189,7 @@ def test_an_interrupted_run_says_how_far_it_is_and_a_resumed_one_where_it_went_o
     doors.justify(spec_of(folder), "wall_clock", "an errand")
     doors.note(spec_of(folder), "a fact")
     found = page_of(resumed(folder))
-    assert "1 times a runner went on" in next(one.alt for one in found.figures if one.kind == "course")
+    assert "It was interrupted and resumed once." in next(one.alt for one in found.figures if one.kind == "course")
     assert "wall-clock time an errand" in words_of(found)
     assert "Notes a fact" in words_of(found)
 
@@ -208,7 +208,7 @@ def test_a_run_that_was_tampered_with_says_so_first_and_withholds_its_verdict(co
     assert "criteria are read only of a run that is as it was sealed" in words
     assert "share half treatment 0.5" in words
     assert "config.json is not as it was sealed" in words
-    assert "not as it was sealed 41 records" in words
+    assert re.search(r"seal not as it was sealed \d+ records", words)
 
 
 def test_a_spec_that_is_gone_is_read_from_its_lock_and_missed(copied: Path):
@@ -224,7 +224,7 @@ def test_a_spec_that_is_gone_is_read_from_its_lock_and_missed(copied: Path):
 
 def test_a_journal_that_does_not_fit_together_has_no_page(copied: Path):
     rewrite(copied / "journal.jsonl", '"end":"completed"', '"end":"completes"')
-    with pytest.raises(Tampered, match=r"journal.jsonl: record 39: its digest does not fit; .* restore the file"):
+    with pytest.raises(Tampered, match=r"journal.jsonl: record \d+: its digest does not fit; .* restore the file"):
         page_of(copied)
 
 

@@ -299,7 +299,8 @@ def _protocol(run: Run) -> Iterator[Fact]:
         if isinstance(told, list) and told:
             yield Fact(name=word, text="; ".join(map(str, told)))
     if run.state.interruptions:
-        yield Fact(name="interrupted", text=f"{run.state.interruptions} times, and resumed")
+        often = "once" if run.state.interruptions == 1 else f"{run.state.interruptions} times"
+        yield Fact(name="interrupted", text=f"{often}, and resumed")
     yield Fact(name="tries", text=f"{run.state.attempts} of {len(run.planned)} units")
 
 

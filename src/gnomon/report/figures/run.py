@@ -31,7 +31,8 @@ def course(table: Table, resumed_s: Sequence[float], whole_s: float) -> Figure:
     lanes = list(dict.fromkeys(map(str, table["lane"])))
     outcomes = list(dict.fromkeys(map(str, table["outcome"])))
     counted = ", ".join(f"{sum(one == word for one in table['outcome'])} {word}" for word in outcomes)
-    again = f" {len(resumed_s)} times a runner went on after an interruption." if resumed_s else ""
+    often = "once" if len(resumed_s) == 1 else f"{len(resumed_s)} times"
+    again = f" It was interrupted and resumed {often}." if resumed_s else ""
     return Figure(
         kind="course",
         title="Units over time",
