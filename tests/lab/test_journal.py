@@ -13,7 +13,7 @@ def _filled(path, count=20):
     with Journal(path, lambda record: None) as journal:
         for index in range(count):
             journal.append(
-                "unit_done", time="2026-01-01T00:00:00Z", mono=float(index), unit=f"u{index}", value=0.1 * index
+                "number", time="2026-01-01T00:00:00Z", mono=float(index), unit=f"u{index}", value=0.1 * index
             )
         return journal.head
 
@@ -33,6 +33,26 @@ def test_what_is_appended_is_read_in_order_and_taken_once(tmp_path):
     assert records == taken
     assert [record["index"] for record in records] == [0, 1, 2, 3, 4]
     assert (found.count, found.head, found.fault, found.torn_bytes) == (5, records[-1]["hash"], "", 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "at"),
+    [
+        ("unit_started", {"unit": "u", "attempt": 1, "label": 3, "phase": "full"}, "label"),
+        (
+            "unit_failed",
+            {"unit": "u", "attempt": 1, "gpu_hours": 0.0, "steps": 0, "wall_s": 1.0, "failure": ""},
+            "is_given_up",
+        ),
+        ("ended", {"end": "completed", "reason": None}, "reason"),
+    ],
+)
+def test_a_record_that_fits_the_chain_and_is_not_one_of_a_run_is_tampering(tmp_path, kind, fields, at):
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, lambda record: None) as journal:
+        journal.append(kind, time="t", mono=0.0, **fields)
+    with pytest.raises(Tampered, match=f"record 0: '{kind}' is not as Gnomon writes it, at {at}"):
+        Journal(path, lambda record: None)
 
 
 def test_a_journal_opened_again_goes_on_where_it_was(tmp_path):

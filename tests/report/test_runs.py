@@ -238,7 +238,6 @@ def test_a_journal_that_does_not_fit_together_has_no_page(copied: Path):
         ("phase_entered", {"phase": ["x"]}),
         ("ended", {"reason": None}),
         ("sealed", {"manifest_sha256": ...}),
-        ("unit_done", {"attempt": 7}),
     ],
 )
 def test_a_journal_that_fits_together_and_is_not_gnomon_s_is_one_line(copied: Path, kind: str, fields: dict[str, Any]):

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from gnomon.lab import records
 from gnomon.lab.digests import canonical, of_bytes
 from gnomon.lab.errors import Tampered
 
@@ -68,7 +69,7 @@ def _read(line: bytes, seq: int, head: str) -> tuple[Record, str]:
     told = f'"hash":"{record.get("hash")}",'.encode()  # the rest of the line is what was hashed, byte by byte
     if line.count(told) != 1 or of_bytes(line[:-1].replace(told, b"")) != record.get("hash"):
         return record, "its digest does not fit"
-    return record, ""
+    return record, records.fault(record)
 
 
 def _hash(body: Record) -> str:

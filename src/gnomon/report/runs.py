@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 from gnomon.core.errors import BadInput
 from gnomon.lab.claims.claim import EXPERIMENT
 from gnomon.lab.digests import of_bytes
+from gnomon.lab.documents import ConfigDocument
 from gnomon.lab.errors import SpecInvalid, Tampered
 from gnomon.lab.journal import Record, scan
 from gnomon.lab.lease import is_held
@@ -30,7 +30,6 @@ from gnomon.lab.seal import MANIFEST
 from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
 from gnomon.lab.verification import Finding, Verified, verify
-from gnomon.report.run_shapes import Config, check_record
 
 Outcome = Literal["done", "failed", "cut short", "not ended"]
 _FILES = ("journal.jsonl", "metrics.json", "config.json", "observations.csv", VERDICT, MANIFEST)
@@ -72,8 +71,7 @@ class Story:
     _since: tuple[str, float] | None = None  # the phase under way, and when it was entered
 
     def take(self, record: Record) -> None:
-        """Fold one record in. ValueError for one that Gnomon does not write."""
-        check_record(record)
+        """Fold one record in."""
         self.state.take(record)
         now = self.state.wall_s
         match record["kind"]:
@@ -96,7 +94,7 @@ class Story:
                 self._end(record, "done", now)
             case "unit_failed":
                 self._end(record, "failed", now)
-            case "unit_lost":
+            case "unit_lost" | "unit_stopped":
                 self._end(record, "cut short", now)
 
     def close(self) -> None:
@@ -117,7 +115,6 @@ class Story:
             if (one.unit, one.number) == (record["unit"], record["attempt"]):
                 one.outcome, one.end_s, one.failure = outcome, now, str(record.get("failure", ""))
                 return
-        raise ValueError("it ends a try that was not begun")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +135,7 @@ class Run:
     findings: tuple[Finding, ...]  # what is not as it was sealed or registered
     verdicts: tuple[Verdict, ...]  # as `gnomon exp read` gave them; empty: see `unread`
     unread: str  # why there is no verdict; empty: there is
-    config: Config | None  # None: not written yet, or not as it was sealed
+    config: ConfigDocument | None  # None: not written yet, or not as it was sealed
     files: tuple[tuple[str, str], ...]  # name and digest of what was sealed
 
     @property
@@ -180,7 +177,7 @@ def read_run(source: Path) -> Run:
         )
         raise BadInput(f"{folder}: no run: there is no journal.jsonl; {text}")
     try:
-        found = scan(journal, _checked(story, journal))
+        found = scan(journal, story.take)
     except OSError as fault:
         raise BadInput(f"{journal}: cannot be read: {fault.strerror or fault}") from None
     if found.fault:
@@ -235,21 +232,6 @@ def _place(source: Path) -> tuple[Path, Path, str]:
     return path, folder, folder.name if is_replicate else ""
 
 
-def _checked(story: Story, journal: Path) -> Callable[[Record], None]:
-    """What takes the records of a journal. Tampered for one that fits the chain and that Gnomon did not write."""
-
-    def take(record: Record) -> None:
-        try:
-            story.take(record)
-        except ValueError:
-            kind = str(record.get("kind"))
-            raise Tampered(
-                f"{journal}: record {record['seq']}: {kind!r:.40} is not as Gnomon writes it; restore the file"
-            ) from None
-
-    return take
-
-
 def _locks(path: Path) -> tuple[tuple[Lock, ...], tuple[Finding, ...]]:
     try:
         return locks_of(path), ()
@@ -286,11 +268,11 @@ def _verdicts(spec: Spec, planned: tuple[Unit, ...], state: State, folder: Path)
     return (given, "") if is_given else ((), "other")
 
 
-def _config(folder: Path, findings: tuple[Finding, ...]) -> Config | None:
+def _config(folder: Path, findings: tuple[Finding, ...]) -> ConfigDocument | None:
     if any(one.name in ("config.json", MANIFEST) for one in findings):
         return None
     try:
-        return Config.model_validate_json((folder / "config.json").read_bytes())
+        return ConfigDocument.model_validate_json((folder / "config.json").read_bytes())
     except (OSError, ValidationError):
         return None
 

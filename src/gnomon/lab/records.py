@@ -1,18 +1,19 @@
-"""What a report reads of a run's records and configuration, checked at the door: whoever writes files can write others."""
+"""The records of a journal: what each kind holds that the fold over them reads.
+
+They are checked as a journal is read, since whoever can write a file can write one whose chain of digests fits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
+class _Record(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 
-
-class _Record(_Shape):
     kind: str
     time: str
     mono: float
@@ -37,6 +38,15 @@ class _Phase(_Record):
     phase: str
 
 
+class _Judged(_Record):
+    fired: str = ""  # the criterion that fired, with its place; empty: none did
+    held: dict[str, int] = Field(default_factory=dict)  # how often in a row each has held
+
+
+class _PhaseDone(_Phase, _Judged):
+    pass
+
+
 class _Attempt(_Record):
     unit: str
     attempt: int
@@ -47,12 +57,14 @@ class _UnitStarted(_Attempt):
     phase: str
 
 
-class _Spent(_Attempt):
+class _Ended(_Attempt, _Judged):
     gpu_hours: float
     steps: int
+    wall_s: float
 
 
-class _UnitDone(_Spent):
+class _UnitDone(_Ended):
+    phase: str
     metrics: dict[str, float | None]
     missing: dict[str, str]
     nonfinite: dict[str, str]
@@ -61,12 +73,17 @@ class _UnitDone(_Spent):
     result_sha256: str
 
 
-class _UnitFailed(_Spent):
+class _UnitFailed(_Ended):
     failure: str
+    is_given_up: bool
 
 
-class _GivenUp(_Record):
-    unit: str
+class _UnitStopped(_Attempt):
+    gpu_hours: float
+
+
+class _Fired(_Attempt):
+    fired: str
 
 
 class _Violation(_Record):
@@ -90,7 +107,7 @@ class _Note(_Record):
     text: str
 
 
-class _Ended(_Record):
+class _RunEnded(_Record):
     end: str
     reason: str
 
@@ -104,56 +121,28 @@ _RECORDS: dict[str, type[_Record]] = {
     "run_started": _RunStarted,
     "planned": _Planned,
     "phase_entered": _Phase,
-    "phase_done": _Phase,
+    "phase_done": _PhaseDone,
     "unit_started": _UnitStarted,
     "unit_done": _UnitDone,
     "unit_failed": _UnitFailed,
     "unit_lost": _Attempt,
-    "unit_given_up": _GivenUp,
+    "unit_stopped": _UnitStopped,
+    "criterion_fired": _Fired,
     "violation": _Violation,
     "criterion_waived": _Waived,
     "overage_justified": _Justified,
     "note": _Note,
-    "ended": _Ended,
+    "ended": _RunEnded,
     "sealed": _Sealed,
 }
 
 
-def check_record(record: Mapping[str, Any]) -> None:
-    """ValueError for a record without what the fold over the journal reads of its kind."""
-    _RECORDS.get(str(record.get("kind")), _Record).model_validate(record)
-
-
-class _Git(_Shape):
-    commit: str
-    branch: str
-    is_dirty: bool
-
-
-class _Environment(_Shape):
-    gnomon: str
-    host: str
-    kernel: str
-    system: str
-    cpu: str
-    cores: int | None
-    memory_bytes: int | None
-    container: str = ""
-    gpus: list[str]
-    git: _Git
-    variables: dict[str, str] = Field(default_factory=dict)
-    withheld: list[str] = Field(default_factory=list)
-
-
-class _Interpreter(_Shape):
-    python: str
-    packages: dict[str, str]
-
-
-class Config(_Shape):
-    """config.json: what the run stood on."""
-
-    executor: str
-    environment: _Environment
-    before: _Interpreter
-    changed: list[str]
+def fault(record: Mapping[str, Any]) -> str:
+    """What is wrong with a record of a kind that the fold reads; empty: nothing."""
+    kind = str(record.get("kind"))
+    try:
+        _RECORDS.get(kind, _Record).model_validate(record)
+    except ValidationError as found:
+        field = ".".join(str(part) for part in found.errors()[0]["loc"])
+        return f"{kind!r:.40} is not as Gnomon writes it, at {field}"
+    return ""
