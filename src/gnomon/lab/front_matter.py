@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import yaml
 
 from gnomon.core.errors import BadInput
 from gnomon.formats.strict import FieldPath, Lines
+from gnomon.lab.broken_yaml import hint
 
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
@@ -29,19 +30,28 @@ class Fault:
     column: int
     where: str  # the field's path, like metrics.primary.0.unit; empty: the file's form
     text: str
+    source: str = ""  # the line as it is written, where the fault is one of the file's form
 
     def shown(self, file: str) -> str:
-        """file:line:column: field: text."""
+        """file:line:column: field: text, and of a fault of form the line with a caret below the place."""
         place = f"{file}:{self.line}:{self.column}" if self.line else file
-        return ": ".join(part for part in (place, self.where, self.text) if part)
+        told = ": ".join(part for part in (place, self.where, self.text) if part)
+        if not self.source:
+            return told
+        begin = max(self.column - _LONGEST, 0)
+        before = re.sub(r"[^\t]", " ", self.source[begin : self.column - 1])
+        return f"{told}\n  {self.source[begin : begin + _LONGEST + 10]}\n  {before}^"
+
+
+_LONGEST = 90  # characters of a line that are shown up to its fault
 
 
 class Malformed(Exception):
     """The file cannot be read as front matter and prose."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.text)
-        self.fault = fault
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__(faults[0].text)
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,7 @@ class Document:
     places: dict[FieldPath, tuple[int, int]] = field(repr=False)  # of every field path: line and column of its key
     headings: tuple[tuple[str, int], ...]  # of the prose, with their lines
     prose: str
+    faults: tuple[Fault, ...] = ()  # of form, that let the rest be read: keys given twice, of which the first counts
 
     def place(self, path: FieldPath) -> tuple[int, int]:
         """Where a field stands, or the nearest one around it that does."""
@@ -73,73 +84,145 @@ def read_bytes(path: Path) -> bytes:
 
 
 def document(raw: bytes) -> Document:
-    """The front matter and prose in a file's bytes. Malformed with the place of the first fault."""
+    """The front matter and prose in a file's bytes. Malformed with the places of what is wrong with its form."""
+    lines = raw.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
     try:
-        text = raw.decode("utf-8-sig")
+        raw.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        line = raw[: fault.start].count(b"\n") + 1
-        raise Malformed(Fault(line, 1, "", f"not text in UTF-8 (byte {fault.start})")) from None
-    lines = text.replace("\r\n", "\n").split("\n")
+        before = raw[: fault.start].decode("utf-8-sig").split("\n")
+        told = Fault(len(before), len(before[-1]) + 1, "", f"not text in UTF-8 (byte {fault.start}); save it as UTF-8")
+        raise Malformed(_pointed(told, lines)) from None
     if lines[0].rstrip() != "---":
-        raise Malformed(Fault(1, 1, "", "a spec begins with a line `---`, then YAML, then another `---`"))
+        what = "a spec begins with a line `---`, then YAML, then another `---`"
+        if "\r" in lines[0]:
+            what = "lines end in a bare carriage return; save it with the line ends of Unix or Windows"
+        raise Malformed(_pointed(Fault(1, 1, "", what), lines))
     end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
     if end is None:
         raise Malformed(Fault(len(lines), 1, "", "the line `---` that ends the YAML is missing"))
-    data, places = _yaml("\n".join(lines[1:end]) + "\n")
+    try:
+        data, places, faults = _yaml("\n".join(lines[1:end]) + "\n")
+    except Malformed as fault:
+        raise Malformed(*(_pointed(one, lines) for one in fault.faults)) from None
     prose = lines[end + 1 :]
-    return Document(data=data, places=places, headings=tuple(_headings(prose, end + 2)), prose="\n".join(prose))
+    return Document(
+        data=data,
+        places=places,
+        headings=tuple(_headings(prose, end + 2)),
+        prose="\n".join(prose),
+        faults=tuple(_pointed(one, lines) for one in faults),
+    )
 
 
-def _yaml(text: str) -> tuple[dict[str, Any], dict[FieldPath, tuple[int, int]]]:
+def _pointed(fault: Fault, lines: list[str]) -> Fault:
+    """The fault with the line that it is on."""
+    if fault.line > len(lines):
+        return fault
+    line = lines[fault.line - 1].rstrip()
+    return replace(
+        fault, source="".join(one if one.isprintable() or one == "\t" else "\N{REPLACEMENT CHARACTER}" for one in line)
+    )
+
+
+_FIRST = 2  # the line of the file on which the YAML begins
+_Read = tuple[dict[str, Any], dict[FieldPath, tuple[int, int]], list[Fault]]
+
+
+def _yaml(text: str) -> _Read:
+    """The fields, their places, and the keys that are given twice."""
     loader = None
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            _refuse_special(event)
+        special = [found for event in yaml.parse(text, Loader=yaml.SafeLoader) if (found := _special(event))]
+        if special:
+            raise Malformed(*special)
         loader = Lines(text)
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
-            raise Malformed(Fault(2, 1, "", "the front matter holds no `key: value` lines"))
-        return loader.construct_document(node), dict(_places(node, ()))
+            raise Malformed(Fault(_FIRST, 1, "", "the front matter holds no `key: value` lines"))
+        twice = list(_without_doubles(node))
+        for scalar in _scalars(node):
+            _readable(loader, scalar)
+        return loader.construct_document(node), dict(_places(node, ())), twice
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
-        line, column = (mark.line + 2, mark.column + 1) if mark else (1, 1)
-        raise Malformed(Fault(line, column, "", _problem(fault, text))) from None
-    except (yaml.YAMLError, ValueError) as fault:  # a character that YAML may not hold
-        raise Malformed(Fault(1, 1, "", str(fault).splitlines()[0])) from None
+        raise Malformed(Fault(*_place(mark), "", hint(fault, text, _FIRST))) from None
+    except yaml.reader.ReaderError as fault:
+        line, column = text.count("\n", 0, fault.position), fault.position - text.rfind("\n", 0, fault.position)
+        what = f"the character U+{ord(text[fault.position]):04X} cannot stand in YAML; take it out"
+        raise Malformed(Fault(line + _FIRST, column, "", what)) from None
     except RecursionError:
-        raise Malformed(Fault(2, 1, "", "nested too deeply")) from None
+        raise Malformed(Fault(_FIRST, 1, "", "nested too deeply")) from None
     finally:
         if loader is not None:
             loader.dispose()
 
 
-def _problem(fault: yaml.MarkedYAMLError, text: str) -> str:
-    problem = str(fault.problem)
-    mark = fault.problem_mark
-    if mark is not None and "'\\t'" in problem:
-        return "a tab: YAML is indented with spaces"
-    if mark is not None and mark.line < len(text.splitlines()) and "mapping values are not allowed" in problem:
-        return "a `: ` inside a value; put the value into quotes"
-    return problem
+def _place(mark: yaml.Mark | None) -> tuple[int, int]:
+    """Line and column in the file, counted from 1."""
+    return (mark.line + _FIRST, mark.column + 1) if mark is not None else (1, 1)
 
 
-def _refuse_special(event: Any) -> None:
+def _without_doubles(node: yaml.Node) -> Iterator[Fault]:
+    """Take every key that stands twice out of the mappings, but for its first place, and tell of it."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _without_doubles(item)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: dict[Any, int] = {}
+    kept = []
+    for key, value in node.value:
+        name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
+        if name in seen:
+            told = f"key {key.value!r} is given twice, first on line {seen[name]}; leave one of them"
+            yield Fault(*_place(key.start_mark), "", told)
+            continue
+        seen[name] = key.start_mark.line + _FIRST
+        kept.append((key, value))
+        yield from _without_doubles(value)
+    node.value = kept
+
+
+def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _scalars(item)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _scalars(key)
+            yield from _scalars(value)
+
+
+def _readable(loader: Lines, scalar: yaml.ScalarNode) -> None:
+    """Refuse a value that looks like a date or a number and is none that can be had."""
+    try:
+        loader.construct_object(scalar)
+    except ValueError as fault:
+        told = f"{scalar.value:.40}: {str(fault).split(';')[0]}; put it into quotes where a text is meant"
+        raise yaml.MarkedYAMLError(problem=told, problem_mark=scalar.start_mark) from None
+
+
+def _special(event: Any) -> Fault | None:
     """No anchors, aliases and tags: what stands in a field is what is written there."""
-    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-        word = "an alias" if isinstance(event, yaml.AliasEvent) else "an anchor"
-        raise yaml.MarkedYAMLError(problem=f"{word}: write the value out", problem_mark=event.start_mark)
-    implicit = getattr(event, "implicit", True)
-    if getattr(event, "tag", None) is not None and implicit in (False, (False, False)):
-        raise yaml.MarkedYAMLError(problem=f"a tag ({event.tag}): leave it out", problem_mark=event.start_mark)
+    place = _place(event.start_mark)
+    if isinstance(event, yaml.AliasEvent):
+        return Fault(*place, "", "an alias: write the value out")
+    if getattr(event, "anchor", None):
+        return Fault(*place, "", "an anchor: write the value out")
+    if getattr(event, "tag", None) is not None and getattr(event, "implicit", True) in (False, (False, False)):
+        return Fault(*place, "", f"a tag ({event.tag}): leave it out")
+    return None
 
 
 def _places(node: yaml.Node, path: FieldPath) -> Iterator[tuple[FieldPath, tuple[int, int]]]:
-    yield path, (node.start_mark.line + 2, node.start_mark.column + 1)
+    yield path, _place(node.start_mark)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             below = (*path, str(key.value))
             yield from _places(value, below)
-            yield below, (key.start_mark.line + 2, key.start_mark.column + 1)
+            yield below, _place(key.start_mark)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _places(value, (*path, index))

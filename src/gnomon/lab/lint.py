@@ -1,7 +1,8 @@
 """Whether a spec can be run as it stands: every fault in one pass, each with its place.
 
-The shape of each part is checked first; the rules below then hold what is sound of it against each other, so that one
-broken part hides no fault of another.
+The shape of each part is checked first; the rules below then hold what is sound of it against each other, down to single
+fields, so that one broken field hides no fault of another: a rule tells what it can until it comes to a field that is not
+there.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.strict import FieldPath, shaped
@@ -45,14 +46,11 @@ def lint(raw: bytes, name: str) -> Linted:
     try:
         read = document(raw)
     except Malformed as fault:
-        return Linted(spec=None, document=None, faults=(fault.fault,))
-    found = [*_shape_faults(read), *_section_faults(read)]
-    parts = _sound_parts(_mended(read.data))
+        return Linted(spec=None, document=None, faults=fault.faults)
+    found = [*read.faults, *_shape_faults(read), *_section_faults(read)]
+    parts = _as_far_as_sound(Spec, _mended(read.data)).__dict__
     for rule in _RULES:
-        try:
-            told = list(rule(parts))
-        except KeyError:  # a part that the rule needs is not sound: its own fault is told
-            continue
+        told = _until_a_gap(rule(parts))
         found += [Fault(*read.place(path), ".".join(map(str, path)), text) for path, text in told]
     if "id" in parts and Path(name).stem != parts["id"]:
         found.append(Fault(*read.place(("id",)), "id", f"the file is called {name}; call it {parts['id']}.md"))
@@ -78,59 +76,90 @@ def _section_faults(read: Document) -> Iterator[Fault]:
 
 
 def _mended(data: dict[str, Any]) -> dict[str, Any]:
-    """The data without what its shape refuses, misspelt keys taken as meant: so that a slip hides no other fault."""
+    """The data with misspelt keys taken as meant, so that a slip hides no other fault."""
     kept: dict[str, Any] = deepcopy(data)
     for _ in range(_ROUNDS):
         try:
             shaped(Spec, kept, "")
         except BadInput as fault:
             for one in (fault, *fault.further):
-                _mend(kept, _path(one.field), one.text)
+                if meant := re.search(r"unknown key; did you mean '(\w+)'", one.text):
+                    _rename(kept, _path(one.field), meant.group(1))
     return kept
 
 
-_ROUNDS = 3  # a key that is taken as meant may hold a fault, and that one another
+_ROUNDS = 3  # a key that is taken as meant may hold another that is misspelt
 
 
-def _mend(data: dict[str, Any], path: FieldPath, text: str) -> None:
-    """Take one faulty field out, or give it the name that is meant."""
+def _rename(data: dict[str, Any], path: FieldPath, meant: str) -> None:
+    """Give a field the name that is meant, where that is not there."""
     place: Any = data
     for part in path[:-1]:
         try:
             place = place[part]
         except (KeyError, IndexError, TypeError):
             return
-    last = path[-1]
-    if not isinstance(place, dict) or last not in place:
-        return
-    value = place.pop(last)
-    meant = re.search(r"unknown key; did you mean '(\w+)'", text)
-    if meant and meant.group(1) not in place:
-        place[meant.group(1)] = value
+    if isinstance(place, dict) and path[-1] in place and meant not in place:
+        place[meant] = place.pop(path[-1])
 
 
 def _path(field: str) -> FieldPath:
     return tuple(int(part) if part.isdigit() else part for part in field.split("."))
 
 
-def _sound_parts(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of the front matter whose own shape is right, those left out at their default."""
-    parts: dict[str, Any] = {}
-    for name, field in Spec.model_fields.items():
+_GAP: Any = object()  # in place of a value that its shape refuses
+
+
+def _as_far_as_sound(shape: Any, raw: Any) -> Any:
+    """What a shape makes of a value: all of it, or what is sound of it, fields that are not left out; _GAP for nothing."""
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(shape)
+        return adapter.validate_python(raw)
+    except ValidationError:
+        pass
+    is_limited = get_origin(shape) is Annotated  # to a length, say
+    shape = get_args(shape)[0] if is_limited else shape
+    within = next((one for one in (shape, *get_args(shape)) if _is_part(one)), None)
+    if within is None or not raw:
+        return _GAP
+    if is_limited:
+        return _as_far_as_sound(shape, raw)
+    if get_origin(shape) is tuple and isinstance(raw, list):
+        items = tuple(_as_far_as_sound(within, item) for item in raw)
+        return _GAP if _GAP in items else items
+    return _partial(within, raw) if isinstance(raw, dict) and get_origin(shape) not in (dict, tuple) else _GAP
+
+
+def _is_part(shape: Any) -> bool:
+    """Whether a shape is a mapping with fields of its own."""
+    return isinstance(shape, type) and issubclass(shape, BaseModel)
+
+
+def _partial(shape: type[BaseModel], raw: Mapping[str, Any]) -> BaseModel:
+    """A part without its faulty fields: who asks for one of them is told AttributeError."""
+    made = shape.model_construct()
+    for name, field in shape.model_fields.items():
         key = field.alias or name
-        if key not in data:
-            if not field.is_required():
-                parts[key] = field.get_default(call_default_factory=True)
-            continue
-        try:
-            shape: Any = field.annotation
-            for limit in field.metadata:
-                shape = Annotated[shape, limit]
-            adapter: TypeAdapter[Any] = TypeAdapter(shape)
-            parts[key] = adapter.validate_python(data[key])
-        except ValidationError:
-            continue
-    return parts
+        kind: Any = field.annotation
+        for limit in field.metadata:
+            kind = Annotated[kind, limit]
+        value = _as_far_as_sound(kind, raw[key]) if key in raw else _GAP
+        if value is not _GAP:
+            made.__dict__[name] = value
+        elif key in raw or field.is_required():
+            made.__dict__.pop(name, None)
+    return made
+
+
+def _until_a_gap(told: _Told) -> _Told:
+    """What a rule tells before it needs a part or a field that is not sound, whose own fault is told."""
+    try:
+        yield from told
+    except KeyError:
+        return
+    except AttributeError as gap:
+        if not isinstance(gap.obj, BaseModel):
+            raise
 
 
 def _twice(names: Iterable[str]) -> set[str]:
@@ -360,21 +389,29 @@ def _size(parts: Mapping[str, Any]) -> _Told:
     protocol, budget = parts["protocol"], parts["budget"]
     if len(set(protocol.seeds)) < len(protocol.seeds):
         yield ("protocol", "seeds"), "a seed stands twice"
-    limit_s, least = TIERS[budget.tier]
+    _, least = TIERS[budget.tier]
     if len(protocol.seeds) < least:
         yield ("protocol", "seeds"), f"{len(protocol.seeds)} seeds; a {budget.tier} experiment has {least} at least"
     if len(protocol.seeds) > budget.max_seeds_per_config:
         yield ("protocol", "seeds"), f"{len(protocol.seeds)} seeds are more than budget.max_seeds_per_config"
-    if protocol.unit_timeout < protocol.unit_estimate:
-        yield ("protocol", "unit_timeout"), "a unit would be stopped before the time that it is expected to take"
-    units = len(protocol.arms) * max(len(protocol.cells), 1) * len(protocol.seeds)
-    mve = parts.get("mve")
-    if mve is not None:
-        treatments = sum(arm.role == "treatment" for arm in protocol.arms)
-        units += treatments * len(mve.cells or (None,)) * len(mve.seeds)
-    runs = units + len(parts.get("sanity", ()))
+    runs = _units(parts) + len(parts.get("sanity", ()))
     if runs > budget.max_runs:
         yield ("budget", "max_runs"), f"{runs} units are planned, sanity checks included"
+
+
+def _units(parts: Mapping[str, Any]) -> int:
+    """Units that are planned, without sanity checks."""
+    protocol, mve = parts["protocol"], parts.get("mve")
+    units = len(protocol.arms) * max(len(protocol.cells), 1) * len(protocol.seeds)
+    treatments = sum(arm.role == "treatment" for arm in protocol.arms)
+    return units + (treatments * len(mve.cells or (None,)) * len(mve.seeds) if mve is not None else 0)
+
+
+def _times(parts: Mapping[str, Any]) -> _Told:
+    protocol, budget = parts["protocol"], parts["budget"]
+    if protocol.unit_timeout < protocol.unit_estimate:
+        yield ("protocol", "unit_timeout"), "a unit would be stopped before the time that it is expected to take"
+    limit_s, units = TIERS[budget.tier][0], _units(parts)
     time_s = units * protocol.unit_estimate / protocol.workers
     for allowed, field in ((limit_s, "tier"), (budget.wall_clock, "wall_clock")):
         if time_s > allowed:
@@ -434,4 +471,4 @@ def _is_inside(path: str) -> bool:
     return bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
 
 
-_RULES = (_hypothesis, _metrics, _arms, _sanity, _cells, _baselines, _criteria, _mve, _size, _abort, _files)
+_RULES = (_hypothesis, _metrics, _arms, _sanity, _cells, _baselines, _criteria, _mve, _size, _times, _abort, _files)

@@ -318,7 +318,7 @@ class ComputeProfile(_Part):
     """What the units need of a machine."""
 
     device: Literal["cpu", "gpu"] = "cpu"
-    gpus: Whole = Field(default=0, ge=0)
+    gpus: Whole = Field(default=0, ge=0, le=100_000)
     cpus: Whole = Field(default=1, ge=1)
     memory: Bytes | None = None  # of the machine; None: any will do
     disk: Bytes | None = None  # free where results are written
