@@ -21,7 +21,7 @@ from gnomon.core.errors import UsageError
 from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.doors import Status
-from gnomon.lab.errors import PreflightFailed
+from gnomon.lab.errors import PreflightFailed, Tampered
 from gnomon.lab.executor import Executor, Host
 from gnomon.lab.state import State
 
@@ -144,8 +144,9 @@ def status(arguments: Sequence[str]) -> int:
     parser = step_parser("status", "How far a run is, from its journal.", "gnomon exp status experiments/exp-001-a.md")
     parser.add_argument("--run", metavar="NAME", help="a replicate; the first run without")
     found = parser.read(arguments)
-    _told(doors.status(found.spec, found.run), found.json)
-    return 0
+    now = doors.status(found.spec, found.run)
+    _told(now, found.json)
+    return Tampered.exit_code if now.fault else 0
 
 
 def _told(found: Status, as_json: bool) -> None:
@@ -172,7 +173,9 @@ def _told(found: Status, as_json: bool) -> None:
             }
         )
         return
-    what = "running" if found.is_running else "sealed" if state.is_sealed else "interrupted"
+    what = (
+        "broken" if found.fault else "running" if found.is_running else "sealed" if state.is_sealed else "interrupted"
+    )
     print(f"{found.folder}: {what}; {_line(state)}")
     if state.end:
         print(f"end: {state.end}{f' ({state.reason})' if state.reason else ''}")
@@ -181,7 +184,7 @@ def _told(found: Status, as_json: bool) -> None:
         [[one.axis, f"{one.used:.4g} {one.unit}", f"{one.allowed:g} {one.unit}"] for one in found.ledger],
     )
     if found.fault:
-        say(f"its journal is broken: {found.fault}")
+        say(f"its journal is broken: {found.fault}; `gnomon exp verify --salvage` copies what is sound before it")
 
 
 def watch(arguments: Sequence[str]) -> int:

@@ -126,6 +126,7 @@ def status(path: Path, run: str | None = None) -> Status:
         raise BadInput(f"{folder}: no run yet; `gnomon exp run {path}` begins one") from None
     spec = registration.sound(path)[1]
     left = state.planned - state.done - state.failed
+    is_cut = found.torn_bytes and (folder / "MANIFEST.sha256").exists()  # while a run goes on, a line may be half there
     return Status(
         folder=folder,
         state=state,
@@ -133,7 +134,7 @@ def status(path: Path, run: str | None = None) -> Status:
         is_running=is_held(folder),
         ledger=ledger(spec, state),
         left_s=left * state.wall_s / state.done if state.done and state.end is None else None,
-        fault=found.fault,
+        fault=found.fault or (f"record {found.count}: a broken line" if is_cut else ""),
     )
 
 

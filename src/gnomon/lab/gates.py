@@ -13,8 +13,10 @@ from gnomon.lab.state import State
 
 def sanity(planned: Iterable[Unit], state: State) -> str:
     """Why nothing may be measured; empty: every check held."""
-    failed = [unit.arm for unit in of_phase(planned, "sanity") if not _is_done(unit, state)]
-    return f"sanity check {', '.join(failed)} failed" if failed else ""
+    failed = [unit for unit in of_phase(planned, "sanity") if not _is_done(unit, state)]
+    reasons = [state.units[unit.id].failure if unit.id in state.units else "" for unit in failed]
+    told = [f"{unit.arm}{why and f' ({why})'}" for unit, why in zip(failed, reasons, strict=True)]
+    return f"sanity check {', '.join(told)} failed" if told else ""
 
 
 def baseline(spec: Spec, planned: Sequence[Unit], state: State) -> str:

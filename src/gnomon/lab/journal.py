@@ -92,7 +92,7 @@ class Journal:
         is_new = not path.exists()
         found = Scan(count=0, head=START, size_bytes=0) if is_new else scan(path, take)
         if found.fault:
-            raise Tampered(f"{path}: {found.fault}")
+            raise Tampered(f"{path}: {found.fault}; `gnomon exp verify --salvage` copies what is sound before it")
         self.count, self.head, self.torn_bytes = found.count, found.head, found.torn_bytes
         self._file: BinaryIO = path.open("w+b" if is_new else "r+b", buffering=0)
         self._file.truncate(found.size_bytes)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,11 +43,12 @@ class LocalWorker:
     """A worker of the sandbox as the runner asks for one."""
 
     def __init__(self, rooms: Rooms, reach: Reach, env: dict[str, str]) -> None:
-        self._worker, self._env, self._since = Worker(rooms, reach), env, 0.0
+        self._worker, self._env = Worker(rooms, reach), env
+        self._room, self._killed_before = Path(), 0
 
     def start(self, job: Job) -> None:
         """Begin an attempt."""
-        self._since = time.monotonic()
+        self._room, self._killed_before = job.room, killed_for_memory()
         self._worker.start(
             messages.Command(
                 unit=job.unit,
@@ -63,9 +66,20 @@ class LocalWorker:
         while True:
             told = self._worker.poll(max(until - time.monotonic(), 0.0))
             if isinstance(told, messages.Ended):
-                return _ended(told)
+                return _ended(told, self._failure(told))
             if told is None:
                 return None
+
+    def _failure(self, told: messages.Ended) -> str:
+        """Why an attempt does not count, in words; empty: it ended with 0."""
+        if told.how == "exited":
+            last = last_line(self._room / "stderr.log") if told.exit_code else ""
+            return "" if told.exit_code == 0 else f"exit {told.exit_code}{last and f': {last}'}"
+        if told.how == "signalled" and told.signal is not None:
+            name = signal.Signals(told.signal).name
+            is_for_memory = name == "SIGKILL" and killed_for_memory() > self._killed_before
+            return f"ended by {name}{': the kernel was out of memory and ended programs' if is_for_memory else ''}"
+        return f"{told.how}: {told.reason}" if told.reason else told.how
 
     def stop(self, grace_s: float) -> None:
         """A request first, and after the grace by force."""
@@ -80,11 +94,11 @@ class LocalWorker:
         self_test(self._worker)
 
 
-def _ended(told: messages.Ended) -> Ended:
+def _ended(told: messages.Ended, failure: str) -> Ended:
     return Ended(
         unit=told.unit,
         code=told.exit_code,
-        failure=_failure(told),
+        failure=failure,
         wall_s=told.wall_s,
         cpu_s=told.cpu_s or 0.0,
         maxrss_bytes=told.max_rss_bytes or 0,
@@ -102,13 +116,38 @@ def _ended(told: messages.Ended) -> Ended:
     )
 
 
-def _failure(told: messages.Ended) -> str:
-    """Why an attempt does not count, in words; empty: it ended with 0."""
-    if told.how == "exited":
-        return "" if told.exit_code == 0 else f"exit {told.exit_code}"
-    if told.how == "signalled" and told.signal is not None:
-        return f"ended by {signal.Signals(told.signal).name}"
-    return f"{told.how}: {told.reason}" if told.reason else told.how
+def killed_for_memory() -> int:
+    """How many programs the kernel has ended since it started because memory ran out; 0 where it does not say.
+
+    [Linux, /proc/vmstat: oom_kill, of the whole machine]
+    """
+    try:
+        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
+def last_line(path: Path) -> str:
+    """The last line with something on it, at its start where it is long; empty where there is none, or no plain file."""
+    try:
+        handle = os.open(
+            path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        )  # the unit may have swapped it
+    except OSError:
+        return ""
+    with os.fdopen(handle, "rb") as file:
+        told = os.fstat(handle)
+        if not stat.S_ISREG(told.st_mode):
+            return ""
+        file.seek(max(told.st_size - _TAIL_BYTES, 0))
+        lines = file.read(_TAIL_BYTES).decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in last[:_LONGEST])
+
+
+_TAIL_BYTES = 4096  # of a log, in which its last line is looked for
+_LONGEST = 160  # characters of it
 
 
 class Local:

@@ -21,6 +21,7 @@ from gnomon.lab.spec import Metric, Source
 LINE_LIMIT = 1_000_000  # bytes of a line that is read; longer ones are no observation
 _MLLOG = ":::MLLOG "
 _SHOWN = 80
+_CUT = re.compile(r"^\[gnomon: (\d+) bytes left out here\]$", re.MULTILINE)  # where a long log was cut: sandbox.logs
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,10 +41,12 @@ def observed(metrics: Iterable[Metric], room: Path, stdout: Path, lines: Path) -
     found = Observed()
     metrics = list(metrics)
     printed = _text(stdout)
+    if cut := _CUT.search(printed):
+        found.facts.append(f"standard output was too long: {cut[1]} bytes of its middle were left out")
     stream = _Stream(_json_lines(lines, found), found)
     for metric in metrics:
         if metric.from_.expr is None:
-            _take(metric, _raw(metric.from_, room, printed, stream), found)
+            _take(metric, _raw(metric.from_, room, printed, stream, found), found)
     waiting = [metric for metric in metrics if metric.from_.expr is not None]
     while waiting:  # linted: no circles, so each turn settles one at least
         ready = [metric for metric in waiting if _needs(metric) <= found.values.keys()]
@@ -100,9 +103,9 @@ def _number(raw: Any) -> float | None:
         return None
 
 
-def _raw(source: Source, room: Path, printed: str, stream: _Stream) -> Any:
+def _raw(source: Source, room: Path, printed: str, stream: _Stream, found: Observed) -> Any:
     if source.pointer is not None:
-        return _pointed(source, room, printed)
+        return _pointed(source, room, printed, found)
     if source.regex is not None:
         matches = list(re.finditer(source.regex, printed))
         if not matches:
@@ -113,7 +116,7 @@ def _raw(source: Source, room: Path, printed: str, stream: _Stream) -> Any:
     return stream.values.get(str(source.observations), Missing("not among the observations"))
 
 
-def _pointed(source: Source, room: Path, printed: str) -> Any:
+def _pointed(source: Source, room: Path, printed: str, found: Observed) -> Any:
     """The value that a JSON pointer leads to (RFC 6901), in a file of the unit's folder or in what it printed."""
     if source.file is None:
         text, where = printed, "standard output"
@@ -123,9 +126,18 @@ def _pointed(source: Source, room: Path, printed: str) -> Any:
         if not path.is_file() or not path.resolve().is_relative_to(room.resolve()):
             return Missing(f"{where}: no such file")
         text = _text(path)
+
+    def one_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        last = dict(pairs)
+        for key, other in pairs:
+            if not _same(other, last[key]):
+                told = f"{where}: {key!r:.{_SHOWN}} stands twice: {other!r:.{_SHOWN}} and {last[key]!r:.{_SHOWN}}"
+                found.violations += [told] if told not in found.violations else []  # read for another metric before
+        return last
+
     try:
-        value = json.loads(text)
-    except ValueError as fault:
+        value = json.loads(text, object_pairs_hook=one_of_each)
+    except (ValueError, RecursionError) as fault:
         return Missing(f"{where}: not JSON ({fault!s:.{_SHOWN}})")
     for part in (source.pointer or "").split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
@@ -190,6 +202,11 @@ def parsed(line: bytes) -> Mapping[str, Any] | None:
     return record if isinstance(record, dict) and isinstance(record.get("name"), str) and "value" in record else None
 
 
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal; what is not a number is equal to itself here."""
+    return bool(one == other or (one != one and other != other))
+
+
 class _Stream:
     """The last value of each name; another value for a name at the same step is a violation."""
 
@@ -199,7 +216,7 @@ class _Stream:
         at: dict[str, Any] = {}
         for record in records:
             name, value, step = record["name"], record["value"], record.get("step")
-            if name in at and at[name] == step and self.values[name] != value:
+            if name in at and at[name] == step and not _same(self.values[name], value):
                 place = f" at step {step}" if step is not None else ""
                 found.violations.append(
                     f"{name}: two values{place}: {self.values[name]!r:.{_SHOWN}} and {value!r:.{_SHOWN}}"

@@ -72,7 +72,7 @@ def read(path: Path, folder: Path) -> Reading:
     if not checked.is_whole:
         first = checked.findings[0]
         raise Tampered(
-            f"{folder}: {len(checked.findings)} findings, first {first.name}: {first.text}; `gnomon exp verify`"
+            f"{folder}: not as it was sealed: {first.name}: {first.text}; `gnomon exp verify {path}` tells all"
         )
     state = State()
     scan(folder / "journal.jsonl", state.take)

@@ -68,7 +68,7 @@ def sealed_run(path: Path, folder: Path) -> SealedRun:
     if not verified.is_whole:
         first = verified.findings[0]
         raise Tampered(
-            f"{folder}: {len(verified.findings)} findings, first {first.name}: {first.text}; `gnomon exp verify {path}`"
+            f"{folder}: not as it was sealed: {first.name}: {first.text}; `gnomon exp verify {path}` tells all"
         )
     state, attempts = State(), dict[str, list[Attempt]]()
 
