@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from gnomon.cli.arguments import words
 from gnomon.cli.exp_run import progress
@@ -11,6 +13,7 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.lab import doors
 from gnomon.lab.errors import Tampered
+from gnomon.lab.salvage import Salvaged
 
 
 def verify(arguments: Sequence[str]) -> int:
@@ -21,8 +24,16 @@ def verify(arguments: Sequence[str]) -> int:
         "gnomon exp verify experiments/exp-001-a.md",
     )
     parser.add_argument("--run", metavar="NAME", help="a replicate; the first run without")
+    parser.add_argument(
+        "--salvage",
+        metavar="FOLDER",
+        type=Path,
+        help="of a broken run: copy the records before the first bad one, and what they bind, into this new folder",
+    )
     found = parser.read(arguments)
     checked = doors.verify(found.spec, found.run)
+    wanted = found.salvage is not None and not checked.is_whole
+    saved = doors.salvage(found.spec, found.salvage, found.run) if wanted else None
     if found.json:
         rows = [{"kind": one.kind, "name": one.name, "text": one.text} for one in checked.findings]
         print_json(
@@ -35,6 +46,7 @@ def verify(arguments: Sequence[str]) -> int:
                 "limits": checked.limits,
                 "records": checked.records,
                 "files": checked.files,
+                "salvaged": None if saved is None else _salvaged(saved),
             }
         )
         return 0 if checked.is_whole else Tampered.exit_code
@@ -48,7 +60,25 @@ def verify(arguments: Sequence[str]) -> int:
         print(f"anchor: {anchor}")
     for limit in checked.limits:
         say(limit)
+    if found.salvage is not None and saved is None:
+        say(f"nothing is broken: nothing was copied to {found.salvage}")
+    if saved is not None:
+        counts = ((saved.records, "record"), (saved.units, "unit"), (saved.files, "file"))
+        records, units, files = (f"{count} {name}{'s' * (count != 1)}" for count, name in counts)
+        print(f"{saved.folder}: {records}, {units} and {files} came over")
+        for left in saved.left:
+            print(f"left: {left.name}: {left.why}")
     return 0 if checked.is_whole else Tampered.exit_code
+
+
+def _salvaged(found: Salvaged) -> dict[str, Any]:
+    return {
+        "folder": str(found.folder),
+        "records": found.records,
+        "units": found.units,
+        "files": found.files,
+        "left": [{"name": one.name, "why": one.why} for one in found.left],
+    }
 
 
 def read(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gnomon.core.errors import BadInput, near_match
 from gnomon.lab import experiment, new, reading, registration, verification
@@ -34,6 +34,9 @@ from gnomon.lab.seal import is_sealed
 from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
 from gnomon.lab.verification import Verified
+
+if TYPE_CHECKING:
+    from gnomon.lab.salvage import Salvaged
 
 
 def _host() -> Host:
@@ -191,6 +194,13 @@ def attempts(path: Path, unit: str) -> list[Path]:
 def verify(path: Path, run: str | None = None) -> Verified:
     """Check every sealed byte of a run, and what anchors it."""
     return verification.verify(path, folder_of(path, run))
+
+
+def salvage(path: Path, into: Path, run: str | None = None) -> Salvaged:
+    """Copy what is sound of a broken run into a new folder; the run stays as it is."""
+    from gnomon.lab.salvage import salvage as copied
+
+    return copied(folder_of(path, run), into)
 
 
 def read(path: Path, run: str | None = None) -> Reading:
