@@ -11,6 +11,7 @@ from gnomon.core.errors import UsageError, near_match
 # step -> module of this package, one line of help
 STEPS: dict[str, tuple[str, str]] = {
     "new": ("exp_spec", "a spec that runs as it stands, to be changed into yours"),
+    "import-md": ("exp_spec", "a draft of a spec from a plan in Markdown, with TODO for what it does not say"),
     "lint": ("exp_spec", "every fault of a spec in one pass"),
     "plan": ("exp_spec", "units, order, estimate, budget and enforcement; nothing is run"),
     "register": ("exp_spec", "bind a spec to its bytes before anything is measured"),
@@ -71,5 +72,5 @@ def run(arguments: Sequence[str]) -> int:
     step = arguments[0]
     if step not in STEPS:
         raise UsageError(f"exp: unknown step {step!r}{near_match(step, STEPS)} (see `gnomon exp --help`)")
-    code: int = getattr(import_module(f"gnomon.cli.{STEPS[step][0]}"), step)(arguments[1:])
+    code: int = getattr(import_module(f"gnomon.cli.{STEPS[step][0]}"), step.replace("-", "_"))(arguments[1:])
     return code

@@ -1,4 +1,4 @@
-"""gnomon exp new, lint, plan, register, amend: a spec before it runs."""
+"""gnomon exp new, import-md, lint, plan, register, amend: a spec before it runs."""
 
 from __future__ import annotations
 
@@ -40,6 +40,28 @@ def new(arguments: Sequence[str]) -> int:
     else:
         print(path)
         say(f"change it into yours, then `gnomon exp lint {path}`")
+    return 0
+
+
+def import_md(arguments: Sequence[str]) -> int:
+    """Write a draft from a plan."""
+    parser = step_parser(
+        "import-md",
+        "A draft of a spec from a plan in Markdown: its text under the twelve headings, what it says for certain as fields,\n"
+        "TODO for everything else; `gnomon exp lint` tells where each TODO is.",
+        "gnomon exp import-md plan.md",
+        takes_spec=False,
+    )
+    parser.add_argument("plan", metavar="FILE", type=Path, help="the plan: Markdown with headings, no fields")
+    parser.add_argument("--slug", metavar="SLUG", default="", help="what the draft is called; as the file without")
+    parser.add_argument("--root", metavar="FOLDER", type=Path, default=Path(), help="the repository; this folder")
+    found = parser.read(arguments)
+    made = doors.import_markdown(found.root, found.plan, found.slug)
+    if found.json:
+        print_json({"schema": "gnomon/exp-import-md/1", "spec": str(made.path), "todo": made.todo})
+    else:
+        print(made.path)
+        say(f"{len(made.todo)} fields are TODO: `gnomon exp lint {made.path}` tells where")
     return 0
 
 

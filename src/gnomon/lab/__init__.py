@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         amend,
         export,
         faults,
+        import_markdown,
         justify,
         new_spec,
         note,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [  # noqa: RUF022 - the order of use
     "new_spec",
+    "import_markdown",
     "faults",
     "planned",
     "register",

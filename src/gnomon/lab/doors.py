@@ -36,6 +36,7 @@ from gnomon.lab.state import State
 from gnomon.lab.verification import Verified
 
 if TYPE_CHECKING:
+    from gnomon.lab.import_markdown import Imported
     from gnomon.lab.salvage import Salvaged
 
 
@@ -49,6 +50,13 @@ def _host() -> Host:
 def new_spec(root: Path, slug: str) -> Path:
     """Write a spec that runs as it stands into `experiments/` of a repository, under the next free number."""
     return new.new_spec(root, slug)
+
+
+def import_markdown(root: Path, plan: Path, slug: str = "") -> Imported:
+    """Write a draft of a spec from a plan in Markdown, with TODO for what the plan does not say for certain."""
+    from gnomon.lab.import_markdown import import_markdown as drafted
+
+    return drafted(root, plan, slug)
 
 
 def faults(path: Path) -> tuple[Fault, ...]:

@@ -62,6 +62,9 @@ class Document:
     places: dict[FieldPath, tuple[int, int]] = field(repr=False)  # of every field path: line and column of its key
     headings: tuple[tuple[str, int], ...]  # of the prose, with their lines
     prose: str
+    text_lines: tuple[tuple[int, str], ...] = field(
+        repr=False
+    )  # of the prose, those outside of code, with their numbers
     faults: tuple[Fault, ...] = ()  # of form, that let the rest be read: keys given twice, of which the first counts
 
     def place(self, path: FieldPath) -> tuple[int, int]:
@@ -105,11 +108,13 @@ def document(raw: bytes) -> Document:
     except Malformed as fault:
         raise Malformed(*(_pointed(one, lines) for one in fault.faults)) from None
     prose = lines[end + 1 :]
+    text = tuple(_outside_of_code(prose, end + 2))
     return Document(
         data=data,
         places=places,
-        headings=tuple(_headings(prose, end + 2)),
+        headings=tuple((found[2], number) for number, line in text if (found := _HEADING.match(line))),
         prose="\n".join(prose),
+        text_lines=text,
         faults=tuple(_pointed(one, lines) for one in faults),
     )
 
@@ -228,11 +233,11 @@ def _places(node: yaml.Node, path: FieldPath) -> Iterator[tuple[FieldPath, tuple
             yield from _places(value, (*path, index))
 
 
-def _headings(lines: list[str], first: int) -> Iterator[tuple[str, int]]:
-    """Headings outside of code, with their lines in the file."""
+def _outside_of_code(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
+    """Lines outside of code, with their numbers in the file."""
     fence = ""
     for number, line in enumerate(lines, first):
         if mark := _FENCE.match(line):
             fence = "" if fence == mark.group(1) else fence or mark.group(1)
-        elif not fence and (heading := _HEADING.match(line)):
-            yield heading.group(2), number
+        elif not fence:
+            yield number, line

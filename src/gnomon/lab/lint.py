@@ -22,6 +22,7 @@ from gnomon.formats.strict import FieldPath, shaped
 from gnomon.lab import expression, template
 from gnomon.lab.expression import ExpressionError, Kind
 from gnomon.lab.front_matter import Document, Fault, Malformed, document
+from gnomon.lab.open_items import is_open, open_fields
 from gnomon.lab.spec import SECTIONS, Arm, Metric, Spec
 
 # What a spec of a tier may plan, and how many seeds it needs at least.
@@ -47,7 +48,7 @@ def lint(raw: bytes, name: str) -> Linted:
         read = document(raw)
     except Malformed as fault:
         return Linted(spec=None, document=None, faults=fault.faults)
-    found = [*read.faults, *_shape_faults(read), *_section_faults(read)]
+    found = [*read.faults, *_open_items(read), *_shape_faults(read), *_section_faults(read)]
     parts = _as_far_as_sound(Spec, _mended(read.data)).__dict__
     for rule in _RULES:
         told = _until_a_gap(rule(parts))
@@ -60,11 +61,24 @@ def lint(raw: bytes, name: str) -> Linted:
 
 
 def _shape_faults(read: Document) -> Iterator[Fault]:
+    still_open = set(open_fields(read.data))
     try:
         shaped(Spec, read.data, "")
     except BadInput as fault:
         for one in (fault, *fault.further):
+            path = _path(one.field)
+            if any(path[:depth] in still_open for depth in range(1, len(path) + 1)):
+                continue  # it is told already
             yield Fault(*read.place(_path(one.field)), one.field, one.text)
+
+
+def _open_items(read: Document) -> Iterator[Fault]:
+    """Fields and lines of prose that are still TODO."""
+    for path in open_fields(read.data):
+        yield Fault(*read.place(path), ".".join(map(str, path)), "still TODO: fill it in")
+    for number, line in read.text_lines:
+        if is_open(line):
+            yield Fault(number, 1, "", "still TODO: write this section, or take the line out")
 
 
 def _section_faults(read: Document) -> Iterator[Fault]:
@@ -112,11 +126,12 @@ _GAP: Any = object()  # in place of a value that its shape refuses
 
 def _as_far_as_sound(shape: Any, raw: Any) -> Any:
     """What a shape makes of a value: all of it, or what is sound of it, fields that are not left out; _GAP for nothing."""
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(shape)
-        return adapter.validate_python(raw)
-    except ValidationError:
-        pass
+    if next(open_fields(raw), None) is None:
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(shape)
+            return adapter.validate_python(raw)
+        except ValidationError:
+            pass
     is_limited = get_origin(shape) is Annotated  # to a length, say
     shape = get_args(shape)[0] if is_limited else shape
     within = next((one for one in (shape, *get_args(shape)) if _is_part(one)), None)

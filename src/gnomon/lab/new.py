@@ -112,13 +112,18 @@ _PROSE = {
 
 def new_spec(root: Path, slug: str) -> Path:
     """Write a spec under the next free number into `experiments/` of a repository. BadInput for a slug that cannot be."""
+    path = next_path(root, slug)
+    write_whole(path, new_text(path.stem))
+    return path
+
+
+def next_path(root: Path, slug: str) -> Path:
+    """Where the next spec of a repository stands. BadInput for a slug that cannot be."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
         raise BadInput(f"{slug!r}: a slug is of small letters, digits and single hyphens, like roofline-error")
     folder = root / "experiments"
     numbers = [int(match.group(1)) for path in folder.glob("exp-*.md") if (match := re.match(r"exp-(\d+)-", path.name))]
-    path = folder / f"exp-{max(numbers, default=0) + 1:03d}-{slug}.md"
-    write_whole(path, new_text(path.stem))
-    return path
+    return folder / f"exp-{max(numbers, default=0) + 1:03d}-{slug}.md"
 
 
 def new_text(name: str) -> str:
