@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.cli.arguments import words
-from gnomon.cli.exp_run import progress
+from gnomon.cli.exp_progress import progress
 from gnomon.cli.exp_spec import step_parser
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
@@ -124,7 +124,7 @@ def replicate(arguments: Sequence[str]) -> int:
         "Run a sealed experiment again, in a folder beside the first.",
         "gnomon exp replicate experiments/exp-001-a.md",
     ).read(arguments)
-    with progress() as tell:
+    with progress(found.spec, doors.next_replicate(found.spec)) as tell:
         name, state = doors.replicate(found.spec, tell=tell)
     if found.json:
         print_json({"schema": "gnomon/exp-replicate/1", "run": name, "end": state.end, "units": state.done})

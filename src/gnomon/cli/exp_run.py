@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
-
-from rich.console import Console
 
 from gnomon.api import plugins
 from gnomon.cli.arguments import Parser
+from gnomon.cli.exp_progress import counted, progress
 from gnomon.cli.exp_spec import step_parser
 from gnomon.cli.output import print_json, print_table, say
-from gnomon.cli.progress import lines
 from gnomon.core.errors import UsageError
 from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.doors import Status
 from gnomon.lab.errors import PreflightFailed, Tampered
 from gnomon.lab.executor import Executor, Host
-from gnomon.lab.state import State
 
 _EVERY_S = 1.0  # between looks of `watch`
 
@@ -90,7 +86,7 @@ def _run(parser: Parser, arguments: Sequence[str], *, is_new: bool = True) -> in
     most_s = math.inf if found.max_hours is None else 3600 * _hours(found.max_hours)
     if not is_new:
         doors.status(found.spec)  # there is a run
-    with progress() as tell:
+    with progress(found.spec) as tell:
         state = doors.run(found.spec, host=host_of(found), tell=tell, most_s=most_s)
     folder = doors.folder_of(found.spec)
     if found.json:
@@ -115,30 +111,6 @@ def _hours(text: str) -> float:
     return hours
 
 
-@contextmanager
-def progress() -> Iterator[Any]:
-    """A sign of life: phase, units, time left; a line on a terminal, else one every 30 s."""
-    latest: list[State] = []
-
-    def text() -> str:
-        return _line(latest[0]) if latest else "starting"
-
-    if not sys.stderr.isatty():
-        with lines(text):
-            yield lambda state: latest.__setitem__(slice(None), [state])
-        return
-    with Console(stderr=True).status("starting") as shown:
-        yield lambda state: shown.update(_line(state))
-
-
-def _line(state: State) -> str:
-    left = state.planned - state.done - state.failed
-    rest = f", about {show(left * state.wall_s / state.done, 's')} left" if state.done and left else ""
-    return (
-        f"{state.phase}: {state.done} of {state.planned} units, {state.failed} failed, {show(state.wall_s, 's')}{rest}"
-    )
-
-
 def status(arguments: Sequence[str]) -> int:
     """Tell how far a run is."""
     parser = step_parser("status", "How far a run is, from its journal.", "gnomon exp status experiments/exp-001-a.md")
@@ -149,34 +121,39 @@ def status(arguments: Sequence[str]) -> int:
     return Tampered.exit_code if now.fault else 0
 
 
+def _document(found: Status) -> dict[str, Any]:
+    state = found.state
+    return {
+        "schema": "gnomon/exp-status/1",
+        "folder": str(found.folder),
+        "phase": state.phase,
+        "end": state.end,
+        "reason": state.reason or None,
+        "is_sealed": state.is_sealed,
+        "is_running": found.is_running,
+        "planned": found.planned,
+        "done": state.done,
+        "failed": state.failed,
+        "attempts": state.attempts,
+        "violations": len(state.violations),
+        "enforcement": state.enforcement,
+        "left_s": found.left_s,
+        "left_by": found.basis if found.left_s is not None else None,
+        "budget": [{"axis": one.axis, "used": one.used, "allowed": one.allowed} for one in found.ledger],
+        "fault": found.fault or None,
+    }
+
+
 def _told(found: Status, as_json: bool) -> None:
     state = found.state
     if as_json:
-        print_json(
-            {
-                "schema": "gnomon/exp-status/1",
-                "folder": str(found.folder),
-                "phase": state.phase,
-                "end": state.end,
-                "reason": state.reason or None,
-                "is_sealed": state.is_sealed,
-                "is_running": found.is_running,
-                "planned": found.planned,
-                "done": state.done,
-                "failed": state.failed,
-                "attempts": state.attempts,
-                "violations": len(state.violations),
-                "enforcement": state.enforcement,
-                "left_s": found.left_s,
-                "budget": [{"axis": one.axis, "used": one.used, "allowed": one.allowed} for one in found.ledger],
-                "fault": found.fault or None,
-            }
-        )
+        print_json(_document(found))
         return
     what = (
         "broken" if found.fault else "running" if found.is_running else "sealed" if state.is_sealed else "interrupted"
     )
-    print(f"{found.folder}: {what}; {_line(state)}")
+    left = f", about {show(found.left_s, 's')} left by {found.basis}" if found.left_s else ""
+    print(f"{found.folder}: {what}; {state.phase}: {counted(state)}, {show(state.wall_s, 's')}{left}")
     if state.end:
         print(f"end: {state.end}{f' ({state.reason})' if state.reason else ''}")
     print_table(
@@ -191,15 +168,18 @@ def watch(arguments: Sequence[str]) -> int:
     """Tell how far a run is until it ends."""
     parser = step_parser(
         "watch",
-        "The status again and again, until the run ends or nobody is at work on it.",
+        "The status every second, until the run ends or nobody is at work on it; with --json a JSON object on each line.",
         "gnomon exp watch experiments/exp-001-a.md",
     )
     found = parser.read(arguments)
     while True:
         now = doors.status(found.spec)
-        _told(now, found.json)
+        if found.json:
+            print(json.dumps(_document(now), allow_nan=False), flush=True)
+        else:
+            _told(now, as_json=False)
         if not now.is_running:
-            return 0
+            return Tampered.exit_code if now.fault else 0
         time.sleep(_EVERY_S)
 
 

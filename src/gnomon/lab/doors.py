@@ -18,10 +18,11 @@ from gnomon.lab.digests import of_bytes
 from gnomon.lab.executor import Host
 from gnomon.lab.exports.place import Exported
 from gnomon.lab.front_matter import Fault, read_bytes
-from gnomon.lab.journal import Journal, scan
+from gnomon.lab.journal import Journal, Record, scan
 from gnomon.lab.lease import Lease, is_held
 from gnomon.lab.lint import lint
 from gnomon.lab.notes import interpretations
+from gnomon.lab.outlook import Outlook
 from gnomon.lab.plan import Unit, units
 from gnomon.lab.preflight import preflight as faults_here
 from gnomon.lab.reading import Reading
@@ -123,7 +124,8 @@ class Status:
     planned: int
     is_running: bool
     ledger: tuple[Line, ...]
-    left_s: float | None  # of the units that are left, by those that ended; None: none has
+    left_s: float | None  # of the units that are left; None: the run has ended, or has planned none
+    basis: str  # what that is by
     fault: str  # what is wrong with its journal; empty: nothing
 
 
@@ -131,12 +133,16 @@ def status(path: Path, run: str | None = None) -> Status:
     """How far a run is, from its journal. BadInput where none has begun."""
     folder = folder_of(path, run)
     place, state = RunFolder(folder), State()
-    try:
-        found = scan(place.journal, state.take)
-    except FileNotFoundError:
-        raise BadInput(f"{folder}: no run yet; `gnomon exp run {path}` begins one") from None
+    if not place.journal.exists():
+        raise BadInput(f"{folder}: no run yet; `gnomon exp run {path}` begins one")
     spec = registration.sound(path)[1]
-    left = state.planned - state.done - state.failed
+    pace = Outlook(spec)
+
+    def take(record: Record) -> None:
+        state.take(record)
+        pace.take(record)
+
+    found = scan(place.journal, take)
     is_cut = found.torn_bytes and (folder / "MANIFEST.sha256").exists()  # while a run goes on, a line may be half there
     return Status(
         folder=folder,
@@ -144,9 +150,15 @@ def status(path: Path, run: str | None = None) -> Status:
         planned=state.planned,
         is_running=is_held(folder),
         ledger=ledger(spec, state),
-        left_s=left * state.wall_s / state.done if state.done and state.end is None else None,
+        left_s=pace.left_s(state),
+        basis=pace.basis,
         fault=found.fault or (f"record {found.count}: a broken line" if is_cut else ""),
     )
+
+
+def outlook(path: Path, run: str | None = None) -> Outlook:
+    """How long a run that has begun has to go, by the spec that it is of; `follow` its journal to keep it so."""
+    return Outlook(registration.ran(path, folder_of(path, run)))
 
 
 def stop(path: Path, run: str | None = None) -> None:
@@ -223,13 +235,18 @@ def replicate(
     tell: Callable[[State], None] = lambda state: None,
 ) -> tuple[str, State]:
     """Run a spec again that has a sealed run, with a folder of its own below it; the replicate's name and its end."""
+    place = folder_of(path, next_replicate(path))
+    return place.name, experiment.run(path, host or _host(), tell=tell, folder=place)
+
+
+def next_replicate(path: Path) -> str:
+    """The replicate that is under way, or the name of the next. BadInput where the first run is not sealed."""
     folder = results_of(path)
     if not is_sealed(RunFolder(folder)):
         raise BadInput(f"{folder}: the first run is not sealed; `gnomon exp run {path}` ends it")
     runs = folder / "runs"
     under_way = [one for one in sorted(runs.glob("*")) if one.is_dir() and not is_sealed(RunFolder(one))]
-    place = under_way[0] if under_way else runs / f"run-{len(list(runs.glob('run-*'))) + 2}"
-    return place.name, experiment.run(path, host or _host(), tell=tell, folder=place)
+    return under_way[0].name if under_way else f"run-{len(list(runs.glob('run-*'))) + 2}"
 
 
 # Format -> module of gnomon.lab.exports and function that writes a sealed run; a workflow is made of the spec alone.
