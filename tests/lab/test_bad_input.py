@@ -391,6 +391,59 @@ def test_observations_that_are_doubled_undeclared_or_cut(gnomon, command, code, 
     assert told == ["share: two values: 0.5 and 0.4"] * events
 
 
+_HUGE = "9" * 4000
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "told"),
+    [
+        (
+            r'{"name": "\ud800\u001b", "value": 1}',
+            0,
+            "not declared: \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER} = 1",
+        ),
+        ('{"name": "' + "x" * 900_000 + '", "value": 1}', 0, f"not declared: {'x' * 80} = 1"),
+        (f'{{"name": "share", "value": 0.5, "step": {_HUGE}}}', 0, ""),
+        (f'{{"name": "share", "value": {_HUGE}}}', 13, ""),
+        ("[" * 100_000, 0, "1 lines on the descriptor are no observations"),
+        ("\n".join(f'{{"name": "n{number}", "value": 1}}' for number in range(500)), 0, "and 480 more of the kind"),
+        ("\n".join(f'{{"name": "n", "value": {number}}}' for number in range(500)), 0, "not declared: n = 499"),
+    ],
+)
+def test_nothing_that_a_unit_sends_stops_the_runner_or_fills_its_results(gnomon, sent, code, told):
+    Path("sent").write_text(f'{{"name": "share", "value": 0.5, "step": 0}}\n{sent}\n', encoding="utf-8")
+    found_code, _, found = _runs(gnomon, {**OBSERVED, "protocol__arms__1__command": "cat sent >&3"})
+    assert found_code == code
+    assert told in found["notes"]
+    assert len(found["notes"]) < 3 * 21 * 150
+    assert len(found["_protocol"]["enforcement_violations"]) <= 3 * 21
+
+
+@pytest.mark.parametrize(
+    ("source", "command", "reason"),
+    [
+        ({"mlperf": "k"}, ["{python}", "-c", "print(':::MLLOG ' + '[' * 200_000)"], "no :::MLLOG line of key k"),
+        ({"pointer": "/k"}, ["{python}", "-c", "print('[' * 200_000)"], "standard output: not JSON"),
+        ({"pointer": "/k"}, f"echo '{{{{\"k\": {_HUGE}}}}}'", "is no number"),
+        ({"regex": r"k=(\S+)"}, "echo k=1_0", "'1_0' is no number"),
+        ({"file": "m", "pointer": "/k"}, "mkfifo $GNOMON_ROOM/m", "m: no such file"),
+        (
+            {"file": "m", "pointer": "/k"},
+            "truncate -s 300M $GNOMON_ROOM/m",
+            "m: 314572800 bytes are more than is read",
+        ),
+    ],
+)
+def test_what_cannot_be_read_as_the_spec_says_is_missing_and_the_run_goes_on(gnomon, source, command, reason):
+    good = {"mlperf": 'echo \':::MLLOG {{"key": "k", "value": 1.0}}\'', "regex": "echo k=1.0"}
+    printed = good.get(next(iter(source)), "echo '{{\"k\": 1.0}}'")
+    plain = "echo '{{\"k\": 1.0}}' > $GNOMON_ROOM/m" if "file" in source else printed
+    fields = {**ONE_CELL, "metrics__primary__0__from": source, "protocol__arms__0__command": plain}
+    code, _, found = _runs(gnomon, {**fields, "protocol__arms__1__command": command})
+    assert code == 13
+    assert all(reason in one["reason"] for one in found["_protocol"]["missing"] if one["metric"] == "share")
+
+
 # How units end.
 
 

@@ -21,6 +21,8 @@ from gnomon.lab.spec import Metric, Source
 LINE_LIMIT = 1_000_000  # bytes of a line that is read; longer ones are no observation
 _MLLOG = ":::MLLOG "
 _SHOWN = 80
+_MOST = 20  # facts, and violations, that are kept of a unit
+_FILE_LIMIT = 256 << 20  # bytes of a file that is read whole
 _CUT = re.compile(r"^\[gnomon: (\d+) bytes left out here\]$", re.MULTILINE)  # where a long log was cut: sandbox.logs
 
 
@@ -56,10 +58,24 @@ def observed(metrics: Iterable[Metric], room: Path, stdout: Path, lines: Path) -
             _take(metric, value if value is not None else Missing("a metric that it is made of has no value"), found)
         waiting = [metric for metric in waiting if metric not in ready]
     declared = {metric.from_.observations for metric in metrics} | {metric.name for metric in metrics}
-    for name in sorted(stream.values.keys() - declared):
-        found.facts.append(f"not declared: {name} = {stream.values[name]!r:.{_SHOWN}}")
+    found.facts += [
+        f"not declared: {_shown(name)} = {stream.values[name]!r:.{_SHOWN}}"
+        for name in sorted(stream.values.keys() - declared)
+    ]
+    found.facts = _first(found.facts)
+    found.violations = _first(found.violations)
     found.steps = stream.steps
     return found
+
+
+def _first(told: list[str]) -> list[str]:
+    """As many as can be read, and how many more there are: a unit may say the same a million times."""
+    return told if len(told) <= _MOST else [*told[:_MOST], f"and {len(told) - _MOST} more of the kind"]
+
+
+def _shown(name: str) -> str:
+    """A name that a unit gave, as text that can be written anywhere."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in name[:_SHOWN])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +111,7 @@ def _take(metric: Metric, raw: Any, found: Observed) -> None:
 
 
 def _number(raw: Any) -> float | None:
-    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)) or (isinstance(raw, str) and "_" in raw):
         return None
     try:
         return float(raw)
@@ -125,6 +141,8 @@ def _pointed(source: Source, room: Path, printed: str, found: Observed) -> Any:
         path = room / source.file
         if not path.is_file() or not path.resolve().is_relative_to(room.resolve()):
             return Missing(f"{where}: no such file")
+        if path.stat().st_size > _FILE_LIMIT:
+            return Missing(f"{where}: {path.stat().st_size} bytes are more than is read, {_FILE_LIMIT}")
         text = _text(path)
 
     def one_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -159,7 +177,7 @@ def _mlperf(key: str, printed: str) -> Any:
             continue
         try:
             record = json.loads(rest)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and record.get("key") == key:
             found = record.get("value")
@@ -196,7 +214,7 @@ def parsed(line: bytes) -> Mapping[str, Any] | None:
     if len(line) > LINE_LIMIT:
         return None
     try:
-        record = json.loads(line)
+        record = json.loads(line, parse_int=_whole)
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get("name"), str) and "value" in record else None
@@ -205,6 +223,14 @@ def parsed(line: bytes) -> Mapping[str, Any] | None:
 def _same(one: Any, other: Any) -> bool:
     """Whether two values are equal; what is not a number is equal to itself here."""
     return bool(one == other or (one != one and other != other))
+
+
+def _whole(text: str) -> int | float:
+    """A whole number, as a float where a float cannot hold it exactly: one of 4000 digits is infinite."""
+    return int(text) if len(text) <= _DIGITS else float(text)
+
+
+_DIGITS = 15
 
 
 class _Stream:
@@ -219,7 +245,7 @@ class _Stream:
             if name in at and at[name] == step and not _same(self.values[name], value):
                 place = f" at step {step}" if step is not None else ""
                 found.violations.append(
-                    f"{name}: two values{place}: {self.values[name]!r:.{_SHOWN}} and {value!r:.{_SHOWN}}"
+                    f"{_shown(name)}: two values{place}: {self.values[name]!r:.{_SHOWN}} and {value!r:.{_SHOWN}}"
                 )
             at[name], self.values[name] = step, value
             if isinstance(step, int) and not isinstance(step, bool):

@@ -104,7 +104,7 @@ def test_a_waived_criterion_is_skipped_with_the_reason(tmp_path):
 
 def test_a_failed_sanity_check_skips_all_else(tmp_path):
     root, _ = _report(tmp_path, sanity__0__command="false")
-    assert _case(root, "sanity checks pass").find("failure").get("message") == "sanity check shell failed"
+    assert _case(root, "sanity checks pass").find("failure").get("message") == "sanity check shell (exit 1) failed"
     assert _case(root, "sanity: shell").find("failure").get("message") == "exit 1"
     assert _case(root, "less: ").find("error") is not None
 
