@@ -15,6 +15,9 @@ import pytest
 from gnomon.cli import progress
 from gnomon.cli.main import main
 from gnomon.lab import doors
+from gnomon.lab.outlook import Outlook
+from gnomon.lab.registration import sound
+from gnomon.lab.state import State
 from tests.lab.specs import bytes_of, changed
 
 SLOW = {
@@ -88,11 +91,12 @@ def test_without_a_terminal_a_line_says_the_same_every_30_s(spec, monkeypatch, c
 
 
 def test_before_any_unit_has_ended_the_basis_is_the_spec_s_estimate(spec):
-    main(["exp", "run", str(spec), "--max-hours", "0.00001"])
-    found = doors.status(spec)
-    assert found.state.done <= 1  # the sanity check, which says nothing of units
-    assert found.basis == "the spec's estimate of a unit"
-    assert found.left_s == (7 - found.state.done) * 1.0
+    outlook = Outlook(sound(spec)[1])
+    assert outlook.left_s(State()) is None
+    outlook.take({"kind": "unit_done", "phase": "sanity", "wall_s": 9.0})
+    assert (outlook.left_s(State(planned=7, done=1)), outlook.basis) == (6.0, "the spec's estimate of a unit")
+    outlook.take({"kind": "unit_done", "phase": "full", "wall_s": 2.0})
+    assert (outlook.left_s(State(planned=7, done=2)), outlook.basis) == (10.0, "the median of 1 unit")
 
 
 def test_the_outlook_of_a_run_reads_each_record_once_and_waits_for_whole_lines(spec, tmp_path):
