@@ -50,7 +50,7 @@ def _read_by(verb: str, step: str, about: str | tuple[str, str]) -> Parser:
 
     with patch.object(Parser, "read", read):
         try:
-            getattr(import_module(f"gnomon.cli.{module}"), step)([])
+            getattr(import_module(f"gnomon.cli.{module}"), step.replace("-", "_"))([])
         except _Caught as caught:
             return caught.parser
     raise AssertionError(f"gnomon {verb} {step} reads no arguments")

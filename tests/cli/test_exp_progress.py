@@ -15,7 +15,7 @@ import pytest
 from gnomon.cli import progress
 from gnomon.cli.main import main
 from gnomon.lab import doors
-from gnomon.lab.outlook import Outlook
+from gnomon.lab.outlook import outlook
 from gnomon.lab.registration import sound
 from gnomon.lab.state import State
 from tests.lab.specs import bytes_of, changed
@@ -90,25 +90,14 @@ def test_without_a_terminal_a_line_says_the_same_every_30_s(spec, monkeypatch, c
     assert "\r" not in said
 
 
-def test_before_any_unit_has_ended_the_basis_is_the_spec_s_estimate(spec):
-    outlook = Outlook(sound(spec)[1])
-    assert outlook.left_s(State()) is None
-    outlook.take({"kind": "unit_done", "phase": "sanity", "wall_s": 9.0})
-    assert (outlook.left_s(State(planned=7, done=1)), outlook.basis) == (6.0, "the spec's estimate of a unit")
-    outlook.take({"kind": "unit_done", "phase": "full", "wall_s": 2.0})
-    assert (outlook.left_s(State(planned=7, done=2)), outlook.basis) == (10.0, "the median of 1 unit")
-
-
-def test_the_outlook_of_a_run_reads_each_record_once_and_waits_for_whole_lines(spec, tmp_path):
-    main(["exp", "run", str(spec)])
-    outlook = doors.outlook(spec)
-    whole = (doors.folder_of(spec) / "journal.jsonl").read_bytes()
-    journal = tmp_path / "journal.jsonl"
-    for size in (0, len(whole) // 2, len(whole) // 2 + 7, len(whole)):
-        journal.write_bytes(whole[:size])
-        outlook.follow(journal)
-    assert (len(outlook.durations_s), outlook.basis) == (6, "the median of 6 units")
-    assert outlook.left_s(doors.status(spec).state) is None
+def test_the_basis_is_the_spec_s_estimate_until_units_have_ended(spec):
+    state = State(planned=7, done=1)
+    assert outlook(sound(spec)[1], State()).left_s is None
+    ahead = outlook(sound(spec)[1], state)
+    assert (ahead.left_s, ahead.basis) == (6.0, "the spec's estimate of a unit")
+    state.durations_s, state.done = [2.0], 2
+    ahead = outlook(sound(spec)[1], state)
+    assert (ahead.left_s, ahead.basis) == (10.0, "the median of 1 unit")
 
 
 def test_watch_in_json_is_one_object_a_line_until_the_run_ends(spec):

@@ -46,7 +46,7 @@ STEPS = [
     ("claims", "report"),
 ]
 # Steps that need a run under way, and those that print what another does.
-APART = {"amend", "resume", "stop", "justify", "note"}
+APART = {"amend", "resume", "stop", "justify", "note", "import-md"}
 CLAIM = "A claim"
 
 

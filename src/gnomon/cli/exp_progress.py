@@ -18,8 +18,8 @@ from gnomon.cli.progress import lines
 from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.budget import ledger
-from gnomon.lab.outlook import Outlook
-from gnomon.lab.run_folder import RunFolder
+from gnomon.lab.outlook import outlook
+from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
 
 _BAR = 30  # columns
@@ -29,19 +29,18 @@ _A_SECOND = 4  # times that the bar is drawn
 @contextmanager
 def progress(spec: Path, run: str | None = None) -> Iterator[Callable[[State], None]]:
     """What is called with each state of a run of a spec; shown until the block ends. run: a replicate by its name."""
-    latest: list[tuple[Outlook, State, float]] = []  # what was told last, and when; empty before the run has begun
+    latest: list[tuple[Spec, State, float]] = []  # what was told last, and when; empty before the run has begun
 
     def tell(state: State) -> None:
-        outlook = latest[0][0] if latest else doors.outlook(spec, run)
-        latest[:] = [(outlook, state, time.monotonic())]
+        of = latest[0][0] if latest else doors.ran(spec, state.spec_sha256, run)
+        latest[:] = [(of, state, time.monotonic())]
 
-    def now() -> tuple[Outlook, State, float] | None:
-        """The state, how long it has to go, and the seconds since it was told."""
+    def now() -> tuple[Spec, State, float] | None:
+        """The spec as it runs, the state, and the seconds since it was told."""
         if not latest:
             return None
-        outlook, state, told = latest[0]
-        outlook.follow(RunFolder(doors.folder_of(spec, run)).journal)
-        return outlook, state, time.monotonic() - told
+        of, state, told = latest[0]
+        return of, state, time.monotonic() - told
 
     def line() -> str:
         found = now()
@@ -71,23 +70,23 @@ def counted(state: State) -> str:
     return f"{state.done} of {state.planned} units{failed}"
 
 
-def _rest(outlook: Outlook, state: State, since_s: float) -> str:
+def _rest(spec: Spec, state: State, since_s: float) -> str:
     """Runs and wall clock used of what is allowed, and how long it has to go, by what."""
-    used = {one.axis: one for one in ledger(outlook.spec, state)}
+    used = {one.axis: one for one in ledger(spec, state)}
     wall_s = state.wall_s + (since_s if state.end is None else 0.0)
-    left_s = outlook.left_s(state)
-    left = f", about {show(left_s, 's', 2)} left by {outlook.basis}" if left_s else ""
+    ahead = outlook(spec, state)
+    left = f", about {show(ahead.left_s, 's', 2)} left by {ahead.basis}" if ahead.left_s else ""
     return (
         f"runs {used['runs'].used:g} of {used['runs'].allowed:g}, "
         f"wall clock {show(wall_s, 's', 2)} of {show(used['wall_clock'].allowed, 's')}{left}"
     )
 
 
-def _drawn(outlook: Outlook, state: State, since_s: float) -> Group:
+def _drawn(spec: Spec, state: State, since_s: float) -> Group:
     top = Table.grid(padding=(0, 1))
     top.add_row(
         Text(state.phase),
         ProgressBar(total=max(state.planned, 1), completed=state.done + state.failed, width=_BAR),
         Text(counted(state)),
     )
-    return Group(top, Text(_rest(outlook, state, since_s), overflow="ellipsis", no_wrap=True))
+    return Group(top, Text(_rest(spec, state, since_s), overflow="ellipsis", no_wrap=True))

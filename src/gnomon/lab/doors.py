@@ -15,14 +15,15 @@ from gnomon.lab import experiment, new, reading, registration, verification
 from gnomon.lab import replay as replaying
 from gnomon.lab.budget import AXES, Line, ledger
 from gnomon.lab.digests import of_bytes
+from gnomon.lab.errors import Tampered
 from gnomon.lab.executor import Host
 from gnomon.lab.exports.place import Exported
 from gnomon.lab.front_matter import Fault, read_bytes
-from gnomon.lab.journal import Journal, Record, scan
+from gnomon.lab.journal import Journal, scan
 from gnomon.lab.lease import Lease, is_held
 from gnomon.lab.lint import lint
 from gnomon.lab.notes import interpretations
-from gnomon.lab.outlook import Outlook
+from gnomon.lab.outlook import outlook
 from gnomon.lab.plan import Unit, units
 from gnomon.lab.preflight import preflight as faults_here
 from gnomon.lab.reading import Reading
@@ -135,14 +136,12 @@ def status(path: Path, run: str | None = None) -> Status:
     place, state = RunFolder(folder), State()
     if not place.journal.exists():
         raise BadInput(f"{folder}: no run yet; `gnomon exp run {path}` begins one")
-    spec = registration.sound(path)[1]
-    pace = Outlook(spec)
-
-    def take(record: Record) -> None:
-        state.take(record)
-        pace.take(record)
-
-    found = scan(place.journal, take)
+    found = scan(place.journal, state.take)
+    if not state.spec_sha256 and found.fault:
+        raise Tampered(f"{place.journal}: {found.fault}")
+    is_begun = bool(state.spec_sha256)  # otherwise no record is whole yet
+    spec = registration.ran(path, folder, state.spec_sha256) if is_begun else registration.sound(path)[1]
+    ahead = outlook(spec, state)
     is_cut = found.torn_bytes and (folder / "MANIFEST.sha256").exists()  # while a run goes on, a line may be half there
     return Status(
         folder=folder,
@@ -150,15 +149,15 @@ def status(path: Path, run: str | None = None) -> Status:
         planned=state.planned,
         is_running=is_held(folder),
         ledger=ledger(spec, state),
-        left_s=pace.left_s(state),
-        basis=pace.basis,
+        left_s=ahead.left_s,
+        basis=ahead.basis,
         fault=found.fault or (f"record {found.count}: a broken line" if is_cut else ""),
     )
 
 
-def outlook(path: Path, run: str | None = None) -> Outlook:
-    """How long a run that has begun has to go, by the spec that it is of; `follow` its journal to keep it so."""
-    return Outlook(registration.ran(path, folder_of(path, run)))
+def ran(path: Path, spec_sha256: str, run: str | None = None) -> Spec:
+    """The version of a spec that a run is of, by its digest."""
+    return registration.ran(path, folder_of(path, run), spec_sha256)
 
 
 def stop(path: Path, run: str | None = None) -> None:

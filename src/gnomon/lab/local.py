@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import stat
 import time
@@ -56,7 +57,7 @@ class LocalWorker:
                 room=job.room,
                 cwd=job.folder,
                 env={**self._env, **job.env, "GNOMON_ROOM": str(job.room)},
-                limits=messages.Limits(wall_s=job.timeout_s),
+                limits=messages.Limits(wall_s=job.timeout_s, file_bytes=shutil.disk_usage(job.room).total),
             )
         )
 

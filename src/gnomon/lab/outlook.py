@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
-from gnomon.lab.journal import Record
 from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """Durations of the units of a run, by its journal."""
+    """What is left of a run."""
 
-    spec: Spec
-    durations_s: list[float] = field(default_factory=list)
-    _read: int = 0  # bytes of the journal that `follow` has seen
+    left_s: float | None  # None: the run has ended, or has planned no unit yet
+    basis: str  # what that is by
 
-    def take(self, record: Record) -> None:
-        """See a record; only units that ended, other than sanity checks, say how long units take."""
-        if record.get("kind") == "unit_done" and record.get("phase") != "sanity":
-            self.durations_s.append(record["wall_s"])
 
-    def follow(self, journal: Path) -> None:
-        """See what came to a journal since the last time, by a runner at work: a line that is not whole yet is left."""
-        try:
-            with journal.open("rb") as file:
-                file.seek(self._read)
-                new = file.read()
-        except FileNotFoundError:
-            return
-        whole = new[: new.rfind(b"\n") + 1]
-        self._read += len(whole)
-        for line in whole.splitlines():
-            if b'"unit_done"' in line:
-                self.take(json.loads(line))
-
-    def left_s(self, state: State) -> float | None:
-        """Seconds that the units take that are left; None for a run that has ended or has not planned any yet."""
-        left = state.planned - state.done - state.failed
-        if state.end is not None or not state.planned:
-            return None
-        unit_s = statistics.median(self.durations_s) if self.durations_s else self.spec.protocol.unit_estimate
-        return left * unit_s / self.spec.protocol.workers
-
-    @property
-    def basis(self) -> str:
-        """What the estimate is by."""
-        count = len(self.durations_s)
-        return f"the median of {count} unit{'s' * (count != 1)}" if count else "the spec's estimate of a unit"
+def outlook(spec: Spec, state: State) -> Outlook:
+    """How long the units take that are left; sanity checks say nothing of how long the others take."""
+    count = len(state.durations_s)
+    basis = f"the median of {count} unit{'s' * (count != 1)}" if count else "the spec's estimate of a unit"
+    if state.end is not None or not state.planned:
+        return Outlook(left_s=None, basis=basis)
+    unit_s = statistics.median(state.durations_s) if count else spec.protocol.unit_estimate
+    left = state.planned - state.done - state.failed
+    return Outlook(left_s=left * unit_s / spec.protocol.workers, basis=basis)

@@ -78,7 +78,7 @@ def read(path: Path, folder: Path) -> Reading:
     scan(folder / "journal.jsonl", state.take)
     if not state.is_sealed:
         raise BadInput(f"{folder}: not sealed yet")
-    spec = ran(path, folder)
+    spec = ran(path, folder, state.spec_sha256)
     planned = units(spec, state.spec_sha256)
     found = Reading(experiment=spec.id, status=state.end or "", verdicts=verdicts(spec, planned, state))
     write_synced(folder / VERDICT, json_text(found.to_dict()))

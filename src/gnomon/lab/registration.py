@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,10 +82,21 @@ def sound(path: Path) -> tuple[bytes, Spec]:
     return raw, found.spec
 
 
-def ran(path: Path, folder: Path) -> Spec:
-    """The spec that a run is of, by the run's own copy: a version registered since says nothing about its numbers."""
+def ran(path: Path, folder: Path, spec_sha256: str) -> Spec:
+    """The spec that a run is of, from the first place that holds its bytes: the run's own copy, or a lock.
+
+    A version registered since says nothing about the run's numbers. Tampered where no place holds them.
+    """
     copy = folder / "spec.md"
-    found = lint(read_bytes(copy), path.name)
+    texts = [copy.read_bytes()] if copy.is_file() else []
+    with suppress(Tampered):
+        texts += [lock.text.encode("utf-8", "surrogateescape") for lock in locks_of(path)]
+    raw = next((text for text in texts if of_bytes(text) == spec_sha256), None)
+    if raw is None:
+        raise Tampered(
+            f"{copy}: not the spec that the journal says ran (sha256 {spec_sha256:.12}...), nor is it in a lock; restore it"
+        )
+    found = lint(raw, path.name)
     if found.spec is None:  # it was sound by the rules of its time
         raise SpecInvalid("\n".join(fault.shown(str(copy)) for fault in found.faults))
     return found.spec

@@ -287,18 +287,18 @@ class Runner:
 
     def _judged(self, attempt: _Attempt) -> Abort | None:
         """Hold live criteria against each new line on the unit's descriptor, in order; the first that fires."""
-        named = {
-            one.from_.observations: one.name for one in self.registered.spec.metrics.every if one.from_.observations
-        }
+        named = {one.from_.observations or one.name: one.name for one in self.registered.spec.metrics.every}
         for line in self._new_lines(attempt):
             record = parsed(line)
             if record is None:
                 continue
-            name, value = named.get(record["name"], record["name"]), record["value"]
-            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            attempt.latest[name] = float(value) if is_number else None
             if isinstance(record.get("step"), int):
                 attempt.step = record["step"]
+            name, value = named.get(record["name"]), record["value"]
+            if name is None:
+                continue
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            attempt.latest[name] = float(value) if is_number else None
             if fired := self._criteria.fired("live", self._seen(attempt), about=name):
                 return fired
         return None

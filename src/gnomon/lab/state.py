@@ -146,10 +146,10 @@ class State:
         return self.wall_s + (max(mono - self._runner_since, 0.0) if self._runner_since is not None else 0.0)
 
     def _clock(self, record: Record) -> None:
-        """Time while a runner was at work: monotonic, from its start to its last record."""
+        """Time while a runner was at work: monotonic, from its start to its last record; a person's come in between."""
         if record["kind"] == "run_started":
             self._runner_since = record["mono"]
-        elif self._runner_since is not None:
+        elif self._runner_since is not None and record["kind"] not in ("note", "overage_justified"):
             self.wall_s = self.wall_until_s(record["mono"])
             self._runner_since = record["mono"]
         self.last, self.head = record["time"], record["hash"]

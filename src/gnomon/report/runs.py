@@ -16,15 +16,13 @@ from pydantic import ValidationError
 
 from gnomon.core.errors import BadInput
 from gnomon.lab.claims.claim import EXPERIMENT
-from gnomon.lab.digests import of_bytes
 from gnomon.lab.documents import ConfigDocument
-from gnomon.lab.errors import SpecInvalid, Tampered
+from gnomon.lab.errors import Tampered
 from gnomon.lab.journal import Record, scan
 from gnomon.lab.lease import is_held
-from gnomon.lab.lint import lint
 from gnomon.lab.plan import Unit, units
 from gnomon.lab.reading import VERDICT, Reading, Verdict, verdicts
-from gnomon.lab.registration import Lock, locks_of
+from gnomon.lab.registration import Lock, locks_of, ran
 from gnomon.lab.repository import results_of
 from gnomon.lab.seal import MANIFEST
 from gnomon.lab.spec import Spec
@@ -190,7 +188,7 @@ def read_run(source: Path) -> Run:
     locks, findings = _locks(path)
     verified = verify(path, folder) if story.state.is_sealed or (folder / MANIFEST).exists() else None
     findings = verified.findings if verified is not None else findings
-    spec = _spec(path, folder, story.state.spec_sha256, locks)
+    spec = ran(path, folder, story.state.spec_sha256)
     planned = units(spec, story.state.spec_sha256)
     is_whole = not findings
     given, unread = _verdicts(spec, planned, story.state, folder) if is_whole and verified else ((), "")
@@ -237,22 +235,6 @@ def _locks(path: Path) -> tuple[tuple[Lock, ...], tuple[Finding, ...]]:
         return locks_of(path), ()
     except Tampered as fault:
         return (), (Finding(kind="spec", name=path.name, text=str(fault)),)
-
-
-def _spec(path: Path, folder: Path, digest: str, locks: tuple[Lock, ...]) -> Spec:
-    """The spec that ran, from the first place that holds its bytes."""
-    copy = folder / "spec.md"
-    texts = [copy.read_bytes()] if copy.is_file() else []
-    texts += [lock.text.encode("utf-8", "surrogateescape") for lock in locks]
-    raw = next((text for text in texts if of_bytes(text) == digest), None)
-    if raw is None:
-        raise Tampered(
-            f"{copy}: not the spec that the journal says ran (sha256 {digest:.12}...), nor is it in a lock; restore it"
-        )
-    found = lint(raw, path.name)
-    if found.spec is None:
-        raise SpecInvalid("\n".join(fault.shown(str(copy)) for fault in found.faults))
-    return found.spec
 
 
 def _verdicts(spec: Spec, planned: tuple[Unit, ...], state: State, folder: Path) -> tuple[tuple[Verdict, ...], str]:

@@ -77,7 +77,7 @@ def sealed_run(path: Path, folder: Path) -> SealedRun:
         _take(attempts, record)
 
     scan(folder / "journal.jsonl", take)
-    spec = ran(path, folder)
+    spec = ran(path, folder, state.spec_sha256)
     config = json.loads((folder / "config.json").read_bytes())
     commands = {one["unit"]: one for one in config["units"]}
     due = units(spec, state.spec_sha256)
