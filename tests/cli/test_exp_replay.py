@@ -36,7 +36,9 @@ def test_the_end_of_a_run_names_a_unit_and_it_can_be_run_alone(gnomon, ran):
     assert "full/half/small/1" in found.out
     assert "GNOMON_SEED=1 GNOMON_ARM=half" in found.out
     assert f"recorded: {folder}/units/{unit}/attempt-1" in found.out
-    assert "--- stdout.log\nbefore\n--- stderr.log\nseed 1: out of luck\n---\nexit 3: seed 1: out of luck, " in found.out
+    assert (
+        "--- stdout.log\nbefore\n--- stderr.log\nseed 1: out of luck\n---\nexit 3: seed 1: out of luck, " in found.out
+    )
     assert (folder / "journal.jsonl").read_bytes() == journal
 
 
