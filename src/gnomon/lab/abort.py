@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from gnomon.lab import expression
 from gnomon.lab.expression import Node, Value
-from gnomon.lab.lint import LIVE, time_limit
 from gnomon.lab.spec import Abort
+from gnomon.lab.spec_rules import LIVE, time_limit
 
 UNREALISTIC = 1.5  # times the estimate, below which a limit of time ends sound units
 MEASURED = 3  # units that must have ended before their median replaces the spec's estimate

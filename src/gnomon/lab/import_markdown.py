@@ -22,10 +22,10 @@ from gnomon.formats.files import write_whole
 from gnomon.formats.strict import read_text
 from gnomon.lab import expression
 from gnomon.lab.expression import ExpressionError, Kind
-from gnomon.lab.lint import TIERS, time_limit
 from gnomon.lab.new import next_path
 from gnomon.lab.open_items import TODO, open_fields
 from gnomon.lab.spec import SCHEMA, SECTIONS
+from gnomon.lab.spec_rules import TIERS, time_limit
 
 # What the headings of plans are called -> the section that their text belongs to.
 _CALLED = {
