@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from gnomon.lab.executor import Ended, Host, Job
+from gnomon.lab.failure import failure, killed_for_memory
 from gnomon.lab.repository import PROTECTED
 from gnomon.lab.run_folder import RunFolder
 from gnomon.lab.sandbox import messages
@@ -67,20 +65,9 @@ class LocalWorker:
         while True:
             told = self._worker.poll(max(until - time.monotonic(), 0.0))
             if isinstance(told, messages.Ended):
-                return _ended(told, self._failure(told))
+                return _ended(told, failure(told, self._room / "stderr.log", self._killed_before))
             if told is None:
                 return None
-
-    def _failure(self, told: messages.Ended) -> str:
-        """Why an attempt does not count, in words; empty: it ended with 0."""
-        if told.how == "exited":
-            last = last_line(self._room / "stderr.log") if told.exit_code else ""
-            return "" if told.exit_code == 0 else f"exit {told.exit_code}{last and f': {last}'}"
-        if told.how == "signalled" and told.signal is not None:
-            name = signal.Signals(told.signal).name
-            is_for_memory = name == "SIGKILL" and killed_for_memory() > self._killed_before
-            return f"ended by {name}{': the kernel was out of memory and ended programs' if is_for_memory else ''}"
-        return f"{told.how}: {told.reason}" if told.reason else told.how
 
     def stop(self, grace_s: float) -> None:
         """A request first, and after the grace by force."""
@@ -95,11 +82,11 @@ class LocalWorker:
         self_test(self._worker)
 
 
-def _ended(told: messages.Ended, failure: str) -> Ended:
+def _ended(told: messages.Ended, why: str) -> Ended:
     return Ended(
         unit=told.unit,
         code=told.exit_code,
-        failure=failure,
+        failure=why,
         wall_s=told.wall_s,
         cpu_s=told.cpu_s or 0.0,
         maxrss_bytes=told.max_rss_bytes or 0,
@@ -115,40 +102,6 @@ def _ended(told: messages.Ended, failure: str) -> Ended:
             if not event.target.endswith(_OPTIONAL)
         ),
     )
-
-
-def killed_for_memory() -> int:
-    """How many programs the kernel has ended since it started because memory ran out; 0 where it does not say.
-
-    [Linux, /proc/vmstat: oom_kill, of the whole machine]
-    """
-    try:
-        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
-    except OSError:
-        return 0
-    return int(found[1]) if found else 0
-
-
-def last_line(path: Path) -> str:
-    """The last line with something on it, at its start where it is long; empty where there is none, or no plain file."""
-    try:
-        handle = os.open(
-            path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        )  # the unit may have swapped it
-    except OSError:
-        return ""
-    with os.fdopen(handle, "rb") as file:
-        told = os.fstat(handle)
-        if not stat.S_ISREG(told.st_mode):
-            return ""
-        file.seek(max(told.st_size - _TAIL_BYTES, 0))
-        lines = file.read(_TAIL_BYTES).decode("utf-8", "replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in last[:_LONGEST])
-
-
-_TAIL_BYTES = 4096  # of a log, in which its last line is looked for
-_LONGEST = 160  # characters of it
 
 
 class Local:
