@@ -87,6 +87,43 @@ def test_a_unit_leaves_results_in_its_own_room_alone(tmp_path, level):
     assert len(list(folder.glob("units/*/attempt-1/mine"))) == 7
 
 
+_HOSTILE = {
+    "a link where the runner writes next": "ln -s {spec} .result.json.part; ln -s {spec} result.json",
+    "a folder where the runner writes": "mkdir -p result.json/in .result.json.part/in; chmod 0 result.json/in",
+    "a pipe for its output": "rm -f stdout.log; mkfifo stdout.log",
+    "a pipe for its observations": "rm -f observations.jsonl stderr.log; mkfifo observations.jsonl stderr.log",
+    "a link to a secret for its output": "ln -sf {secret} stdout.log; ln -sf {secret} stderr.log",
+    "a device": "ln -sf /dev/zero observations.jsonl stdout.log; ln -sf /dev/zero stdout.log",
+    "folders without end": "i=0; while [ $i -lt 500 ]; do mkdir d; cd d; i=$((i+1)); done; touch f",
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("does", _HOSTILE)
+def test_what_a_unit_leaves_in_its_room_leads_the_runner_nowhere(tmp_path, level, does):
+    secret = tmp_path / "secret"
+    secret.write_text("share=0.123\n")
+    spec = tmp_path / "experiments" / "exp-001-halves.md"
+    command = f'cd "$GNOMON_ROOM"; {_HOSTILE[does].format(spec=spec, secret=secret)}; [ {{seed}} != 1 ] || exit 3'
+    path, folder = _experiment(
+        tmp_path,
+        changed(
+            protocol__arms__1__command=command,
+            mve=...,
+            protocol__cells=[{"name": "one", "size": 10}],
+            variables__independent__0__levels=[10],
+        ),
+    )
+    before = path.read_bytes()
+    with pytest.raises(errors.MissingMetrics):
+        run(path, local_host(level))
+    assert path.read_bytes() == before
+    assert secret.read_text() == "share=0.123\n"
+    found = _metrics(folder)
+    assert found["treatment"]["share"] is None
+    assert "0.123" not in json.dumps(found)
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("command", "failure"),
@@ -149,6 +186,14 @@ def test_a_full_disk_ends_the_run_with_its_results_and_nothing_is_lost(tmp_path)
         assert verify(path, folder).is_whole
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False)
+
+
+@pytest.mark.parametrize("level", DENYING)
+def test_folders_that_are_there_may_be_asked_for(tmp_path, level):
+    command = 'mkdir -p "$GNOMON_ROOM/a/b" && mkdir "$GNOMON_ROOM/c"; mkdir results 2>/dev/null; echo share=0.5'
+    path, folder = _experiment(tmp_path, changed(protocol__arms__1__command=command))
+    assert run(path, local_host(level)).end == "completed"
+    assert _metrics(folder)["_protocol"]["enforcement_violations"] == []
 
 
 @pytest.mark.parametrize("level", DENYING)

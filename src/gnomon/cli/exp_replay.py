@@ -12,6 +12,7 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.errors import MissingMetrics
+from gnomon.lab.plain_file import end_of
 from gnomon.lab.plan import Unit
 from gnomon.lab.replay import Replayed
 
@@ -89,11 +90,6 @@ def _as_json(made: Replayed) -> None:
 
 def _end(path: Path) -> str:
     """The end of a log as text, the rest told of."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            file.seek(max(size - _SHOWN_BYTES, 0))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return text if size <= _SHOWN_BYTES else f"[{size - _SHOWN_BYTES} bytes before, in {path}]\n{text}"
+    raw, before = end_of(path, _SHOWN_BYTES)
+    text = raw.decode("utf-8", "replace")
+    return f"[{before} bytes before, in {path}]\n{text}" if before else text

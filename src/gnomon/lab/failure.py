@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import stat
 from pathlib import Path
 
+from gnomon.lab.plain_file import end_of
 from gnomon.lab.sandbox.messages import Ended
 
 _TAIL_BYTES = 4096  # of a log, in which its last line is looked for
@@ -43,17 +42,6 @@ def killed_for_memory() -> int:
 
 def last_line(path: Path) -> str:
     """The last line with something on it, at its start where it is long; empty where there is none, or no plain file."""
-    try:
-        handle = os.open(
-            path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        )  # the unit may have swapped it
-    except OSError:
-        return ""
-    with os.fdopen(handle, "rb") as file:
-        told = os.fstat(handle)
-        if not stat.S_ISREG(told.st_mode):
-            return ""
-        file.seek(max(told.st_size - _TAIL_BYTES, 0))
-        lines = file.read(_TAIL_BYTES).decode("utf-8", "replace").split("\n")
+    lines = end_of(path, _TAIL_BYTES)[0].decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in last[:_LONGEST])

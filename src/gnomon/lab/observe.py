@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.lab import expression
+from gnomon.lab.plain_file import content, opened
 from gnomon.lab.spec import Metric, Source
 
 LINE_LIMIT = 1_000_000  # bytes of a line that is read; longer ones are no observation
@@ -159,7 +160,7 @@ def _pointed(source: Source, room: Path, printed: str, found: Observed) -> Any:
         return Missing(f"{where}: not JSON ({fault!s:.{_SHOWN}})")
     for part in (source.pointer or "").split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, list) and key.isdigit() and int(key) < len(value):
+        if isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
             value = value[int(key)]
         elif isinstance(value, dict) and key in value:
             value = value[key]
@@ -185,26 +186,22 @@ def _mlperf(key: str, printed: str) -> Any:
 
 
 def _text(path: Path) -> str:
-    """A file as text, bytes that are none replaced; empty where there is none."""
-    try:
-        return path.read_bytes().decode("utf-8", "replace")
-    except OSError:
-        return ""
+    """A plain file as text, bytes that are none replaced; empty where there is none."""
+    return content(path).decode("utf-8", "replace")
 
 
 def _json_lines(path: Path, found: Observed) -> Iterator[Mapping[str, Any]]:
     """The observations of a file, one on each line; what is none is counted."""
-    broken = 0
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                record = parsed(line)
-                if record is None:
-                    broken += bool(line.strip())
-                    continue
-                yield record
-    except FileNotFoundError:
+    broken, file = 0, opened(path)
+    if file is None:
         return
+    with file:
+        for line in file:
+            record = parsed(line)
+            if record is None:
+                broken += bool(line.strip())
+                continue
+            yield record
     if broken:
         found.facts.append(f"{broken} lines on the descriptor are no observations")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import Any
 
 from gnomon.lab.digests import of_data, of_file
 from gnomon.lab.journal import sync_folder
+from gnomon.lab.plain_file import clear
+from gnomon.lab.room import settle
 
 RESERVE_BYTES = 1_000_000  # kept free, so that the end of a run can be written on a full disk
 RESULT = "result.json"  # of an attempt: what was read of it
@@ -88,7 +89,6 @@ class RunFolder:
         """Move a room to its place, on disk before this returns; the digest of what is in it."""
         room, place = self.room(unit, attempt), self.attempt(unit, attempt)
         place.parent.mkdir(exist_ok=True)
-        make_readable(room)
         digest = digest_of_tree(room)
         room.rename(place)
         sync_folder(place.parent)
@@ -112,26 +112,8 @@ class RunFolder:
                 place.parent.mkdir(exist_ok=True)
                 if place.exists():
                     shutil.rmtree(place)
-                make_readable(found)
+                settle(found)
                 found.rename(place)
-
-
-def make_readable(folder: Path) -> None:
-    """Give the owner the right to read every file below a folder and to enter every folder, whatever a unit left."""
-    _allow(folder, stat.S_IRWXU)
-    for path in folder.iterdir():
-        if path.is_symlink():
-            continue
-        if path.is_dir():
-            make_readable(path)
-        elif path.is_file():
-            _allow(path, stat.S_IRUSR)
-
-
-def _allow(path: Path, rights: int) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & rights != rights:
-        path.chmod(mode | rights)
 
 
 def digest_of_tree(folder: Path) -> str:
@@ -158,8 +140,10 @@ def in_one_line(path: Path) -> str:
 def write_synced(path: Path, text: str) -> None:
     """Write a file whole: beside its place, to the disk, renamed. OSError where it cannot be."""
     part = path.with_name(f".{path.name}.part")
+    clear(part)
     try:
-        with part.open("w", encoding="utf-8") as file:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -22,9 +22,11 @@ from gnomon.lab.executor import Ended, Job, Worker
 from gnomon.lab.expression import Value
 from gnomon.lab.journal import Journal
 from gnomon.lab.observe import Observed, observed, parsed
+from gnomon.lab.plain_file import clear, opened
 from gnomon.lab.plan import PHASES, Phase, Unit, of_phase, units
 from gnomon.lab.registration import Registered, utc
 from gnomon.lab.repository import root_of
+from gnomon.lab.room import settle
 from gnomon.lab.run_folder import RESULT, RunFolder, json_text, write_synced
 from gnomon.lab.series import series
 from gnomon.lab.spec import Abort
@@ -305,16 +307,15 @@ class Runner:
 
     def _new_lines(self, attempt: _Attempt) -> Iterator[bytes]:
         """Whole lines that the unit wrote since the last look."""
-        path = self.folder.room(attempt.unit.id, attempt.number) / LINES
-        try:
-            with path.open("rb") as file:
-                file.seek(attempt.lines_read)
-                while whole := (new := file.read(_MOST_AT_ONCE))[: new.rfind(b"\n") + 1]:
-                    attempt.lines_read += len(whole)
-                    file.seek(attempt.lines_read)
-                    yield from whole.splitlines()
-        except OSError:
+        file = opened(self.folder.room(attempt.unit.id, attempt.number) / LINES)
+        if file is None:
             return
+        with file:
+            file.seek(attempt.lines_read)
+            while whole := (new := file.read(_MOST_AT_ONCE))[: new.rfind(b"\n") + 1]:
+                attempt.lines_read += len(whole)
+                file.seek(attempt.lines_read)
+                yield from whole.splitlines()
 
     def _live(self) -> dict[str, Value]:
         return {
@@ -326,6 +327,7 @@ class Runner:
 
     def _ended(self, attempt: _Attempt, ended: Ended) -> bool:
         """Record what became of an attempt; whether its unit is to be tried again."""
+        beyond = settle(self.folder.room(attempt.unit.id, attempt.number))
         unit, place = attempt.unit, {"unit": attempt.unit.id, "attempt": attempt.number}
         for event in ended.events:
             self._record("violation", **place, what="protected", **event)
@@ -340,13 +342,11 @@ class Runner:
             self._record("unit_stopped", **place, **spent)
             return False
         late = self._judged(attempt)  # what was written after the last look
-        if ended.failure:
+        if failure := ended.failure or beyond:
             is_given_up = self.state.units[unit.id].failures == self.registered.spec.protocol.retries
             told = self._told(attempt, late, spent, {"failed": float(self.state.failed + is_given_up)})
             self.folder.close_room(unit.id, attempt.number)
-            self._record(
-                "unit_failed", **place, failure=ended.failure, is_given_up=is_given_up, steps=0, **spent, **told
-            )
+            self._record("unit_failed", **place, failure=failure, is_given_up=is_given_up, steps=0, **spent, **told)
             return not is_given_up
         self._done(attempt, late, spent)
         return False
@@ -366,6 +366,7 @@ class Runner:
             **spent,
             **self._told(attempt, late, spent, {**found.values, "step": float(found.steps)}),
         }
+        clear(room / RESULT)  # whatever the unit left under that name
         write_synced(room / RESULT, json_text({"unit": unit.id, "attempt": attempt.number, "record": record}))
         digest = self.folder.close_room(unit.id, attempt.number)
         self._record("unit_done", unit=unit.id, attempt=attempt.number, adopted=False, result_sha256=digest, **record)

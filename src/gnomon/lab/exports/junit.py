@@ -18,6 +18,7 @@ from gnomon.formats.files import check_writable, write_whole
 from gnomon.lab.exports.place import Exported, refuse_kept
 from gnomon.lab.exports.rules import asked
 from gnomon.lab.exports.sealed import Attempt, SealedRun
+from gnomon.lab.plain_file import end_of
 from gnomon.lab.plan import Unit
 from gnomon.lab.reading import verdicts
 
@@ -78,12 +79,9 @@ def _of_unit(run: SealedRun, unit: Unit) -> Case:
 def _last_words(run: SealedRun, unit: Unit, attempt: Attempt) -> str:
     """The end of a failed unit's standard error, or of its output where that is empty."""
     for name in ("stderr.log", "stdout.log"):
-        try:
-            raw = (run.left_by(unit, attempt) / name).read_bytes()
-        except OSError:
-            continue
+        raw, _ = end_of(run.left_by(unit, attempt) / name, _TAIL_BYTES)
         if raw.strip():
-            return raw[-_TAIL_BYTES:].decode("utf-8", "replace")
+            return raw.decode("utf-8", "replace")
     return ""
 
 

@@ -73,6 +73,8 @@ def _aim(guard: Guard, name: str, call: Call, seen: watch.Notification, flags: i
         return SANDBOX, HIDDEN
     met = [target for place in call.targets for target in _met(guard, place, seen)]
     for target in met:
+        if call.only_makes and os.path.lexists(target):
+            continue
         if not call.leaves and any(
             _within(target, f"/proc/{each}") and _is_guarded(guard, each) for each in guard.processes
         ):

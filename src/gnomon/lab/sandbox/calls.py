@@ -59,6 +59,7 @@ class Call(NamedTuple):
     when: Bits | OneOf | None = None  # judged in the kernel, without waking anybody; none: always looked at
     takes_what_is_below: bool = False  # a folder above a protected file is as good as the file: rename, chmod, unlink
     leaves: bool = False  # an attempt to leave the sandbox whatever it names: mounts, namespaces, another root
+    only_makes: bool = False  # changes nothing where the name is taken: `mkdir -p` asks for every folder above
 
 
 _NEW = Path(0, follows=False)
@@ -86,8 +87,8 @@ CALLS: dict[str, Call] = {
     "symlinkat": Call(266, 36, (Path(2, folder=1, follows=False),)),
     "mknod": Call(133, None, (_NEW,)),
     "mknodat": Call(259, 33, (_NEW_AT,)),
-    "mkdir": Call(83, None, (_NEW,)),
-    "mkdirat": Call(258, 34, (_NEW_AT,)),
+    "mkdir": Call(83, None, (_NEW,), only_makes=True),
+    "mkdirat": Call(258, 34, (_NEW_AT,), only_makes=True),
     # mode, owner, times, attributes
     "chmod": Call(90, None, (Path(0),), takes_what_is_below=True),
     "fchmod": Call(91, 52, (Descriptor(0),), takes_what_is_below=True),
