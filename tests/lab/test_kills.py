@@ -136,7 +136,7 @@ def test_a_run_that_is_ended_at_random_moments_comes_to_the_same(tmp_path, numbe
     assert len(done) == len(set(done)) == found["_protocol"]["units"]["planned"]
     attempts = {(record["unit"], record["attempt"]) for record in records if record["kind"] == "unit_done"}
     for unit, attempt in attempts:
-        assert (folder / "units" / unit / f"attempt-{attempt}" / "result.json").exists()
+        assert (folder / "units" / unit / f"attempt-{attempt}" / "stdout.log").exists()
     starts = [record["resumed"] for record in records if record["kind"] == "run_started"]
     assert sum(starts) >= min(KILLS // 4, 20)  # the others were ended before they could take up the journal
     if TRANSCRIPTS:
@@ -144,8 +144,7 @@ def test_a_run_that_is_ended_at_random_moments_comes_to_the_same(tmp_path, numbe
         told += [
             f"resumed to its end: {_last(path)}",
             f"{kills} times ended, {sum(starts)} of the starts came to a record; {len(done)} units, each done once; "
-            f"{kinds.count('unit_lost')} attempts lost and begun anew, {sum(r.get('adopted', False) for r in records)} "
-            f"adopted; metrics.json equal to that of an undisturbed run",
+            f"{kinds.count('unit_lost')} attempts lost and begun anew; metrics.json equal to that of an undisturbed run",
         ]
         name = f"{number.name.lower()}-{host}.txt"
         Path(TRANSCRIPTS).mkdir(parents=True, exist_ok=True)

@@ -92,7 +92,7 @@ def test_what_is_gone_or_added_is_told(tmp_path, change):
         case "no unit":
             unit = next((folder / "units").iterdir())
             unit.rename(tmp_path / "away")
-            expected = ("missing", f"units/{unit.name}/attempt-1/result.json")
+            expected = ("missing", f"units/{unit.name}/attempt-1/stdout.log")
     found = {(finding.kind, finding.name) for finding in verify(path, folder).findings}
     assert expected in found
 

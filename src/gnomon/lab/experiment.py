@@ -209,6 +209,7 @@ def _finish(
         csv.writer(table, lineterminator="\n").writerows(observations(spec, planned, state))
         write_synced(place.path / "observations.csv", table.getvalue())
         _write_metrics(spec, planned, state, place, host)
+        place.close_rooms()  # of units at work when the disk was full
         if place.work.exists() and not any(place.work.iterdir()):
             place.work.rmdir()
         place.stop_request.unlink(missing_ok=True)

@@ -28,6 +28,23 @@ def settle(room: Path) -> str:
     return f"folders deeper than {DEEPEST} levels or {_PATH_BYTES} bytes of name were taken out ({taken} places)"
 
 
+def bring_to_disk(room: Path) -> None:
+    """Every byte of a settled room is on the disk before this returns. OSError where it is full."""
+    for folder, _ in _folders(room):
+        for entry in os.scandir(folder):
+            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_size:
+                _sync(folder / entry.name)
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _folders(room: Path) -> Iterator[tuple[Path, int]]:
     """Every folder with its depth, readable by then, itself before those in it; one that is gone after its turn is left."""
     left = [(room, 0)]

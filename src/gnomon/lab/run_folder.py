@@ -17,7 +17,6 @@ from gnomon.lab.plain_file import clear
 from gnomon.lab.room import settle
 
 RESERVE_BYTES = 1_000_000  # kept free, so that the end of a run can be written on a full disk
-RESULT = "result.json"  # of an attempt: what was read of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +84,34 @@ class RunFolder:
         room.chmod(0o777)  # a unit may run as another user than the runner
         return room
 
-    def close_room(self, unit: str, attempt: int) -> str:
-        """Move a room to its place, on disk before this returns; the digest of what is in it."""
-        room, place = self.room(unit, attempt), self.attempt(unit, attempt)
+    def rooms(self) -> Iterator[tuple[str, int]]:
+        """Unit and attempt of every room that is still where its attempt worked."""
+        for room in sorted(self.work.iterdir()) if self.work.is_dir() else ():
+            unit, _, attempt = room.name.rpartition("-")
+            if unit and attempt.isdecimal():
+                yield unit, int(attempt)
+
+    def close_rooms(self) -> None:
+        """Move every room to its place: their attempts ended, and the runner came no further."""
+        for unit, attempt in self.rooms():
+            settle(self.room(unit, attempt))
+            self.close_room(unit, attempt)
+
+    def close_room(self, unit: str, attempt: int) -> None:
+        """Move a room to its place."""
+        place = self.attempt(unit, attempt)
         place.parent.mkdir(exist_ok=True)
-        digest = digest_of_tree(room)
-        room.rename(place)
+        self.room(unit, attempt).rename(place)
         sync_folder(place.parent)
         sync_folder(self.units)
-        return digest
-
-    def adopt(self, unit: str, attempt: int) -> tuple[dict[str, Any], str] | None:
-        """What an attempt left that came to its place without being recorded: its result and digest; None: it did not."""
-        place = self.attempt(unit, attempt)
-        try:
-            result = json.loads((place / RESULT).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return (result, digest_of_tree(place)) if isinstance(result, dict) else None
 
     def abandon(self, unit: str, attempt: int) -> None:
         """Keep what a lost attempt left, beside those that ended."""
-        for found in (self.room(unit, attempt), self.attempt(unit, attempt)):
-            if found.exists():
-                place = self.units / unit / f"attempt-{attempt}.lost"
-                place.parent.mkdir(exist_ok=True)
-                if place.exists():
-                    shutil.rmtree(place)
-                settle(found)
-                found.rename(place)
+        room, place = self.room(unit, attempt), self.units / unit / f"attempt-{attempt}.lost"
+        if room.exists():
+            settle(room)
+            place.parent.mkdir(exist_ok=True)
+            room.rename(place)
 
 
 def digest_of_tree(folder: Path) -> str:

@@ -1,8 +1,8 @@
 """The protocol, executed: sanity, baseline, minimum viable experiment, all of it, and an end that is written whatever it is.
 
 The journal is the only memory: a runner that is killed at any moment is followed by another that folds the journal and
-goes on. A unit counts once its record is there; what an attempt left without a record is adopted if it came to its place,
-and begun anew if not.
+goes on. A unit counts once its record is there, which is written when all that it left is on the disk; an attempt without
+one is lost, and its unit begun anew.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from gnomon.lab import budget, gates
@@ -22,12 +23,12 @@ from gnomon.lab.executor import Ended, Job, Worker
 from gnomon.lab.expression import Value
 from gnomon.lab.journal import Journal
 from gnomon.lab.observe import Observed, observed, parsed
-from gnomon.lab.plain_file import clear, opened
+from gnomon.lab.plain_file import opened
 from gnomon.lab.plan import PHASES, Phase, Unit, of_phase, units
 from gnomon.lab.registration import Registered, utc
 from gnomon.lab.repository import root_of
-from gnomon.lab.room import settle
-from gnomon.lab.run_folder import RESULT, RunFolder, json_text, write_synced
+from gnomon.lab.room import bring_to_disk, settle
+from gnomon.lab.run_folder import RunFolder, digest_of_tree
 from gnomon.lab.series import series
 from gnomon.lab.spec import Abort
 from gnomon.lab.state import State
@@ -131,21 +132,11 @@ class Runner:
             self._record("journal_cut", torn_bytes=self._journal.torn_bytes)
         if not self.state.planned:
             self._record("planned", units=len(self.planned))
-        for name, unit in self.state.units.items():
+        for name, unit in self.state.units.items():  # attempts that their runner did not see end
             if unit.under_way is not None:
-                self._recover(name, unit.under_way)
-
-    def _recover(self, unit: str, attempt: int) -> None:
-        """An attempt that its runner did not see end."""
-        left = self.folder.adopt(unit, attempt)
-        if left is not None:
-            result, digest = left
-            self._record(
-                "unit_done", unit=unit, attempt=attempt, adopted=True, result_sha256=digest, **result["record"]
-            )
-            return
-        self.folder.abandon(unit, attempt)
-        self._record("unit_lost", unit=unit, attempt=attempt)
+                self.folder.abandon(name, unit.under_way)
+                self._record("unit_lost", unit=name, attempt=unit.under_way)
+        self.folder.close_rooms()
 
     def _heed(self) -> None:
         """End the run where a criterion has fired, before a crash or now."""
@@ -326,55 +317,54 @@ class Runner:
         }
 
     def _ended(self, attempt: _Attempt, ended: Ended) -> bool:
-        """Record what became of an attempt; whether its unit is to be tried again."""
-        beyond = settle(self.folder.room(attempt.unit.id, attempt.number))
-        unit, place = attempt.unit, {"unit": attempt.unit.id, "attempt": attempt.number}
+        """Record what became of an attempt, then move its room to its place; whether its unit is to be tried again."""
+        unit, room = attempt.unit, self.folder.room(attempt.unit.id, attempt.number)
+        beyond, of = settle(room), {"unit": unit.id, "attempt": attempt.number}
         for event in ended.events:
-            self._record("violation", **place, what="protected", **event)
+            self._record("violation", **of, what="protected", **event)
         spent = {
             "wall_s": ended.wall_s,
             "cpu_s": ended.cpu_s,
             "maxrss_bytes": ended.maxrss_bytes,
             "gpu_hours": self.registered.spec.compute_profile.gpus * ended.wall_s / 3600,
         }
+        is_tried_again = False
         if attempt.is_stopped or self.interrupts > 1:
-            self.folder.close_room(unit.id, attempt.number)
-            self._record("unit_stopped", **place, **spent)
-            return False
-        late = self._judged(attempt)  # what was written after the last look
-        if failure := ended.failure or beyond:
-            is_given_up = self.state.units[unit.id].failures == self.registered.spec.protocol.retries
-            told = self._told(attempt, late, spent, {"failed": float(self.state.failed + is_given_up)})
-            self.folder.close_room(unit.id, attempt.number)
-            self._record("unit_failed", **place, failure=failure, is_given_up=is_given_up, steps=0, **spent, **told)
-            return not is_given_up
-        self._done(attempt, late, spent)
-        return False
+            self._record("unit_stopped", **of, **spent)
+        elif failure := ended.failure or beyond:
+            is_tried_again = self.state.units[unit.id].failures < self.registered.spec.protocol.retries
+            told = self._told(attempt, spent, {"failed": float(self.state.failed + (not is_tried_again))})
+            self._record("unit_failed", **of, failure=failure, is_given_up=not is_tried_again, steps=0, **spent, **told)
+        else:
+            self._done(attempt, room, spent)
+        self.folder.close_room(unit.id, attempt.number)
+        return is_tried_again
 
-    def _done(self, attempt: _Attempt, late: Abort | None, spent: dict[str, Any]) -> None:
-        unit, room = attempt.unit, self.folder.room(attempt.unit.id, attempt.number)
+    def _done(self, attempt: _Attempt, room: Path, spent: dict[str, Any]) -> None:
+        unit = attempt.unit
         metrics = () if unit.phase == "sanity" else self.registered.spec.metrics.every
         found: Observed = observed(metrics, room, room / STDOUT, room / LINES)
-        record = {
-            "phase": unit.phase,
-            "metrics": found.values,
-            "missing": found.missing,
-            "nonfinite": found.nonfinite,
-            "facts": found.facts,
-            "violations": found.violations,
-            "steps": found.steps,
+        told = self._told(attempt, spent, {**found.values, "step": float(found.steps)})
+        bring_to_disk(room)
+        self._record(
+            "unit_done",
+            unit=unit.id,
+            attempt=attempt.number,
+            phase=unit.phase,
+            metrics=found.values,
+            missing=found.missing,
+            nonfinite=found.nonfinite,
+            facts=found.facts,
+            violations=found.violations,
+            steps=found.steps,
+            result_sha256=digest_of_tree(room),
             **spent,
-            **self._told(attempt, late, spent, {**found.values, "step": float(found.steps)}),
-        }
-        clear(room / RESULT)  # whatever the unit left under that name
-        write_synced(room / RESULT, json_text({"unit": unit.id, "attempt": attempt.number, "record": record}))
-        digest = self.folder.close_room(unit.id, attempt.number)
-        self._record("unit_done", unit=unit.id, attempt=attempt.number, adopted=False, result_sha256=digest, **record)
+            **told,
+        )
 
-    def _told(
-        self, attempt: _Attempt, late: Abort | None, spent: Mapping[str, Any], values: Mapping[str, Value]
-    ) -> dict[str, Any]:
+    def _told(self, attempt: _Attempt, spent: Mapping[str, Any], values: Mapping[str, Value]) -> dict[str, Any]:
         """What the criteria say of an attempt that ended, for its record: a runner that comes after must know it too."""
+        late = self._judged(attempt)  # what was written after the last look
         seen = {
             **self._live(),
             "gpu_hours": self.state.gpu_hours + spent["gpu_hours"],
