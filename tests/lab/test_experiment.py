@@ -189,6 +189,20 @@ def test_what_is_pinned_must_be_installed_so(tmp_path):
     assert other.endswith("requirements.txt pins no.such_package 2.0, here it is not installed")
 
 
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [("results/exp-000-old", "which no unit may write to"), ("../away", "outside of the repository")],
+)
+def test_a_scratch_folder_that_leads_elsewhere_is_refused(tmp_path, target, told):
+    root = tmp_path / "repository"
+    (root / "results" / "exp-000-old").mkdir(parents=True)
+    (tmp_path / "away").mkdir()
+    (root / "scratch").symlink_to(root / target)
+    path = _experiment(root, changed(protocol__scratch=["scratch"]))
+    with pytest.raises(errors.PreflightFailed, match=rf"protocol.scratch.0: scratch leads to .*, {told}"):
+        run(path, HOST)
+
+
 def test_an_image_is_not_passed_over(tmp_path):
     path = _experiment(tmp_path, changed(environment={"image": "docker.example/a@sha256:00"}))
     with pytest.raises(errors.PreflightFailed, match=r"environment\.image: .* units run on this machine as it is"):

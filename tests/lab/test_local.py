@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from datetime import UTC, datetime
 
@@ -38,6 +39,14 @@ def _experiment(tmp_path, spec=SOUND):
 
 def _metrics(folder):
     return json.loads((folder / "metrics.json").read_text())
+
+
+def _same(one, other):
+    varying = ("timestamp", "run_id", "journal_head", "gpu_hours", "wall_clock_seconds", "attempts")
+    first, second = (
+        re.sub(rf'"({"|".join(varying)})": [^\n]*', "", json.dumps(each, indent=1)) for each in (one, other)
+    )
+    return first == second
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -94,6 +103,9 @@ _HOSTILE = {
     "a pipe for its observations": "rm -f observations.jsonl stderr.log; mkfifo observations.jsonl stderr.log",
     "a link to a secret for its output": "ln -sf {secret} stdout.log; ln -sf {secret} stderr.log",
     "a device": "ln -sf /dev/zero observations.jsonl stdout.log; ln -sf /dev/zero stdout.log",
+    "no room any more": "cd ..; rm -rf $GNOMON_ROOM; mkdir beside; touch beside/file",
+    "a link for its room": "cd ..; rm -rf $GNOMON_ROOM; ln -s {secret} $GNOMON_ROOM",
+    "rights for nobody": "chmod 0 $GNOMON_ROOM $(dirname $GNOMON_ROOM)",
     "folders without end": "i=0; while [ $i -lt 500 ]; do mkdir d; cd d; i=$((i+1)); done; touch f",
 }
 
@@ -167,7 +179,7 @@ def test_observations_on_descriptor_3_are_seen_while_a_unit_runs(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system of one's own needs root")
-def test_a_full_disk_ends_the_run_with_its_results_and_nothing_is_lost(tmp_path):
+def test_a_full_disk_stops_the_run_and_with_room_on_it_the_run_comes_to_the_same(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(
@@ -176,13 +188,19 @@ def test_a_full_disk_ends_the_run_with_its_results_and_nothing_is_lost(tmp_path)
     if mounted.returncode:
         pytest.skip("no file system can be mounted here")
     try:
-        fill = 'head -c 1500000 /dev/zero > "$GNOMON_ROOM/fill"; echo share=0.5'
+        fill = 'head -c 500000 /dev/zero > "$GNOMON_ROOM/fill" && echo share=0.5'
         path, folder = _experiment(small, changed(protocol__arms__1__command=fill, mve=...))
-        with pytest.raises((errors.ProtocolViolation, errors.MissingMetrics)):
+        (small / "other").write_bytes(b"\0" * 3_000_000)
+        with pytest.raises(errors.OutOfSpace, match="the disk is full: make room on it, then `gnomon exp resume"):
             run(path, local_host())
         found = _metrics(folder)
         assert found["baseline"] == {"share": 1.0, "twice": 2.0}
-        assert found["_protocol"]["units"]["done"] >= 7
+        assert 7 <= found["_protocol"]["units"]["done"] < 13
+        (small / "other").unlink()
+        assert run(path, local_host()).end == "completed"
+        undisturbed, kept = _experiment(tmp_path, changed(protocol__arms__1__command=fill, mve=...))
+        run(undisturbed, local_host())
+        assert _same(_metrics(folder), _metrics(kept))
         assert verify(path, folder).is_whole
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False)

@@ -99,8 +99,9 @@ def _cut(folder, count, *, is_placed):
             shutil.rmtree(path)
     if is_placed:
         return
-    for attempt in ended[-1:]:
-        place.attempt(*attempt).rename(place.room(*attempt))
+    for attempt in ended[-1:] if not at_work else ():
+        place.open_room(*attempt).rmdir()
+        place.attempt(*attempt).rename(place.slot(0) / f"{attempt[0]}-{attempt[1]}")
     for attempt in at_work:
         (place.open_room(*attempt) / "result.json").write_text('{"record": {"metrics": {"share": 0.0001}}}')
 
@@ -118,7 +119,7 @@ def test_a_run_goes_on_from_every_record_to_the_same_end(tmp_path, fields):
             shutil.copytree(kept, path.parent.parent)
             _cut(folder, place, is_placed=is_placed)
             assert _outcome(path, folder) == undisturbed, (place, is_placed)
-            assert verify(path, folder).is_whole
+            assert verify(path, folder).findings == (), (place, is_placed)
 
 
 @pytest.mark.parametrize("named", ["undisturbed", *KEPT])

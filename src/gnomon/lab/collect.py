@@ -34,7 +34,7 @@ def metrics_document(
         "baseline": of_arm(spec, baselines[0], values),
         "treatment": of_arm(spec, treatments[0], values),
         "per_seed": [_of_unit(unit, state) for phase in ("baseline", "full") for unit in of_phase(planned, phase)],
-        "sanity_checks": {unit.arm: _is_done(unit, state) for unit in of_phase(planned, "sanity")},
+        "sanity_checks": {unit.arm: state.is_done(unit.id) for unit in of_phase(planned, "sanity")},
         "resource_usage": {
             "gpu_hours": state.gpu_hours,
             "wall_clock_seconds": state.wall_s,
@@ -69,10 +69,6 @@ def metrics_document(
     }
 
 
-def _is_done(unit: Unit, state: State) -> bool:
-    return unit.id in state.units and state.units[unit.id].done is not None
-
-
 def _of_unit(unit: Unit, state: State) -> dict[str, Any]:
     found = state.units.get(unit.id)
     numbers = dict(found.metrics) if found is not None and found.done is not None else {}
@@ -80,7 +76,7 @@ def _of_unit(unit: Unit, state: State) -> dict[str, Any]:
 
 
 def _counts(planned: Sequence[Unit], state: State) -> dict[str, int]:
-    done = sum(_is_done(unit, state) for unit in planned)
+    done = sum(state.is_done(unit.id) for unit in planned)
     failed = sum(unit.id in state.given_up for unit in planned)
     return {"planned": len(planned), "done": done, "failed": failed, "skipped": len(planned) - done - failed}
 

@@ -75,6 +75,12 @@ class Locked(GnomonError):
     exit_code = 75
 
 
+class OutOfSpace(GnomonError):
+    """The disk is full; the run can be resumed when it is not."""
+
+    exit_code = 130
+
+
 class OutOfTime(GnomonError):
     """The machine's time limit ended the run."""
 

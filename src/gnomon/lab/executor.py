@@ -38,6 +38,7 @@ class Ended:
     cpu_s: float = 0.0
     maxrss_bytes: int = 0
     events: tuple[Mapping[str, Any], ...] = field(default=())  # attempts against what is protected
+    facts: tuple[str, ...] = ()  # what else is to be told of it
 
 
 class Worker(Protocol):

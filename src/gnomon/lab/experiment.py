@@ -24,6 +24,7 @@ from gnomon.lab.errors import (
     BudgetStop,
     MissingMetrics,
     MveFailed,
+    OutOfSpace,
     OutOfTime,
     PreflightFailed,
     ProtocolViolation,
@@ -37,7 +38,7 @@ from gnomon.lab.preflight import preflight
 from gnomon.lab.registration import Registered, lock_path, registered, utc
 from gnomon.lab.repository import results_of, root_of
 from gnomon.lab.run_folder import RunFolder, json_text, write_synced
-from gnomon.lab.runner import Interrupted, Runner, now
+from gnomon.lab.runner import Interrupted, NoSpace, Runner, now
 from gnomon.lab.seal import close_files, is_sealed, take_write_right
 from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
@@ -106,8 +107,12 @@ def _run(found: Registered, host: Host, place: RunFolder, tell: Callable[[State]
     try:
         with _interrupts(runner):
             state = runner.go()
-    except Interrupted:
+    except Interrupted as stopped:
         _write_metrics(spec, planned, runner.state, place, host)
+        if isinstance(stopped, NoSpace):
+            raise OutOfSpace(
+                f"{place.path}: the disk is full: make room on it, then `gnomon exp resume {found.path}` goes on"
+            ) from None
         if runner.is_out_of_time and not runner.interrupts:
             raise OutOfTime(f"{place.path}: its {most_s:g} s are over; `gnomon exp resume` goes on") from None
         raise KeyboardInterrupt from None
@@ -209,9 +214,7 @@ def _finish(
         csv.writer(table, lineterminator="\n").writerows(observations(spec, planned, state))
         write_synced(place.path / "observations.csv", table.getvalue())
         _write_metrics(spec, planned, state, place, host)
-        place.close_rooms()  # of units at work when the disk was full
-        if place.work.exists() and not any(place.work.iterdir()):
-            place.work.rmdir()
+        place.close_work()
         place.stop_request.unlink(missing_ok=True)
         digest = close_files(place)
         state.take(journal.append("sealed", time=utc(now()), mono=time.monotonic(), manifest_sha256=digest))

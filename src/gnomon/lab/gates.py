@@ -13,7 +13,7 @@ from gnomon.lab.state import State
 
 def sanity(planned: Iterable[Unit], state: State) -> str:
     """Why nothing may be measured; empty: every check held."""
-    failed = [unit for unit in of_phase(planned, "sanity") if not _is_done(unit, state)]
+    failed = [unit for unit in of_phase(planned, "sanity") if not state.is_done(unit.id)]
     reasons = [state.units[unit.id].failure if unit.id in state.units else "" for unit in failed]
     told = [f"{unit.arm}{why and f' ({why})'}" for unit, why in zip(failed, reasons, strict=True)]
     return f"sanity check {', '.join(told)} failed" if told else ""
@@ -61,7 +61,3 @@ def mve(spec: Spec, planned: Iterable[Unit], state: State) -> str:
     if found is None:
         return f"{spec.mve.pass_if}: not every unit has the values that it needs"
     return "" if found else f"{spec.mve.pass_if}: does not hold"
-
-
-def _is_done(unit: Unit, state: State) -> bool:
-    return unit.id in state.units and state.units[unit.id].done is not None

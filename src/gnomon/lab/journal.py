@@ -58,7 +58,7 @@ def _read(line: bytes, seq: int, head: str) -> tuple[Record, str]:
     """The record in a line, empty where there is none, and what is wrong with it."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}, "no JSON"
     if not isinstance(record, dict):
         return {}, "no record"
@@ -118,6 +118,7 @@ class Journal:
             self._file.seek(place)
             raise
         self.count, self.head = self.count + 1, record["hash"]
+        record = json.loads(line)  # as whoever reads the journal will have it
         self._take(record)
         return record
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gnomon.lab.executor import Ended, Host, Job
@@ -101,7 +101,20 @@ def _ended(told: messages.Ended, why: str) -> Ended:
             for event in told.events
             if not event.target.endswith(_OPTIONAL)
         ),
+        facts=tuple(_facts(told)),
     )
+
+
+def _facts(told: messages.Ended) -> Iterator[str]:
+    """What the sandbox tells of a unit besides how it ended."""
+    if told.leftovers:
+        yield f"processes were left when it ended, and were killed: {', '.join(told.leftovers)}"
+    if told.undead:
+        yield f"processes could not be ended: {', '.join(told.undead)}"
+    if told.events_left_out:
+        yield f"{told.events_left_out} more different attempts against what is protected are not listed"
+    for name, why in told.log_faults.items():
+        yield f"{name} could not be kept whole: {why}"
 
 
 class Local:
@@ -120,17 +133,20 @@ def local_host(level: str | None = None) -> Host:
     reach = reach.at(Level.named(level)) if level is not None else reach
 
     def workers(spec: Spec, root: Path, folder: RunFolder, count: int) -> Sequence[LocalWorker]:
-        rooms = Rooms(
-            protected=tuple(place for name in PROTECTED if (place := root / name).exists()),
-            work=folder.work,
-            scratch=tuple(_made(root / name) for name in spec.protocol.scratch),
-            visible=(root,),
-            devices=accelerators() if spec.compute_profile.device == "gpu" else (),
-            network=spec.environment.network,
-        )
+        rooms = [
+            Rooms(
+                protected=tuple(place for name in PROTECTED if (place := root / name).exists()),
+                work=folder.slot(number),
+                scratch=tuple(_made(root / name) for name in spec.protocol.scratch),
+                visible=(root,),
+                devices=accelerators() if spec.compute_profile.device == "gpu" else (),
+                network=spec.environment.network,
+            )
+            for number in range(count)
+        ]
         names = (*_KEPT, *spec.environment.variables)
         env = {name: os.environ[name] for name in names if name in os.environ}
-        made = [LocalWorker(rooms, reach, env) for _ in range(count)]
+        made = [LocalWorker(each, reach, env) for each in rooms]
         made[0].prove()
         return made
 

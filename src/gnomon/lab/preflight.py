@@ -13,7 +13,7 @@ from typing import Any
 from gnomon.core.units import show
 from gnomon.lab import packages, provenance
 from gnomon.lab.registration import Registered
-from gnomon.lab.repository import root_of
+from gnomon.lab.repository import PROTECTED, root_of
 from gnomon.lab.spec import Spec
 
 _PIN = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*])?\s*==\s*([^\s;,\\*]+)\s*(?:[\\#]|--hash|$)")
@@ -26,11 +26,23 @@ def preflight(found: Registered, enforcement: Mapping[str, Any]) -> list[str]:
     told = [fault for item in spec.inputs if (fault := provenance.input_fault(root, item))]
     told += _environment_faults(spec, root)
     told += _machine_faults(spec, root)
+    told += _scratch_faults(spec, root)
     wanted = spec.integrity.min_enforcement
     if LEVELS.index(enforcement["level"]) < LEVELS.index(wanted):
         reasons = "; ".join(enforcement.get("reasons", ())) or "nothing more is reached here"
         told.append(f"integrity.min_enforcement: {wanted} is asked for, {enforcement['level']} is reached ({reasons})")
     return told
+
+
+def _scratch_faults(spec: Spec, root: Path) -> Iterator[str]:
+    """Folders that units may write to and that lead, by a link, to what they may not."""
+    for index, name in enumerate(spec.protocol.scratch):
+        place = (root / name).resolve()
+        inside = place.relative_to(root.resolve()).parts if place.is_relative_to(root.resolve()) else None
+        if inside is None:
+            yield f"protocol.scratch.{index}: {name} leads to {place}, outside of the repository"
+        elif not inside or inside[0] in PROTECTED:
+            yield f"protocol.scratch.{index}: {name} leads to {place}, which no unit may write to"
 
 
 def _environment_faults(spec: Spec, root: Path) -> Iterator[str]:

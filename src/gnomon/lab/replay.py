@@ -58,7 +58,7 @@ def replay(path: Path, name: str, host: Host, *, begun: Callable[[Unit], None] =
     begun(unit)
     (worker,) = host.workers(spec, root_of(path), folder, 1)
     try:
-        room = folder.open_room(unit.id, 1)
+        room = folder.open_room(unit.id, attempt=1)
         worker.start(
             Job(
                 unit=unit.id,

@@ -15,8 +15,13 @@ _PATH_BYTES = 3500  # of a name below the room: the kernel takes 4095 in all [li
 def settle(room: Path) -> str:
     """Give the owner the right to read every file and to enter every folder, and take out what is nested beyond use.
 
-    Returns what was taken out, in words; empty: nothing. OSError where files are another's.
+    Returns what was wrong with it, in words; empty: nothing. OSError where files are another's.
     """
+    allow(room.parent, stat.S_IRWXU)
+    if room.is_symlink() or not room.is_dir():
+        room.unlink(missing_ok=True)
+        room.mkdir()
+        return "its folder was taken away"
     taken = 0
     for folder, depth in _folders(room):
         if depth <= DEEPEST and len(os.fsencode(folder)) - len(os.fsencode(room)) <= _PATH_BYTES:
@@ -26,6 +31,19 @@ def settle(room: Path) -> str:
     if not taken:
         return ""
     return f"folders deeper than {DEEPEST} levels or {_PATH_BYTES} bytes of name were taken out ({taken} places)"
+
+
+def clear_beside(room: Path) -> None:
+    """Take out what a unit made beside its room, where the next one of its worker would find it."""
+    allow(room.parent, stat.S_IRWXU)
+    for entry in os.scandir(room.parent):
+        path = room.parent / entry.name
+        if entry.name == room.name:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            _remove(path, room.parent)
+        else:
+            path.unlink()
 
 
 def bring_to_disk(room: Path) -> None:
@@ -50,7 +68,7 @@ def _folders(room: Path) -> Iterator[tuple[Path, int]]:
     left = [(room, 0)]
     while left:
         folder, depth = left.pop()
-        _allow(folder, stat.S_IRWXU)
+        allow(folder, stat.S_IRWXU)
         yield folder, depth
         if not folder.exists():
             continue
@@ -58,7 +76,7 @@ def _folders(room: Path) -> Iterator[tuple[Path, int]]:
             if entry.is_dir(follow_symlinks=False):
                 left.append((folder / entry.name, depth + 1))
             elif entry.is_file(follow_symlinks=False):
-                _allow(folder / entry.name, stat.S_IRUSR)
+                allow(folder / entry.name, stat.S_IRUSR)
 
 
 def _remove(folder: Path, room: Path) -> None:
@@ -67,12 +85,12 @@ def _remove(folder: Path, room: Path) -> None:
     name, count = f".{secrets.token_hex(8)}", 0
     while doomed:
         place = doomed.pop()
-        _allow(place, stat.S_IRWXU)
+        allow(place, stat.S_IRWXU)
         for entry in os.scandir(place):
             if not entry.is_dir(follow_symlinks=False):
                 (place / entry.name).unlink()
                 continue
-            _allow(place / entry.name, stat.S_IRWXU)  # a folder that is moved is written to
+            allow(place / entry.name, stat.S_IRWXU)  # a folder that is moved is written to
             up = room / f"{name}-{count}"
             (place / entry.name).rename(up)
             doomed.append(up)
@@ -80,7 +98,9 @@ def _remove(folder: Path, room: Path) -> None:
         place.rmdir()
 
 
-def _allow(path: Path, rights: int) -> None:
+def allow(path: Path, rights: int) -> None:
+    """Give the owner these rights where they are lacking, and nobody another's identity (setuid, setgid)."""
     mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & rights != rights:
-        path.chmod(mode | rights)
+    wanted = (mode | rights) & ~(stat.S_ISUID | stat.S_ISGID)
+    if mode != wanted:
+        path.chmod(wanted)

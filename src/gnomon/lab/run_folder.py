@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from gnomon.lab.digests import of_data, of_file
 from gnomon.lab.journal import sync_folder
 from gnomon.lab.plain_file import clear
-from gnomon.lab.room import settle
+from gnomon.lab.room import allow, settle
 
 RESERVE_BYTES = 1_000_000  # kept free, so that the end of a run can be written on a full disk
 
@@ -52,7 +53,7 @@ class RunFolder:
 
     def make(self) -> None:
         """The folders; OSError where they cannot be made."""
-        for folder in (self.path, self.work, self.units, self.path / "logs", self.path / "env"):
+        for folder in (self.path, self.work, self.units, self.path / "env"):
             folder.mkdir(parents=True, exist_ok=True)
         for part in (*self.path.glob(".*.part"), *(self.path / "env").glob(".*.part")):  # of a runner that was killed
             part.unlink()
@@ -67,51 +68,72 @@ class RunFolder:
         """Give it up."""
         self.reserve.unlink(missing_ok=True)
 
-    def room(self, unit: str, attempt: int) -> Path:
-        """Where an attempt works."""
-        return self.work / f"{unit}-{attempt}"
+    @property
+    def is_full(self) -> bool:
+        """Whether less is free on the disk than is reserved."""
+        return shutil.disk_usage(self.path).free < RESERVE_BYTES
+
+    def slot(self, worker: int) -> Path:
+        """The folder of a worker's rooms, one at a time: what is another's is in another folder."""
+        return self.work / str(worker)
 
     def attempt(self, unit: str, attempt: int) -> Path:
-        """Where it stands afterwards."""
+        """Where an attempt's room stands afterwards."""
         return self.units / unit / f"attempt-{attempt}"
 
-    def open_room(self, unit: str, attempt: int) -> Path:
+    def open_room(self, unit: str, attempt: int, worker: int = 0) -> Path:
         """An empty room."""
-        room = self.room(unit, attempt)
-        if room.exists():
-            shutil.rmtree(room)
+        slot = self.slot(worker)
+        slot.mkdir(exist_ok=True)
+        allow(slot, stat.S_IRWXU)
+        room = slot / f"{unit}-{attempt}"
         room.mkdir(mode=0o777)
         room.chmod(0o777)  # a unit may run as another user than the runner
         return room
 
-    def rooms(self) -> Iterator[tuple[str, int]]:
-        """Unit and attempt of every room that is still where its attempt worked."""
-        for room in sorted(self.work.iterdir()) if self.work.is_dir() else ():
-            unit, _, attempt = room.name.rpartition("-")
-            if unit and attempt.isdecimal():
-                yield unit, int(attempt)
+    def rooms(self) -> Iterator[Path]:
+        """Every room that is still where its attempt worked."""
+        for slot in sorted(self.work.iterdir()) if self.work.is_dir() else ():
+            if slot.is_dir() and not slot.is_symlink():
+                allow(slot, stat.S_IRWXU)
+                yield from (room for room in sorted(slot.iterdir()) if _of_room(room) is not None)
 
     def close_rooms(self) -> None:
         """Move every room to its place: their attempts ended, and the runner came no further."""
-        for unit, attempt in self.rooms():
-            settle(self.room(unit, attempt))
-            self.close_room(unit, attempt)
+        for room in list(self.rooms()):
+            settle(room)
+            self.close_room(room)
 
-    def close_room(self, unit: str, attempt: int) -> None:
+    def close_work(self) -> None:
+        """Move every room to its place, and leave no folder that is empty."""
+        self.close_rooms()
+        for folder in (*self.work.glob("*"), self.work):
+            if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def close_room(self, room: Path) -> None:
         """Move a room to its place."""
-        place = self.attempt(unit, attempt)
+        found = _of_room(room)
+        assert found is not None
+        place = self.attempt(*found)
         place.parent.mkdir(exist_ok=True)
-        self.room(unit, attempt).rename(place)
+        room.rename(place)
         sync_folder(place.parent)
         sync_folder(self.units)
 
     def abandon(self, unit: str, attempt: int) -> None:
         """Keep what a lost attempt left, beside those that ended."""
-        room, place = self.room(unit, attempt), self.units / unit / f"attempt-{attempt}.lost"
-        if room.exists():
+        place = self.units / unit / f"attempt-{attempt}.lost"
+        for room in [room for room in self.rooms() if _of_room(room) == (unit, attempt)]:
             settle(room)
             place.parent.mkdir(exist_ok=True)
             room.rename(place)
+
+
+def _of_room(room: Path) -> tuple[str, int] | None:
+    """Unit and attempt of a room by its name; None: it is none."""
+    unit, _, attempt = room.name.rpartition("-")
+    return (unit, int(attempt)) if unit and attempt.isascii() and attempt.isdecimal() else None
 
 
 def digest_of_tree(folder: Path) -> str:

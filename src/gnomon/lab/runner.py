@@ -7,7 +7,9 @@ one is lost, and its unit begun anew.
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +29,7 @@ from gnomon.lab.plain_file import opened
 from gnomon.lab.plan import PHASES, Phase, Unit, of_phase, units
 from gnomon.lab.registration import Registered, utc
 from gnomon.lab.repository import root_of
-from gnomon.lab.room import bring_to_disk, settle
+from gnomon.lab.room import bring_to_disk, clear_beside, settle
 from gnomon.lab.run_folder import RunFolder, digest_of_tree
 from gnomon.lab.series import series
 from gnomon.lab.spec import Abort
@@ -56,12 +58,17 @@ class Interrupted(Exception):
     """The run was asked to stop, and can be resumed."""
 
 
+class NoSpace(Interrupted):
+    """The disk is full."""
+
+
 @dataclass(slots=True)
 class _Attempt:
     """A unit at work."""
 
     unit: Unit
     number: int
+    room: Path
     since: float
     lines_read: int = 0
     latest: dict[str, Value] = field(default_factory=dict)  # of the observations so far, by metric
@@ -105,6 +112,8 @@ class Runner:
                 self._record("ended", end=end.end, reason=end.reason)
             except OSError as fault:
                 self.folder.free_reserve()
+                if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise NoSpace from None
                 self._record(
                     "ended", end="error", reason=f"{fault.strerror or fault}: {fault.filename or ''}".rstrip(": ")
                 )
@@ -181,8 +190,7 @@ class Runner:
         self._record("phase_entered", phase=phase)
 
     def _is_due(self, unit: Unit) -> bool:
-        found = self.state.units.get(unit.id)
-        return found is None or (found.done is None and unit.id not in self.state.given_up)
+        return not self.state.is_done(unit.id) and unit.id not in self.state.given_up
 
     def _gate(self, phase: Phase) -> None:
         spec = self.registered.spec
@@ -204,13 +212,13 @@ class Runner:
         refused = ""
         while queue or busy:
             is_stopping = bool(refused or self.state.fired) or self._is_asked_to_stop()
-            for place, worker in enumerate(self.workers):
+            for place in range(len(self.workers)):
                 if place in busy or is_stopping or not queue:
                     continue
                 refused = budget.refuses_unit(self.registered.spec, self.state, justified=self._justified())
                 if refused:
                     break
-                busy[place] = self._start(worker, queue.popleft())
+                busy[place] = self._start(place, queue.popleft())
             if not busy:
                 break
             for place in list(busy):
@@ -239,13 +247,13 @@ class Runner:
     def _justified(self) -> set[str]:
         return {record["axis"] for record in self.state.overages}
 
-    def _start(self, worker: Worker, unit: Unit) -> _Attempt:
+    def _start(self, place: int, unit: Unit) -> _Attempt:
         before = self.state.units.get(unit.id)
         number = before.attempts + 1 if before is not None else 1
         self._record("unit_started", unit=unit.id, attempt=number, phase=unit.phase, label=unit.label)
-        room = self.folder.open_room(unit.id, number)
+        room = self.folder.open_room(unit.id, number, place)
         self._criteria.began()
-        worker.start(
+        self.workers[place].start(
             Job(
                 unit=unit.id,
                 command=unit.command,
@@ -255,7 +263,7 @@ class Runner:
                 timeout_s=self.registered.spec.protocol.unit_timeout,
             )
         )
-        return _Attempt(unit=unit, number=number, since=self.mono())
+        return _Attempt(unit=unit, number=number, room=room, since=self.mono())
 
     def _watch(self, attempt: _Attempt, worker: Worker) -> None:
         """Live criteria on a unit at work, and requests to end it."""
@@ -298,7 +306,7 @@ class Runner:
 
     def _new_lines(self, attempt: _Attempt) -> Iterator[bytes]:
         """Whole lines that the unit wrote since the last look."""
-        file = opened(self.folder.room(attempt.unit.id, attempt.number) / LINES)
+        file = opened(attempt.room / LINES)
         if file is None:
             return
         with file:
@@ -318,8 +326,9 @@ class Runner:
 
     def _ended(self, attempt: _Attempt, ended: Ended) -> bool:
         """Record what became of an attempt, then move its room to its place; whether its unit is to be tried again."""
-        unit, room = attempt.unit, self.folder.room(attempt.unit.id, attempt.number)
-        beyond, of = settle(room), {"unit": unit.id, "attempt": attempt.number}
+        unit, of = attempt.unit, {"unit": attempt.unit.id, "attempt": attempt.number}
+        clear_beside(attempt.room)
+        beyond = settle(attempt.room)
         for event in ended.events:
             self._record("violation", **of, what="protected", **event)
         spent = {
@@ -332,16 +341,27 @@ class Runner:
         if attempt.is_stopped or self.interrupts > 1:
             self._record("unit_stopped", **of, **spent)
         elif failure := ended.failure or beyond:
+            if ended.failure and self.folder.is_full:  # no fault of the unit's, or not for certain
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             is_tried_again = self.state.units[unit.id].failures < self.registered.spec.protocol.retries
             told = self._told(attempt, spent, {"failed": float(self.state.failed + (not is_tried_again))})
-            self._record("unit_failed", **of, failure=failure, is_given_up=not is_tried_again, steps=0, **spent, **told)
+            self._record(
+                "unit_failed",
+                **of,
+                failure=failure,
+                is_given_up=not is_tried_again,
+                steps=0,
+                facts=ended.facts,
+                **spent,
+                **told,
+            )
         else:
-            self._done(attempt, room, spent)
-        self.folder.close_room(unit.id, attempt.number)
+            self._done(attempt, ended.facts, spent)
+        self.folder.close_room(attempt.room)
         return is_tried_again
 
-    def _done(self, attempt: _Attempt, room: Path, spent: dict[str, Any]) -> None:
-        unit = attempt.unit
+    def _done(self, attempt: _Attempt, facts: Sequence[str], spent: dict[str, Any]) -> None:
+        unit, room = attempt.unit, attempt.room
         metrics = () if unit.phase == "sanity" else self.registered.spec.metrics.every
         found: Observed = observed(metrics, room, room / STDOUT, room / LINES)
         told = self._told(attempt, spent, {**found.values, "step": float(found.steps)})
@@ -354,7 +374,7 @@ class Runner:
             metrics=found.values,
             missing=found.missing,
             nonfinite=found.nonfinite,
-            facts=found.facts,
+            facts=[*facts, *found.facts],
             violations=found.violations,
             steps=found.steps,
             result_sha256=digest_of_tree(room),

@@ -1,6 +1,6 @@
 """What became of a run so far: a fold over its journal. Nothing else is authoritative.
 
-Every record kind has one branch in `State.take`; kinds that only tell something are counted and passed over.
+Every record kind that changes what a run has come to has one branch in `State.take`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gnomon.lab.journal import START, Record
+from gnomon.lab.plan import PHASES
 
 # How a run can end; "sealed" says that the results are closed, whatever became of them.
 ENDS = (
@@ -18,10 +19,9 @@ ENDS = (
     "sanity_failed",
     "baseline_failed",
     "mve_failed",
-    "violated",
     "error",
 )
-RUNNING = ("registered", "preflight", "sanity", "baseline", "mve", "full", "collecting")
+RUNNING = ("registered", *PHASES)  # how far it is while it goes on
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +113,7 @@ class State:
                 self._spend(record)
             case "unit_failed":
                 unit.failures, unit.under_way, unit.failure = unit.failures + 1, None, record["failure"]
+                unit.facts = record.get("facts", [])
                 if record["is_given_up"]:
                     self.given_up.add(record["unit"])
                     self.failed += 1
@@ -140,6 +141,10 @@ class State:
                 self.end, self.reason = record["end"], record["reason"]
             case "sealed":
                 self.is_sealed = True
+
+    def is_done(self, unit: str) -> bool:
+        """Whether a unit counts."""
+        return unit in self.units and self.units[unit].done is not None
 
     def wall_until_s(self, mono: float) -> float:
         """Time while a runner was at work, up to a moment of its monotonic clock."""

@@ -27,7 +27,7 @@ from gnomon.lab.repository import results_of
 from gnomon.lab.seal import MANIFEST
 from gnomon.lab.spec import Spec
 from gnomon.lab.state import State
-from gnomon.lab.verification import Finding, Verified, verify
+from gnomon.lab.verification import Finding, Verified, manifest_lines, read_manifest, verify
 
 Outcome = Literal["done", "failed", "cut short", "not ended"]
 _FILES = ("journal.jsonl", "metrics.json", "config.json", "observations.csv", VERDICT, MANIFEST)
@@ -261,7 +261,7 @@ def _config(folder: Path, findings: tuple[Finding, ...]) -> ConfigDocument | Non
 
 def _files(folder: Path) -> tuple[tuple[str, str], ...]:
     try:
-        lines = (folder / MANIFEST).read_text("utf-8", "replace").splitlines()
+        raw = (folder / MANIFEST).read_bytes()
     except OSError:
         return ()
-    return tuple((name, digest) for digest, _, name in (line.partition("  ") for line in lines))
+    return tuple(sorted(read_manifest(manifest_lines(raw)).items()))

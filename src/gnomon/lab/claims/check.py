@@ -19,7 +19,7 @@ from typing import Any
 from gnomon.core.errors import BadInput
 from gnomon.lab.claims.claim import Claim, Discrepancy, Resolved, Status, Trial
 from gnomon.lab.claims.ledger import Entry, own, rewrite
-from gnomon.lab.registration import sound
+from gnomon.lab.registration import ran
 from gnomon.lab.spec import Spec
 from gnomon.lab.verification import verify
 
@@ -75,8 +75,6 @@ def _checked(root: Path, entry: Entry) -> Checked:
         raise BadInput(
             f"{spec_path}: no such experiment; the test of claim {claim.id!r} names it", where=str(entry.file)
         )
-    spec = sound(spec_path)[1]
-    arm, metric = _arm(spec, claim, test), _metric(spec, claim, test)
     folder = root / "results" / test.experiment
     folder = folder / "runs" / test.run if test.run else folder
     try:
@@ -87,6 +85,8 @@ def _checked(root: Path, entry: Entry) -> Checked:
         first = verified.findings[0]
         return _unknown(entry, f"{folder} is not as it was sealed: {first.name}: {first.text}")
     document = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    spec = ran(spec_path, folder, document["_protocol"]["spec_sha256"])
+    arm, metric = _arm(spec, claim, test), _metric(spec, claim, test)
     measured = _value(document, spec, arm, test.metric)
     resolved = Resolved(
         experiment=test.experiment,

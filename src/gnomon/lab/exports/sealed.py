@@ -54,7 +54,7 @@ class SealedRun:
 
     def is_done(self, unit: Unit) -> bool:
         """Whether a try of the unit counts."""
-        return unit.id in self.state.units and self.state.units[unit.id].done is not None
+        return self.state.is_done(unit.id)
 
     def left_by(self, unit: Unit, attempt: Attempt) -> Path:
         """The folder of what a try left; a lost one has a name of its own."""

@@ -36,6 +36,10 @@ class Rooms:
                     raise BadInput(
                         f"{each} is protected and lies in {place}, where units may write: move one of the two"
                     )
+        for place in self.scratch:
+            for each in self.protected:
+                if place.is_relative_to(each):
+                    raise BadInput(f"{place} is a scratch folder and lies in {each}, which is protected: name another")
         for each in self.protected:
             if each.is_file() and each.stat().st_nlink > 1:
                 raise BadInput(
