@@ -32,6 +32,14 @@ def test_a_sound_spec_has_no_fault():
         ({"id": "exp-1"}, "id", "match"),
         ({"environment": {"python": 3.11}}, "environment.python", "a version in quotes"),
         ({"environment": {"python": ">=3,11"}}, "environment.python", "a version in quotes"),
+        (
+            {"metrics__primary__0__unit": "%", "criteria__0__expr": "max(half.share) < 60 %"},
+            "criteria.0.expr",
+            "share is in %",
+        ),
+        ({"metrics__primary__0__unit": "ms", "mve__pass_if": "max(share) < 60 ms"}, "mve.pass_if", "taken as 0.06"),
+        ({"metrics__primary__0__unit": "ms", "abort__0__expr": "share > 1 h"}, "abort.0.expr", "the metric's own unit"),
+        ({"criteria__0__expr": "max(half.share) < 5 s"}, "criteria.0.expr", "share is in no unit"),
         ({"schema": "gnomon/experiment/9"}, "schema", "gnomon/experiment/1"),
         ({"hypothesis__metric": "shar"}, "hypothesis.metric", "did you mean 'share'"),
         ({"hypothesis__magnitude": float("nan")}, "hypothesis.magnitude", "finite"),
@@ -107,6 +115,20 @@ def test_a_sound_spec_has_no_fault():
 def test_a_fault_is_told_with_its_field_and_what_to_do(fields, where, told):
     faults = _faults(changed(**fields))
     assert any(place == where and told in text for place, text in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("unit", "expr"),
+    [
+        ("", "max(half.share) < 60 %"),
+        ("s", "max(half.share) < 5 ms"),
+        ("ms", "ratio(mean(half.share), mean(whole.share)) < 60 %"),
+        ("%", "mean(half.share) / mean(whole.share) < 60 %"),
+        ("%", "mean(half.share) < 60"),
+    ],
+)
+def test_a_number_with_a_unit_goes_with_a_metric_in_si_and_with_a_ratio(unit, expr):
+    assert _faults(changed(metrics__primary__0__unit=unit, criteria__0__expr=expr)) == []
 
 
 @pytest.mark.parametrize("fields", [{}, {"mve": ...}, {"mve__seeds": [0, 1]}, {"mve__cells": ["small", "large"]}])

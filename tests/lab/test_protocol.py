@@ -110,13 +110,16 @@ def test_a3_nothing_that_runs_can_change_the_spec_and_the_attempt_is_recorded(tm
 def test_a4_tools_of_permission_and_of_git_do_not_reach_the_spec(tmp_path, tool):
     from subprocess import run as command
 
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     command(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "exp-001-halves.md").write_text("another version, to which git would go back")
+    command([*git, "add", "-A"], check=True)
+    command([*git, "commit", "-qm", "x"], check=True)
     path, _ = _experiment(
         tmp_path,
         changed(protocol__arms__1__command=tool.format(file="experiments/exp-001-halves.md") + " 2>&1; echo share=0.5"),
     )
-    command(["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", "add", "-A"], check=True)
-    command(["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"], check=True)
     before = path.read_bytes(), path.stat().st_mode, path.stat().st_uid
     run(path, local_host())
     assert (path.read_bytes(), path.stat().st_mode, path.stat().st_uid) == before
@@ -158,6 +161,26 @@ def test_b1_b2_b3_earlier_results_the_log_and_all_else_are_read_only(tmp_path, b
 
 
 @held
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        ("chmod u+w results/exp-000-old/a.csv; echo 9 > results/exp-000-old/a.csv", "results/exp-000-old"),
+        ("rm -rf results/exp-000-old", "results/exp-000-old"),
+        ("echo >> experiments/exp-001-halves.md", "exp-001-halves.md"),
+    ],
+)
+def test_a3_b1_what_no_sandbox_denies_is_told_and_makes_the_run_invalid(tmp_path, does, told):
+    old = tmp_path / "results" / "exp-000-old"
+    old.mkdir(parents=True)
+    (old / "a.csv").write_text("1")
+    (old / "MANIFEST.sha256").write_text("")
+    path, folder = _experiment(tmp_path, changed(protocol__arms__1__command=f"{does}; echo share=0.5"))
+    with pytest.raises(errors.ProtocolViolation, match=f"changed while it ran: {told}$"):
+        run(path, local_host("detect-only"))
+    (record,) = [one for one in _metrics(folder)["_protocol"]["enforcement_violations"] if one["what"] == "changed"]
+    assert record["text"] == told
+
+
 def test_b3_scratch_that_the_spec_declares_is_writable(tmp_path):
     path, _ = _experiment(
         tmp_path,

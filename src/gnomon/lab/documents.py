@@ -102,7 +102,8 @@ class Violation(Growing):
     """Something against the protocol. Further fields say what was tried, and on what."""
 
     what: str
-    """protected: reached for what is not a unit's; value: out of bounds or told twice; environment: dependencies changed."""
+    """protected: reached for what is not a unit's; value: out of bounds or told twice; environment: dependencies changed;
+    changed: the spec or sealed results of another experiment are not what they were when the run began."""
     label: str
     """The unit, for people; empty: of no unit."""
 

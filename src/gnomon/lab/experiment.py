@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.core.errors import BadInput
-from gnomon.lab import packages, provenance
+from gnomon.lab import earlier, packages, provenance
 from gnomon.lab.budget import ledger
 from gnomon.lab.collect import metrics_document, observations
+from gnomon.lab.digests import of_file
 from gnomon.lab.errors import (
     Aborted,
     BaselineNotReproduced,
@@ -84,7 +85,8 @@ def _run(found: Registered, host: Host, place: RunFolder, tell: Callable[[State]
     place.hold_reserve()
     place.stop_request.unlink(missing_ok=True)
     _freeze(found, place)
-    before = _before(place)
+    before = _kept(place.path / "env" / "before.json", packages.fingerprint)
+    _kept(place.path / "env" / "earlier.json", lambda: earlier.snapshot(root / "results", place.path))
     planned = units(spec, found.lock.spec_sha256)
     workers = host.workers(spec, root, place, spec.protocol.workers)
     written = [0.0]
@@ -156,13 +158,20 @@ def _freeze(found: Registered, place: RunFolder) -> None:
         (place.path / source.name).write_bytes(source.read_bytes())
 
 
-def _before(place: RunFolder) -> dict[str, Any]:
-    """What was installed when the run began, which a resumed one reads again."""
-    path = place.path / "env" / "before.json"
+def _kept(path: Path, taken: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What was so when the run began, which a resumed one reads again."""
     if not path.exists():
-        write_synced(path, json_text(packages.fingerprint()))
+        write_synced(path, json_text(taken()))
     found: dict[str, Any] = json.loads(path.read_bytes())
     return found
+
+
+def _changed(found: Registered, place: RunFolder) -> list[str]:
+    """What nobody may change while an experiment runs, and somebody did."""
+    told = [found.path.name] if not found.path.is_file() or of_file(found.path) != found.lock.spec_sha256 else []
+    results = root_of(found.path) / "results"
+    before = json.loads((place.path / "env" / "earlier.json").read_bytes())
+    return told + [f"results/{name}" for name in earlier.changed(before, results, place.path)]
 
 
 def _write_metrics(spec: Spec, planned: Sequence[Unit], state: State, place: RunFolder, host: Host) -> None:
@@ -183,6 +192,11 @@ def _finish(
         if differs and not spec.environment.allow_new_dependencies and not is_told:
             record = journal.append(
                 "violation", time=utc(now()), mono=time.monotonic(), what="environment", text="; ".join(differs)
+            )
+            state.take(record)
+        if (names := _changed(found, place)) and not any(record["what"] == "changed" for record in state.violations):
+            record = journal.append(
+                "violation", time=utc(now()), mono=time.monotonic(), what="changed", text=", ".join(names)
             )
             state.take(record)
         config = {
@@ -230,6 +244,9 @@ def _raise(path: Path, state: State, place: Path) -> None:
     if any(record["what"] == "environment" for record in state.violations):
         text = next(record["text"] for record in state.violations if record["what"] == "environment")
         raise ProtocolViolation(f"{place}: dependencies changed while it ran: {text}")
+    if any(record["what"] == "changed" for record in state.violations):
+        text = next(record["text"] for record in state.violations if record["what"] == "changed")
+        raise ProtocolViolation(f"{place}: changed while it ran: {text}")
     missing = [name for name, unit in state.units.items() if unit.missing or name in state.given_up]
     if missing:
         raise MissingMetrics(

@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 )
 _UNIT = re.compile(r"\s*(%|[A-Za-zµ]+(?:/s)?)")
 _WORDS = ("and", "or", "not")
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b,
@@ -71,6 +71,7 @@ class Number:
 
     column: int
     value: float
+    unit: str = ""  # as it was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +160,9 @@ class _Reader:
 
     def _comparison(self, depth: int) -> Node:
         left = self._sum(depth)
-        if taken := self._taken(*_COMPARISONS):
+        if taken := self._taken(*COMPARISONS):
             found = Operation(taken[1], taken[0], (left, self._sum(depth)))
-            if self.kind == "mark" and self.text in _COMPARISONS:
+            if self.kind == "mark" and self.text in COMPARISONS:
                 raise ExpressionError(self.column, "comparisons do not follow each other; join them with `and`")
             return found
         return left
@@ -194,7 +195,7 @@ class _Reader:
         raise ExpressionError(column, f"a number, a name or `(` is expected, not {text!r}")
 
     def _number(self, text: str, column: int) -> Node:
-        value = float(text)
+        value, spelling = float(text), ""
         unit = _UNIT.match(self._source, self._place)
         if unit and unit.group(1) not in _WORDS:
             spelling = unit.group(1)
@@ -205,7 +206,7 @@ class _Reader:
         if not math.isfinite(value):
             raise ExpressionError(column, f"{text} is not a finite number")
         self._advance()
-        return Number(column, value)
+        return Number(column, value, spelling)
 
     def _call(self, function: str, column: int, depth: int) -> Node:
         if function not in FUNCTIONS:
@@ -230,12 +231,15 @@ class _Reader:
 
 def names(node: Node) -> Iterator[Name]:
     """Every name in the expression, in the order of the text."""
-    match node:
-        case Name():
-            yield node
-        case Call(arguments=parts) | Operation(sides=parts):
-            for part in parts:
-                yield from names(part)
+    return (part for part in nodes(node) if isinstance(part, Name))
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    """A node and all below it, in the order of the text."""
+    yield node
+    if isinstance(node, Call | Operation):
+        for part in node.arguments if isinstance(node, Call) else node.sides:
+            yield from nodes(part)
 
 
 def kind_of(node: Node, known: Mapping[str, Kind]) -> Kind:
@@ -280,7 +284,7 @@ def _kind_of_operation(column: int, sign: str, kinds: list[Kind]) -> Kind:
         return "truth"
     if "truth" in kinds:
         raise ExpressionError(column, f"`{sign}` joins numbers, not comparisons")
-    if sign in _COMPARISONS:
+    if sign in COMPARISONS:
         if "series" in kinds:
             raise ExpressionError(
                 column, "a series has a value for each unit: compare its mean, median, max or another single number"
@@ -359,8 +363,8 @@ def _joined(sign: str, sides: list[Value]) -> Value:
         return sign == "and"
     if sign == "not":
         return not sides[0]
-    if sign in _COMPARISONS:
-        return _COMPARISONS[sign](float(sides[0]), float(sides[1]))  # type: ignore[arg-type]
+    if sign in COMPARISONS:
+        return COMPARISONS[sign](float(sides[0]), float(sides[1]))  # type: ignore[arg-type]
     if len(sides) == 1:
         return _finite(_elementwise("*", sides[0], -1.0))
     return _finite(_elementwise(sign, sides[0], sides[1]))

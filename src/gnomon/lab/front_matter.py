@@ -76,6 +76,8 @@ class Document:
 
 def read_bytes(path: Path) -> bytes:
     """The file as it stands; BadInput where it cannot be read."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BadInput(f"{path}: a pipe or a device, not a file")
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -129,6 +131,17 @@ def _pointed(fault: Fault, lines: list[str]) -> Fault:
     )
 
 
+def _too_deep(text: str) -> int | None:
+    """The line, from 0, on which more brackets are open than anybody writes; the parser takes their square in time."""
+    depth = 0
+    for number, line in enumerate(text.split("\n")):
+        depth = max(depth + line.count("[") + line.count("{") - line.count("]") - line.count("}"), 0)
+        if depth > _DEEPEST:
+            return number
+    return None
+
+
+_DEEPEST = 200
 _FIRST = 2  # the line of the file on which the YAML begins
 _Read = tuple[dict[str, Any], dict[FieldPath, tuple[int, int]], list[Fault]]
 
@@ -136,6 +149,8 @@ _Read = tuple[dict[str, Any], dict[FieldPath, tuple[int, int]], list[Fault]]
 def _yaml(text: str) -> _Read:
     """The fields, their places, and the keys that are given twice."""
     loader = None
+    if (line := _too_deep(text)) is not None:
+        raise Malformed(Fault(line + _FIRST, 1, "", "nested too deeply"))
     try:
         special = [found for event in yaml.parse(text, Loader=yaml.SafeLoader) if (found := _special(event))]
         if special:

@@ -125,7 +125,7 @@ def _why(node: Node, values: Mapping[str, Value]) -> str:
 
 def _sides(node: Node, values: Mapping[str, Value]) -> tuple[float | None, float | None]:
     """The two numbers that a plain comparison holds against each other."""
-    if not isinstance(node, Operation) or node.sign not in ("<", "<=", ">", ">=", "==", "!="):
+    if not isinstance(node, Operation) or node.sign not in expression.COMPARISONS:
         return None, None
     found = [expression.evaluate(side, values) for side in node.sides]
     one, other = (float(side) if isinstance(side, (int, float)) else None for side in found)

@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gnomon.core.errors import near_match
+from gnomon.core.units import SPELLINGS
 from gnomon.formats.strict import FieldPath
 from gnomon.lab import expression, template
-from gnomon.lab.expression import ExpressionError, Kind
+from gnomon.lab.expression import COMPARISONS, Call, ExpressionError, Kind, Name, Node, Number, Operation
 from gnomon.lab.spec import Arm, Metric
 
 # What a spec of a tier may plan, and how many seeds it needs at least.
@@ -285,6 +286,48 @@ def _times(parts: Mapping[str, Any]) -> Told:
         yield ("budget", "max_usd"), "a run in the cloud is advised: say what it may cost"
 
 
+def _units_of_numbers(parts: Mapping[str, Any]) -> Told:
+    """A number with a unit stands in SI: it is no number of a metric that is in another unit."""
+    unit_of = {metric.name: metric.unit for metric in parts["metrics"].every}
+    texts: list[tuple[FieldPath, str]] = [
+        (("criteria", index, "expr"), one.expr) for index, one in enumerate(parts["criteria"])
+    ]
+    texts += [(("abort", index, "expr"), one.expr) for index, one in enumerate(parts["abort"])]
+    texts += [(("mve", "pass_if"), parts["mve"].pass_if)] if parts.get("mve") is not None else []
+    for path, text in texts:
+        try:
+            parsed = expression.parse(text)
+        except ExpressionError:
+            continue
+        for node in expression.nodes(parsed):
+            if isinstance(node, Operation) and node.sign in COMPARISONS:
+                yield from ((path, told) for told in _unlike(node, unit_of))
+
+
+def _unlike(comparison: Operation, unit_of: Mapping[str, str]) -> Iterator[str]:
+    numbers = [part for part in expression.nodes(comparison) if isinstance(part, Number) and part.unit]
+    metrics = dict.fromkeys(name.rpartition(".")[2] for name in _of_size(comparison))
+    for number in numbers[:1]:
+        sizes = next(sizes for sizes in SPELLINGS.values() if number.unit in sizes)
+        for name in (name for name in metrics if name in unit_of and sizes.get(unit_of[name]) != 1.0):
+            yield (
+                f"{name} is in {unit_of[name] or 'no unit'}, and the number in {number.unit} is taken as {number.value:g}: "
+                f"write it in the metric's own unit, and leave the unit out"
+            )
+
+
+def _of_size(node: Node) -> Iterator[str]:
+    """Names whose unit the result has: none below a ratio or a count."""
+    match node:
+        case Name(name=name):
+            yield name
+        case Call(function="ratio" | "count" | "isfinite") | Operation(sign="/"):
+            return
+        case Call(arguments=inner) | Operation(sides=inner):
+            for part in inner:
+                yield from _of_size(part)
+
+
 def _abort(parts: Mapping[str, Any]) -> Told:
     metrics = [metric.name for metric in parts["metrics"].every]
     live: dict[str, Kind] = dict.fromkeys((*metrics, *LIVE), "number")
@@ -331,4 +374,18 @@ def _is_inside(path: str) -> bool:
     return bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
 
 
-RULES = (_hypothesis, _metrics, _arms, _sanity, _cells, _baselines, _criteria, _mve, _size, _times, _abort, _files)
+RULES = (
+    _hypothesis,
+    _metrics,
+    _arms,
+    _sanity,
+    _cells,
+    _baselines,
+    _criteria,
+    _mve,
+    _size,
+    _times,
+    _units_of_numbers,
+    _abort,
+    _files,
+)
