@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
+import yaml
 
 from gnomon.core.errors import BadInput
+from gnomon.core.version import version
 from gnomon.lab import doors, errors, packages
+from gnomon.lab.claims.check import check
 from gnomon.lab.experiment import run
 from gnomon.lab.journal import scan
 from gnomon.lab.lint import lint
@@ -19,6 +22,7 @@ from gnomon.lab.notes import interpretations
 from gnomon.lab.registration import register
 from gnomon.lab.sandbox import Level, reachable
 from gnomon.lab.verification import verify
+from tests.lab.claims.samples import TEST, write
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import SOUND, bytes_of, changed
 
@@ -432,3 +436,35 @@ def test_h4_a_tool_that_is_not_there_is_a_result_and_the_rest_runs(tmp_path):
     found = _metrics(folder)["_protocol"]
     assert (found["units"]["done"], found["units"]["failed"]) == (11, 3)
     assert {one["reason"] for one in found["missing"] if one["cell"] == "large"} == {"exit 127"}
+
+
+def test_h2_versions_of_what_was_compared_stand_in_the_configuration(whole):
+    found = json.loads((whole[1] / "config.json").read_text())["environment"]
+    assert found["gnomon"] == version()
+    assert {"numpy", "scipy"} <= found["packages"].keys()
+    assert all(re.fullmatch(r"[0-9a-f]{64}", found["packages"][name]["record_sha256"]) for name in ("numpy", "scipy"))
+
+
+def test_h3_what_is_blocked_here_has_a_workflow_that_runs_the_same_spec(tmp_path):
+    path, _ = _experiment(tmp_path)
+    file = tmp_path / "workflow.yml"
+    doors.export(path, "github-workflow", file, gnomon="gnomon")
+    jobs = yaml.safe_load(file.read_text())["jobs"]
+    steps = "\n".join(step.get("run", "") for job in jobs.values() for step in job["steps"])
+    assert "gnomon exp" in steps
+    assert "results/exp-001-halves" in file.read_text()
+    assert path.name in file.read_text()
+
+
+def test_h5_a_discrepancy_is_told_with_its_size_and_conditions(tmp_path):
+    path, _ = _experiment(tmp_path)
+    run(path, HOST)
+    (tmp_path / "claims").mkdir()
+    write(tmp_path, {"value": 0.4, "test": TEST})
+    (found,) = check(tmp_path)
+    assert found.discrepancy is not None
+    assert found.discrepancy.absolute == pytest.approx(0.1)
+    assert found.discrepancy.relative == pytest.approx(0.25)
+    assert found.status == "refuted"
+    assert found.resolved_by.measured == 0.5
+    assert found.entry.claim.conditions.metric == "share of the whole"
