@@ -67,7 +67,7 @@ def test_every_one_of_500_changed_bytes_is_found_with_its_file(sealed):
     assert verify(path, folder).is_whole
 
 
-@pytest.mark.parametrize("change", ["missing", "extra", "no journal end", "no manifest", "no unit"])
+@pytest.mark.parametrize("change", ["missing", "extra", "linked journal", "no journal end", "no manifest", "no unit"])
 def test_what_is_gone_or_added_is_told(tmp_path, change):
     path = tmp_path / "experiments" / "exp-001-halves.md"
     path.parent.mkdir()
@@ -85,6 +85,10 @@ def test_what_is_gone_or_added_is_told(tmp_path, change):
         case "no journal end":
             journal = _writable(folder / "journal.jsonl")
             journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+            expected = ("journal", "journal.jsonl")
+        case "linked journal":
+            (folder / "journal.jsonl").rename(tmp_path / "elsewhere")
+            (folder / "journal.jsonl").symlink_to(tmp_path / "elsewhere")
             expected = ("journal", "journal.jsonl")
         case "no manifest":
             (folder / "MANIFEST.sha256").unlink()

@@ -57,6 +57,8 @@ def verify(spec: Path, folder: Path) -> Verified:
     elif found.torn_bytes:
         text = f"its last line is broken ({found.torn_bytes} bytes)"
         findings.append(Finding(kind="journal", name=f"journal.jsonl record {found.count}", text=text))
+    if place.journal.is_symlink():
+        findings.append(Finding(kind="journal", name="journal.jsonl", text="a link in place of the file"))
     manifest = folder / MANIFEST
     if sealed is None and not findings and not manifest.exists():
         raise BadInput(f"{folder}: not sealed yet; `gnomon exp status` shows how far it is")
