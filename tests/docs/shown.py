@@ -21,7 +21,7 @@ from gnomon.cli.main import main
 
 # A file that the reader is told to save, written out or included, and a block of commands with what they print.
 _PIECES = re.compile(
-    r"[Ss]ave this as `(?P<file>[^`]+)`:\n\n"
+    r"[Ss]ave this as\s`(?P<file>[^`]+)`:\n\n"
     r"```(?:\{literalinclude\} (?P<included>\S+)\n.*?|\w+\n(?P<text>.*?))```"
     r"|```console\n(?P<block>.*?)```",
     re.DOTALL,

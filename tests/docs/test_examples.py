@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +44,21 @@ PAGES = (
 NEED_TORCH = ("docs/how-to/bring-an-onnx-file.md",)
 
 
+def _criteria(file: Path) -> list[dict[str, Any]]:
+    criteria: list[dict[str, Any]] = json.loads(file.read_bytes())["criteria"]
+    return criteria
+
+
+def test_what_a_page_tells_to_save_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "It is long. Save this as\n`a.txt`:\n\n```text\none\n```\n\nThen save this as `b.txt`:\n\n```text\ntwo\n```\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    again(page)
+    assert [Path(name).read_text() for name in ("a.txt", "b.txt")] == ["one\n", "two\n"]
+
+
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=[pytest.mark.torch] * (page in NEED_TORCH)) for page in PAGES]
 )
@@ -52,6 +69,10 @@ def test_a_page_shows_what_its_commands_print(page: str, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     text = (ROOT / page).read_text(encoding="utf-8")
     assert again(ROOT / page) == text, f"if the page is to change: python -m tests.docs.shown {page}"
+    assert [
+        str(log) for log in tmp_path.glob("results/**/stderr.log") if log.stat().st_size
+    ] == []  # it measured what it says
+    assert {one["verdict"] for file in tmp_path.glob("results/**/verdict.json") for one in _criteria(file)} <= {"pass"}
 
 
 @pytest.mark.parametrize("page", PAGES)
