@@ -20,7 +20,7 @@ author = "The Gnomon authors"
 copyright = "The Gnomon authors, Apache-2.0"
 release = version = installed_version("gnomon")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "command_line", "python_reference"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "command_line", "experiment_reference", "python_reference"]
 nb_execution_mode = "force"  # a notebook shows what this code answers, not what an earlier one did
 nb_execution_timeout = 60
 nb_execution_raise_on_error = True
@@ -60,7 +60,8 @@ def name_source_files(app: Sphinx, doctree: nodes.document) -> None:
 def pages_to_read_again(app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
     """The pages made from the code, always: an essay, an argument or a number may have changed since they were read."""
     notebooks = sorted(name for name in env.found_docs if name.startswith("notebooks/"))
-    return ["explanation/engines", "reference/command-line", "reference/python", *notebooks]
+    made = ("explanation/engines", "reference/command-line", "reference/experiment", "reference/python")
+    return [*made, *notebooks]
 
 
 def setup(app: Sphinx) -> None:

@@ -70,51 +70,70 @@ Scalar = str | int | float | bool
 
 
 class _Part(Strict):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
 
 
 class Hypothesis(_Part):
     """What is expected, with the number that would show it."""
 
     statement: Text
-    metric: Word  # the primary metric it is about
+    """In a sentence; what decides are the criteria."""
+    metric: Word
+    """The primary metric it is about."""
     direction: Literal["below", "above", "equal"]
-    magnitude: Finite  # in the metric's unit
-    reference: Text  # what the number is held against: a baseline, a paper, a requirement
+    """On which side of the magnitude it is expected."""
+    magnitude: Finite
+    """In the metric's unit, or a ratio to the reference."""
+    reference: Text
+    """What the number is held against: a baseline, a paper, a requirement."""
 
 
 class Independent(_Part):
     """Something that is varied."""
 
     name: Word
+    """As cells and commands call it; not `name`, `seed`, `cell` or `python`."""
     levels: tuple[Scalar, ...] = Field(min_length=1)
+    """Every value that it takes; each stands in a cell, unless they are the names of arms."""
     why: str = ""
+    """Why it is varied, and why over these levels."""
 
 
 class Control(_Part):
     """Something that is held."""
 
     name: Word
+    """What is held."""
     value: Scalar
+    """At what."""
     why: Text
+    """Why at that."""
 
 
 class Variables(_Part):
     """What is varied and what is held."""
 
     independent: tuple[Independent, ...] = Field(min_length=1)
+    """What is varied."""
     controls: tuple[Control, ...] = ()
+    """What is held. For readers: nothing sets it."""
 
 
 class Source(_Part):
-    """Where a metric's number is found in what a unit leaves: one way exactly."""
+    """Where a metric's number is found in what a unit leaves: one of `pointer`, `regex`, `observations`, `mlperf` and `expr`."""
 
-    file: str | None = None  # JSON, in the unit's folder; with `pointer`
-    pointer: str | None = None  # RFC 6901, like /rows/0/value
-    regex: str | None = None  # in standard output; its group, or the whole match, is the number; the last match counts
-    observations: str | None = None  # the last number of that name among the JSON lines on descriptor 3
-    mlperf: str | None = None  # the last `:::MLLOG` line of that key
-    expr: str | None = None  # from other metrics of the same unit
+    file: str | None = None
+    """A JSON file in the unit's folder, for `pointer` to read; without it, what the unit printed."""
+    pointer: str | None = None
+    """RFC 6901, like `/rows/0/value`: where the number is in that JSON; `''` is all of it."""
+    regex: str | None = None
+    """In standard output. Its group, or without one the whole match, is the number; the last match counts."""
+    observations: str | None = None
+    """The last value of that name among the JSON lines on descriptor 3."""
+    mlperf: str | None = None
+    """The value of the last `:::MLLOG` line of that key in standard output."""
+    expr: str | None = None
+    """A number made of other metrics of the same unit."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Source:
@@ -140,12 +159,19 @@ class Metric(_Part):
     """A number that every unit of the protocol yields."""
 
     name: Word
-    unit: str  # as in the paper to come: ms, %, token/s; empty for a plain ratio
+    """As criteria call it; one metric of a name, and none that a run tells of itself, like `elapsed`."""
+    unit: str
+    """Of the number as it is read: `ms`, `%`, `token/s`; `''` for a plain ratio."""
     direction: Literal["lower", "higher", "none"]
+    """Which is better."""
     from_: Source = Field(alias="from")
-    aggregate: Literal["mean", "median", "min", "max", "sum"] = "mean"  # over seeds and cells, in metrics.json
-    bounds: tuple[Finite, Finite] | None = None  # what the number can be: one outside is a protocol event
+    """Where the number is found."""
+    aggregate: Literal["mean", "median", "min", "max", "sum"] = "mean"
+    """How `metrics.json` and baselines take it together over seeds and cells."""
+    bounds: tuple[Finite, Finite] | None = None
+    """Lowest and highest value that it can have: one outside is recorded as a violation, and is no number."""
     why: str = ""
+    """Why it is measured."""
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Metric:
@@ -158,8 +184,11 @@ class Metrics(_Part):
     """Every number that is measured."""
 
     primary: tuple[Metric, ...] = Field(min_length=1, max_length=2)
+    """What the hypothesis is about."""
     secondary: tuple[Metric, ...] = ()
+    """What else is of interest."""
     sanity: tuple[Metric, ...] = ()
+    """What shows that a unit did its work."""
 
     @property
     def every(self) -> tuple[Metric, ...]:
@@ -168,12 +197,16 @@ class Metrics(_Part):
 
 
 class Expected(_Part):
-    """What a baseline must show, within a tolerance of one kind."""
+    """What a baseline must show: a `value` with one of `tol_rel` and `tol_abs`, or `ci` alone."""
 
-    value: Finite | None = None  # with tol_rel or tol_abs
+    value: Finite | None = None
+    """The known number; with `tol_rel` or `tol_abs`."""
     tol_rel: NonNegative | None = None
+    """How far off it may be, as a share of the value."""
     tol_abs: NonNegative | None = None
-    ci: tuple[Finite, Finite] | None = None  # the interval it must lie in
+    """How far off it may be, in the metric's unit."""
+    ci: tuple[Finite, Finite] | None = None
+    """Lowest and highest number that will do; without `value`."""
 
     @model_validator(mode="after")
     def _one_tolerance(self) -> Expected:
@@ -196,10 +229,15 @@ class Baseline(_Part):
     """A known result that is had again before anything new is measured."""
 
     name: Word
-    arm: Word  # the arm of the protocol that gives it
+    """As a run names it where it is not had."""
+    arm: Word
+    """The arm with the role baseline that gives it."""
     source: Literal["reproduction", "prior-experiment", "paper"]
-    cite: str = ""  # the experiment or paper
-    expected: dict[str, Expected] = Field(min_length=1)  # by metric
+    """Where it is known from."""
+    cite: str = ""
+    """The experiment or paper; must be there unless the source is `reproduction`."""
+    expected: dict[str, Expected] = Field(min_length=1)
+    """By metric: what its aggregate over all cells and seeds of the arm must be, within one tolerance."""
 
     @model_validator(mode="after")
     def _cited(self) -> Baseline:
@@ -212,26 +250,37 @@ class Criterion(_Part):
     """What counts as success: true or false of the numbers."""
 
     id: Word
+    """As the verdict calls it."""
     expr: Text
+    """True or false of the series."""
     on: Literal["primary", "secondary", "sanity", "reproducibility"] = "primary"
+    """Which metrics it is about, one of which it must name; one at least is on `primary`. `reproducibility` is a label, for which nothing is asked."""
 
 
 class Mve(_Part):
     """The minimum viable experiment: few units first, and whether to go on."""
 
-    cells: tuple[Word, ...] | None = None  # by name; None: the first
+    cells: tuple[Word, ...] | None = None
+    """By name; without: the first cell."""
     seeds: tuple[Whole, ...] = Field(min_length=1)
+    """Of these units alone; they never count in the full protocol, and may differ from its seeds."""
     pass_if: Text
+    """Whether to go on: an expression on these units and on the baseline's."""
 
 
 class Scenario(_Part):
-    """An arm that asks Gnomon itself: an engine against measured values, or a prediction."""
+    """An arm that asks Gnomon itself: either an engine against measured values, or a prediction."""
 
     engine: Text
-    measurements: str | None = None  # a table: its error statistics are the document that pointers read
-    scenario: str | None = None  # a scenario file: its prediction is
-    where: dict[str, Scalar] = Field(default_factory=dict)  # rows of the table
-    resample: bool = False  # rows drawn again with replacement, by the unit's seed
+    """Which engine answers, as `gnomon list engines` names it."""
+    measurements: str | None = None
+    """A table, built in (`published`) or a file: the error statistics that `gnomon compare` gives are what pointers read."""
+    scenario: str | None = None
+    """A scenario file: the prediction that `gnomon predict` gives is what pointers read."""
+    where: dict[str, Scalar] = Field(default_factory=dict)
+    """Which rows of the table: column and value."""
+    resample: bool = False
+    """Draw as many rows again with replacement, by the unit's seed."""
 
     @model_validator(mode="after")
     def _one_question(self) -> Scenario:
@@ -243,13 +292,18 @@ class Scenario(_Part):
 
 
 class Arm(_Part):
-    """One way of doing it: a command, or a question to Gnomon. {seed} and {cell variables} are filled in."""
+    """One way of doing it: either `command` or `gnomon`."""
 
     name: Word
+    """As criteria call it."""
     role: Literal["treatment", "baseline"] = "treatment"
-    command: list[str] | str | None = None  # words, or one line that a shell reads
+    """Baselines run first and must come out as expected; there is one arm of each role at least."""
+    command: list[str] | str | None = None
+    """Words, or text for `/bin/sh`. `{seed}`, `{cell}`, `{python}` and the cell's variables are filled in; `{{` and `}}` are braces."""
     gnomon: Scenario | None = None
+    """A question to Gnomon in place of a command."""
     env: dict[str, str] = Field(default_factory=dict)
+    """Variables of the environment; their values are filled in as the command is."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Arm:
@@ -264,103 +318,160 @@ class Protocol(_Part):
     """Every unit of the experiment: each arm on each cell with each seed."""
 
     arms: tuple[Arm, ...] = Field(min_length=1)
-    cells: tuple[
-        dict[str, Scalar], ...
-    ] = ()  # values of the independent variables, with a `name`; none: one unnamed cell
+    """What is compared."""
+    cells: tuple[dict[str, Scalar], ...] = ()
+    """Each a mapping with a `name` and a level of every independent variable; none: one cell without a name."""
     seeds: tuple[Whole, ...] = Field(min_length=1)
+    """Every arm runs on every cell with each of them; none twice. How many at least is the tier's."""
     order: Literal["listed", "interleaved", "shuffled"] = "listed"
+    """Within a phase: arm by arm, arms in turns, or shuffled."""
     shuffle_seed: Whole = 0
-    unit_estimate: Seconds  # how long a unit is expected to take
-    unit_timeout: Seconds  # and when it is stopped
-    retries: Whole = Field(default=0, ge=0, le=10)  # of a unit that failed; every try is kept
-    workers: Whole = Field(default=1, ge=1, le=64)  # units at a time
-    scratch: tuple[str, ...] = ()  # folders that units may write to besides their own
+    """What `shuffled` shuffles by."""
+    unit_estimate: Seconds
+    """How long a unit is expected to take."""
+    unit_timeout: Seconds
+    """When it is stopped, and failed; not below the estimate."""
+    retries: Whole = Field(default=0, ge=0, le=10)
+    """How often a unit that failed is tried again; every attempt is kept."""
+    workers: Whole = Field(default=1, ge=1, le=64)
+    """Units at a time."""
+    scratch: tuple[str, ...] = ()
+    """Folders of the repository that units may write to besides their own; not `experiments`, `results`, `claims` or `.git`."""
 
 
 class SanityCheck(_Part):
     """Something that must work before anything is measured."""
 
     name: Word
+    """As `metrics.json` calls it."""
     command: list[str] | str
+    """Words, or text for `/bin/sh`; `{python}` is filled in. It passes with exit code 0."""
 
 
 class Input(_Part):
     """A file that the experiment reads."""
 
     path: Text
+    """From the folder above `experiments/`, and below it."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    rows: Whole | None = Field(default=None, ge=0)  # lines after the header, where it is a table
+    """Of its bytes, before every run."""
+    rows: Whole | None = Field(default=None, ge=0)
+    """Lines after the header, where it is a table; without: not counted."""
 
 
 class Environment(_Part):
     """What must be installed, and what may change."""
 
-    python: PythonVersion | None = None  # a version, or the least one: ">=3.11"
+    python: PythonVersion | None = None
+    """A version in quotes, or the least one: `"3.11"`, `">=3.11"`; without: any will do."""
     requirements: str | None = None
+    """A requirements file: what it pins by `==` must be installed so; its other lines ask for nothing."""
     image: str | None = None
+    """A container image. Refused by preflight: units run on the machine itself."""
     allow_new_dependencies: bool = False
+    """Whether what is installed may change while it runs; else that is a violation, and ends in code 12."""
     network: bool = False
-    variables: tuple[str, ...] = ()  # of the environment, handed on to units and recorded
+    """Whether units reach the network, where the enforcement can keep them from it."""
+    variables: tuple[str, ...] = ()
+    """Names in the runner's environment that units get and `config.json` records; values of names that look like secrets are not recorded."""
 
 
 class Budget(_Part):
     """What the experiment may use; work beyond it needs a justification that is logged."""
 
     tier: Literal["small", "medium", "large"]
+    """`small`: an hour and 3 seeds at least; `medium`: a day, 3; `large`: two weeks, 5. By the units' estimate."""
     wall_clock: Seconds
+    """While a runner is at work. Once it is over no phase begins; the phase in course completes."""
     gpu_hours: NonNegative = 0.0
+    """`compute_profile.gpus` times the wall-clock time of each unit. A unit that does not fit is not begun."""
     max_runs: Whole = Field(ge=1)
+    """Every unit, sanity checks and retries included; the next is not begun."""
     max_seeds_per_config: Whole = Field(ge=1)
+    """More seeds in `protocol` are refused."""
     max_usd: NonNegative = 0.0
+    """Written into `config.json`. Nothing enforces it: units on this machine cost nothing."""
 
 
 class ComputeProfile(_Part):
     """What the units need of a machine."""
 
     device: Literal["cpu", "gpu"] = "cpu"
+    """What units run on; `gpu` hands them the accelerators, and asks for `gpus`."""
     gpus: Whole = Field(default=0, ge=0, le=100_000)
+    """How many must be there, and how many a unit counts for in GPU-hours."""
     cpus: Whole = Field(default=1, ge=1)
-    memory: Bytes | None = None  # of the machine; None: any will do
-    disk: Bytes | None = None  # free where results are written
+    """Cores that the runner may use, at least."""
+    memory: Bytes | None = None
+    """Of the machine, at least; without: any will do."""
+    disk: Bytes | None = None
+    """Free where results are written, at least; without: any will do."""
     cloud: Literal["advised", "fallback", "none"] = "none"
+    """A note of where it should run. Nothing starts a machine; `advised` asks for `budget.max_usd`."""
 
 
 class Abort(_Part):
     """When to stop before the end."""
 
     id: Word
+    """As the reason of the end calls it."""
     expr: Text
+    """True or false of single numbers, at `phase` also of series."""
     check: Literal["live", "unit", "phase"] = "unit"
+    """`unit`: after each; `live`: while it runs, at its observations and as time passes; `phase`: after each."""
     kind: Literal["time", "metric", "resource"] = "metric"
+    """`time` is `elapsed > LIMIT` or `wall_clock > LIMIT`, and can be waived; the others are labels."""
     for_consecutive: Whole = Field(default=1, ge=1)
-    waivable: bool = True  # whether an unrealistic limit of time may be set aside
+    """How often in a row it must hold."""
+    waivable: bool = True
+    """Whether a limit of time below 1.5 times what units take is set aside before its first use."""
 
 
 class Integrity(_Part):
     """What the host must be able to enforce, and whether the registration is signed."""
 
     min_enforcement: Literal["detect-only", "landlock", "sandbox"] = "detect-only"
+    """The least level that preflight lets a run begin with; `gnomon exp doctor` says which is reached."""
     signing: Literal["none", "ssh"] = "none"
+    """Whether registration signs the spec by the ssh key that git signs with."""
 
 
 class Spec(_Part):
     """An experiment as it is registered."""
 
     schema_: Literal["gnomon/experiment/1"] = Field(alias="schema")
+    """The version of this form."""
     id: str = Field(pattern=r"^exp-\d{3,}-[a-z0-9]+(-[a-z0-9]+)*$")
+    """As the file is called, without `.md`."""
     title: Text
+    """One line."""
     hypothesis: Hypothesis
+    """What is expected, with the number that would show it."""
     variables: Variables
+    """What is varied and what is held."""
     metrics: Metrics
+    """Every number that is measured."""
     baselines: tuple[Baseline, ...] = Field(min_length=1)
+    """Known results that are had again before anything new is measured; every baseline arm is in one."""
     criteria: tuple[Criterion, ...] = Field(min_length=1)
+    """What counts as success, each true or false of the numbers."""
     mve: Mve | None = None
+    """The minimum viable experiment: few units first, and whether to go on; without: straight to all of them."""
     protocol: Protocol
+    """Every unit of the experiment: each arm on each cell with each seed."""
     sanity: tuple[SanityCheck, ...] = Field(min_length=1)
+    """What must work before anything is measured."""
     inputs: tuple[Input, ...] = ()
+    """Files that the experiment reads, checked before every run."""
     environment: Environment = Environment()
+    """What must be installed, and what may change."""
     budget: Budget
+    """What the experiment may use."""
     compute_profile: ComputeProfile = ComputeProfile()
+    """What preflight asks of the machine."""
     abort: tuple[Abort, ...] = Field(min_length=1)
+    """When to stop before the end."""
     confounds: tuple[Text, ...] = Field(min_length=1)
+    """What else could make the difference. For readers."""
     integrity: Integrity = Integrity()
+    """What the host must be able to enforce, and whether the registration is signed."""
