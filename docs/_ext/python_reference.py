@@ -1,33 +1,39 @@
-"""Puts the documentation of every public name of `gnomon` where a page asks for it, in the order of `gnomon.__all__`."""
+"""Puts the documentation of every public name of a module where a page asks for it, in the order of its `__all__`."""
 
 from __future__ import annotations
 
 import inspect
+import re
+from importlib import import_module
 
 from sphinx.application import Sphinx
 
-import gnomon
-
-HERE = "<!-- every public name -->"
+HERE = re.compile(r"<!-- every public name of (gnomon[\w.]*) -->")
 
 
-def entries() -> str:
-    """Autodoc directives, classes with their members."""
+def entries(module: str) -> str:
+    """Autodoc directives, classes with their members; of what is plain data its value."""
     lines = []
-    for name in gnomon.__all__:
-        found = getattr(gnomon, name)
-        is_error = inspect.isclass(found) and issubclass(found, Exception)
-        kind = "exception" if is_error else "class" if inspect.isclass(found) else "function"
-        lines.append(f".. auto{kind}:: gnomon.{name}")
-        if kind == "class":
-            lines.append("   :members:")
+    package = import_module(module)
+    for name in package.__all__:
+        if inspect.ismodule(vars(package).get(name)):
+            delattr(package, name)  # a file that is called as a function is hides it once somebody imported the file
+        found = getattr(package, name)
+        if inspect.isclass(found):
+            is_error = issubclass(found, Exception)
+            lines += [f".. auto{'exception' if is_error else 'class'}:: {module}.{name}"]
+            lines += [] if is_error else ["   :members:"]
+        elif isinstance(found, tuple):
+            lines += [f".. py:data:: {module}.{name}", f"   :value: {found!r}"]
+        else:
+            lines += [f".. autofunction:: {module}.{name}"]
         lines.append("")
     return "```{eval-rst}\n" + "\n".join(lines) + "\n```"
 
 
 def insert(app: Sphinx, docname: str, source: list[str]) -> None:
     """Fill the page in."""
-    source[0] = source[0].replace(HERE, entries())
+    source[0] = HERE.sub(lambda found: entries(found[1]), source[0])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

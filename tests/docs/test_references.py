@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-import gnomon
+from gnomon import lab
 from gnomon.cli import claims, exp
 from gnomon.cli.complete import parser_of
 from gnomon.cli.main import VERBS
@@ -16,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
 pytest.importorskip("sphinx", reason="sphinx comes with the docs extra")
 
 from command_line import page, steps_of
-from python_reference import entries
+from python_reference import HERE, entries
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -38,5 +40,22 @@ def test_the_reference_names_every_flag_of_every_step(verb: str, steps: dict[str
         assert f"$ {parser.example}\n" in section, step
 
 
-def test_the_reference_names_everything_public() -> None:
-    assert all(f":: gnomon.{name}\n" in entries() for name in gnomon.__all__)
+@pytest.mark.parametrize("module", ["gnomon", "gnomon.lab", "gnomon.lab.claims"])
+def test_the_reference_names_everything_public(module: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    assert module in HERE.findall(page)
+    assert all(f":: {module}.{name}\n" in entries(module) for name in import_module(module).__all__)
+
+
+@pytest.mark.xfail(reason="a file of the lab that is called as a door is, like preflight, hides it once it is imported")
+def test_no_door_of_the_lab_is_hidden_by_a_file_of_its_name() -> None:
+    for path in Path(lab.__file__).parent.glob("*.py"):
+        import_module(f"gnomon.lab.{path.stem}")
+    assert [name for name in lab.__all__ if not callable(getattr(lab, name))] == []
+
+
+def test_the_map_of_the_lab_names_every_file() -> None:
+    folder = Path(lab.__file__).parent
+    files = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+    folders = [f"{path.parent.name}/" for path in folder.glob("*/__init__.py")]
+    assert [name for name in (*files, *folders) if not re.search(rf"[`.]{name}`", lab.__doc__ or "")] == []
