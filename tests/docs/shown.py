@@ -27,6 +27,7 @@ _PIECES = re.compile(
     re.DOTALL,
 )
 CUT = "..."  # a line that stands for all that is left out
+_OTHERS = {"python": sys.executable, "sed": "sed"}  # programs besides gnomon that are run
 COLUMNS = 100  # of the terminal that a page shows
 
 
@@ -34,7 +35,7 @@ def again(page: Path) -> str:
     """The page with its files written into the working directory, its commands run, and what they print in their place.
 
     A command without output on the page is run all the same. Of one with a line `...` as many lines are shown before and
-    after it as the page has now. Commands of other programs than gnomon and python are left alone.
+    after it as the page has now. Commands of other programs than gnomon, python and sed are left alone.
     """
 
     def piece(found: re.Match[str]) -> str:
@@ -53,7 +54,7 @@ def again(page: Path) -> str:
 def _with_output(command: str) -> str:
     line, _, shown = command.partition("\n")
     program, *words = shlex.split(line.removeprefix("$ ")) or [""]
-    if program not in ("gnomon", "python") or words[:1] == ["-m"] or "--help" in words:
+    if program not in ("gnomon", *_OTHERS) or words[:1] == ["-m"] or "--help" in words:
         return command
     printed = [text.rstrip() for text in _printed(program, words).splitlines()]
     wanted = shown.splitlines()
@@ -66,8 +67,8 @@ def _with_output(command: str) -> str:
 
 def _printed(program: str, words: list[str]) -> str:
     """What the command writes to standard output; nothing where it is sent into a file."""
-    if program == "python":
-        return subprocess.run([sys.executable, *words], check=True, capture_output=True, text=True).stdout
+    if program in _OTHERS:
+        return subprocess.run([_OTHERS[program], *words], check=True, capture_output=True, text=True).stdout
     *words, file = (*words[:-2], words[-1]) if words[-2:-1] == [">"] else (*words, "")
     out = io.StringIO()
     with contextlib.redirect_stdout(out), patch("gnomon.cli.output.WIDTH_WITHOUT_TERMINAL", COLUMNS):

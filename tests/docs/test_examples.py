@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,9 @@ import pytest
 from gnomon.api.scenarios import read_scenario
 from gnomon.api.sweeps import job_of, read_sweep
 from gnomon.formats.device_file import read_device
+from gnomon.formats.strict import load_yaml
+from gnomon.lab.observe import observed
+from gnomon.lab.spec import Metrics
 
 from .shown import COLUMNS, again
 
@@ -47,6 +53,20 @@ NEED_TORCH = ("docs/how-to/bring-an-onnx-file.md",)
 def _criteria(file: Path) -> list[dict[str, Any]]:
     criteria: list[dict[str, Any]] = json.loads(file.read_bytes())["criteria"]
     return criteria
+
+
+def test_the_program_of_the_page_leaves_the_numbers_that_the_metrics_beside_it_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs/how-to/run-an-experiment.md").read_text(encoding="utf-8")
+    below = page.split("## Read numbers from JSON")[1]
+    written, program = (found[1] for found in re.finditer(r"```(?:yaml|python)\n(.*?)```", below, re.DOTALL))
+    stdout, lines = tmp_path / "stdout.log", tmp_path / "observations.jsonl"
+    with stdout.open("wb") as printed, lines.open("wb") as told:
+        given = os.environ | {"GNOMON_ROOM": str(tmp_path), "GNOMON_FD": str(told.fileno())}
+        words = [sys.executable, "-c", program]
+        subprocess.run(words, env=given, stdout=printed, pass_fds=[told.fileno()], check=True)
+    metrics = Metrics.model_validate(load_yaml(written, "the page")[0]["metrics"])
+    found = observed(metrics.every, tmp_path, stdout, lines)
+    assert (found.values, found.facts) == ({"loss": 1 / 3, "accuracy": 0.9, "batches": 3.0}, [])
 
 
 def test_what_a_page_tells_to_save_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
