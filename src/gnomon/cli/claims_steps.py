@@ -173,6 +173,7 @@ def list(arguments: Sequence[str]) -> int:
             [entry.claim.id, entry.tool, entry.claim.status, entry.claim.said, entry.claim.statement]
             for entry in entries
         ],
+        copied=1,
     )
     say(_number_of(len(entries)))
     return 0
@@ -212,6 +213,7 @@ def check(arguments: Sequence[str]) -> int:
             ]
             for one in checked
         ],
+        copied=1,
     )
     for one in differing:
         for change in one.changes:
@@ -279,6 +281,7 @@ def report(arguments: Sequence[str]) -> int:
             ]
             for one in document["rows"]
         ],
+        copied=1,
     )
     counts = ", ".join(f"{count} {status}" for status, count in document["by_status"].items() if count)
     say(": ".join(text for text in (_number_of(len(entries)), counts) if text))
