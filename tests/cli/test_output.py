@@ -70,9 +70,7 @@ def test_a_replay_shows_its_metrics_on_a_narrow_page(gnomon, spec, narrow):
 
 def test_texts_are_wrapped_between_words_and_names_and_numbers_are_not(capsys, monkeypatch):
     monkeypatch.setattr(output, "WIDTH_WITHOUT_TERMINAL", 42)
-    output.print_table(
-        ["id", "tool", "value", "text"], [["a-name-of-20-letters", "one two", "1234567", "three four"]]
-    )
+    output.print_table(["id", "tool", "value", "text"], [["a-name-of-20-letters", "one two", "1234567", "three four"]])
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[1:] == ["a-name-of-20-letters  one   1234567  three", "                      two            four"]
 

@@ -13,7 +13,7 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.lab import doors
 from gnomon.lab.errors import Tampered
-from gnomon.lab.salvage import Salvaged
+from gnomon.lab.salvaging import Salvaged
 
 
 def verify(arguments: Sequence[str]) -> int:

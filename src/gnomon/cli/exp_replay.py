@@ -14,7 +14,7 @@ from gnomon.lab import doors
 from gnomon.lab.errors import MissingMetrics
 from gnomon.lab.plain_file import end_of
 from gnomon.lab.plan import Unit
-from gnomon.lab.replay import Replayed
+from gnomon.lab.replaying import Replayed
 
 _SHOWN_BYTES = 4000  # of the end of what a unit printed
 

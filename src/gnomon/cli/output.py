@@ -50,9 +50,7 @@ def print_table(
     at the left, which hold names that a reader copies. What does not fit even so is printed row by row, a cell on each line.
     """
     width = Console().width if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
-    kept = {
-        name: [row[index] for row in rows] for index, name in enumerate(columns) if any(row[index] for row in rows)
-    }
+    kept = {name: [row[index] for row in rows] for index, name in enumerate(columns) if any(row[index] for row in rows)}
     left_out = []
     for name in spare:
         if _total(_natural(kept)) <= width:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         preflight,
         read,
         register,
+        replay,
         replicate,
         run,
         salvage,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         stop,
         verify,
     )
+    from gnomon.lab.replaying import Replayed
 
 __all__ = [  # noqa: RUF022 - the order of use
     "new_spec",
@@ -63,6 +65,8 @@ __all__ = [  # noqa: RUF022 - the order of use
     "stop",
     "justify",
     "note",
+    "replay",
+    "Replayed",
     "verify",
     "salvage",
     "read",

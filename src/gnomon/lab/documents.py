@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gnomon.lab import collect
 from gnomon.lab.budget import AXES
 from gnomon.lab.plan import PHASES
-from gnomon.lab.preflight import LEVELS
+from gnomon.lab.readiness import LEVELS
 from gnomon.lab.state import ENDS, RUNNING
 
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")]  # UTC

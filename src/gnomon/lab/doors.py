@@ -1,8 +1,12 @@
-"""What a user does with an experiment, each step one function: the verbs of `gnomon exp` ask these and nothing else."""
+"""What a user does with an experiment, each step one function: the verbs of `gnomon exp` ask these and nothing else.
+
+A path is text or a Path. A run is the first of its spec, or a replicate by its name.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnomon.core.errors import BadInput, near_match
-from gnomon.lab import experiment, new, reading, registration, verification
-from gnomon.lab import replay as replaying
+from gnomon.lab import experiment, new, reading, registration, replaying, verification
 from gnomon.lab.budget import AXES, Line, ledger
 from gnomon.lab.digests import of_bytes
 from gnomon.lab.errors import Tampered
@@ -25,10 +28,10 @@ from gnomon.lab.lint import lint
 from gnomon.lab.notes import interpretations
 from gnomon.lab.outlook import outlook
 from gnomon.lab.plan import Unit, units
-from gnomon.lab.preflight import preflight as faults_here
+from gnomon.lab.readiness import preflight as faults_here
 from gnomon.lab.reading import Reading
 from gnomon.lab.registration import Registered, registered, utc
-from gnomon.lab.replay import Replayed
+from gnomon.lab.replaying import Replayed
 from gnomon.lab.repository import results_of
 from gnomon.lab.run_folder import RunFolder
 from gnomon.lab.runner import now
@@ -38,8 +41,12 @@ from gnomon.lab.state import State
 from gnomon.lab.verification import Verified
 
 if TYPE_CHECKING:
-    from gnomon.lab.import_markdown import Imported
-    from gnomon.lab.salvage import Salvaged
+    from gnomon.lab.from_markdown import Imported
+    from gnomon.lab.salvaging import Salvaged
+
+
+At = str | Path
+JUSTIFIABLE = AXES[:3]  # axes of a budget that a run may go beyond, for a reason
 
 
 def _host() -> Host:
@@ -49,21 +56,21 @@ def _host() -> Host:
     return local_host()
 
 
-def new_spec(root: Path, slug: str) -> Path:
+def new_spec(root: At, slug: str) -> Path:
     """Write a spec that runs as it stands into `experiments/` of a repository, under the next free number."""
-    return new.new_spec(root, slug)
+    return new.new_spec(Path(root), slug)
 
 
-def import_markdown(root: Path, plan: Path, slug: str = "") -> Imported:
+def import_markdown(root: At, plan: At, slug: str = "") -> Imported:
     """Write a draft of a spec from a plan in Markdown, with TODO for what the plan does not say for certain."""
-    from gnomon.lab.import_markdown import import_markdown as drafted
+    from gnomon.lab.from_markdown import import_markdown as drafted
 
-    return drafted(root, plan, slug)
+    return drafted(Path(root), Path(plan), slug)
 
 
-def faults(path: Path) -> tuple[Fault, ...]:
+def faults(path: At) -> tuple[Fault, ...]:
     """Everything that is wrong with a spec; nothing: it can be registered."""
-    return lint(read_bytes(path), path.name).faults
+    return lint(read_bytes(Path(path)), Path(path).name).faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,44 +83,66 @@ class Planned:
     enforcement: dict[str, Any]
 
 
-def planned(path: Path) -> Planned:
+def planned(path: At) -> Planned:
     """The units of a sound spec in their order, its estimate, and what this machine enforces; nothing is run."""
-    raw, spec = registration.sound(path)
+    raw, spec = registration.sound(Path(path))
     listed = units(spec, of_bytes(raw))
     seconds = sum(spec.protocol.unit_estimate for unit in listed if unit.phase != "sanity") / spec.protocol.workers
     return Planned(spec=spec, units=listed, estimate_s=seconds, enforcement=dict(_host().enforcement))
 
 
-def register(path: Path) -> Registered:
+def register(path: At) -> Registered:
     """Bind a spec to its bytes before anything is measured."""
-    return registration.register(path, now=now())
+    return registration.register(Path(path), now=now())
 
 
-def amend(path: Path, why: str) -> Registered:
+def amend(path: At, why: str) -> Registered:
     """Bind an edited spec as the next version."""
-    return registration.amend(path, why, now=now())
+    return registration.amend(Path(path), why, now=now())
 
 
-def preflight(path: Path, host: Host | None = None) -> list[str]:
+def preflight(path: At, host: Host | None = None) -> list[str]:
     """Why a registered spec cannot run there, on this machine without a host; nothing: it can."""
-    return faults_here(registered(path), (host or _host()).enforcement)
+    return faults_here(registered(Path(path)), (host or _host()).enforcement)
 
 
 def run(
-    path: Path,
+    path: At,
+    run: str | None = None,
     *,
     host: Host | None = None,
     tell: Callable[[State], None] = lambda state: None,
     most_s: float = math.inf,
 ) -> State:
-    """Run a registered spec to its sealed end, from wherever it stands, for so many seconds at most."""
-    return experiment.run(path, host or _host(), tell=tell, most_s=most_s)
+    """Run a registered spec to its sealed end, from wherever it stands, for so many seconds at most.
+
+    run: a replicate that is under way, which goes on; `replicate` begins one.
+    """
+    path = Path(path)
+    return experiment.run(path, host or _host(), tell=tell, folder=folder_of(path, run), most_s=most_s)
 
 
-def folder_of(path: Path, run: str | None = None) -> Path:
-    """The results of a spec: of its first run, or of a replicate by its name."""
-    folder = results_of(path)
-    return folder if run is None else folder / "runs" / run
+def folder_of(path: At, run: str | None = None) -> Path:
+    """The results of a run of a spec. BadInput for a replicate that is not there."""
+    folder = results_of(Path(path))
+    if run is None:
+        return folder
+    known = [place.name for place in _replicates(folder)]
+    if run not in known:
+        there = f"there are {', '.join(known)}" if known else f"there is none; `gnomon exp replicate {path}` makes one"
+        raise BadInput(f"{folder}: no replicate {run!r}{near_match(run, known)} ({there})")
+    return folder / "runs" / run
+
+
+def _replicates(folder: Path) -> list[Path]:
+    """The folders of the replicates of a spec's first run, by their numbers."""
+    return sorted((place for place in (folder / "runs").glob("*") if place.is_dir()), key=_number)
+
+
+def _number(place: Path) -> tuple[int, str]:
+    """What folders that are numbered are sorted by: run-2 before run-10."""
+    found = re.search(r"-([0-9]+)\b", place.name)
+    return (int(found[1]) if found else 0, place.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +159,9 @@ class Status:
     fault: str  # what is wrong with its journal; empty: nothing
 
 
-def status(path: Path, run: str | None = None) -> Status:
+def status(path: At, run: str | None = None) -> Status:
     """How far a run is, from its journal. BadInput where none has begun."""
-    folder = folder_of(path, run)
+    path, folder = Path(path), folder_of(path, run)
     place, state = RunFolder(folder), State()
     if not place.journal.exists():
         raise BadInput(f"{folder}: no run yet; `gnomon exp run {path}` begins one")
@@ -155,12 +184,12 @@ def status(path: Path, run: str | None = None) -> Status:
     )
 
 
-def ran(path: Path, spec_sha256: str, run: str | None = None) -> Spec:
+def ran(path: At, spec_sha256: str, run: str | None = None) -> Spec:
     """The version of a spec that a run is of, by its digest."""
-    return registration.ran(path, folder_of(path, run), spec_sha256)
+    return registration.ran(Path(path), folder_of(path, run), spec_sha256)
 
 
-def stop(path: Path, run: str | None = None) -> None:
+def stop(path: At, run: str | None = None) -> None:
     """Ask the runner at work to let its units end and stop; the run can be resumed. BadInput where none is at work."""
     folder = folder_of(path, run)
     if not is_held(folder):
@@ -168,28 +197,28 @@ def stop(path: Path, run: str | None = None) -> None:
     RunFolder(folder).stop_request.touch()
 
 
-def justify(path: Path, axis: str, text: str) -> None:
+def justify(path: At, axis: str, text: str, run: str | None = None) -> None:
     """Allow a run that is not under way to go beyond its budget on an axis, for a reason that stands in its results."""
-    if axis not in AXES[:3]:
-        raise BadInput(f"{axis!r}: expected {', '.join(AXES[:3])}; money is never justified afterwards")
-    _add(path, "overage_justified", text, axis=axis)
+    if axis not in JUSTIFIABLE:
+        raise BadInput(f"{axis!r}: expected {', '.join(JUSTIFIABLE)}; money is never justified afterwards")
+    _add(path, run, "overage_justified", text, axis=axis)
 
 
-def note(path: Path, text: str, *, is_strict: bool = False) -> list[str]:
+def note(path: At, text: str, run: str | None = None, *, is_strict: bool = False) -> list[str]:
     """Add a fact to the notes of a run; returns the phrases of it that interpret, which `is_strict` refuses."""
     found = list(interpretations(text))
     if found and is_strict:
         raise BadInput(f"notes are facts; this interprets: {', '.join(map(repr, found))}")
-    _add(path, "note", text)
+    _add(path, run, "note", text)
     return found
 
 
-def _add(path: Path, kind: str, text: str, **fields: Any) -> None:
+def _add(path: At, run: str | None, kind: str, text: str, **fields: Any) -> None:
     """A record of a person's in the journal of a run that is not sealed."""
     if not text.strip():
         raise BadInput(f"{path}: a text is expected")
-    found = registered(path)
-    place, state = RunFolder(results_of(found.path)), State()
+    registered(Path(path))
+    place, state = RunFolder(folder_of(path, run)), State()
     if not place.journal.exists():
         raise BadInput(f"{place.path}: no run yet; `gnomon exp run {path}` begins one")
     with Lease(place.path), Journal(place.journal, state.take) as journal:
@@ -199,53 +228,59 @@ def _add(path: Path, kind: str, text: str, **fields: Any) -> None:
 
 
 def replay(
-    path: Path, unit: str, *, host: Host | None = None, begun: Callable[[Unit], None] = lambda unit: None
+    path: At, unit: str, *, host: Host | None = None, begun: Callable[[Unit], None] = lambda unit: None
 ) -> Replayed:
     """Run one unit alone, with nothing recorded; unit: its id, or phase/arm/cell/seed. BadInput where there is none."""
-    return replaying.replay(path, unit, host or _host(), begun=begun)
+    return replaying.replay(Path(path), unit, host or _host(), begun=begun)
 
 
-def attempts(path: Path, unit: str) -> list[Path]:
-    """The folders of what a unit left in the first run of a spec, in order."""
-    return sorted((folder_of(path) / "units" / unit).glob("attempt-*"))
+def attempts(path: At, unit: str, run: str | None = None) -> list[Path]:
+    """The folders of what a unit left in a run, in the order of its attempts."""
+    return sorted((RunFolder(folder_of(path, run)).units / unit).glob("attempt-*"), key=_number)
 
 
-def verify(path: Path, run: str | None = None) -> Verified:
+def verify(path: At, run: str | None = None) -> Verified:
     """Check every sealed byte of a run, and what anchors it."""
-    return verification.verify(path, folder_of(path, run))
+    return verification.verify(Path(path), folder_of(path, run))
 
 
-def salvage(path: Path, into: Path, run: str | None = None) -> Salvaged:
+def salvage(path: At, into: At, run: str | None = None) -> Salvaged:
     """Copy what is sound of a broken run into a new folder; the run stays as it is."""
-    from gnomon.lab.salvage import salvage as copied
+    from gnomon.lab.salvaging import salvage as copied
 
-    return copied(folder_of(path, run), into)
+    return copied(folder_of(path, run), Path(into))
 
 
-def read(path: Path, run: str | None = None) -> Reading:
+def read(path: At, run: str | None = None) -> Reading:
     """The verdict on each criterion, from sealed numbers; written beside them."""
-    return reading.read(path, folder_of(path, run))
+    return reading.read(Path(path), folder_of(path, run))
 
 
 def replicate(
-    path: Path,
+    path: At,
     *,
     host: Host | None = None,
     tell: Callable[[State], None] = lambda state: None,
+    most_s: float = math.inf,
 ) -> tuple[str, State]:
-    """Run a spec again that has a sealed run, with a folder of its own below it; the replicate's name and its end."""
-    place = folder_of(path, next_replicate(path))
-    return place.name, experiment.run(path, host or _host(), tell=tell, folder=place)
+    """Run a spec again that has a sealed run, with a folder of its own below it; the replicate's name and its end.
+
+    One that is under way goes on.
+    """
+    path, name = Path(path), next_replicate(path)
+    folder = results_of(path) / "runs" / name
+    return name, experiment.run(path, host or _host(), tell=tell, folder=folder, most_s=most_s)
 
 
-def next_replicate(path: Path) -> str:
+def next_replicate(path: At) -> str:
     """The replicate that is under way, or the name of the next. BadInput where the first run is not sealed."""
-    folder = results_of(path)
+    folder = results_of(Path(path))
     if not is_sealed(RunFolder(folder)):
         raise BadInput(f"{folder}: the first run is not sealed; `gnomon exp run {path}` ends it")
-    runs = folder / "runs"
-    under_way = [one for one in sorted(runs.glob("*")) if one.is_dir() and not is_sealed(RunFolder(one))]
-    return under_way[0].name if under_way else f"run-{len(list(runs.glob('run-*'))) + 2}"
+    there = _replicates(folder)
+    under_way = [place for place in there if not is_sealed(RunFolder(place))]
+    last = max((_number(place)[0] for place in there), default=1)
+    return under_way[0].name if under_way else f"run-{max(last, 1) + 1}"
 
 
 # Format -> module of gnomon.lab.exports and function that writes a sealed run; a workflow is made of the spec alone.
@@ -262,9 +297,9 @@ EXPORTS = (*_WRITERS, WORKFLOW)
 
 
 def export(
-    path: Path,
+    path: At,
     to: str,
-    place: str | Path,
+    place: At,
     run: str | None = None,
     *,
     gnomon: str | None = None,
@@ -275,8 +310,9 @@ def export(
     to: one of EXPORTS. place: a file; of ro-crate a folder; of mlflow a tracking URI. gnomon: of a workflow, what pip
     installs Gnomon from; runs_on: the labels of its machine. Tampered where the run is not what was sealed.
     """
+    path = Path(path)
     if to not in EXPORTS:
-        raise BadInput(f"unknown format {to!r}{near_match(to, EXPORTS)}; there are {', '.join(EXPORTS)}")
+        raise BadInput(f"unknown format {to!r}{near_match(to, EXPORTS)} (there are {', '.join(EXPORTS)})")
     if to == WORKFLOW:
         from gnomon.lab.exports.github_workflow import write_workflow
 

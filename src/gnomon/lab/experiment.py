@@ -35,7 +35,7 @@ from gnomon.lab.executor import Host
 from gnomon.lab.journal import Journal
 from gnomon.lab.lease import Lease
 from gnomon.lab.plan import Unit, units
-from gnomon.lab.preflight import preflight
+from gnomon.lab.readiness import preflight
 from gnomon.lab.registration import Registered, lock_path, registered, utc
 from gnomon.lab.repository import results_of, root_of
 from gnomon.lab.run_folder import RunFolder, json_text, write_synced

@@ -43,8 +43,8 @@ fi
 """
 _RUN = """\
 if [ -e "$RESULTS/MANIFEST.sha256" ]; then  # the repository holds a sealed run: this is a replicate
-  name="run-$(( $(find "$RESULTS/runs" -mindepth 1 -maxdepth 1 -name 'run-*' 2>/dev/null | wc -l) + 2 ))"
-  echo "WHICH=--run $name" >> "$GITHUB_ENV"
+  last=$(ls "$RESULTS/runs" 2>/dev/null | sed -nE 's/^run-([0-9]+)$/\\1/p' | sort -n | tail -n 1)
+  echo "WHICH=--run run-$(( ${last:-1} + 1 ))" >> "$GITHUB_ENV"
   gnomon exp replicate "$SPEC"
 else
   gnomon exp run "$SPEC"
@@ -106,17 +106,17 @@ def _source(root: Path, given: str | None) -> str:
         if (root / "src" / "gnomon" / "__init__.py").is_file():
             return "."
         raise BadInput(
-            "github-workflow: gnomon: say what pip installs Gnomon from, like git+https://HOST/OWNER/gnomon@TAG "
-            "or a folder of the checkout"
+            "say what pip installs Gnomon from, like git+https://HOST/OWNER/gnomon@TAG or a folder of the checkout",
+            field="gnomon",
         )
     if not given.strip() or given.startswith("-"):
-        raise BadInput(f"github-workflow: gnomon: {given!r} is nothing that pip could install")
+        raise BadInput(f"{given!r} is nothing that pip could install", field="gnomon")
     try:
         address = urlsplit(given)
     except ValueError as fault:
-        raise BadInput(f"github-workflow: gnomon: {given!r}: {fault}") from None
+        raise BadInput(f"{given!r}: {fault}", field="gnomon") from None
     if address.password or (address.username and address.username != "git"):
-        raise BadInput("github-workflow: gnomon: the address holds a name or password; a workflow holds no secret")
+        raise BadInput("the address holds a name or password; a workflow holds no secret", field="gnomon")
     return given
 
 

@@ -12,7 +12,7 @@ from gnomon.lab import gates
 from gnomon.lab.budget import ledger
 from gnomon.lab.exports.sealed import SealedRun
 from gnomon.lab.plan import PHASES, Unit, of_phase, units
-from gnomon.lab.preflight import LEVELS
+from gnomon.lab.readiness import LEVELS
 from gnomon.lab.state import State
 
 _GATES = {

@@ -11,7 +11,7 @@ from gnomon.lab.experiment import run
 from gnomon.lab.journal import scan
 from gnomon.lab.registration import register
 from gnomon.lab.run_folder import digest_of_tree
-from gnomon.lab.salvage import ACCOUNT, salvage
+from gnomon.lab.salvaging import ACCOUNT, salvage
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

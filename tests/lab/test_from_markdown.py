@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from gnomon.cli.main import main
 from gnomon.core.errors import BadInput
+from gnomon.lab.from_markdown import import_markdown
 from gnomon.lab.front_matter import document
-from gnomon.lab.import_markdown import import_markdown
 from gnomon.lab.lint import lint
 from gnomon.lab.spec import SECTIONS
 
