@@ -43,7 +43,8 @@ def test_a_workflow_takes_where_gnomon_and_the_machine_are_from(gnomon, tmp_path
     monkeypatch.chdir(tmp_path)
     spec, file = registered_spec(tmp_path).relative_to(tmp_path), tmp_path / ".github" / "workflows" / "exp.yml"
     words = ("exp", "export", str(spec), "--to", "github-workflow", "-o", str(file.relative_to(tmp_path)))
-    assert gnomon(*words).code == 3
+    refused = gnomon(*words)
+    assert (refused.code, refused.err.startswith("gnomon: --gnomon: say what pip installs")) == (3, True)
     found = gnomon(*words, "--gnomon", "./gnomon", "--runs-on", "self-hosted,big")
     assert found.code == 0
     assert "not in the checkout" in found.err
@@ -55,10 +56,10 @@ def test_a_workflow_takes_where_gnomon_and_the_machine_are_from(gnomon, tmp_path
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("--to", "cvs", "-o", "x"), 3, "did you mean 'csv'"),
+        (("--to", "cvs", "-o", "x"), 2, "did you mean 'csv'"),
         (("-o", "x"), 2, "--to"),
         (("--to", "csv"), 2, "-o"),
-        (("--to", "csv", "-o", "x", "--run", "run-9"), 3, "no run"),
+        (("--to", "csv", "-o", "x", "--run", "run-9"), 3, "no replicate 'run-9'"),
         (("--to", "csv", "-o", "x", "--gnomon", "."), 3, "options of github-workflow"),
         (("--to", "github-workflow", "-o", "x", "--run", "run-2"), 3, "no run is named"),
         (("--to", "mlflow", "-o", "x"), 3, "a tracking URI is expected"),

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,9 @@ from gnomon.lab import doors
 from gnomon.lab.outlook import outlook
 from gnomon.lab.registration import sound
 from gnomon.lab.state import State
+from tests.lab.exports.runs import registered_spec
 from tests.lab.specs import bytes_of, changed
+from tests.lab.waiting import until
 
 SLOW = {
     "mve": ...,
@@ -100,16 +101,22 @@ def test_the_basis_is_the_spec_s_estimate_until_units_have_ended(spec):
     assert (ahead.left_s, ahead.basis) == (10.0, "the median of 1 unit")
 
 
-def test_watch_in_json_is_one_object_a_line_until_the_run_ends(spec):
+def test_watch_in_json_is_one_object_a_line_until_the_run_ends(tmp_path):
+    open_gate = tmp_path / "open"
+    wait = f"for i in $(seq 400); do [ -e {open_gate} ] && break; sleep 0.02; done; echo share=0.5"
+    spec = registered_spec(tmp_path, **SLOW | {"protocol__arms__1__command": wait})
     command, env = _command("watch", spec, "--json")
     runner = threading.Thread(target=main, args=(["exp", "run", str(spec)],))
     runner.start()
-    while not (doors.folder_of(spec) / "journal.jsonl").exists():
-        time.sleep(0.02)
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    until((doors.folder_of(spec) / "journal.jsonl").exists)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout is not None
+        first = watch.stdout.readline()
+        open_gate.touch()  # the run ends after the first line
+        lines = [first, *watch.stdout]
     runner.join()
-    documents = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0
+    documents = [json.loads(line) for line in lines]
+    assert watch.returncode == 0
     assert len(documents) >= 2
     assert {one["schema"] for one in documents} == {"gnomon/exp-status/1"}
     assert [one["is_running"] for one in documents] == [True] * (len(documents) - 1) + [False]

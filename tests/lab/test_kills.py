@@ -18,6 +18,7 @@ from gnomon.lab.local import local_host
 from gnomon.lab.registration import register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
+from tests.lab.waiting import until
 
 KILLS = int(os.environ.get("GNOMON_KILLS", "20"))
 TRANSCRIPTS = os.environ.get("GNOMON_TRANSCRIPTS", "")  # folder where what happened is written down; empty: nowhere
@@ -84,12 +85,21 @@ def _ended_at_its_first_record(path, number, host):
     """The time from the start of a runner to its first record, at which it is ended."""
     begun, process = time.monotonic(), _start(path, host)
     journal = path.parent.parent / "results" / path.stem / "journal.jsonl"
-    while not journal.exists() or not journal.stat().st_size:
-        time.sleep(0.002)
+    _await(process, journal, 1, every_s=0.002)
     process.send_signal(number)
     process.wait()
     process.stderr.close()
     return time.monotonic() - begun
+
+
+def _await(process, journal, count, every_s=0.01):
+    """Wait until a runner's journal has so many bytes."""
+
+    def is_there():
+        assert process.poll() is None, process.stderr.read().decode()
+        return journal.exists() and journal.stat().st_size >= count
+
+    until(is_there, every_s=every_s)
 
 
 def _start(path, host="plain"):
@@ -155,8 +165,7 @@ def test_a_torn_last_line_is_cut_and_the_run_goes_on(tmp_path):
     path = _experiment(tmp_path / "torn")
     process = _start(path)
     journal = path.parent.parent / "results" / path.stem / "journal.jsonl"
-    while not journal.exists() or journal.stat().st_size < 20_000:
-        time.sleep(0.01)
+    _await(process, journal, 20_000)
     process.kill()
     process.wait()
     process.stderr.close()
@@ -174,8 +183,7 @@ def test_two_runners_do_not_meet(tmp_path):
     path = _experiment(tmp_path)
     process = _start(path)
     journal = path.parent.parent / "results" / path.stem / "journal.jsonl"
-    while not journal.exists() or journal.stat().st_size < 2_000:
-        time.sleep(0.01)
+    _await(process, journal, 2_000)
     second = _start(path)
     told = second.communicate()[1].decode()
     process.send_signal(signal.SIGINT)

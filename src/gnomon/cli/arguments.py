@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
-from typing import NoReturn
+import shutil
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Options
 from gnomon.core.errors import BadInput, UsageError, near_match
+
+
+class _Formatter(argparse.HelpFormatter):
+    """What a verb does, each of its lines a paragraph that fills the terminal."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(textwrap.fill(line, width, subsequent_indent=indent) for line in text.splitlines())
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,17 +28,24 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"gnomon {verb}",
             description=about,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Formatter,
             allow_abbrev=False,
         )
         self.example = example
 
     def format_help(self) -> str:
         """The help, an example first."""
-        return f"example:\n  {self.example}\n\n{super().format_help()}"
+        return f"{shown_example(self.example)}\n\n{super().format_help()}"
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog.removeprefix('gnomon ')}: {message}; see `{self.prog} --help`")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """A wrong word is told with the near one."""
+        if action.choices is not None and value not in action.choices:
+            known = [str(word) for word in action.choices]
+            near = near_match(str(value), known)
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{near} (choose from {', '.join(known)})")
 
     @property
     def flags(self) -> dict[str, argparse.Action]:
@@ -51,6 +67,41 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(f"unknown argument {unknown[0]!r}")
         return found
+
+
+def shown_example(example: str) -> str:
+    """An example above a help; one that is wider than the terminal goes on below, flag by flag."""
+    lines = [""]
+    for part in re.split(r" (?=--)", example):
+        if lines[-1] and len(f"{lines[-1]} {part}") > help_width() - 6:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {part}".lstrip()
+    return "example:\n  " + " \\\n    ".join(lines)
+
+
+def steps_help(usage: str, example: str, steps: Mapping[str, str], ending: str) -> str:
+    """The help of a verb that has steps: an example, each step with its line, and the exit codes."""
+    indent = max(map(len, steps)) + 4
+    listed = (
+        textwrap.fill(text, help_width(), initial_indent=f"  {name}".ljust(indent), subsequent_indent=" " * indent)
+        for name, text in steps.items()
+    )
+    parts = [shown_example(example), f"usage: {usage}", "steps:\n" + "\n".join(listed)]
+    return "\n\n".join([*parts, textwrap.fill(ending, help_width())]) + "\n"
+
+
+def help_width() -> int:
+    """Columns that a help takes."""
+    return shutil.get_terminal_size().columns - 2
+
+
+def choose(flag: str, word: str, known: Iterable[str]) -> str:
+    """A word of a list that is not known before the command line is read; UsageError, as of one that is."""
+    listed = tuple(known)
+    if word not in listed:
+        near = near_match(word, listed)
+        raise UsageError(f"{flag}: invalid choice: {word!r}{near} (choose from {', '.join(listed)})")
+    return word
 
 
 def words(text: str) -> tuple[str, ...]:

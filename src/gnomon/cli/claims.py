@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gnomon.cli.arguments import Parser
+from gnomon.cli.arguments import Parser, steps_help
 from gnomon.core.errors import UsageError, near_match
 
 # step -> one line of help
@@ -31,12 +31,12 @@ class ClaimsParser(Parser):
 
     def format_help(self) -> str:
         """An example, the steps and the exit codes."""
-        width = max(map(len, STEPS))
-        steps = "\n".join(f"  {name:{width}}  {text}" for name, text in STEPS.items())
-        return (
-            f"example:\n  {EXAMPLE}\n\nusage: gnomon claims STEP [arguments]   (gnomon claims STEP --help says more)\n\n"
-            f"steps:\n{steps}\n\n"
-            "exit codes: 0 done, 6 from check where the ledger says something else than results; the others as everywhere\n"
+        return steps_help(
+            "gnomon claims STEP [arguments]   (gnomon claims STEP --help says more)",
+            EXAMPLE,
+            STEPS,
+            "exit codes: 0 done, 6 from check where the ledger says something else than results; "
+            "the others as everywhere",
         )
 
 

@@ -50,8 +50,15 @@ def step_parser(step: str, about: str, example: str, *, filters: bool = False) -
     parser = Parser(f"claims {step}", about, example)
     if filters:
         parser.add_argument("--tool", metavar="NAME", help="only the claims of this tool")
-        parser.add_argument("--status", metavar="STATUS", choices=claims.STATUSES, help=", ".join(claims.STATUSES))
-    parser.add_argument("--root", metavar="FOLDER", type=Path, default=Path(), help="the repository; this folder")
+        parser.add_argument(
+            "--status",
+            metavar="STATUS",
+            choices=claims.STATUSES,
+            help=f"only those that are {', '.join(claims.STATUSES)}",
+        )
+    parser.add_argument(
+        "--root", metavar="FOLDER", type=Path, default=Path(), help="the repository (default: this folder)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     return parser
 
@@ -85,7 +92,7 @@ def add(arguments: Sequence[str]) -> int:
 def _add_parser() -> Parser:
     parser = step_parser(
         "add",
-        "Write a claim into this repository's ledger (claims/TOOL.yaml). With --shipped, take one that comes with Gnomon\n"
+        "Write a claim into this repository's ledger (claims/TOOL.yaml). With --shipped, take one that comes with Gnomon "
         "over word for word, to put it to a test of your own.",
         "gnomon claims add vidur-latency-error --shipped --experiment exp-001-vidur --metric error",
     )
@@ -97,7 +104,7 @@ def _add_parser() -> Parser:
     said.add_argument("--value", metavar="NUMBER[,NUMBER]", help="the number; two for a span")
     said.add_argument("--unit", metavar="UNIT", help="%%, s, ms, token/s, ...; none for a plain ratio")
     said.add_argument("--relation", choices=claims.RELATIONS, help="of the true number to the value; within: a span")
-    said.add_argument("--kind", choices=claims.KINDS, help="what it is about (default other)")
+    said.add_argument("--kind", choices=claims.KINDS, help="what it is about (default: other)")
     holds = parser.add_argument_group("what it holds for")
     holds.add_argument("--measure", metavar="TEXT", help="what was computed: the mean error of what, over what")
     holds.add_argument("--workload", metavar="TEXT", help="models, batches, traces")
@@ -105,13 +112,13 @@ def _add_parser() -> Parser:
     source = parser.add_argument_group("where it is said")
     source.add_argument("--source", metavar="TITLE", help="of the paper, page or data sheet")
     source.add_argument("--at", metavar="PLACE", help="in it: abstract, table 3, section 5.2")
-    source.add_argument("--year", metavar="YEAR", help="of it")
+    source.add_argument("--year", metavar="YEAR", help="in which it was published")
     source.add_argument("--cite", metavar="TEXT", help="authors and venue, or a number like arXiv 2405.05465")
     test = parser.add_argument_group("what decides it")
     test.add_argument("--experiment", metavar="EXPERIMENT", help="exp-NNN-slug, whose sealed results decide")
-    test.add_argument("--metric", metavar="METRIC", help="of the experiment")
-    test.add_argument("--arm", metavar="ARM", help="of the experiment (default its first treatment)")
-    test.add_argument("--run", metavar="NAME", help="a replicate (default the first run)")
+    test.add_argument("--metric", metavar="METRIC", help="of that experiment, the one that the claim is about")
+    test.add_argument("--arm", metavar="ARM", help="of that experiment (default: its first treatment)")
+    test.add_argument("--run", metavar="NAME", help="a replicate of it, like run-2 (default: the first run)")
     test.add_argument(
         "--differs", metavar="TEXT", help="which condition is another one there: then it is not comparable"
     )
@@ -183,9 +190,9 @@ def check(arguments: Sequence[str]) -> int:
     """Hold the ledger against sealed results."""
     parser = step_parser(
         "check",
-        "What sealed results say of each claim of this repository that names a test. Reproduced: the measured value\n"
-        "satisfies the claim's relation within its tolerance; refuted: it does not; not_comparable: a condition or the unit\n"
-        "differs, or the run has no value; unverified: there is no sealed run, or it is not as it was sealed.",
+        "What sealed results say of each claim of this repository that names a test. Reproduced: the measured value "
+        "satisfies the claim's relation within its tolerance; refuted: it does not; not_comparable: a condition or the "
+        "unit differs, or the run has no value; unverified: there is no sealed run, or it is not as it was sealed.",
         "gnomon claims check --update",
     )
     parser.add_argument("--update", action="store_true", help="write what differs into the ledger")
@@ -221,7 +228,8 @@ def check(arguments: Sequence[str]) -> int:
     if not checked:
         say("no claim of this repository names a test; `gnomon claims add --help` shows how")
     elif code:
-        say(f"{len(differing)} of {_number_of(len(checked))} differ from what results say; --update writes that")
+        differs = "differs" if len(differing) == 1 else "differ"
+        say(f"{len(differing)} of {_number_of(len(checked))} {differs} from what results say; --update writes that")
     return code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
-from gnomon.cli.arguments import Parser
+from gnomon.cli.arguments import Parser, steps_help
 from gnomon.core.errors import UsageError, near_match
 
 # step -> module of this package, one line of help
@@ -27,7 +27,7 @@ STEPS: dict[str, tuple[str, str]] = {
     "replay": ("exp_replay", "run one unit alone with its command and log; nothing is recorded"),
     "verify": ("exp_after", "whether every byte is as it was sealed, and what anchors it"),
     "read": ("exp_after", "the verdict on each criterion"),
-    "replicate": ("exp_after", "run a sealed experiment again, beside the first"),
+    "replicate": ("exp_run", "run a sealed experiment again, beside the first"),
     "export": ("exp_after", "results for other programs, or a workflow file that runs the spec elsewhere"),
     "doctor": ("exp_after", "what this machine can enforce, and what is missing for more"),
 }
@@ -46,14 +46,14 @@ class ExpParser(Parser):
 
     def format_help(self) -> str:
         """An example, the steps and the exit codes."""
-        width = max(map(len, STEPS))
-        steps = "\n".join(f"  {name:{width}}  {text}" for name, (_, text) in STEPS.items())
-        return (
-            f"example:\n  {EXAMPLE}\n\nusage: gnomon exp STEP SPEC [arguments]   (gnomon exp STEP --help says more)\n\n"
-            f"steps:\n{steps}\n\n"
-            "exit codes: 0 sealed and valid, 10 aborted by a criterion, 11 budget, 12 protocol violation, 13 missing metrics,\n"
-            "14 tampering, 15 not registered or edited, 16 preflight, 17 sanity, 18 baseline, 19 minimum viable experiment,\n"
-            "75 another runner is at work, 124 out of time, 130 interrupted; the others as everywhere\n"
+        return steps_help(
+            "gnomon exp STEP SPEC [arguments]   (gnomon exp STEP --help says more)",
+            EXAMPLE,
+            {step: text for step, (_, text) in STEPS.items()},
+            "exit codes: 0 sealed and valid, 10 aborted by a criterion, 11 budget, 12 protocol violation, "
+            "13 missing metrics, 14 tampering, 15 not registered or edited, 16 preflight, 17 sanity, 18 baseline, "
+            "19 minimum viable experiment, 75 another runner is at work, 124 out of time, 130 interrupted; "
+            "the others as everywhere",
         )
 
 

@@ -1,4 +1,4 @@
-"""gnomon exp verify, read, replicate, export, doctor: what comes after a run."""
+"""gnomon exp verify, read, export, doctor: what comes after a run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.cli.arguments import words
-from gnomon.cli.exp_progress import progress
-from gnomon.cli.exp_spec import step_parser
+from gnomon.cli.exp_spec import add_run, step_parser
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
+from gnomon.core.errors import BadInput
 from gnomon.lab import doors
 from gnomon.lab.errors import Tampered
 from gnomon.lab.salvaging import Salvaged
@@ -23,7 +23,7 @@ def verify(arguments: Sequence[str]) -> int:
         "Whether every byte of a run is as it was sealed, and what anchors it.",
         "gnomon exp verify experiments/exp-001-a.md",
     )
-    parser.add_argument("--run", metavar="NAME", help="a replicate; the first run without")
+    add_run(parser)
     parser.add_argument(
         "--salvage",
         metavar="FOLDER",
@@ -86,7 +86,7 @@ def read(arguments: Sequence[str]) -> int:
     parser = step_parser(
         "read", "The verdict on each criterion, from sealed numbers alone.", "gnomon exp read experiments/exp-001-a.md"
     )
-    parser.add_argument("--run", metavar="NAME", help="a replicate; the first run without")
+    add_run(parser)
     found = parser.read(arguments)
     reading = doors.read(found.spec, found.run)
     if found.json:
@@ -117,33 +117,19 @@ def read(arguments: Sequence[str]) -> int:
     return 0
 
 
-def replicate(arguments: Sequence[str]) -> int:
-    """Run a sealed experiment again."""
-    found = step_parser(
-        "replicate",
-        "Run a sealed experiment again, in a folder beside the first.",
-        "gnomon exp replicate experiments/exp-001-a.md",
-    ).read(arguments)
-    with progress(found.spec, doors.next_replicate(found.spec)) as tell:
-        name, state = doors.replicate(found.spec, tell=tell)
-    if found.json:
-        print_json({"schema": "gnomon/exp-replicate/1", "run": name, "end": state.end, "units": state.done})
-    else:
-        print(f"{doors.folder_of(found.spec, name)}: {state.end}, {state.done} units")
-    return 0
-
-
 def export(arguments: Sequence[str]) -> int:
     """Write a run for other programs."""
     parser = step_parser(
         "export",
         "A sealed run for other programs, checked first; or a workflow file that runs a registered spec elsewhere.\n"
-        "csv and parquet: observations, a row for each number. junit: every rule, unit and criterion as a test case.\n"
-        "ro-crate: a folder with the results and what made them. mlflow: runs at a tracking server, none made twice.\n"
+        "csv and parquet: observations, a row for each number.\n"
+        "junit: every rule, unit and criterion as a test case.\n"
+        "ro-crate: a folder with the results and what made them.\n"
+        "mlflow: runs at a tracking server, none made twice.\n"
         "attestation: what ran and came of it, as an in-toto statement signed by the ssh key that git signs with.",
         "gnomon exp export experiments/exp-001-a.md --to junit -o exp-001.xml",
     )
-    parser.add_argument("--to", metavar="FORMAT", required=True, help=", ".join(doors.EXPORTS))
+    parser.add_argument("--to", metavar="FORMAT", required=True, choices=doors.EXPORTS, help=", ".join(doors.EXPORTS))
     parser.add_argument(
         "-o",
         "--out",
@@ -151,9 +137,9 @@ def export(arguments: Sequence[str]) -> int:
         dest="output",
         metavar="PLACE",
         required=True,
-        help="a file; of ro-crate a new folder; of mlflow a tracking URI like sqlite:///mlflow.db or http://localhost:5000",
+        help="a file; of ro-crate a new folder; of mlflow a tracking URI like sqlite:///mlflow.db",
     )
-    parser.add_argument("--run", metavar="NAME", help="a replicate; the first run without")
+    add_run(parser)
     group = parser.add_argument_group(doors.WORKFLOW)
     group.add_argument(
         "--gnomon",
@@ -164,10 +150,13 @@ def export(arguments: Sequence[str]) -> int:
         "--runs-on", metavar="LABEL[,LABEL...]", default="", help="of the machine (default: GitHub's, where it will do)"
     )
     found = parser.read(arguments)
-    with working(f"writing {found.output}"):
-        written = doors.export(
-            found.spec, found.to, found.output, found.run, gnomon=found.gnomon, runs_on=words(found.runs_on)
-        )
+    try:
+        with working(f"writing {found.output}"):
+            written = doors.export(
+                found.spec, found.to, found.output, found.run, gnomon=found.gnomon, runs_on=words(found.runs_on)
+            )
+    except BadInput as fault:
+        raise (fault.at(field="--gnomon") if fault.field == "gnomon" else fault) from None
     if found.json:
         print_json(
             {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gnomon.cli.exp_run import host_of, where
-from gnomon.cli.exp_spec import step_parser
+from gnomon.cli.exp_spec import add_run, step_parser
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.core.units import show
 from gnomon.lab import doors
@@ -29,18 +29,19 @@ def replay(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "unit", metavar="UNIT", help="its id, or phase/arm/cell/seed; `gnomon exp plan --units` lists them"
     )
-    found = where(parser).read(arguments)
+    found = where(add_run(parser)).read(arguments)
+    doors.folder_of(found.spec, found.run)  # there is such a run
 
     def begun(unit: Unit) -> None:
         if not found.json:
             print(f"unit {unit.id}, {unit.phase}/{unit.label}")
             print(" ".join([*(f"{name}={shlex.quote(value)}" for name, value in unit.env.items()), _line(unit)]))
-            for folder in doors.attempts(found.spec, unit.id):
+            for folder in doors.attempts(found.spec, unit.id, found.run):
                 print(f"recorded: {folder}")
 
     made = doors.replay(found.spec, found.unit, host=host_of(found), begun=begun)
     if found.json:
-        _as_json(made)
+        _as_json(made, [str(folder) for folder in doors.attempts(found.spec, made.unit.id, found.run)])
     else:
         _as_text(made)
     return 0 if not made.ended.failure and not made.observed.missing else MissingMetrics.exit_code
@@ -68,7 +69,7 @@ def _as_text(made: Replayed) -> None:
         say(f"denied: {event['call']} {event['target']}")
 
 
-def _as_json(made: Replayed) -> None:
+def _as_json(made: Replayed, recorded: list[str]) -> None:
     print_json(
         {
             "schema": "gnomon/exp-replay/1",
@@ -78,6 +79,7 @@ def _as_json(made: Replayed) -> None:
             "command": list(made.unit.command),
             "env": made.unit.env,
             "folder": str(made.room),
+            "recorded": recorded,
             "code": made.ended.code,
             "failure": made.ended.failure or None,
             "wall_s": made.ended.wall_s,

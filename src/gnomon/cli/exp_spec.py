@@ -11,6 +11,8 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.errors import SpecInvalid
+from gnomon.lab.front_matter import Fault
+from gnomon.lab.lint import is_told_open
 from gnomon.lab.registration import Registered
 
 
@@ -23,6 +25,12 @@ def step_parser(step: str, about: str, example: str, *, takes_spec: bool = True)
     return parser
 
 
+def add_run(parser: Parser) -> Parser:
+    """Which run of a spec a step is about."""
+    parser.add_argument("--run", metavar="NAME", help="a replicate, like run-2 (default: the first run)")
+    return parser
+
+
 def new(arguments: Sequence[str]) -> int:
     """Write a spec that runs as it stands."""
     parser = step_parser(
@@ -32,7 +40,9 @@ def new(arguments: Sequence[str]) -> int:
         takes_spec=False,
     )
     parser.add_argument("slug", metavar="SLUG", help="what it is about: small letters, digits, hyphens")
-    parser.add_argument("--root", metavar="FOLDER", type=Path, default=Path(), help="the repository; this folder")
+    parser.add_argument(
+        "--root", metavar="FOLDER", type=Path, default=Path(), help="the repository (default: this folder)"
+    )
     found = parser.read(arguments)
     path = doors.new_spec(found.root, found.slug)
     if found.json:
@@ -47,21 +57,25 @@ def import_md(arguments: Sequence[str]) -> int:
     """Write a draft from a plan."""
     parser = step_parser(
         "import-md",
-        "A draft of a spec from a plan in Markdown: its text under the twelve headings, what it says for certain as fields,\n"
-        "TODO for everything else; `gnomon exp lint` tells where each TODO is.",
+        "A draft of a spec from a plan in Markdown: its text under the twelve headings, what it says for certain as "
+        "fields, TODO for everything else; `gnomon exp lint` says where each TODO is.",
         "gnomon exp import-md plan.md",
         takes_spec=False,
     )
     parser.add_argument("plan", metavar="FILE", type=Path, help="the plan: Markdown with headings, no fields")
-    parser.add_argument("--slug", metavar="SLUG", default="", help="what the draft is called; as the file without")
-    parser.add_argument("--root", metavar="FOLDER", type=Path, default=Path(), help="the repository; this folder")
+    parser.add_argument(
+        "--slug", metavar="SLUG", default="", help="what the draft is called (default: what the file is)"
+    )
+    parser.add_argument(
+        "--root", metavar="FOLDER", type=Path, default=Path(), help="the repository (default: this folder)"
+    )
     found = parser.read(arguments)
     made = doors.import_markdown(found.root, found.plan, found.slug)
     if found.json:
         print_json({"schema": "gnomon/exp-import-md/1", "spec": str(made.path), "todo": made.todo})
     else:
         print(made.path)
-        say(f"{len(made.todo)} fields are TODO: `gnomon exp lint {made.path}` tells where")
+        say(f"{_still_open(doors.faults(made.path))}: `gnomon exp lint {made.path}` says where")
     return 0
 
 
@@ -77,11 +91,21 @@ def lint(arguments: Sequence[str]) -> int:
     for fault in () if found.json else faults:
         print(fault.shown(str(found.spec)))
     if faults:
-        say(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {found.spec}")
+        still_open = _still_open(faults)
+        say(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {found.spec}{still_open and f'; {still_open}'}")
         return SpecInvalid.exit_code
     if not found.json:
         print(f"{found.spec}: sound")
     return 0
+
+
+def _still_open(faults: Sequence[Fault]) -> str:
+    """How many fields and sections are TODO, as the faults of a spec say; empty: none is."""
+    to_fill_in = [fault for fault in faults if is_told_open(fault)]
+    fields = sum(bool(fault.where) for fault in to_fill_in)
+    counts = ((fields, "field"), (len(to_fill_in) - fields, "section"))
+    said = " and ".join(f"{count} {name}{'s' * (count > 1)}" for count, name in counts if count)
+    return said and f"{said} {'is' if len(to_fill_in) == 1 else 'are'} TODO"
 
 
 def plan(arguments: Sequence[str]) -> int:

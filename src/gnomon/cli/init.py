@@ -14,11 +14,18 @@ def parser() -> Parser:
     """The arguments."""
     found = Parser(
         "init",
-        "Make a research repository of a folder, new or not: experiments, results, scripts, evaluation data, claims, log,\n"
-        "questions, hand-off. A file that is there stays as it is.",
+        "Make a research repository of a folder, new or not: experiments, results, scripts, evaluation data, claims, "
+        "log, questions, hand-off. A file that is there stays as it is.",
         "gnomon init my-research --git",
     )
-    found.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, default=Path(), help="this folder without")
+    found.add_argument(
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        help="what becomes a repository (default: this folder)",
+    )
     found.add_argument("--git", action="store_true", help="begin a git repository there, where there is none")
     found.add_argument("--json", action="store_true", help="one JSON object")
     return found

@@ -70,7 +70,7 @@ class MveFailed(GnomonError):
 
 
 class Locked(GnomonError):
-    """Another runner has the run."""
+    """Another runner is at work on the run."""
 
     exit_code = 75
 

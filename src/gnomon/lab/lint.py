@@ -23,6 +23,8 @@ from gnomon.lab.open_items import is_open, open_fields
 from gnomon.lab.spec import SECTIONS, Spec
 from gnomon.lab.spec_rules import RULES, Told
 
+_STILL_OPEN = "still TODO"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
@@ -66,10 +68,15 @@ def _shape_faults(read: Document) -> Iterator[Fault]:
 def _open_items(read: Document) -> Iterator[Fault]:
     """Fields and lines of prose that are still TODO."""
     for path in open_fields(read.data):
-        yield Fault(*read.place(path), ".".join(map(str, path)), "still TODO: fill it in")
+        yield Fault(*read.place(path), ".".join(map(str, path)), f"{_STILL_OPEN}: fill it in")
     for number, line in read.text_lines:
         if is_open(line):
-            yield Fault(number, 1, "", "still TODO: write this section, or take the line out")
+            yield Fault(number, 1, "", f"{_STILL_OPEN}: write this section, or take the line out")
+
+
+def is_told_open(fault: Fault) -> bool:
+    """Whether a fault says of a field, or of a line of a section, that it is still to be filled in."""
+    return fault.text.startswith(_STILL_OPEN)
 
 
 def _section_faults(read: Document) -> Iterator[Fault]:

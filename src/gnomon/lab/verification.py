@@ -171,7 +171,8 @@ def _anchors(spec: Path, folder: Path, locks: tuple[Lock, ...]) -> tuple[list[st
         limits.append("nothing outside of the folder: whoever can write here could have written all of it anew")
     else:
         limits.append("whoever owns this repository and its keys could have written all of it anew")
-    limits.append("no anchor here carries a date from elsewhere: push the tag, or have the digest timestamped")
+    push = "push the tag, or " if git.commit else ""
+    limits.append(f"no anchor here carries a date from elsewhere: {push}have the digest timestamped")
     return anchors, limits
 
 

@@ -147,7 +147,7 @@ def test_the_machine_is_one_that_will_do_or_the_user_is_told(tmp_path, fields, o
 )
 def test_a_source_that_cannot_be_or_holds_a_secret_is_refused(tmp_path, source):
     path = registered_spec(tmp_path)
-    with pytest.raises(BadInput, match="^(gnomon|github-workflow): "):
+    with pytest.raises(BadInput, match=r"^(gnomon|github-workflow): "):
         _workflow(path, gnomon=source)
     assert not (tmp_path / ".github").exists()
 
