@@ -12,14 +12,14 @@ What ends badly is an error of `gnomon.lab.errors`; its results are written all 
 Which file for what; `doors` joins them, a function for each step of `gnomon exp`:
 
 - the spec: `spec` (its shape), `spec_rules` and `lint` (what is wrong with one), `front_matter`, `broken_yaml` and
-  `open_items` (how it is read), `expression` (criteria), `template` (commands), `new`, `import_markdown` and `scaffold` (a first one)
-- registration: `registration` (locks), `digests`, `signature`, `repository` (where files stand), `preflight` (can it run here)
+  `open_items` (how it is read), `expression` (criteria), `template` (commands), `new`, `from_markdown` and `scaffold` (a first one)
+- registration: `registration` (locks), `digests`, `signature`, `repository` (where files stand), `readiness` (can it run here)
 - running a unit: `plan` (which there are), `executor` (who runs one), `local` and `sandbox/` (here, held to its folder), `room`
   and `plain_file` (what it left), `observe` (its numbers), `failure` (why it does not count)
 - the run: `experiment` (preflight to seal), `runner` (the protocol), `journal`, `records` and `state` (what happened), `gates`,
   `abort` and `budget` (what ends it), `series` (numbers by name), `outlook` (time left), `lease` (one runner), `run_folder`
 - after the run: `collect`, `documents`, `packages` and `provenance` (what is written), `notes`, `seal`, `verification`, `earlier`
-  (others' results, untouched), `reading` (the verdict), `replay`, `salvage`
+  (others' results, untouched), `reading` (the verdict), `replaying` (one unit again, alone), `salvaging` (what is sound of a broken run)
 - `claims/`: the ledger of published numbers, and what sealed results say of them
 - `exports/`: a sealed run for other programs
 """
