@@ -16,8 +16,6 @@ def entries(module: str) -> str:
     lines = []
     package = import_module(module)
     for name in package.__all__:
-        if inspect.ismodule(vars(package).get(name)):
-            delattr(package, name)  # a file that is called as a function is hides it once somebody imported the file
         found = getattr(package, name)
         if inspect.isclass(found):
             is_error = issubclass(found, Exception)

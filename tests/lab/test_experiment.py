@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+import gnomon
 from gnomon.core.errors import BadInput
 from gnomon.lab import errors
 from gnomon.lab.experiment import run
@@ -374,3 +375,28 @@ def test_a_live_criterion_sees_every_observation_however_quick_the_unit(tmp_path
             run(path, HOST)
     else:
         assert run(path, HOST).end == "completed"
+
+
+def test_an_arm_may_be_a_prediction_for_a_scenario(tmp_path):
+    for name, batch in (("one", 1), ("eight", 8)):
+        text = f"schema: gnomon/scenario/1\nmodel: resnet-50\non: t4\nbatch: {batch}\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    arms = [
+        {"name": "whole", "role": "baseline", "gnomon": {"engine": "roofline", "scenario": "eight.yaml"}},
+        {"name": "half", "gnomon": {"engine": "roofline", "scenario": "one.yaml"}},
+    ]
+    spec = changed(
+        protocol__arms=arms,
+        protocol__cells=[{"name": "small", "size": 10}],
+        variables__independent__0__levels=[10],
+        metrics__primary__0__from={"pointer": "/rows/0/quantities/0/value"},
+        metrics__primary__0__unit="s",
+        baselines__0__expected={"share": {"ci": [0.001, 0.1]}},
+        mve=...,
+    )
+    path = _experiment(tmp_path, spec)
+    assert run(path, HOST).end == "completed"
+    found = _metrics(path)
+    asked = gnomon.predict("resnet-50", on="t4", batch=8, engine="roofline")
+    assert found["baseline"]["share"] == pytest.approx(asked.value)
+    assert found["treatment"]["share"] < found["baseline"]["share"]

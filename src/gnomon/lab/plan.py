@@ -103,7 +103,7 @@ def _asked(question: Scenario | None) -> list[str]:
     assert question is not None
     command = ["{python}", "-m", "gnomon"]
     if question.scenario is not None:
-        return [*command, "predict", "--scenario", question.scenario, "--engine", question.engine, "--json"]
+        return [*command, "predict", question.scenario, "--engine", question.engine, "--json"]
     where = [f"{key}={value}" for key, value in question.where.items()]
     assert question.measurements is not None
     return [
