@@ -27,7 +27,7 @@ from gnomon.lab.lease import Lease, is_held
 from gnomon.lab.lint import lint
 from gnomon.lab.notes import interpretations
 from gnomon.lab.outlook import outlook
-from gnomon.lab.plan import Unit, units
+from gnomon.lab.plan import Unit, estimate_s, units
 from gnomon.lab.readiness import preflight as faults_here
 from gnomon.lab.reading import Reading
 from gnomon.lab.registration import Registered, registered, utc
@@ -87,8 +87,7 @@ def planned(path: At) -> Planned:
     """The units of a sound spec in their order, its estimate, and what this machine enforces; nothing is run."""
     raw, spec = registration.sound(Path(path))
     listed = units(spec, of_bytes(raw))
-    seconds = sum(spec.protocol.unit_estimate for unit in listed if unit.phase != "sanity") / spec.protocol.workers
-    return Planned(spec=spec, units=listed, estimate_s=seconds, enforcement=dict(_host().enforcement))
+    return Planned(spec=spec, units=listed, estimate_s=estimate_s(spec, listed), enforcement=dict(_host().enforcement))
 
 
 def register(path: At) -> Registered:

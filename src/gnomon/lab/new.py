@@ -83,7 +83,7 @@ abort:
   - {{id: too_slow, kind: time, expr: elapsed > 30 s}}
 
 confounds:
-  - other work on the machine changes both arms; they take turns
+  - other work on the machine changes both arms, one after the other
 
 integrity:
   min_enforcement: detect-only          # landlock or sandbox, where the host must enforce what units may not touch

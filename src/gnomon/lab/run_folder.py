@@ -22,7 +22,7 @@ RESERVE_BYTES = 1_000_000  # kept free, so that the end of a run can be written 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """A run's folder; see `lab` for what is in it."""
+    """A run's folder; docs/reference/experiment.md tells every file in it."""
 
     path: Path
 

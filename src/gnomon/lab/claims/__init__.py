@@ -3,7 +3,7 @@
 from gnomon.lab import claims
 for entry in claims.ledger(Path(".")):
     ...
-for found in claims.check(Path(".")):      # what sealed results say of each claim that names a test
+for found in claims.check(Path(".")):  # what sealed results say of each claim that names a test
     claims.update(found)
 """
 
