@@ -227,7 +227,7 @@ def test_the_command_line_writes_it_and_says_what_is_left(tmp_path, capsys):
     said = capsys.readouterr()
     path = tmp_path / "experiments" / "exp-001-plan.md"
     assert said.out == f"{path}\n"
-    assert re.search(rf"\d+ fields are TODO: `gnomon exp lint {path}` tells where", said.err)
+    assert re.search(rf"\d+ fields and \d sections? are TODO: `gnomon exp lint {path}` says where", said.err)
     assert main(["exp", "register", str(path)]) == 3
     assert main([*words, "--slug", "other", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

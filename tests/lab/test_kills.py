@@ -96,8 +96,10 @@ def _await(process, journal, count, every_s=0.01):
     """Wait until a runner's journal has so many bytes."""
 
     def is_there():
+        if journal.exists() and journal.stat().st_size >= count:
+            return True
         assert process.poll() is None, process.stderr.read().decode()
-        return journal.exists() and journal.stat().st_size >= count
+        return False
 
     until(is_there, every_s=every_s)
 
