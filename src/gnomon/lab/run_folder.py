@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +98,16 @@ class RunFolder:
                 allow(slot, stat.S_IRWXU)
                 yield from (room for room in sorted(slot.iterdir()) if _of_room(room) is not None)
 
-    def close_rooms(self) -> None:
-        """Move every room to its place: their attempts ended, and the runner came no further."""
+    def close_rooms(self, is_begun: Callable[[str, int], bool] = lambda unit, attempt: True) -> None:
+        """Move every room to its place: their attempts ended, and the runner came no further.
+
+        is_begun: whether there is a record of an attempt; what is left of others is kept apart.
+        """
         for room in list(self.rooms()):
+            found = _of_room(room)
+            if found is not None and not is_begun(*found):
+                self.abandon(*found)
+                continue
             settle(room)
             self.close_room(room)
 
@@ -122,12 +129,15 @@ class RunFolder:
         sync_folder(self.units)
 
     def abandon(self, unit: str, attempt: int) -> None:
-        """Keep what a lost attempt left, beside those that ended."""
-        place = self.units / unit / f"attempt-{attempt}.lost"
-        for room in [room for room in self.rooms() if _of_room(room) == (unit, attempt)]:
-            settle(room)
-            place.parent.mkdir(exist_ok=True)
-            room.rename(place)
+        """Keep what a lost attempt left, in its room or at its place, beside those that ended."""
+        lost = self.units / unit / f"attempt-{attempt}.lost"
+        left = [room for room in self.rooms() if _of_room(room) == (unit, attempt)]
+        for folder in (*left, self.attempt(unit, attempt)):
+            if folder.is_dir():
+                settle(folder)
+                lost.parent.mkdir(exist_ok=True)
+                clear(lost)
+                folder.rename(lost)
 
 
 def _of_room(room: Path) -> tuple[str, int] | None:

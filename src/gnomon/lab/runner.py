@@ -145,7 +145,7 @@ class Runner:
             if unit.under_way is not None:
                 self.folder.abandon(name, unit.under_way)
                 self._record("unit_lost", unit=name, attempt=unit.under_way)
-        self.folder.close_rooms()
+        self.folder.close_rooms(lambda unit, attempt: self.state.attempts_of(unit) >= attempt)
 
     def _heed(self) -> None:
         """End the run where a criterion has fired, before a crash or now."""

@@ -146,6 +146,10 @@ class State:
         """Whether a unit counts."""
         return unit in self.units and self.units[unit].done is not None
 
+    def attempts_of(self, unit: str) -> int:
+        """How often a unit was begun."""
+        return self.units[unit].attempts if unit in self.units else 0
+
     def wall_until_s(self, mono: float) -> float:
         """Time while a runner was at work, up to a moment of its monotonic clock."""
         return self.wall_s + (max(mono - self._runner_since, 0.0) if self._runner_since is not None else 0.0)
