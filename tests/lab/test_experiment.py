@@ -377,6 +377,26 @@ def test_a_live_criterion_sees_every_observation_however_quick_the_unit(tmp_path
         assert run(path, HOST).end == "completed"
 
 
+@pytest.mark.parametrize(("held", "ends"), [(4, True), (5, False)])
+def test_rows_of_live_criteria_are_a_unit_s_own_when_several_are_at_work(tmp_path, held, ends):
+    say = 'echo "{{\\"name\\": \\"share\\", \\"value\\": 2}}" >&9; sleep 0.1; '
+    spec = changed(
+        protocol__arms__1__command=f"sleep 0.{{seed}}; {say * 4}",  # units begin and tell while others are in their row
+        protocol__arms__0__command='echo "{{\\"name\\": \\"share\\", \\"value\\": 1}}" >&9',
+        metrics__primary__0__from={"observations": "share"},
+        metrics__primary__0__bounds=[0, 9],
+        abort__0={"id": "high", "check": "live", "expr": "share > 1.5", "for_consecutive": held},
+        protocol__workers=3,
+        mve=...,
+    )
+    path = _experiment(tmp_path, spec)
+    if ends:
+        with pytest.raises(errors.Aborted, match="high"):
+            run(path, HOST)
+    else:
+        assert run(path, HOST).end == "completed"
+
+
 def test_an_arm_may_be_a_prediction_for_a_scenario(tmp_path):
     for name, batch in (("one", 1), ("eight", 8)):
         text = f"schema: gnomon/scenario/1\nmodel: resnet-50\non: t4\nbatch: {batch}\n"

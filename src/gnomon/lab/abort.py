@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gnomon.lab import expression
 from gnomon.lab.expression import Node, Value
@@ -75,11 +75,9 @@ class Criteria:
         ]
         return fired[0] if fired else None
 
-    def began(self) -> None:
-        """A unit starts: rows of live checks begin anew."""
-        for watch in self.watches:
-            if watch.criterion.check == "live":
-                watch.held = 0
+    def live(self) -> Criteria:
+        """Those that are held against a unit at work: each unit has rows of its own."""
+        return Criteria([replace(watch, held=0) for watch in self.watches if watch.criterion.check == "live"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

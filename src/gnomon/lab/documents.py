@@ -289,7 +289,7 @@ class ConfigDocument(Growing):
     enforcement: Enforcement
     environment: Environment
     before: Fingerprint
-    """When the run, or the last resumption of it, began."""
+    """When the run began."""
     after: Fingerprint
     changed: list[str]
     """What differs between the two, in words."""

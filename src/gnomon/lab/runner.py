@@ -70,6 +70,7 @@ class _Attempt:
     number: int
     room: Path
     since: float
+    criteria: Criteria  # live ones
     lines_read: int = 0
     latest: dict[str, Value] = field(default_factory=dict)  # of the observations so far, by metric
     step: int = 0
@@ -252,7 +253,6 @@ class Runner:
         number = before.attempts + 1 if before is not None else 1
         self._record("unit_started", unit=unit.id, attempt=number, phase=unit.phase, label=unit.label)
         room = self.folder.open_room(unit.id, number, place)
-        self._criteria.began()
         self.workers[place].start(
             Job(
                 unit=unit.id,
@@ -263,7 +263,7 @@ class Runner:
                 timeout_s=self.registered.spec.protocol.unit_timeout,
             )
         )
-        return _Attempt(unit=unit, number=number, room=room, since=self.mono())
+        return _Attempt(unit=unit, number=number, room=room, since=self.mono(), criteria=self._criteria.live())
 
     def _watch(self, attempt: _Attempt, worker: Worker) -> None:
         """Live criteria on a unit at work, and requests to end it."""
@@ -271,7 +271,7 @@ class Runner:
             worker.stop(GRACE_S)
         if attempt.is_stopped:
             return
-        if fired := self._judged(attempt) or self._criteria.fired("live", self._seen(attempt)):
+        if fired := self._judged(attempt) or attempt.criteria.fired("live", self._seen(attempt)):
             attempt.is_stopped = True
             self._record(
                 "criterion_fired",
@@ -300,7 +300,7 @@ class Runner:
                 continue
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             attempt.latest[name] = float(value) if is_number else None
-            if fired := self._criteria.fired("live", self._seen(attempt), about=name):
+            if fired := attempt.criteria.fired("live", self._seen(attempt), about=name):
                 return fired
         return None
 
