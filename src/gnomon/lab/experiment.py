@@ -106,22 +106,22 @@ def _run(found: Registered, host: Host, place: RunFolder, tell: Callable[[State]
         tell=keep,
         until_mono=time.monotonic() + most_s,
     )
-    try:
-        with _interrupts(runner):
+    with _interrupts(runner):
+        try:
             state = runner.go()
-    except Interrupted as stopped:
-        _write_metrics(spec, planned, runner.state, place, host)
-        if isinstance(stopped, NoSpace):
-            raise OutOfSpace(
-                f"{place.path}: the disk is full: make room on it, then `gnomon exp resume {found.path}` goes on"
-            ) from None
-        if runner.is_out_of_time and not runner.interrupts:
-            raise OutOfTime(f"{place.path}: its {most_s:g} s are over; `gnomon exp resume` goes on") from None
-        raise KeyboardInterrupt from None
-    finally:
-        for worker in workers:
-            worker.close()
-    _finish(found, host, place, state, planned, before)
+        except Interrupted as stopped:
+            _write_metrics(spec, planned, runner.state, place, host)
+            if isinstance(stopped, NoSpace):
+                raise OutOfSpace(
+                    f"{place.path}: the disk is full: make room on it, then `gnomon exp resume {found.path}` goes on"
+                ) from None
+            if runner.is_out_of_time and not runner.interrupts:
+                raise OutOfTime(f"{place.path}: its {most_s:g} s are over; `gnomon exp resume` goes on") from None
+            raise KeyboardInterrupt from None
+        finally:
+            for worker in workers:
+                worker.close()
+        _finish(found, host, place, state, planned, before)
     return state
 
 
@@ -132,7 +132,7 @@ def _run_name(place: RunFolder) -> str:
 
 @contextmanager
 def _interrupts(runner: Runner) -> Iterator[None]:
-    """Ctrl-C and SIGTERM once: the units at work end and the run stops; twice: they are ended."""
+    """Ctrl-C and SIGTERM once: the units at work end and the run stops; twice: they are ended. A run is sealed whole."""
 
     def asked(number: int, frame: object) -> None:
         runner.interrupts += 1
