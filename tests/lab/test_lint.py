@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from gnomon.core.errors import BadInput
+from gnomon.lab.front_matter import read_bytes
 from gnomon.lab.lint import lint
 from gnomon.lab.plan import units
 from gnomon.lab.spec import SECTIONS
@@ -218,3 +220,9 @@ def test_an_order_is_a_permutation(order):
     spec = lint(bytes_of(changed(protocol__order=order)), NAME).spec
     listed = lint(bytes_of(SOUND), NAME).spec
     assert {unit.id for unit in units(spec, "a")} == {unit.id for unit in units(listed, "a")}
+
+
+def test_a_spec_that_is_not_there_is_told_with_the_nearest(tmp_path):
+    (tmp_path / "exp-001-halves.md").write_bytes(bytes_of(SOUND))
+    with pytest.raises(BadInput, match=r"exp-001-hlaves.md: no such file; did you mean 'exp-001-halves.md'\?"):
+        read_bytes(tmp_path / "exp-001-hlaves.md")

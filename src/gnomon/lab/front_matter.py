@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.strict import FieldPath, Lines
 from gnomon.lab.broken_yaml import hint
 
@@ -81,7 +81,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
+        there = [one.name for one in path.parent.glob("*.md")]
+        raise BadInput(f"{path}: no such file{near_match(path.name, there)}") from None
     except IsADirectoryError:
         raise BadInput(f"{path}: a folder, not a file") from None
     except OSError as fault:
