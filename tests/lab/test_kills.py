@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,15 +82,10 @@ def _is_sealed(path):
     return (path.parent.parent / "results" / path.stem / "MANIFEST.sha256").exists()
 
 
-def _ended_at_its_first_record(path, number, host):
-    """The time from the start of a runner to its first record, at which it is ended."""
-    begun, process = time.monotonic(), _start(path, host)
-    journal = path.parent.parent / "results" / path.stem / "journal.jsonl"
-    _await(process, journal, 1, every_s=0.002)
-    process.send_signal(number)
-    process.wait()
-    process.stderr.close()
-    return time.monotonic() - begun
+def _start(path, host="plain"):
+    root = str(Path(__file__).parents[2])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path])}
+    return subprocess.Popen([sys.executable, "-c", _RUN, str(path), host], env=env, stderr=subprocess.PIPE)
 
 
 def _await(process, journal, count, every_s=0.01):
@@ -104,63 +100,75 @@ def _await(process, journal, count, every_s=0.01):
     until(is_there, every_s=every_s)
 
 
-def _start(path, host="plain"):
-    root = str(Path(__file__).parents[2])
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path])}
-    return subprocess.Popen([sys.executable, "-c", _RUN, str(path), host], env=env, stderr=subprocess.PIPE)
-
-
 def _last(path):
     """The last record of a run and how many units were done by then."""
     records = []
     scan(path.parent.parent / "results" / path.stem / "journal.jsonl", records.append)
     done = sum(record["kind"] == "unit_done" for record in records)
-    return f"{done:2d} units done, last record {records[-1]['seq']}: {records[-1]['kind']}"
+    last = f"{records[-1]['seq']}: {records[-1]['kind']}" if records else "none"
+    return f"{done:2d} units done, last record {last}"
+
+
+def _ended_after(path, host, number, count, more_s):
+    """Start a runner, end it so many seconds after it has written so many records, or let it come to its end; its code."""
+    journal = path.parent.parent / "results" / path.stem / "journal.jsonl"
+    before = journal.read_bytes().count(b"\n") if journal.exists() else 0
+    process = _start(path, host)
+    until(
+        lambda: (
+            (journal.exists() and journal.read_bytes().count(b"\n") >= before + count) or process.poll() is not None
+        ),
+        every_s=0.002,
+    )
+    time.sleep(more_s)
+    process.send_signal(number)
+    code = process.wait()
+    error = process.stderr.read().decode()
+    process.stderr.close()
+    assert code in (0, 130, -number), error
+    return code
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "host"), CASES, ids=lambda value: getattr(value, "name", value))
 def test_a_run_that_is_ended_at_random_moments_comes_to_the_same(tmp_path, number, host):
-    first = 0.5 if number == signal.SIGKILL else 1.0  # Python's own start knows no SIGINT
-    path = _experiment(tmp_path / "ended")
-    chance = random.Random(KILLS)
-    begins_s = _ended_at_its_first_record(path, number, host)
-    told = [f"{number.name} at the first record, {begins_s:.3f} s after the start: {_last(path)}"]
-    for _ in range(KILLS - 1):
-        if _is_sealed(path):
-            break
-        process, after_s = _start(path, host), chance.uniform(first * begins_s, begins_s + 0.08)
-        time.sleep(after_s)
-        process.send_signal(number)
-        code = process.wait()
-        error = process.stderr.read().decode()
-        process.stderr.close()
-        assert code in (0, 130, -number), error
-        told.append(f"{number.name} after {after_s:.3f} s, exit code {code}: {_last(path)}")
-    kills = len(told)
-    if not _is_sealed(path):
-        run(path, HOSTS[host]())
+    chance, told, kills, kinds = random.Random(KILLS), [], 0, Counter()
+    undisturbed = _undisturbed(tmp_path / "undisturbed", host)
+    while kills < KILLS:
+        path = _experiment(tmp_path / f"ended-{kills}")
+        while kills < KILLS and not _is_sealed(path):
+            count, more_s = chance.randint(1, 5), chance.uniform(0, 0.03)
+            code = _ended_after(path, host, number, count, more_s)
+            if code != 0:
+                kills += 1
+                moment = f"{1000 * more_s:.1f} ms after its record {count}"
+                told.append(f"{number.name} {kills}, {moment}: exit code {code}, {_last(path)}")
+        if not _is_sealed(path):
+            run(path, HOSTS[host]())
+        kinds += _checked(path, undisturbed)
+        told.append(f"through: {_last(path)}")
+    assert kinds["unit_lost"] > 0 or number == signal.SIGINT  # some were ended in the midst of a unit
+    if TRANSCRIPTS:
+        told.append(
+            f"{kills} times ended by {number.name}, {host}; {kinds['unit_done']} units of {sum(line.startswith('through') for line in told)} "
+            f"runs, each done once; {kinds['unit_lost']} attempts lost and begun anew; every metrics.json equal to that of "
+            f"an undisturbed run"
+        )
+        Path(TRANSCRIPTS).mkdir(parents=True, exist_ok=True)
+        (Path(TRANSCRIPTS) / f"{number.name.lower()}-{host}.txt").write_text("\n".join(told) + "\n")
+
+
+def _checked(path, undisturbed):
+    """A run that was ended again and again has what an undisturbed one has, each unit once; its records by kind."""
     folder, found = _results(path)
-    assert found == _undisturbed(tmp_path / "undisturbed", host)
+    assert found == undisturbed
     records = []
     assert scan(folder / "journal.jsonl", records.append).fault == ""
-    done = [record["unit"] for record in records if record["kind"] == "unit_done"]
-    assert len(done) == len(set(done)) == found["_protocol"]["units"]["planned"]
-    attempts = {(record["unit"], record["attempt"]) for record in records if record["kind"] == "unit_done"}
-    for unit, attempt in attempts:
+    done = [(record["unit"], record["attempt"]) for record in records if record["kind"] == "unit_done"]
+    assert len(done) == len({unit for unit, _ in done}) == found["_protocol"]["units"]["planned"]
+    for unit, attempt in done:
         assert (folder / "units" / unit / f"attempt-{attempt}" / "stdout.log").exists()
-    starts = [record["resumed"] for record in records if record["kind"] == "run_started"]
-    assert sum(starts) >= min(KILLS // 4, 20)  # the others were ended before they could take up the journal
-    if TRANSCRIPTS:
-        kinds = [record["kind"] for record in records]
-        told += [
-            f"resumed to its end: {_last(path)}",
-            f"{kills} times ended, {sum(starts)} of the starts came to a record; {len(done)} units, each done once; "
-            f"{kinds.count('unit_lost')} attempts lost and begun anew; metrics.json equal to that of an undisturbed run",
-        ]
-        name = f"{number.name.lower()}-{host}.txt"
-        Path(TRANSCRIPTS).mkdir(parents=True, exist_ok=True)
-        (Path(TRANSCRIPTS) / name).write_text("\n".join(told) + "\n")
+    return Counter(record["kind"] for record in records)
 
 
 def test_a_torn_last_line_is_cut_and_the_run_goes_on(tmp_path):

@@ -57,7 +57,7 @@ def test_a_changed_run_is_not_exported(tmp_path):
 
 
 def test_a_run_that_is_not_there_or_not_sealed_is_not_exported(path, tmp_path):
-    with pytest.raises(BadInput, match="no run"):
+    with pytest.raises(BadInput, match="no replicate 'run-7'"):
         export(path, "csv", tmp_path / "o.csv", "run-7")
 
 
