@@ -15,6 +15,9 @@ from gnomon.lab import failure
 from gnomon.lab.lint import lint
 from tests.lab.specs import SOUND, bytes_of, changed, text_of
 
+pytestmark = pytest.mark.slow  # whole commands, again and again
+
+
 NAME = "exp-001-halves.md"
 ONE_CELL = {
     "mve": ...,

@@ -16,6 +16,9 @@ from gnomon.lab.sandbox import Level, reachable
 from gnomon.lab.verification import verify
 from tests.lab.specs import SOUND, bytes_of, changed
 
+pytestmark = pytest.mark.slow  # whole commands, again and again
+
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REACH = reachable()
 
