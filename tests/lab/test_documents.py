@@ -77,7 +77,7 @@ def _undescribed(value, path="$"):
             yield from _undescribed(getattr(value, name), f"{path}.{name}")
 
 
-def _hold(folder):
+def _obeys_its_shape(folder):
     metrics, config = (read_json(folder / f"{kind}.json") for kind in DOCUMENTS)
     assert (_faults("metrics", metrics), _faults("config", config)) == ([], [])
     found = MetricsDocument.model_validate(metrics), ConfigDocument.model_validate(config)
@@ -91,13 +91,13 @@ def _hold(folder):
 @pytest.mark.parametrize("end", ENDS)
 def test_what_a_run_leaves_has_the_published_shape_whatever_its_end(tmp_path, end):
     path = sealed(tmp_path, **ENDS[end])
-    assert _hold(tmp_path / "results" / path.stem)["_protocol"]["status"] == end
+    assert _obeys_its_shape(tmp_path / "results" / path.stem)["_protocol"]["status"] == end
 
 
 @pytest.mark.parametrize("what", ODD)
 def test_what_is_lacking_or_against_the_protocol_has_the_published_shape(tmp_path, what):
     path = sealed(tmp_path, **ODD[what])
-    _hold(tmp_path / "results" / path.stem)
+    _obeys_its_shape(tmp_path / "results" / path.stem)
 
 
 def test_the_metrics_of_an_interrupted_run_have_it_too(tmp_path):
@@ -128,7 +128,7 @@ def test_metrics_have_it_after_every_record_of_the_journal(tmp_path):
 
 @pytest.mark.parametrize("folder", sorted(RESULTS.glob("exp-*")), ids=lambda folder: folder.name)
 def test_results_of_this_repository_have_it(folder):
-    _hold(folder)
+    _obeys_its_shape(folder)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ Which file for what; `doors` joins them, a function for each step of `gnomon exp
   and `plain_file` (what it left), `observe` (its numbers), `failure` (why it does not count)
 - the run: `experiment` (preflight to seal), `runner` (the protocol), `journal`, `records` and `state` (what happened), `gates`,
   `abort` and `budget` (what ends it), `series` (numbers by name), `outlook` (time left), `lease` (one runner), `run_folder`
-- after the run: `collect`, `documents`, `packages` and `provenance` (what is written), `notes`, `seal`, `verification`, `earlier`
+- after the run: `collect`, `configuration`, `documents`, `packages` and `provenance` (what is written), `notes`, `seal`, `verification`, `earlier`
   (others' results, untouched), `reading` (the verdict), `replaying` (one unit again, alone), `salvaging` (what is sound of a broken run)
 - `claims/`: the ledger of published numbers, and what sealed results say of them
 - `exports/`: a sealed run for other programs

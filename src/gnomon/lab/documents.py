@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gnomon.lab import collect
+from gnomon.lab import collect, configuration
 from gnomon.lab.budget import AXES
 from gnomon.lab.plan import PHASES
 from gnomon.lab.readiness import LEVELS
@@ -301,5 +301,5 @@ class ConfigDocument(Growing):
 # Kind of document -> its shape, and the title of its schema.
 DOCUMENTS: dict[str, tuple[type[BaseModel], str]] = {
     "metrics": (MetricsDocument, collect.SCHEMA),
-    "config": (ConfigDocument, "gnomon/config/1"),
+    "config": (ConfigDocument, configuration.SCHEMA),
 }

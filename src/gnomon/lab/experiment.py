@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.core.errors import BadInput
+from gnomon.formats.files import write_whole
 from gnomon.lab import earlier, packages, provenance
-from gnomon.lab.budget import ledger
 from gnomon.lab.collect import metrics_document, observations
+from gnomon.lab.configuration import config_document
 from gnomon.lab.digests import of_file
 from gnomon.lab.errors import (
     Aborted,
@@ -52,6 +53,8 @@ _ERRORS = {
     "baseline_failed": BaselineNotReproduced,
     "mve_failed": MveFailed,
 }
+# Violations that make the whole run invalid, and how they are said.
+_INVALID = {"environment": "dependencies changed while it ran", "changed": "changed while it ran"}
 
 
 def run(
@@ -152,10 +155,10 @@ def _interrupts(runner: Runner) -> Iterator[None]:
 def _freeze(found: Registered, place: RunFolder) -> None:
     """Copies of the spec and its locks, as they were when the run began."""
     if not (place.path / "spec.md").exists():
-        (place.path / "spec.md").write_bytes(found.raw)
+        write_whole(place.path / "spec.md", found.raw)
     for lock in found.locks:
         source = lock_path(found.path, lock.version)
-        (place.path / source.name).write_bytes(source.read_bytes())
+        write_whole(place.path / source.name, source.read_bytes())
 
 
 def _kept(path: Path, taken: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -188,40 +191,19 @@ def _finish(
     with Journal(place.journal, State().take) as journal:
         after = packages.fingerprint()
         differs = packages.changes(before, after)
-        is_told = any(record["what"] == "environment" for record in state.violations)
-        if differs and not spec.environment.allow_new_dependencies and not is_told:
-            record = journal.append(
-                "violation", time=utc(now()), mono=time.monotonic(), what="environment", text="; ".join(differs)
-            )
-            state.take(record)
-        if (names := _changed(found, place)) and not any(record["what"] == "changed" for record in state.violations):
-            record = journal.append(
-                "violation", time=utc(now()), mono=time.monotonic(), what="changed", text=", ".join(names)
-            )
-            state.take(record)
-        config = {
-            "schema": "gnomon/config/1",
-            "experiment": spec.id,
-            "run_id": state.run,
-            "spec": spec.model_dump(mode="json", by_alias=True),
-            "units": [
-                {"unit": unit.id, "phase": unit.phase, "label": unit.label, "command": unit.command, "env": unit.env}
-                for unit in planned
-            ],
-            "started": state.started,
-            "finished": state.last,
-            "executor": host.executor,
-            "enforcement": dict(host.enforcement),
-            "environment": provenance.environment(root, spec.environment.variables),
-            "before": before,
-            "after": after,
-            "changed": differs,
-            "budget": [
-                {"axis": line.axis, "used": line.used, "allowed": line.allowed, "is_over": line.is_over}
-                for line in ledger(spec, state)
-            ],
-            "overages": [record["text"] for record in state.overages],
-        }
+        if not spec.environment.allow_new_dependencies:
+            _tell(journal, state, "environment", "; ".join(differs))
+        _tell(journal, state, "changed", ", ".join(_changed(found, place)))
+        config = config_document(
+            spec,
+            planned,
+            state,
+            host,
+            environment=provenance.environment(root, spec.environment.variables),
+            before=before,
+            after=after,
+            changed=differs,
+        )
         write_synced(place.path / "config.json", json_text(config))
         write_synced(place.path / "env" / "git.diff", provenance.differing(root))
         table = io.StringIO()
@@ -235,18 +217,26 @@ def _finish(
     take_write_right(place)
 
 
+def _told(state: State, what: str) -> str:
+    """What is recorded of a kind of violation; empty: nothing."""
+    return next((str(record["text"]) for record in state.violations if record["what"] == what), "")
+
+
+def _tell(journal: Journal, state: State, what: str, text: str) -> None:
+    """Record a violation of the whole run, once; none where there is no text."""
+    if text and not _told(state, what):
+        state.take(journal.append("violation", time=utc(now()), mono=time.monotonic(), what=what, text=text))
+
+
 def _raise(path: Path, state: State, place: Path) -> None:
     """The error that the end of a run is; nothing for one that is whole and valid."""
     if state.end in _ERRORS:
         raise _ERRORS[state.end](f"{place}: {state.end}: {state.reason}")
     if state.end == "error":
         raise ProtocolViolation(f"{place}: it ended with an error: {state.reason}")
-    if any(record["what"] == "environment" for record in state.violations):
-        text = next(record["text"] for record in state.violations if record["what"] == "environment")
-        raise ProtocolViolation(f"{place}: dependencies changed while it ran: {text}")
-    if any(record["what"] == "changed" for record in state.violations):
-        text = next(record["text"] for record in state.violations if record["what"] == "changed")
-        raise ProtocolViolation(f"{place}: changed while it ran: {text}")
+    for what, said in _INVALID.items():
+        if told := _told(state, what):
+            raise ProtocolViolation(f"{place}: {said}: {told}")
     missing = [name for name, unit in state.units.items() if unit.missing or name in state.given_up]
     if missing:
         raise MissingMetrics(
