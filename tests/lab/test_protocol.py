@@ -290,8 +290,20 @@ def test_d3_the_structure_is_fixed(whole):
     assert len(found) == 11 and "_protocol" in found
 
 
-def test_d4_notes_that_interpret_are_told_and_refused_where_asked():
+def test_d4_notes_that_interpret_are_told_and_refused_where_asked(tmp_path):
     assert list(interpretations("the data suggests that caching works")) == ["data suggests", "works"]
+    path, folder = _experiment(tmp_path, changed(protocol__arms__0__command="sleep 0.1; echo share=1.0"))
+    with pytest.raises(errors.OutOfTime):
+        run(path, HOST, most_s=0.2)
+    with pytest.raises(BadInput, match="notes are facts; this interprets: 'better than expected'"):
+        doors.note(path, "it was better than expected", is_strict=True)
+    assert doors.note(path, "it was better than expected") == ["better than expected"]
+    assert doors.note(path, "the machine was rebooted at 10:03", is_strict=True) == []
+    run(path, HOST)
+    assert _metrics(folder)["notes"].splitlines()[-2:] == [
+        "it was better than expected",
+        "the machine was rebooted at 10:03",
+    ]
 
 
 def test_d5_what_is_not_finite_is_null_and_named(tmp_path):
