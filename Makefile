@@ -19,12 +19,16 @@ ifneq ($(unknown),)
 $(error EXTRAS: unknown '$(unknown)' (known: torch))
 endif
 
+# How many tests run at once: a number, 0 for none beside another (to step through one), logical for one on each core.
+WORKERS ?= logical
+at_once = -n $(WORKERS) --maxprocesses 8
+
 READY := .venv/installed $(extras:%=.venv/installed-%)
 PIP := -m pip install --quiet --quiet --disable-pip-version-check
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
-	@echo "Variables: PYTHON, NEWEST_PYTHON, EXTRAS (known: torch)"
+	@echo "Variables: PYTHON, NEWEST_PYTHON, EXTRAS (known: torch), WORKERS"
 
 demo: $(READY) ## predict published measurements, print the table, write build/demo.html
 	@mkdir -p build
@@ -41,20 +45,20 @@ test: $(READY) ## everything that must hold: style, layers, types, tests, docume
 	@echo "==> mypy"
 	@.venv/bin/mypy
 	@echo "==> pytest"
-	@.venv/bin/python -m pytest --junit-xml=build/pytest.xml
+	@.venv/bin/python -m pytest $(at_once) --junit-xml=build/pytest.xml
 	@echo "==> docs"
 	@$(sphinx)
 
 test-lowest: .venv-lowest/installed ## the tests with the lowest versions that pyproject.toml allows
 	@echo "==> pytest, lowest versions"
-	@.venv-lowest/bin/python -m pytest -m "not slow" --junit-xml=build/pytest-lowest.xml
+	@.venv-lowest/bin/python -m pytest $(at_once) -m "not slow" --junit-xml=build/pytest-lowest.xml
 
 # Newest means newest today, so this one asks the package index every time.
 test-newest: .venv-newest/made ## the tests with the newest versions, not those of requirements/locked.txt
 	@echo "==> newest versions"
 	@.venv-newest/bin/python $(PIP) --upgrade --upgrade-strategy eager -e '.[dev]'
 	@echo "==> pytest, newest versions"
-	@.venv-newest/bin/python -m pytest -m "not slow" --junit-xml=build/pytest-newest.xml
+	@.venv-newest/bin/python -m pytest $(at_once) -m "not slow" --junit-xml=build/pytest-newest.xml
 
 test-long: $(READY) ## what takes minutes: a run killed 200 times at random moments, and interrupted as often
 	GNOMON_KILLS=200 GNOMON_TRANSCRIPTS=tests/lab/transcripts .venv/bin/python -m pytest tests/lab/test_kills.py

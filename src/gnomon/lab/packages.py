@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
+from pathlib import Path
 from typing import Any
 
 from gnomon.lab.digests import of_bytes, of_data
@@ -34,12 +35,13 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 def versions() -> dict[str, str]:
     """Name -> version of every distribution."""
-    return {name: one.version for name, one in sorted(_found())}
+    return {name: version for name, version, _ in sorted(_found(), key=_by_name)}
 
 
 def installed() -> dict[str, dict[str, str | None]]:
     """Name -> `version` and `record_sha256`, of RECORD's bytes; None: the package has none, as one of the system's."""
-    return {name: {"version": one.version, "record_sha256": _record_sha256(one)} for name, one in sorted(_found())}
+    found = sorted(_found(), key=_by_name)
+    return {name: {"version": version, "record_sha256": _record_sha256(one)} for name, version, one in found}
 
 
 def normal(name: str) -> str:
@@ -47,21 +49,28 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _found() -> Iterator[tuple[str, Distribution]]:
-    """Every distribution with its name in one spelling; of several of a name the one that an import takes."""
+def _found() -> Iterator[tuple[str, str, Distribution]]:
+    """Every distribution with its name in one spelling and its version; of several of a name the one that an import takes."""
     seen = set[str]()
     for distribution in distributions():  # in the order of sys.path
-        name = normal(distribution.metadata["Name"] or "")
+        metadata = distribution.metadata  # parsed anew each time it is asked for
+        name = normal(metadata["Name"] or "")
         if name and name not in seen:
             seen.add(name)
-            yield name, distribution
+            yield name, metadata["Version"], distribution
+
+
+def _by_name(found: tuple[str, str, Distribution]) -> str:
+    return found[0]
 
 
 def _record_sha256(distribution: Distribution) -> str | None:
-    for file in distribution.files or ():
-        if file.name == "RECORD" and file.parent.name.endswith(".dist-info"):
+    """RECORD names itself, and so the folder that it lies in; parsing all of it, as `files` does, takes a run a second."""
+    for line in (distribution.read_text("RECORD") or "").splitlines():
+        file = line.partition(",")[0]
+        if file.endswith(".dist-info/RECORD"):
             try:
-                return of_bytes(file.read_binary())
+                return of_bytes(Path(str(distribution.locate_file(file))).read_bytes())
             except OSError:
                 return None
     return None
