@@ -14,8 +14,8 @@ from tests.lab.specs import bytes_of, changed
 
 from benchmarks.conftest import median_ratio
 from gnomon.lab import doors
-from gnomon.lab.registration import register
-from gnomon.lab.sandbox import Level, reachable
+from gnomon.lab.specs.registration import register
+from gnomon.lab.units.sandbox import Level, reachable
 
 _UNITS = 200  # of one run, half of them of the baseline
 

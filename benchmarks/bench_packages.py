@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import distributions
 
 from benchmarks.conftest import median_ratio
-from gnomon.lab.packages import installed
+from gnomon.lab.runs.packages import installed
 
 
 def _lists_of_files() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.conftest import median_ratio
-from gnomon.lab.sandbox import Command, Ended, Level, Rooms, Worker, reachable
+from gnomon.lab.units.sandbox import Command, Ended, Level, Rooms, Worker, reachable
 
 _UNITS = 200  # of one run
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from gnomon.lab.spec import WORD, Spec
+from gnomon.lab.specs.spec import WORD, Spec
 
 HERE = "<!-- every key of a spec -->"
 _LIMITS = {

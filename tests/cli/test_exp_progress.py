@@ -14,9 +14,9 @@ import pytest
 from gnomon.cli import progress
 from gnomon.cli.main import main
 from gnomon.lab import doors
-from gnomon.lab.outlook import outlook
-from gnomon.lab.registration import sound
-from gnomon.lab.state import State
+from gnomon.lab.runs.outlook import outlook
+from gnomon.lab.specs.registration import sound
+from gnomon.lab.store.state import State
 from tests.lab.exports.runs import registered_spec
 from tests.lab.specs import bytes_of, changed
 from tests.lab.waiting import until

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from gnomon.lab.errors import MissingMetrics
-from gnomon.lab.experiment import run
-from gnomon.lab.registration import register
-from gnomon.lab.runner import now
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.runs.runner import now
+from gnomon.lab.specs.registration import register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

@@ -16,8 +16,8 @@ from gnomon.api.scenarios import read_scenario
 from gnomon.api.sweeps import job_of, read_sweep
 from gnomon.formats.device_file import read_device
 from gnomon.formats.strict import load_yaml
-from gnomon.lab.observe import observed
-from gnomon.lab.spec import Metrics
+from gnomon.lab.specs.spec import Metrics
+from gnomon.lab.units.observe import observed
 
 from .shown import COLUMNS, again
 

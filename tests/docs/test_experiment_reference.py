@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from gnomon.lab import records
-from gnomon.lab.seal import is_sealed_file
-from gnomon.lab.spec import Spec
+from gnomon.lab.specs.spec import Spec
+from gnomon.lab.store import records
+from gnomon.lab.store.seal import is_sealed_file
 from tests.lab.exports.runs import ONE_SEED_FAILS, sealed
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import pytest
 
 from gnomon.cli import claims, exp
 from gnomon.cli.main import main
-from gnomon.lab.registration import Lock
+from gnomon.lab.specs.registration import Lock
 from tests.lab.claims.samples import TEST, write
 from tests.lab.exports.runs import sealed
 

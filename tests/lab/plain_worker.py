@@ -6,7 +6,7 @@ import subprocess
 import time
 from contextlib import suppress
 
-from gnomon.lab.executor import Ended, Host
+from gnomon.lab.units.executor import Ended, Host
 
 ENFORCEMENT = {"level": "detect-only", "reasons": ("tests of the protocol alone",)}
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import yaml
 
-from gnomon.lab.spec import SECTIONS
+from gnomon.lab.specs.spec import SECTIONS
 
 _METRIC = {"unit": "", "direction": "lower"}
 SOUND = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gnomon.cli.main import main
-from gnomon.lab import failure
-from gnomon.lab.lint import lint
+from gnomon.lab.specs.lint import lint
+from gnomon.lab.units import failure
 from tests.lab.specs import SOUND, bytes_of, changed, text_of
 
 pytestmark = pytest.mark.slow  # whole commands, again and again

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gnomon.lab.collect import metrics_document
-from gnomon.lab.journal import scan
-from gnomon.lab.registration import register
-from gnomon.lab.run_folder import RunFolder
-from gnomon.lab.runner import Interrupted, Runner
-from gnomon.lab.state import State
+from gnomon.lab.runs.collect import metrics_document
+from gnomon.lab.runs.runner import Interrupted, Runner
+from gnomon.lab.specs.registration import register
+from gnomon.lab.store.journal import scan
+from gnomon.lab.store.run_folder import RunFolder
+from gnomon.lab.store.state import State
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

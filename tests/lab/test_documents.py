@@ -9,13 +9,13 @@ from gnomon.cli.schema import text_of
 from gnomon.core.errors import BadInput
 from gnomon.formats.strict import read_json
 from gnomon.lab import errors
-from gnomon.lab.collect import metrics_document
-from gnomon.lab.documents import DOCUMENTS, ConfigDocument, MetricsDocument
-from gnomon.lab.experiment import run
-from gnomon.lab.journal import scan
-from gnomon.lab.plan import units
-from gnomon.lab.registration import registered
-from gnomon.lab.state import State
+from gnomon.lab.runs.collect import metrics_document
+from gnomon.lab.runs.documents import DOCUMENTS, ConfigDocument, MetricsDocument
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.plan import units
+from gnomon.lab.specs.registration import registered
+from gnomon.lab.store.journal import scan
+from gnomon.lab.store.state import State
 from tests.lab.exports.runs import registered_spec, sealed
 from tests.lab.plain_worker import HOST
 

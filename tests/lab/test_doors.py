@@ -10,7 +10,7 @@ from gnomon import lab
 from gnomon.core.errors import BadInput
 from gnomon.lab import doors
 from gnomon.lab import errors as lab_errors
-from gnomon.lab.seal import MANIFEST
+from gnomon.lab.store.seal import MANIFEST
 from tests.lab.exports.runs import registered_spec, sealed
 from tests.lab.plain_worker import HOST
 

@@ -11,8 +11,8 @@ import pytest
 import gnomon
 from gnomon.core.errors import BadInput
 from gnomon.lab import errors
-from gnomon.lab.experiment import run
-from gnomon.lab.registration import amend, register
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.registration import amend, register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import SOUND, bytes_of, changed
 
@@ -320,7 +320,7 @@ def test_a_run_goes_on_with_the_version_that_it_began_with(tmp_path):
 
 @pytest.mark.parametrize("name", ["$(printf 'two\\nlines')", "$(printf 'no\\377text')", "back\\\\\\\\slash"])
 def test_names_of_any_bytes_are_sealed_and_verified(tmp_path, name):
-    from gnomon.lab.verification import verify
+    from gnomon.lab.results.verification import verify
 
     path = _experiment(tmp_path, changed(protocol__arms__1__command=f'echo x > "$GNOMON_ROOM/{name}"; echo share=0.5'))
     run(path, HOST)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.lab.expression import ExpressionError, evaluate, kind_of, names, parse
+from gnomon.lab.specs.expression import ExpressionError, evaluate, kind_of, names, parse
 
 KNOWN = {"t.error": "series", "b.error": "series", "loss": "number"}
 VALUES = {"t.error": (0.1, 0.2, 0.4), "b.error": (0.2, 0.4, 0.6), "loss": 3.0}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.lab import doors
-from gnomon.lab.local import local_host
+from gnomon.lab.units.local import local_host
 
 FIRST_RUNS = Path(__file__).parent / "first_runs"
 ATTEMPTS_AGAIN = {"heavy-ball": 1}

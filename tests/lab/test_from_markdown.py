@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from gnomon.cli.main import main
 from gnomon.core.errors import BadInput
-from gnomon.lab.from_markdown import import_markdown
-from gnomon.lab.front_matter import document
-from gnomon.lab.lint import lint
-from gnomon.lab.spec import SECTIONS
+from gnomon.lab.specs.from_markdown import import_markdown
+from gnomon.lab.specs.front_matter import document
+from gnomon.lab.specs.lint import lint
+from gnomon.lab.specs.spec import SECTIONS
 
 PLAN = """\
 # Does a prefix cache halve TTFT?

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from gnomon.lab.errors import Tampered
-from gnomon.lab.journal import Journal, scan
+from gnomon.lab.store.journal import Journal, scan
 
 
 def _filled(path, count=20):

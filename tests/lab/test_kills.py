@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.lab.experiment import run
-from gnomon.lab.journal import scan
-from gnomon.lab.local import local_host
-from gnomon.lab.registration import register
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.registration import register
+from gnomon.lab.store.journal import scan
+from gnomon.lab.units.local import local_host
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 from tests.lab.waiting import until
@@ -45,7 +45,7 @@ _RUN = """
 import sys
 from pathlib import Path
 from tests.lab.test_kills import HOSTS
-from gnomon.lab.experiment import run
+from gnomon.lab.runs.experiment import run
 try:
     run(Path(sys.argv[1]), HOSTS[sys.argv[2]]())
 except KeyboardInterrupt:

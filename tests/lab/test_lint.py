@@ -5,10 +5,10 @@ import re
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.lab.front_matter import read_bytes
-from gnomon.lab.lint import lint
-from gnomon.lab.plan import units
-from gnomon.lab.spec import SECTIONS
+from gnomon.lab.specs.front_matter import read_bytes
+from gnomon.lab.specs.lint import lint
+from gnomon.lab.specs.plan import units
+from gnomon.lab.specs.spec import SECTIONS
 from tests.lab.specs import SOUND, bytes_of, changed, text_of
 
 NAME = "exp-001-halves.md"

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from gnomon.lab import errors
-from gnomon.lab.experiment import run
-from gnomon.lab.local import local_host
-from gnomon.lab.registration import register
-from gnomon.lab.sandbox import Level, reachable
-from gnomon.lab.verification import verify
+from gnomon.lab.results.verification import verify
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.registration import register
+from gnomon.lab.units.local import local_host
+from gnomon.lab.units.sandbox import Level, reachable
 from tests.lab.specs import SOUND, bytes_of, changed
 
 pytestmark = pytest.mark.slow  # whole commands, again and again

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.lab.experiment import run
-from gnomon.lab.lint import lint
-from gnomon.lab.new import new_spec
-from gnomon.lab.reading import read
-from gnomon.lab.registration import register
+from gnomon.lab.results.reading import read
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.lint import lint
+from gnomon.lab.specs.new import new_spec
+from gnomon.lab.specs.registration import register
 from tests.lab.plain_worker import HOST
 
 

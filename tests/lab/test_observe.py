@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gnomon.lab.observe import observed
-from gnomon.lab.spec import Metric
+from gnomon.lab.specs.spec import Metric
+from gnomon.lab.units.observe import observed
 
 
 def _metric(name="loss", bounds=None, **source):

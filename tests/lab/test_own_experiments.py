@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gnomon.lab import doors
-from gnomon.lab.local import local_host
-from gnomon.lab.registration import locks_of
+from gnomon.lab.specs.registration import locks_of
+from gnomon.lab.units.local import local_host
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "experiments").glob("exp-*.md"))

@@ -4,7 +4,7 @@ import sys
 from hashlib import sha256
 from importlib.metadata import distribution
 
-from gnomon.lab.packages import installed, versions
+from gnomon.lab.runs.packages import installed, versions
 
 
 def _install(folder, name, version, record):

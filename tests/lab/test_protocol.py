@@ -12,16 +12,17 @@ import yaml
 
 from gnomon.core.errors import BadInput
 from gnomon.core.version import version
-from gnomon.lab import doors, errors, packages
+from gnomon.lab import doors, errors
 from gnomon.lab.claims.check import check
-from gnomon.lab.experiment import run
-from gnomon.lab.journal import scan
-from gnomon.lab.lint import lint
-from gnomon.lab.local import local_host
-from gnomon.lab.notes import interpretations
-from gnomon.lab.registration import register
-from gnomon.lab.sandbox import Level, reachable
-from gnomon.lab.verification import verify
+from gnomon.lab.results.verification import verify
+from gnomon.lab.runs import packages
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.lint import lint
+from gnomon.lab.specs.registration import register
+from gnomon.lab.store.journal import scan
+from gnomon.lab.store.notes import interpretations
+from gnomon.lab.units.local import local_host
+from gnomon.lab.units.sandbox import Level, reachable
 from tests.lab.claims.samples import TEST, write
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import SOUND, bytes_of, changed

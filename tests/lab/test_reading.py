@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from gnomon.lab import errors
-from gnomon.lab.experiment import run
-from gnomon.lab.notes import interpretations
-from gnomon.lab.reading import read
-from gnomon.lab.registration import amend, register
+from gnomon.lab.results.reading import read
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.registration import amend, register
+from gnomon.lab.store.notes import interpretations
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.errors import GnomonError
-from gnomon.lab import doors, errors, experiment, packages
-from gnomon.lab.experiment import run
-from gnomon.lab.journal import scan
-from gnomon.lab.registration import register
-from gnomon.lab.run_folder import RunFolder
-from gnomon.lab.runner import Runner
-from gnomon.lab.seal import MANIFEST
-from gnomon.lab.verification import verify
+from gnomon.lab import doors, errors
+from gnomon.lab.results.verification import verify
+from gnomon.lab.runs import experiment, packages
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.runs.runner import Runner
+from gnomon.lab.specs.registration import register
+from gnomon.lab.store.journal import scan
+from gnomon.lab.store.run_folder import RunFolder
+from gnomon.lab.store.seal import MANIFEST
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import SOUND, bytes_of, changed
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.lab.room import DEEPEST, settle
-from gnomon.lab.run_folder import digest_of_tree
+from gnomon.lab.store.room import DEEPEST, settle
+from gnomon.lab.store.run_folder import digest_of_tree
 
 
 @pytest.mark.parametrize(("name", "count"), [("d", 3000), ("x" * 200, 60)])

@@ -7,11 +7,11 @@ import pytest
 
 from gnomon.cli.main import main
 from gnomon.core.errors import BadInput
-from gnomon.lab.experiment import run
-from gnomon.lab.journal import scan
-from gnomon.lab.registration import register
-from gnomon.lab.run_folder import digest_of_tree
-from gnomon.lab.salvaging import ACCOUNT, salvage
+from gnomon.lab.results.salvaging import ACCOUNT, salvage
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.registration import register
+from gnomon.lab.store.journal import scan
+from gnomon.lab.store.run_folder import digest_of_tree
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

@@ -5,10 +5,10 @@ import subprocess
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.lab.new import new_spec
-from gnomon.lab.registration import sound
 from gnomon.lab.repository import PROTECTED, root_of
-from gnomon.lab.scaffold import FILES, FOLDERS, scaffold
+from gnomon.lab.specs.new import new_spec
+from gnomon.lab.specs.registration import sound
+from gnomon.lab.specs.scaffold import FILES, FOLDERS, scaffold
 
 
 def test_every_place_of_a_research_repository_is_made(tmp_path):

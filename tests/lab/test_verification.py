@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.lab.experiment import run
-from gnomon.lab.registration import register
-from gnomon.lab.verification import verify
+from gnomon.lab.results.verification import verify
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.registration import register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import SOUND, bytes_of, changed
 

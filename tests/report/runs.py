@@ -12,9 +12,9 @@ from typing import Any
 from gnomon.core.errors import GnomonError
 from gnomon.lab import doors
 from gnomon.lab.digests import of_bytes
-from gnomon.lab.experiment import run
-from gnomon.lab.journal import START
-from gnomon.lab.registration import register
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.registration import register
+from gnomon.lab.store.journal import START
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

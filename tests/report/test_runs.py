@@ -14,9 +14,9 @@ import pytest
 from gnomon.core.errors import BadInput
 from gnomon.lab import doors
 from gnomon.lab.errors import Tampered
-from gnomon.lab.experiment import run
-from gnomon.lab.run_folder import RunFolder
-from gnomon.lab.seal import close_files
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.store.run_folder import RunFolder
+from gnomon.lab.store.seal import close_files
 from gnomon.report.documents import run_document
 from gnomon.report.facts.run_tables import lanes
 from gnomon.report.pages import Page, page

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from gnomon.core.engine import Engine
 from gnomon.core.errors import BadInput, near_match
 from gnomon.formats.model_format import ModelFormat
-from gnomon.lab.executor import Executor
+from gnomon.lab.units.executor import Executor
 
 Group = Literal["engines", "adapters", "formats", "executors"]
 GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")

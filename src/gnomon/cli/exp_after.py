@@ -13,7 +13,7 @@ from gnomon.cli.progress import working
 from gnomon.core.errors import BadInput
 from gnomon.lab import doors
 from gnomon.lab.errors import Tampered
-from gnomon.lab.salvaging import Salvaged
+from gnomon.lab.results.salvaging import Salvaged
 
 
 def verify(arguments: Sequence[str]) -> int:
@@ -176,7 +176,7 @@ def export(arguments: Sequence[str]) -> int:
 
 def doctor(arguments: Sequence[str]) -> int:
     """Tell what this machine can enforce."""
-    from gnomon.lab.sandbox import reachable
+    from gnomon.lab.units.sandbox import reachable
 
     found = step_parser(
         "doctor",

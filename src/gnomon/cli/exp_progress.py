@@ -17,10 +17,10 @@ from rich.text import Text
 from gnomon.cli.progress import lines
 from gnomon.core.units import show
 from gnomon.lab import doors
-from gnomon.lab.budget import ledger
-from gnomon.lab.outlook import outlook
-from gnomon.lab.spec import Spec
-from gnomon.lab.state import State
+from gnomon.lab.runs.budget import ledger
+from gnomon.lab.runs.outlook import outlook
+from gnomon.lab.specs.spec import Spec
+from gnomon.lab.store.state import State
 
 _BAR = 30  # columns
 _A_SECOND = 4  # times that the bar is drawn

@@ -12,9 +12,9 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.errors import MissingMetrics
-from gnomon.lab.plain_file import end_of
-from gnomon.lab.plan import Unit
-from gnomon.lab.replaying import Replayed
+from gnomon.lab.results.replaying import Replayed
+from gnomon.lab.specs.plan import Unit
+from gnomon.lab.store.plain_file import end_of
 
 _SHOWN_BYTES = 4000  # of the end of what a unit printed
 

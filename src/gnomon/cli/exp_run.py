@@ -19,9 +19,9 @@ from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.doors import Status
 from gnomon.lab.errors import OutOfTime, PreflightFailed, Tampered
-from gnomon.lab.executor import Executor, Host
-from gnomon.lab.readiness import LEVELS
-from gnomon.lab.state import State
+from gnomon.lab.runs.readiness import LEVELS
+from gnomon.lab.store.state import State
+from gnomon.lab.units.executor import Executor, Host
 
 _EVERY_S = 1.0  # between looks of `watch`
 

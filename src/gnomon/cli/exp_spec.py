@@ -11,9 +11,9 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.core.units import show
 from gnomon.lab import doors
 from gnomon.lab.errors import SpecInvalid
-from gnomon.lab.front_matter import Fault
-from gnomon.lab.lint import is_told_open
-from gnomon.lab.registration import Registered
+from gnomon.lab.specs.front_matter import Fault
+from gnomon.lab.specs.lint import is_told_open
+from gnomon.lab.specs.registration import Registered
 
 
 def step_parser(step: str, about: str, example: str, *, takes_spec: bool = True) -> Parser:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gnomon.cli.arguments import Parser
 from gnomon.cli.output import print_json, say
-from gnomon.lab.scaffold import scaffold
+from gnomon.lab.specs.scaffold import scaffold
 
 
 def parser() -> Parser:

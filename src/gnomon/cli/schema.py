@@ -41,9 +41,9 @@ def text_of(kind: str) -> str:
     if kind in SHAPES:
         return schema_text(json_schema(kind))
     if kind == "experiment":
-        from gnomon.lab.spec import SCHEMA, Spec
+        from gnomon.lab.specs.spec import SCHEMA, Spec
 
         return schema_text(schema_of(Spec, SCHEMA))
-    from gnomon.lab.documents import DOCUMENTS
+    from gnomon.lab.runs.documents import DOCUMENTS
 
     return schema_text(schema_of(*DOCUMENTS[kind]))

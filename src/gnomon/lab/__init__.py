@@ -9,19 +9,22 @@
 
 What ends badly is an error of `gnomon.lab.errors`; its results are written all the same.
 
-Which file for what; `doors` joins them, a function for each step of `gnomon exp`:
+Which file for what; `doors` joins them, a function for each step of `gnomon exp`. Each folder imports only those below it:
 
-- the spec: `spec` (its shape), `spec_rules` and `lint` (what is wrong with one), `front_matter`, `broken_yaml` and
-  `open_items` (how it is read), `expression` (criteria), `template` (commands), `new`, `from_markdown` and `scaffold` (a first one)
-- registration: `registration` (locks), `digests`, `signature`, `repository` (where files stand), `readiness` (can it run here)
-- running a unit: `plan` (which there are), `executor` (who runs one), `local` and `sandbox/` (here, held to its folder), `room`
-  and `plain_file` (what it left), `observe` (its numbers), `failure` (why it does not count)
-- the run: `experiment` (preflight to seal), `runner` (the protocol), `journal`, `records` and `state` (what happened), `gates`,
-  `abort` and `budget` (what ends it), `series` (numbers by name), `outlook` (time left), `lease` (one runner), `run_folder`
-- after the run: `collect`, `configuration`, `documents`, `packages` and `provenance` (what is written), `notes`, `seal`, `verification`, `earlier`
-  (others' results, untouched), `reading` (the verdict), `replaying` (one unit again, alone), `salvaging` (what is sound of a broken run)
-- `claims/`: the ledger of published numbers, and what sealed results say of them
-- `exports/`: a sealed run for other programs
+- `exports/`: a sealed run for other programs. `claims/`: the ledger of published numbers, and what sealed results say of them
+- `results/`: `verification`, `reading` (the verdict), `replaying` (one unit again, alone), `salvaging` (what is sound of a
+  broken run)
+- `runs/`: `experiment` (preflight to seal), `runner` (the protocol); `readiness` (can it run here), `gates`, `abort` and `budget`
+  (what ends it), `outlook` (time left); `collect`, `configuration`, `documents`, `packages` and `provenance` (what is written),
+  `earlier` (others' results, untouched)
+- `units/`: `executor` (who runs one), `local` and `sandbox/` (here, held to its folder), `observe` (its numbers), `failure` (why
+  it does not count)
+- `store/`: `journal`, `records` and `state` (what happened), `series` (numbers by name), `run_folder`, `room` and `plain_file`
+  (what a unit left), `lease` (one runner), `notes`, `seal`
+- `specs/`: `spec` (its shape), `spec_rules` and `lint` (what is wrong with one), `front_matter`, `broken_yaml` and `open_items`
+  (how it is read), `expression` (criteria), `template` (commands), `plan` (its units), `new`, `from_markdown` and `scaffold` (a
+  first one), `registration` (locks) and `signature`
+- at the bottom: `digests`, `repository` (where files stand), `errors`
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
         stop,
         verify,
     )
-    from gnomon.lab.replaying import Replayed
+    from gnomon.lab.results.replaying import Replayed
 
 __all__ = [  # noqa: RUF022 - the order of use
     "new_spec",

@@ -15,34 +15,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnomon.core.errors import BadInput, near_match
-from gnomon.lab import experiment, new, reading, registration, replaying, verification
-from gnomon.lab.budget import AXES, Line, ledger
 from gnomon.lab.digests import of_bytes
 from gnomon.lab.errors import Tampered
-from gnomon.lab.executor import Host
 from gnomon.lab.exports.place import Exported
-from gnomon.lab.front_matter import Fault, read_bytes
-from gnomon.lab.journal import Journal, scan
-from gnomon.lab.lease import Lease, is_held
-from gnomon.lab.lint import lint
-from gnomon.lab.notes import interpretations
-from gnomon.lab.outlook import outlook
-from gnomon.lab.plan import Unit, estimate_s, units
-from gnomon.lab.readiness import preflight as faults_here
-from gnomon.lab.reading import Reading
-from gnomon.lab.registration import Registered, registered, utc
-from gnomon.lab.replaying import Replayed
 from gnomon.lab.repository import results_of
-from gnomon.lab.run_folder import RunFolder
-from gnomon.lab.runner import now
-from gnomon.lab.seal import is_sealed
-from gnomon.lab.spec import Spec
-from gnomon.lab.state import State
-from gnomon.lab.verification import Verified
+from gnomon.lab.results import reading, replaying, verification
+from gnomon.lab.results.reading import Reading
+from gnomon.lab.results.replaying import Replayed
+from gnomon.lab.results.verification import Verified
+from gnomon.lab.runs import experiment
+from gnomon.lab.runs.budget import AXES, Line, ledger
+from gnomon.lab.runs.outlook import outlook
+from gnomon.lab.runs.readiness import preflight as faults_here
+from gnomon.lab.runs.runner import now
+from gnomon.lab.specs import new, registration
+from gnomon.lab.specs.front_matter import Fault, read_bytes
+from gnomon.lab.specs.lint import lint
+from gnomon.lab.specs.plan import Unit, estimate_s, units
+from gnomon.lab.specs.registration import Registered, registered, utc
+from gnomon.lab.specs.spec import Spec
+from gnomon.lab.store.journal import Journal, scan
+from gnomon.lab.store.lease import Lease, is_held
+from gnomon.lab.store.notes import interpretations
+from gnomon.lab.store.run_folder import RunFolder
+from gnomon.lab.store.seal import is_sealed
+from gnomon.lab.store.state import State
+from gnomon.lab.units.executor import Host
 
 if TYPE_CHECKING:
-    from gnomon.lab.from_markdown import Imported
-    from gnomon.lab.salvaging import Salvaged
+    from gnomon.lab.results.salvaging import Salvaged
+    from gnomon.lab.specs.from_markdown import Imported
 
 
 At = str | Path
@@ -51,7 +53,7 @@ JUSTIFIABLE = AXES[:3]  # axes of a budget that a run may go beyond, for a reaso
 
 def _host() -> Host:
     """This machine, at the highest level that it reaches."""
-    from gnomon.lab.local import local_host
+    from gnomon.lab.units.local import local_host
 
     return local_host()
 
@@ -63,7 +65,7 @@ def new_spec(root: At, slug: str) -> Path:
 
 def import_markdown(root: At, plan: At, slug: str = "") -> Imported:
     """Write a draft of a spec from a plan in Markdown, with TODO for what the plan does not say for certain."""
-    from gnomon.lab.from_markdown import import_markdown as drafted
+    from gnomon.lab.specs.from_markdown import import_markdown as drafted
 
     return drafted(Path(root), Path(plan), slug)
 
@@ -245,7 +247,7 @@ def verify(path: At, run: str | None = None) -> Verified:
 
 def salvage(path: At, into: At, run: str | None = None) -> Salvaged:
     """Copy what is sound of a broken run into a new folder; the run stays as it is."""
-    from gnomon.lab.salvaging import salvage as copied
+    from gnomon.lab.results.salvaging import salvage as copied
 
     return copied(folder_of(path, run), Path(into))
 

@@ -16,18 +16,18 @@ from pydantic import ValidationError
 
 from gnomon.core.errors import BadInput
 from gnomon.lab.claims.claim import EXPERIMENT
-from gnomon.lab.documents import ConfigDocument
 from gnomon.lab.errors import Tampered
-from gnomon.lab.journal import Record, scan
-from gnomon.lab.lease import is_held
-from gnomon.lab.plan import Unit, units
-from gnomon.lab.reading import VERDICT, Reading, Verdict, verdicts
-from gnomon.lab.registration import Lock, locks_of, ran
 from gnomon.lab.repository import results_of
-from gnomon.lab.seal import MANIFEST
-from gnomon.lab.spec import Spec
-from gnomon.lab.state import State
-from gnomon.lab.verification import Finding, Verified, manifest_lines, read_manifest, verify
+from gnomon.lab.results.reading import VERDICT, Reading, Verdict, verdicts
+from gnomon.lab.results.verification import Finding, Verified, manifest_lines, read_manifest, verify
+from gnomon.lab.runs.documents import ConfigDocument
+from gnomon.lab.specs.plan import Unit, units
+from gnomon.lab.specs.registration import Lock, locks_of, ran
+from gnomon.lab.specs.spec import Spec
+from gnomon.lab.store.journal import Record, scan
+from gnomon.lab.store.lease import is_held
+from gnomon.lab.store.seal import MANIFEST
+from gnomon.lab.store.state import State
 
 Outcome = Literal["done", "failed", "cut short", "not ended"]
 _FILES = ("journal.jsonl", "metrics.json", "config.json", "observations.csv", VERDICT, MANIFEST)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import yaml
 
-from gnomon.lab.experiment import run
-from gnomon.lab.registration import register
+from gnomon.lab.runs.experiment import run
+from gnomon.lab.specs.registration import register
 from tests.lab.plain_worker import HOST
 from tests.lab.specs import bytes_of, changed
 

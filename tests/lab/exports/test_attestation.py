@@ -14,7 +14,7 @@ import pytest
 from gnomon.core.errors import BadInput, ToolError
 from gnomon.lab import errors, export
 from gnomon.lab.exports.attestation import SUBJECTS
-from gnomon.lab.journal import scan
+from gnomon.lab.store.journal import scan
 from tests.lab.exports.runs import bytes_below, sealed
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "export-an-experiment.md"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gnomon.lab.sandbox import Command, Ended, Level, Limits, Reach, Rooms, Worker, reachable
+from gnomon.lab.units.sandbox import Command, Ended, Level, Limits, Reach, Rooms, Worker, reachable
 
 _SOURCES = Path(__file__).parents[3] / "src"
 # By way of env: setpriv itself still finds programs with the rights of root.

@@ -18,7 +18,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from gnomon.lab.sandbox import Command, Ended, Level, Limits, Rooms, Worker, reachable
+from gnomon.lab.units.sandbox import Command, Ended, Level, Limits, Rooms, Worker, reachable
 
 sys.path.insert(0, str(Path(__file__).parent))
 from attacks import ATTACKS, SPEC

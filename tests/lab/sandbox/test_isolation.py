@@ -183,7 +183,7 @@ def test_rooms_are_units_own_in_a_folder_of_another(place: Make) -> None:
 
 
 def test_two_workers_share_the_rooms_at_the_same_time(place: Make) -> None:
-    from gnomon.lab.sandbox import Command, Ended, Worker
+    from gnomon.lab.units.sandbox import Command, Ended, Worker
 
     at = place("sandbox")
     with Worker(at.rooms, at.worker.reach) as second:

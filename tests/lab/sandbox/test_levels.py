@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.errors import BadInput, ToolError
-from gnomon.lab.sandbox import Level, Reach, Rooms, Worker, bubblewrap, levels, reachable, self_test
+from gnomon.lab.units.sandbox import Level, Reach, Rooms, Worker, bubblewrap, levels, reachable, self_test
 from tests.lab.sandbox.conftest import Place, reach_or_skip
 
 _FULL = Reach(level=Level.SANDBOX, bwrap="/bin/bwrap", bwrap_version="0.8.0", landlock_abi=7, watch=True, missing=())
@@ -57,7 +57,7 @@ def test_a_bubblewrap_that_fails_is_missing_with_what_it_said(monkeypatch: pytes
 
 
 def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
-    from gnomon.lab.sandbox import Command
+    from gnomon.lab.units.sandbox import Command
 
     rooms = Rooms(protected=(), work=tmp_path / "work")
     with (

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.lab.sandbox import messages
-from gnomon.lab.sandbox.logs import Log
+from gnomon.lab.units.sandbox import messages
+from gnomon.lab.units.sandbox.logs import Log
 from tests.lab.sandbox.conftest import Place
 
 pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times

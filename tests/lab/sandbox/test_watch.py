@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.lab.sandbox.aims import Guard, _protects, resolve
-from gnomon.lab.sandbox.calls import CALLS, MACHINES, number_of
-from gnomon.lab.sandbox.watch import build_filter
+from gnomon.lab.units.sandbox.aims import Guard, _protects, resolve
+from gnomon.lab.units.sandbox.calls import CALLS, MACHINES, number_of
+from gnomon.lab.units.sandbox.watch import build_filter
 
 _ALLOW, _LOOK = 0x7FFF0000, 0x7FC00000
 _SUPERVISOR, _ZYGOTE = 4321, 1

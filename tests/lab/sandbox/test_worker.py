@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.errors import BadInput
-from gnomon.lab.sandbox import Command, Ended, Event, Rooms, Worker
+from gnomon.lab.units.sandbox import Command, Ended, Event, Rooms, Worker
 from tests.lab.sandbox.conftest import Place, reach_or_skip
 
 pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
@@ -180,7 +180,7 @@ def test_a_worker_that_is_killed_is_told_and_replaced(place: Make, held: str) ->
 
 @everywhere
 def test_a_worker_that_hangs_is_given_up(place: Make, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gnomon.lab.sandbox.worker._CLOSE_S", 0.3)
+    monkeypatch.setattr("gnomon.lab.units.sandbox.worker._CLOSE_S", 0.3)
     at = place(held)
     at.start("sleep", "60", wall_s=0.2, grace_s=0.2)
     (zygote,) = _zygotes()
@@ -228,7 +228,7 @@ def test_everything_dies_with_the_supervisor(place: Make, held: str) -> None:
     code = f"""
 import sys, time
 from pathlib import Path
-from gnomon.lab.sandbox import *
+from gnomon.lab.units.sandbox import *
 work = Path({str(at.work)!r})
 worker = Worker(Rooms(protected=(), work=work), reachable().at(Level.named({held!r})))
 script = "echo $TMPDIR; setsid sleep {mark} & sleep {mark} & sleep {mark}"

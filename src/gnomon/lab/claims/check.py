@@ -19,9 +19,9 @@ from typing import Any
 from gnomon.core.errors import BadInput
 from gnomon.lab.claims.claim import Claim, Discrepancy, Resolved, Status, Trial
 from gnomon.lab.claims.ledger import Entry, own, rewrite
-from gnomon.lab.registration import ran
-from gnomon.lab.spec import Spec
-from gnomon.lab.verification import verify
+from gnomon.lab.results.verification import verify
+from gnomon.lab.specs.registration import ran
+from gnomon.lab.specs.spec import Spec
 
 # Units that differ in spelling alone, or by a factor: (written by the experiment, claimed) -> measured times this.
 _SCALES = {"": 1.0, "%": 0.01, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0}

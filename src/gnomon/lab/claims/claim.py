@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StrictInt, model_validator
 
 from gnomon.formats.strict import Strict
-from gnomon.lab.spec import Finite, Text
+from gnomon.lab.specs.spec import Finite, Text
 
 SCHEMA = "gnomon/claims/1"
 RELATIONS = ("equal", "below", "above", "within")

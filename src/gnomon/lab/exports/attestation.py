@@ -23,9 +23,9 @@ from gnomon.lab.digests import of_file
 from gnomon.lab.exports.place import Exported, refuse_kept
 from gnomon.lab.exports.sealed import SealedRun
 from gnomon.lab.repository import root_of
-from gnomon.lab.run_folder import json_text
-from gnomon.lab.seal import MANIFEST
-from gnomon.lab.signature import signed
+from gnomon.lab.specs.signature import signed
+from gnomon.lab.store.run_folder import json_text
+from gnomon.lab.store.seal import MANIFEST
 
 NAMESPACE = "exp-attestation"  # of the ssh signature
 PAYLOAD = "application/vnd.in-toto+json"

@@ -20,10 +20,10 @@ import yaml
 from gnomon.core.errors import BadInput
 from gnomon.formats.files import check_writable, write_whole
 from gnomon.lab.exports.place import Exported, refuse_kept
-from gnomon.lab.plan import PHASES, of_phase, units
-from gnomon.lab.registration import Registered, lock_path
 from gnomon.lab.repository import root_of
-from gnomon.lab.spec import Spec
+from gnomon.lab.specs.plan import PHASES, of_phase, units
+from gnomon.lab.specs.registration import Registered, lock_path
+from gnomon.lab.specs.spec import Spec
 
 CHECKOUT, PYTHON, UPLOAD = "actions/checkout@v5", "actions/setup-python@v6", "actions/upload-artifact@v5"
 HOSTED = ("ubuntu-24.04",)

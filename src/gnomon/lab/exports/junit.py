@@ -18,9 +18,9 @@ from gnomon.formats.files import check_writable, write_whole
 from gnomon.lab.exports.place import Exported, refuse_kept
 from gnomon.lab.exports.rules import asked
 from gnomon.lab.exports.sealed import Attempt, SealedRun
-from gnomon.lab.plain_file import end_of
-from gnomon.lab.plan import Unit
-from gnomon.lab.reading import verdicts
+from gnomon.lab.results.reading import verdicts
+from gnomon.lab.specs.plan import Unit
+from gnomon.lab.store.plain_file import end_of
 
 _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: what no document may hold
 _TAIL_BYTES = 4000  # of what a failed unit said last

@@ -25,10 +25,10 @@ from gnomon.core.errors import BadInput, ToolError
 from gnomon.core.extras import not_installed
 from gnomon.lab.exports.place import Exported, refuse_kept
 from gnomon.lab.exports.sealed import SealedRun
-from gnomon.lab.plan import Unit, of_phase
-from gnomon.lab.reading import verdicts
-from gnomon.lab.seal import MANIFEST
-from gnomon.lab.series import of_arm, series
+from gnomon.lab.results.reading import verdicts
+from gnomon.lab.specs.plan import Unit, of_phase
+from gnomon.lab.store.seal import MANIFEST
+from gnomon.lab.store.series import of_arm, series
 
 ARTIFACTS = ("metrics.json", "config.json", "observations.csv", "spec.md", MANIFEST)
 RUN, UNIT = "gnomon.run", "gnomon.unit"  # tags that tell a run of ours from every other

@@ -26,13 +26,13 @@ from gnomon.lab.digests import of_file
 from gnomon.lab.errors import Tampered
 from gnomon.lab.exports.place import Exported, refuse_kept
 from gnomon.lab.exports.sealed import SealedRun
-from gnomon.lab.plan import Unit
-from gnomon.lab.registration import utc
 from gnomon.lab.repository import root_of
-from gnomon.lab.run_folder import in_one_line, json_text
-from gnomon.lab.runner import now
-from gnomon.lab.seal import MANIFEST, is_sealed_file
-from gnomon.lab.verification import manifest_lines, read_manifest
+from gnomon.lab.results.verification import manifest_lines, read_manifest
+from gnomon.lab.runs.runner import now
+from gnomon.lab.specs.plan import Unit
+from gnomon.lab.specs.registration import utc
+from gnomon.lab.store.run_folder import in_one_line, json_text
+from gnomon.lab.store.seal import MANIFEST, is_sealed_file
 
 METADATA = "ro-crate-metadata.json"
 CRATE, PROFILE = "https://w3id.org/ro/crate/1.1", "https://w3id.org/ro/wfrun/process/0.5"

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from gnomon.lab import gates
-from gnomon.lab.budget import ledger
 from gnomon.lab.exports.sealed import SealedRun
-from gnomon.lab.plan import PHASES, Unit, of_phase, units
-from gnomon.lab.readiness import LEVELS
-from gnomon.lab.state import State
+from gnomon.lab.runs import gates
+from gnomon.lab.runs.budget import ledger
+from gnomon.lab.runs.readiness import LEVELS
+from gnomon.lab.specs.plan import PHASES, Unit, of_phase, units
+from gnomon.lab.store.state import State
 
 _GATES = {
     "sanity": "sanity checks pass",

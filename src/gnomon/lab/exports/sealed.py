@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.lab.errors import Tampered
-from gnomon.lab.journal import Record, scan
-from gnomon.lab.plan import Unit, units
-from gnomon.lab.registration import Lock, locks_of, ran
-from gnomon.lab.run_folder import RunFolder
-from gnomon.lab.spec import Spec
-from gnomon.lab.state import State
-from gnomon.lab.verification import Verified, verify
+from gnomon.lab.results.verification import Verified, verify
+from gnomon.lab.specs.plan import Unit, units
+from gnomon.lab.specs.registration import Lock, locks_of, ran
+from gnomon.lab.specs.spec import Spec
+from gnomon.lab.store.journal import Record, scan
+from gnomon.lab.store.run_folder import RunFolder
+from gnomon.lab.store.state import State
 
 
 @dataclass(slots=True, kw_only=True)

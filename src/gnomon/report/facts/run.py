@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gnomon.core.units import show
-from gnomon.lab.budget import Line, ledger
-from gnomon.lab.collect import metrics_document
-from gnomon.lab.plan import of_phase
-from gnomon.lab.reading import DRAWS, LEVEL
-from gnomon.lab.series import aggregated, series
-from gnomon.lab.spec import Expected, Metric
-from gnomon.lab.state import ENDS
+from gnomon.lab.results.reading import DRAWS, LEVEL
+from gnomon.lab.runs.budget import Line, ledger
+from gnomon.lab.runs.collect import metrics_document
+from gnomon.lab.specs.plan import of_phase
+from gnomon.lab.specs.spec import Expected, Metric
+from gnomon.lab.store.series import aggregated, series
+from gnomon.lab.store.state import ENDS
 from gnomon.report.facts.listing import Fact, Listing, listing, number
 from gnomon.report.runs import Run
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from gnomon.lab.spec import Metric
+from gnomon.lab.specs.spec import Metric
 from gnomon.report.facts.table import Cell, Column, Table, table_of
 from gnomon.report.runs import Attempt, Run
 

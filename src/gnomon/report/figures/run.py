@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gnomon.core.units import show
-from gnomon.lab.spec import Metric
+from gnomon.lab.specs.spec import Metric
 from gnomon.report.facts.listing import number
 from gnomon.report.facts.table import Table
 from gnomon.report.figures.figure import (

@@ -1,0 +1,1 @@
+"""A run from preflight to seal: the protocol, what ends it, and what is written of it."""
