@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 
 from benchmarks.conftest import median_ratio
 from gnomon.lab import doors

@@ -18,7 +18,7 @@ from gnomon.lab.runs.outlook import outlook
 from gnomon.lab.specs.registration import sound
 from gnomon.lab.store.state import State
 from tests.lab.exports.runs import registered_spec
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 from tests.lab.waiting import until
 
 SLOW = {

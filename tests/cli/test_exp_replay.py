@@ -9,7 +9,7 @@ from gnomon.lab.runs.experiment import run
 from gnomon.lab.runs.runner import now
 from gnomon.lab.specs.registration import register
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 
 FAILS = 'echo before; echo "seed {seed}: out of luck" >&2; [ {seed} != 1 ] || exit 3; echo share=0.5'
 

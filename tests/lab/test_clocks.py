@@ -17,7 +17,7 @@ from gnomon.lab.store.journal import scan
 from gnomon.lab.store.run_folder import RunFolder
 from gnomon.lab.store.state import State
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 # Every decision that looks at a time: a limit of a unit, of the run, at each check, a budget, and one that is waived.

@@ -18,7 +18,7 @@ from gnomon.lab.specs.registration import register
 from gnomon.lab.store.journal import scan
 from gnomon.lab.units.local import local_host
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 from tests.lab.waiting import until
 
 KILLS = int(os.environ.get("GNOMON_KILLS", "20"))

@@ -25,7 +25,7 @@ from gnomon.lab.units.local import local_host
 from gnomon.lab.units.sandbox import Level, reachable
 from tests.lab.claims.samples import TEST, write
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import SOUND, bytes_of, changed
+from tests.lab.samples import SOUND, bytes_of, changed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PARTS = "hypothesis variables metrics baselines criteria protocol sanity budget abort confounds".split()  # noqa: SIM905

@@ -19,7 +19,7 @@ from gnomon.lab.store.journal import scan
 from gnomon.lab.store.run_folder import RunFolder
 from gnomon.lab.store.seal import MANIFEST
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import SOUND, bytes_of, changed
+from tests.lab.samples import SOUND, bytes_of, changed
 
 VARYING = {"timestamp", "run_id", "journal_head", "gpu_hours", "wall_clock_seconds", "attempts"}
 SMALL = {

@@ -7,7 +7,7 @@ from gnomon.core.errors import GnomonError
 from gnomon.lab.runs.experiment import run
 from gnomon.lab.specs.registration import register
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ONE_SEED_FAILS = "[ {seed} != 2 ] && echo share=0.5"

@@ -11,7 +11,7 @@ import yaml
 from gnomon.core.errors import BadInput
 from gnomon.lab import errors, export, verify
 from tests.lab.exports.runs import bytes_below, registered_spec
-from tests.lab.specs import SOUND, bytes_of, changed
+from tests.lab.samples import SOUND, bytes_of, changed
 
 FROM = "git+https://example.org/lab/gnomon@v1"
 OURS = ("Whether it can run here", "Run", "Verify and read")  # steps that need neither GitHub nor root

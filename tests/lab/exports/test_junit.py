@@ -6,7 +6,7 @@ import pytest
 
 from gnomon.lab import amend, export
 from tests.lab.exports.runs import bytes_below, sealed
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 
 
 def _report(tmp_path, **fields):

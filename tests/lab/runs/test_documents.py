@@ -19,7 +19,7 @@ from gnomon.lab.store.state import State
 from tests.lab.exports.runs import registered_spec, sealed
 from tests.lab.plain_worker import HOST
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = Path(__file__).parents[3] / "results"
 TOP = (
     *("experiment", "timestamp", "baseline", "treatment", "per_seed", "sanity_checks", "resource_usage"),
     *("abort_triggered", "abort_reason", "notes", "_protocol"),

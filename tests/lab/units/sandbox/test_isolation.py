@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.sandbox.conftest import Place, reach_or_skip
+from tests.lab.units.sandbox.conftest import Place, reach_or_skip
 
 pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
 

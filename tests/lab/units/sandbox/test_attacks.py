@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tests.lab.sandbox.attacks import ATTACKS, SPEC
-from tests.lab.sandbox.conftest import besieged
+from tests.lab.units.sandbox.attacks import ATTACKS, SPEC
+from tests.lab.units.sandbox.conftest import besieged
 
 pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
 

@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.lab.units.sandbox import messages
 from gnomon.lab.units.sandbox.logs import Log
-from tests.lab.sandbox.conftest import Place
+from tests.lab.units.sandbox.conftest import Place
 
 pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
 

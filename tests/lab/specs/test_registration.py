@@ -9,7 +9,7 @@ import pytest
 from gnomon.core.errors import BadInput, ToolError
 from gnomon.lab.errors import NotRegistered, SpecInvalid, Tampered
 from gnomon.lab.specs.registration import amend, lock_path, locks_of, register, registered
-from tests.lab.specs import SOUND, bytes_of, changed
+from tests.lab.samples import SOUND, bytes_of, changed
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

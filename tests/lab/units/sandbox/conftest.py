@@ -17,7 +17,7 @@ import pytest
 
 from gnomon.lab.units.sandbox import Command, Ended, Level, Limits, Reach, Rooms, Worker, reachable
 
-_SOURCES = Path(__file__).parents[3] / "src"
+_SOURCES = Path(__file__).parents[4] / "src"
 # By way of env: setpriv itself still finds programs with the rights of root.
 _NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env")
 

@@ -14,7 +14,7 @@ from gnomon.lab.runs.experiment import run
 from gnomon.lab.specs.registration import register
 from gnomon.lab.units.local import local_host
 from gnomon.lab.units.sandbox import Level, reachable
-from tests.lab.specs import SOUND, bytes_of, changed
+from tests.lab.samples import SOUND, bytes_of, changed
 
 pytestmark = pytest.mark.slow  # whole commands, again and again
 

@@ -12,7 +12,7 @@ from gnomon.lab.runs.experiment import run
 from gnomon.lab.specs.registration import amend, register
 from gnomon.lab.store.notes import interpretations
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from gnomon.lab import errors
 from gnomon.lab.runs.experiment import run
 from gnomon.lab.specs.registration import amend, register
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import SOUND, bytes_of, changed
+from tests.lab.samples import SOUND, bytes_of, changed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

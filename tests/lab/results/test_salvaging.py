@@ -13,7 +13,7 @@ from gnomon.lab.specs.registration import register
 from gnomon.lab.store.journal import scan
 from gnomon.lab.store.run_folder import digest_of_tree
 from tests.lab.plain_worker import HOST
-from tests.lab.specs import bytes_of, changed
+from tests.lab.samples import bytes_of, changed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 # A file with an odd name, a link and a pipe in every unit's folder.

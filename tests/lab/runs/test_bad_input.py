@@ -13,7 +13,7 @@ import pytest
 from gnomon.cli.main import main
 from gnomon.lab.specs.lint import lint
 from gnomon.lab.units import failure
-from tests.lab.specs import SOUND, bytes_of, changed, text_of
+from tests.lab.samples import SOUND, bytes_of, changed, text_of
 
 pytestmark = pytest.mark.slow  # whole commands, again and again
 

@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.core.errors import BadInput, ToolError
 from gnomon.lab.units.sandbox import Level, Reach, Rooms, Worker, bubblewrap, levels, reachable, self_test
-from tests.lab.sandbox.conftest import Place, reach_or_skip
+from tests.lab.units.sandbox.conftest import Place, reach_or_skip
 
 _FULL = Reach(level=Level.SANDBOX, bwrap="/bin/bwrap", bwrap_version="0.8.0", landlock_abi=7, watch=True, missing=())
 

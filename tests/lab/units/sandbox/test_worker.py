@@ -16,7 +16,7 @@ import pytest
 
 from gnomon.core.errors import BadInput
 from gnomon.lab.units.sandbox import Command, Ended, Event, Rooms, Worker
-from tests.lab.sandbox.conftest import Place, reach_or_skip
+from tests.lab.units.sandbox.conftest import Place, reach_or_skip
 
 pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
 

@@ -9,7 +9,7 @@ from gnomon.lab.specs.front_matter import read_bytes
 from gnomon.lab.specs.lint import lint
 from gnomon.lab.specs.plan import units
 from gnomon.lab.specs.spec import SECTIONS
-from tests.lab.specs import SOUND, bytes_of, changed, text_of
+from tests.lab.samples import SOUND, bytes_of, changed, text_of
 
 NAME = "exp-001-halves.md"
 
