@@ -10,6 +10,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from email.parser import HeaderParser
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,12 @@ def _found() -> Iterator[tuple[str, str, Distribution]]:
     """Every distribution with its name in one spelling and its version; of several of a name the one that an import takes."""
     seen = set[str]()
     for distribution in distributions():  # in the order of sys.path
-        metadata = distribution.metadata  # parsed anew each time it is asked for
-        name = normal(metadata["Name"] or "")
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        headers = HeaderParser().parsestr(text.partition("\n\n")[0])  # without the description, which is most of it
+        name = normal(headers["Name"] or "")
         if name and name not in seen:
             seen.add(name)
-            yield name, metadata["Version"], distribution
+            yield name, headers["Version"], distribution
 
 
 def _by_name(found: tuple[str, str, Distribution]) -> str:
