@@ -48,7 +48,6 @@ class Memory:
     write_words_per_cycle: float | None = None
     shared_words_per_cycle: float | None = None  # reads and writes together
     bandwidth_scale: tuple[tuple[str, float], ...] = ()  # data space -> words that one of its words takes
-    is_power_gated: bool = True  # instances without work do not leak
     power_gated_by: str | None = None  # a memory outside: what is inside its working instances leaks; None: itself
     actions: Actions = Actions()
     network: Network = Network()

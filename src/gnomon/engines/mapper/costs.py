@@ -56,10 +56,7 @@ def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Co
             for level in levels
         ),
         leaks_pj=tuple(
-            memories[level].actions.leak_pj
-            * cycles
-            * (activity.instances[level] if memories[level].is_power_gated else memories[level].instances)
-            for level in levels
+            memories[level].actions.leak_pj * cycles * _leaking(accelerator, activity, level) for level in levels
         ),
         networks_pj=tuple(
             {
@@ -70,6 +67,14 @@ def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Co
         ),
         level_cycles=level_cycles,
     )
+
+
+def _leaking(accelerator: Accelerator, activity: Activity, level: int) -> int:
+    """Instances that leak: those with work, and with them what a gate further out cannot turn off alone."""
+    memories = accelerator.memories
+    gate = next((at for at, one in enumerate(memories) if one.name == memories[level].power_gated_by), level)
+    together = memories[level].instances // memories[gate].instances
+    return activity.instances[gate] * together if together > 1 else activity.instances[level]
 
 
 def _cycles(memory: Memory, counts: dict[str, Counts], cycles: int, expansion: int, instances: int) -> int:

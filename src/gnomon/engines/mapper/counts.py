@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, floor, prod
 
-from gnomon.core.accelerator import Accelerator
 from gnomon.core.loop_nest import Loop, LoopNest, Tiling
 from gnomon.core.problem import DataSpace, Problem
+from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.movement import Movement, Shared
 
 
@@ -45,12 +45,10 @@ class Activity:
     cycles: int  # of the units alone
 
 
-def counted(
-    problem: Problem, accelerator: Accelerator, nest: LoopNest, movement: Movement, elision: bool = True
-) -> Activity:
-    """What every memory does. `elision`: of each output the first partial sum is neither read nor brought in."""
+def counted(problem: Problem, nest: LoopNest, movement: Movement, switches: Switches) -> Activity:
+    """What every memory does."""
     names = [space.name for space in problem.spaces]
-    of_space = {space.name: _space(space, nest, movement, elision) for space in problem.spaces}
+    of_space = {space.name: _space(space, nest, movement, switches) for space in problem.spaces}
     places = [prod(_spatial_counts(nest, level)) for level in range(len(nest.tilings) + 1)]
     is_array = bool(nest.tilings[0].spatial_x or nest.tilings[0].spatial_y)
     units = floor(movement.active[0]) * movement.fanout[0] if is_array else floor(movement.active_units)
@@ -80,54 +78,48 @@ def _spatial_counts(nest: LoopNest, level: int) -> list[int]:
     return [loop.count for loop in loops]
 
 
-def _space(space: DataSpace, nest: LoopNest, movement: Movement, elision: bool) -> list[Counts]:
+@dataclass(slots=True)
+class _Asked:
+    """What a memory's children ask of it, which changes where memories between them keep nothing."""
+
+    shared: dict[tuple[int, int], Shared]
+    accesses: float
+    link_words: float
+
+
+def _space(space: DataSpace, nest: LoopNest, movement: Movement, switches: Switches) -> list[Counts]:
     """One data space through all memories, the innermost first."""
-    levels = range(len(nest.tilings))
-    traffic = [movement.traffic[level][space.name] for level in levels]
+    traffic = [of_level[space.name] for of_level in movement.traffic]
     kept = [space.name in tiling.kept for tiling in nest.tilings]
-    shared = [dict(one.shared) for one in traffic]
-    links = [one.link_words for one in traffic]
-    asked = [one.accesses for one in traffic]
+    outermost = max(level for level, keeps in enumerate(kept) if keeps)
     partition = _partitions([one.words for one in traffic], [one.child_words for one in traffic])
-    arrived = [
-        sum(one.accesses * children for (children, _), one in shared[level + 1].items()) / movement.fanout[level + 1]
-        if level + 1 < len(levels)
-        else 0.0
-        for level in levels
-    ]
-    for level in levels:
-        if kept[level]:
-            continue
-        if level + 1 < len(levels):
-            outer = level + 1
-            weighted = sum(one.accesses * children for (children, _), one in shared[outer].items())
-            share = asked[level] * movement.fanout[outer] / weighted if weighted else 0.0
-            shared[outer] = {key: Shared(one.accesses * share, one.hops * share) for key, one in shared[outer].items()}
-            links[outer] = 0.0
-            asked[outer] = sum(one.accesses for one in shared[outer].values())
-        asked[level] = 0.0
-    outermost = max(level for level in levels if kept[level])
-    for level in levels[outermost + 1 :]:
-        shared[level], links[level] = {}, 0.0
-    arrived[outermost] = 0.0
-    peers = [0.0] * len(levels)
-    for level in levels[1:]:
-        if links[level]:
-            peers[level - 1] = links[level] / floor(movement.active[level - 1])
+    asked = [_Asked(dict(one.shared), one.accesses, one.link_words) for one in traffic]
+    arrived = [_arrivals(asked[level], movement.fanout[level]) for level in range(1, len(asked))]
+    arrived[outermost:] = [0.0] * (len(asked) - outermost)  # before anything is bypassed: it stays so
+    _bypass(asked, kept, movement.fanout)
+    for one in asked[outermost + 1 :]:
+        one.shared, one.link_words = {}, 0.0
     found = []
-    for level in levels:
+    for level, one in enumerate(asked):
+        through = tuple(one.shared.items())
         if not kept[level]:
-            through = tuple(shared[level].items())
-            found.append(Counts(is_kept=False, shared=through, link_words=links[level]))
+            found.append(Counts(is_kept=False, shared=through, link_words=one.link_words))
             continue
-        without_first = elision and space.name not in nest.tilings[level].reads_first_update
-        first = partition[level] if space.is_output and without_first else 0
-        given = asked[level] + peers[level]
-        if space.is_output:
-            reads = _rounded(given - first)
-            fills = _rounded(arrived[level] + peers[level] - (0 if level == outermost else first))
+        outer_links = asked[level + 1].link_words if level < outermost else 0.0
+        peers = outer_links / floor(movement.active[level]) if outer_links else 0.0
+        if not space.is_output:
+            reads, fills, updates = _rounded(one.accesses + peers), int(arrived[level] + peers), 0
+        elif switches.updated_rmw:
+            first = partition[level] if switches.first_read_elision else 0
+            again = arrived[level] - first if sum(kept[level + 1 :]) == 1 else 0.0  # inside of the outermost alone
+            lent = peers - partition[level] if peers else 0.0
+            reads = int(_rounded(one.accesses - arrived[level]) + again + lent)
+            fills, updates = int(again), int(_rounded(one.accesses) + peers)
         else:
-            reads, fills = _rounded(given), int(arrived[level] + peers[level])
+            is_skipped = switches.first_read_elision and space.name not in nest.tilings[level].reads_first_update
+            first = partition[level] if is_skipped else 0
+            reads, updates = _rounded(one.accesses + peers - first), _rounded(one.accesses)
+            fills = _rounded(arrived[level] + peers - (0 if level == outermost else first))
         found.append(
             Counts(
                 is_kept=True,
@@ -135,12 +127,31 @@ def _space(space: DataSpace, nest: LoopNest, movement: Movement, elision: bool) 
                 partition=partition[level],
                 reads=reads,
                 fills=fills,
-                updates=_rounded(asked[level]) if space.is_output else 0,
-                shared=tuple(shared[level].items()),
-                link_words=links[level],
+                updates=updates,
+                shared=through,
+                link_words=one.link_words,
             )
         )
     return found
+
+
+def _arrivals(outer: _Asked, fanout: int) -> float:
+    """Words that come to one child of a memory."""
+    return sum(one.accesses * children for (children, _), one in outer.shared.items()) / fanout
+
+
+def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> None:
+    """What is asked of a memory that keeps nothing is asked of the next outside, in the proportions of that one's reads."""
+    for level, keeps in enumerate(kept):
+        if keeps:
+            continue
+        if level + 1 < len(asked):
+            outer = asked[level + 1]
+            arrivals = _arrivals(outer, fanout[level + 1])
+            share = asked[level].accesses / arrivals if arrivals else 0.0
+            outer.shared = {key: Shared(one.accesses * share, one.hops * share) for key, one in outer.shared.items()}
+            outer.accesses, outer.link_words = sum(one.accesses for one in outer.shared.values()), 0.0
+        asked[level].accesses = 0.0
 
 
 def _partitions(words: list[int], child_words: list[int]) -> list[int]:

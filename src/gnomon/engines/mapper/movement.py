@@ -18,8 +18,9 @@ from typing import Literal
 
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.loop_nest import Loop, LoopNest
-from gnomon.core.problem import DataSpace, Problem
+from gnomon.core.problem import Problem
 from gnomon.engines.mapper.boxes import Box, Delta, Point, image, new_in, projected, translation
+from gnomon.engines.mapper.conventions import Switches
 
 Axis = Literal["time", "x", "y"]
 
@@ -79,9 +80,9 @@ class _Seen:
     step: Point | None = None  # by which it moved, when it last did
 
 
-def moved(problem: Problem, accelerator: Accelerator, nest: LoopNest, links: bool = True) -> Movement:
-    """Walk the nest. `links`: children may have words from their neighbours."""
-    return _Walk(problem, accelerator, nest, links).walk()
+def moved(problem: Problem, accelerator: Accelerator, nest: LoopNest, switches: Switches) -> Movement:
+    """Walk the nest."""
+    return _Walk(problem, accelerator, nest, switches).walk()
 
 
 def _flat(problem: Problem, nest: LoopNest) -> list[_Node]:
@@ -122,10 +123,10 @@ def _flat(problem: Problem, nest: LoopNest) -> list[_Node]:
 class _Walk:
     """The state of one walk."""
 
-    def __init__(self, problem: Problem, accelerator: Accelerator, nest: LoopNest, links: bool) -> None:
+    def __init__(self, problem: Problem, accelerator: Accelerator, nest: LoopNest, switches: Switches) -> None:
         self.spaces = problem.spaces
         self.nest = nest
-        self.links = links
+        self.switches = switches
         self.grids = [accelerator.fanout(level) for level in range(len(nest.tilings))]
         self.nodes = _flat(problem, nest)
         self.index = [0] * len(self.nodes)
@@ -191,7 +192,13 @@ class _Walk:
         origin = self.origin[dim]
         total = dict.fromkeys((space.name for space in self.spaces), 0)
         before = total
-        for step, stands_for, is_repeat in _steps(count, is_uneven, is_uneven and node.loop.count != node.loop.last):
+        walks_last = is_uneven or self.switches.last_iteration
+        steps = (
+            _steps(count, walks_last, walks_last and node.loop.count != node.loop.last)
+            if self.switches.temporal_extrapolation
+            else ((step, 1, False) for step in range(count))
+        )
+        for step, stands_for, is_repeat in steps:
             self.index[at] = step
             self.origin[dim] = origin + step * node.stride
             repeats, self.repeats = self.repeats, self.repeats * stands_for
@@ -229,10 +236,10 @@ class _Walk:
             is_shared = space.name not in tiling.no_multicast
             reads, grid = self._groups(level, places, is_shared) if delta else {}, self._grid(level)
             words = delta.words if delta else 0
-            if self.links:
+            if self.switches.link_transfers:
                 given = self.given[level].get(space.name)
                 lent = (
-                    _from_neighbours(delta, places, given, grid)
+                    _from_neighbours(delta, places, given, grid, self.switches.toroidal_links)
                     if delta and given and space.name not in tiling.no_link_transfer
                     else set()
                 )
@@ -364,7 +371,11 @@ def _anew(seen: _Seen, box: Box) -> Delta | None:
 
 
 def _from_neighbours(
-    delta: Delta, places: Mapping[int, Point], given: tuple[Delta | None, dict[int, Point]], grid: tuple[int, int]
+    delta: Delta,
+    places: Mapping[int, Point],
+    given: tuple[Delta | None, dict[int, Point]],
+    grid: tuple[int, int],
+    is_torus: bool,
 ) -> set[int]:
     """Children whose delta is what a neighbour above, below, left or right of them had in the visit before."""
     before, were = given
@@ -375,8 +386,10 @@ def _from_neighbours(
     found = set()
     for child, place in places.items():
         y, x = divmod(child, width)
+        beside = [(x - 1, y), (x + 1, y)] * (width > 1) + [(x, y - 1), (x, y + 1)] * (height > 1)
+        if is_torus:
+            beside = [(at_x % width, at_y % height) for at_x, at_y in beside]
         wanted = delta.moved(place)
-        beside = [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)]
         if any(
             0 <= at_x < width and 0 <= at_y < height and had.get(at_y * width + at_x) == wanted for at_x, at_y in beside
         ):
@@ -399,8 +412,3 @@ def _hops(children: list[int], grid: tuple[int, int]) -> float:
         columns[x] = min(least, y), max(most, y)
     up_and_down = sum(max(middle - least, 0.0) + max(most - middle, 0.0) for least, most in columns.values())
     return max(columns) + up_and_down
-
-
-def space_named(problem: Problem, name: str) -> DataSpace:
-    """The data space of a name; KeyError where there is none."""
-    return next(space for space in problem.spaces if space.name == name)
