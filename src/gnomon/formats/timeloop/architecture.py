@@ -1,10 +1,11 @@
-"""`architecture:` of versions 0.2 to 0.4, a tree, and `arch:` of the first version, two lists -> Hardware."""
+"""`architecture:` of nodes, or of older versions a tree, and `arch:` of the first version, two lists -> Hardware."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from gnomon.formats.timeloop import nodes
 from gnomon.formats.timeloop.hardware import Hardware, Part, assembled, kind_of, mesh
 from gnomon.formats.timeloop.node import Node
 
@@ -13,6 +14,8 @@ _RANGE = re.compile(r"^(?P<name>[^\[\]]+)(?:\[(?P<first>\d+)\.\.(?P<last>\d+)\])
 
 def hardware(node: Node) -> Hardware:
     """The parts of the accelerator, whichever way they are listed."""
+    if node.get("nodes"):
+        return nodes.hardware(node)
     if node.get("subtree"):
         return _tree(node)
     if node.get("storage", "arithmetic"):

@@ -80,7 +80,7 @@ def _alike(access_pj: float) -> Actions:
 
 def _is_placeholder(part: Part) -> bool:
     """Whether it stands for a fan-out: Accelergy has no row for such a part."""
-    return part.keeps_nothing or "dummy" in part.class_name
+    return part.fans_out is not None or "dummy" in part.class_name
 
 
 def _actions(part: Part, table: EnergyTable) -> Mapping[str, float]:

@@ -22,7 +22,9 @@ class Part:
     attributes: Node
     mesh_x: int  # instances in all, along x
     mesh_y: int
-    keeps_nothing: bool = False  # stands for a fan-out alone
+    fans_out: str | None = None  # stands for the fan-out of a part of this name, and keeps nothing
+    dataspaces: Node | None = None  # the constraint on what it keeps, where the file says it beside the part
+    is_beside: bool = False  # one of several next to each other, each with data spaces of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

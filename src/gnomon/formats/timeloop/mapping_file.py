@@ -10,6 +10,7 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.core.loop_nest import Loop, LoopNest, Tiling
 from gnomon.core.problem import Problem
 from gnomon.formats.timeloop.factors import Factor, factors, permutation
+from gnomon.formats.timeloop.hardware import Part
 from gnomon.formats.timeloop.node import Node
 
 _TYPES = {"temporal": "temporal", "spatial": "spatial", "datatype": "bypass", "bypass": "bypass", "dataspace": "bypass"}
@@ -21,21 +22,20 @@ _KEYS = {
 _ALWAYS = ("target", "type")
 
 
-def loop_nest(node: Node, problem: Problem, accelerator: Accelerator, passing: frozenset[str]) -> LoopNest:
-    """One tiling for each memory; a memory that no directive is given for keeps all, or nothing if it is `passing`."""
-    names = tuple(memory.name for memory in accelerator.memories)
-    directives = _directives(node, names)
+def loop_nest(node: Node, problem: Problem, accelerator: Accelerator, parts: Sequence[Part]) -> LoopNest:
+    """One tiling for each memory; `parts` are the memories as the file has them, which may say what they keep."""
+    directives = _directives(node, parts)
     tilings = []
-    for level, name in enumerate(names):
-        of = {kind: directives.get((name, kind)) for kind in _KEYS}
+    for level, part in enumerate(parts):
+        of = {kind: directives.get((part.name, kind)) for kind in _KEYS}
         temporal, spatial = of["temporal"], of["spatial"]
-        x, y = _spatial_loops(spatial, problem, name, accelerator.fanout(level))
+        x, y = _spatial_loops(spatial, problem, part.name, accelerator.fanout(level))
         tilings.append(
             Tiling(
                 temporal=_loops(temporal, problem),
                 spatial_x=x,
                 spatial_y=y,
-                kept=_kept(of["bypass"], problem, name in passing),
+                kept=_kept(of["bypass"], problem, part),
                 no_temporal_reuse=_spaces(temporal, problem, "no_reuse", "no_temporal_reuse"),
                 no_multicast=_spaces(spatial, problem, "no_reuse"),
                 no_link_transfer=_spaces(spatial, problem, "no_link_transfer"),
@@ -45,11 +45,11 @@ def loop_nest(node: Node, problem: Problem, accelerator: Accelerator, passing: f
     _check_bounds(node, problem, tilings)
     for space in problem.spaces:
         if not any(space.name in tiling.kept for tiling in tilings):
-            raise node.fault(f"{space.name} is kept by no memory; keep it at {names[-1]}")
+            raise node.fault(f"{space.name} is kept by no memory; keep it at {parts[-1].name}")
     return LoopNest(tilings=tuple(tilings))
 
 
-def _directives(node: Node, names: tuple[str, ...]) -> dict[tuple[str, str], Node]:
+def _directives(node: Node, parts: Sequence[Part]) -> dict[tuple[str, str], Node]:
     """Each directive by its memory and type."""
     found: dict[tuple[str, str], Node] = {}
     for item in node.items():
@@ -63,7 +63,7 @@ def _directives(node: Node, names: tuple[str, ...]) -> dict[tuple[str, str], Nod
         kind = _TYPES[written.text()]
         for key in item.mapping():
             _check_key(item.child(key), str(key), kind)
-        target = _target(item.need("target"), names)
+        target = _target(item.need("target"), parts, kind)
         if (target, kind) in found:
             first = found[target, kind].place
             raise item.fault(f"{target} has a {kind} directive already, in {first}")
@@ -81,8 +81,12 @@ def _check_key(node: Node, key: str, kind: str) -> None:
     raise node.fault(f"unknown key{near_match(key, known)}")
 
 
-def _target(node: Node, names: tuple[str, ...]) -> str:
-    """A memory by its name, or by its position from inside out."""
+def _target(node: Node, parts: Sequence[Part], kind: str) -> str:
+    """A memory by its name, or by its position from inside out; loops over a fan-out may name what is fanned out."""
+    names = tuple(part.name for part in parts)
+    fanned_out = {written: part.name for part in parts if (written := part.fans_out)}
+    if kind == "spatial" and node.data in fanned_out:
+        return fanned_out[node.data]
     if isinstance(node.data, int) and 0 <= node.data < len(names):
         return names[node.data]
     if node.data not in names:
@@ -126,7 +130,10 @@ def _spatial_loops(
     return x, y
 
 
-def _kept(directive: Node | None, problem: Problem, is_passing: bool) -> frozenset[str]:
+def _kept(directive: Node | None, problem: Problem, part: Part) -> frozenset[str]:
+    """The data spaces kept: as the directive says, else as the memory's own constraint does, else all."""
+    keeps_listed = part.fans_out is not None or part.is_beside
+    directive, keeps_listed = (directive, part.fans_out is not None) if directive else (part.dataspaces, keeps_listed)
     every = tuple(space.name for space in problem.spaces)
     kept, left = _spaces(directive, problem, "keep"), _spaces(directive, problem, "bypass")
     if directive is not None:
@@ -134,7 +141,7 @@ def _kept(directive: Node | None, problem: Problem, is_passing: bool) -> frozens
             raise directive.fault(f"{min(kept & left)} is both kept and bypassed")
         if coalesce := directive.get("no_coalesce"):
             raise coalesce.unsupported("accesses that are not coalesced")
-    if is_passing:
+    if keeps_listed:
         return kept
     return frozenset(every) - left
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.formats.strict import FieldPath, place_of
+from gnomon.formats.timeloop.expressions import evaluated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class Node:
 
     def truth(self) -> bool:
         """True or false."""
-        found = self._value()
+        found = {"true": True, "false": False}.get(str(self.data).lower(), self._value())
         if not isinstance(found, bool):
             raise self.fault(f"expected true or false, not {self.data!r:.60}")
         return found
@@ -112,17 +113,9 @@ class Node:
                 raise self.child(key).fault(f"no {kind}{near_match(str(key), known)} (known: {', '.join(known)})")
 
     def _value(self) -> Any:
-        """Itself, or the variable that it names, or the number that it quotes."""
-        found = self.data
-        if isinstance(found, str) and found in self.variables:
-            found = self.variables[found]
-        if isinstance(found, str):
-            for kind in (int, float):
-                try:
-                    return kind(found)
-                except ValueError:
-                    continue
-        return found
+        """Itself, or what the variable or the expression that it writes stands for."""
+        found = evaluated(self.data, self.variables) if isinstance(self.data, str) else None
+        return self.data if found is None else found
 
     def _meant(self) -> str:
         return near_match(self.data, self.variables) if isinstance(self.data, str) else ""

@@ -10,7 +10,7 @@ from gnomon.core.accelerator import Accelerator, Memory
 from gnomon.core.errors import BadInput
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import Problem
-from gnomon.formats.timeloop import architecture, energy_tables, wires
+from gnomon.formats.timeloop import architecture, energy_tables, nodes, wires
 from gnomon.formats.timeloop.attributes import memory, power_gate, units
 from gnomon.formats.timeloop.files import KEPT, load
 from gnomon.formats.timeloop.hardware import Hardware
@@ -29,6 +29,7 @@ class TimeloopInput:
     has_ert: bool  # else the energies are those that Timeloop has built in
     places: Mapping[str, str]  # file and line of each top-level key
     kept: Mapping[str, Node]  # constraints and settings of a search, as they stand
+    level_constraints: Mapping[str, Node]  # those that the architecture holds, by the name of what they are of
     passing: frozenset[str]  # memories that stand for a fan-out and keep nothing
 
 
@@ -39,29 +40,31 @@ def read(paths: Sequence[Path]) -> TimeloopInput:
     if "problem" not in parts:
         raise BadInput("no 'problem:' in any of the files", where=told)
     asked = problem(parts["problem"])
-    hardware = _hardware(parts, told)
+    drawn = _architecture(parts, told)
+    hardware = architecture.hardware(drawn)
     table = energy_tables.energy_table(parts["ERT"]) if "ERT" in parts else None
     areas_um2 = energy_tables.area_table(parts["ART"]) if "ART" in parts else {}
     accelerator = _accelerator(hardware, tuple(space.name for space in asked.spaces), table, areas_um2)
-    passing = frozenset(part.name for part in hardware.memories if part.keeps_nothing)
+    passing = frozenset(part.name for part in hardware.memories if part.fans_out)
     return TimeloopInput(
         problem=asked,
         accelerator=accelerator,
-        nest=loop_nest(parts["mapping"], asked, accelerator, passing) if "mapping" in parts else None,
+        nest=loop_nest(parts["mapping"], asked, accelerator, hardware.memories) if "mapping" in parts else None,
         has_ert=table is not None,
         places={key: node.place for key, node in parts.items()},
         kept={key: node for key, node in parts.items() if key in KEPT},
+        level_constraints=nodes.level_constraints(drawn) if drawn.get("nodes") else {},
         passing=passing,
     )
 
 
-def _hardware(parts: Mapping[str, Node], told: str) -> Hardware:
+def _architecture(parts: Mapping[str, Node], told: str) -> Node:
     given = [parts[key] for key in ("architecture", "arch") if key in parts]
     if not given:
         raise BadInput("no 'architecture:' in any of the files", where=told)
     if len(given) > 1:
         raise given[1].fault(f"given twice, as 'architecture' in {given[0].place} too")
-    return architecture.hardware(given[0])
+    return given[0]
 
 
 def _accelerator(
