@@ -1,0 +1,102 @@
+"""gnomon map evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gnomon.api.mapping import MappingEvaluation, evaluate_mapping
+from gnomon.cli.arguments import Parser, add_output_options
+from gnomon.cli.output import print_json, print_table, say
+from gnomon.core.errors import UsageError
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """Evaluate the mapping that the files hold."""
+    parser = Parser(
+        "map evaluate",
+        "What a mapping moves, takes and costs, as Timeloop counts it: cycles, energy, reads, fills and updates.\n"
+        "FILEs are Timeloop's: problem, architecture, mapping, ERT and ART, in any number of files.",
+        "gnomon map evaluate problem.yaml arch.yaml mapping.yaml ert.yaml --set first_read_elision=off",
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="YAML, recognised by its top-level keys")
+    parser.add_argument(
+        "--conventions",
+        metavar="NAME",
+        choices=("timeloop",),
+        default="timeloop",
+        help="whose rules count: timeloop (default)",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="SWITCH=on|off",
+        action="append",
+        default=[],
+        help="turn one of Timeloop's switches: first_read_elision, link_transfers, toroidal_links, "
+        "temporal_extrapolation, last_iteration, updated_rmw",
+    )
+    add_output_options(parser, csv=False)
+    found = parser.read(arguments)
+    made = evaluate_mapping(found.files, _settings(found.set))
+    if found.json:
+        print_json(made.to_dict())
+    else:
+        _as_text(made)
+    return 0
+
+
+def _settings(given: Sequence[str]) -> dict[str, str]:
+    settings = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise UsageError(f"map evaluate: --set takes SWITCH=on or SWITCH=off, not {one!r}")
+        settings[name] = value
+    return settings
+
+
+def _as_text(made: MappingEvaluation) -> None:
+    document = made.to_dict()
+    print(made.loops)
+    print()
+    print_table(
+        ["level", "data space", "words kept", "reads", "fills", "updates", "energy"],
+        [
+            [
+                level["name"],
+                name,
+                f"{one['utilized_capacity']:,}",
+                f"{one['reads']:,}",
+                f"{one['fills']:,}",
+                f"{one['updates']:,}",
+                _energy(one["energy_pj"]),
+            ]
+            for level in document["levels"]
+            for name, one in level["dataspaces"].items()
+            if one["keep"]
+        ],
+    )
+    print()
+    rows = [
+        [
+            level["name"],
+            str(level["instances"]),
+            f"{level['cycles']:,}",
+            _energy(level["energy_pj"] + level["leakage_pj"]),
+        ]
+        for level in document["levels"]
+    ]
+    rows += [[network["name"], "", "", _energy(network["energy_pj"])] for network in document["networks"]]
+    rows.append(["all", "", f"{document['cycles']:,}", _energy(document["energy_pj"])])
+    print_table(["part", "instances", "cycles", "energy"], rows)
+    print()
+    print(f"{document['macs']:,} multiply-accumulates, utilization {document['utilization']:.1%}")
+    say(f"counts of {document['conventions']['name']}, per instance; energy of all instances")
+    if not any(network["energy_pj"] for network in document["networks"]):
+        say("no energy is given for the wires, and address generation has none: the total leaves both out")
+
+
+def _energy(picojoules: float) -> str:
+    for scale, unit in ((1e12, "J"), (1e9, "mJ"), (1e6, "uJ"), (1e3, "nJ")):
+        if picojoules >= scale:
+            return f"{picojoules / scale:,.4g} {unit}"
+    return f"{picojoules:,.4g} pJ"
