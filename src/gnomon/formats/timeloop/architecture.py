@@ -20,7 +20,8 @@ def hardware(node: Node) -> Hardware:
         return _tree(node)
     if node.get("storage", "arithmetic"):
         return _two_lists(node)
-    raise node.fault("expected 'nodes', 'subtree', or 'storage' and 'arithmetic'")
+    told = node.misspelt("nodes", "subtree", "storage")
+    raise node.fault(f"expected 'nodes', 'subtree', or 'storage' and 'arithmetic'{told}")
 
 
 def counted(node: Node) -> tuple[str, int]:

@@ -18,7 +18,16 @@ from gnomon.formats.timeloop.node import Node
 READ = ("problem", "architecture", "arch", "mapping", "ERT", "ART", "variables")
 KEPT = ("architecture_constraints", "arch_constraints", "mapspace_constraints", "constraints", "mapspace", "mapper")
 # Of other tools, or of no effect on what is read.
-_PASSED = ("components", "compound_components", "globals", "version", "ERT_summary", "ART_summary", "energy_estimation")
+_PASSED = (
+    "dumped_by_timeloop_front_end",
+    "components",
+    "compound_components",
+    "globals",
+    "version",
+    "ERT_summary",
+    "ART_summary",
+    "energy_estimation",
+)
 _REFUSED = {"sparse_optimizations": "sparse optimizations", "layout": "data layouts", "templates": "templates"}
 _KNOWN = (*READ, *KEPT, *_PASSED, *_REFUSED)
 

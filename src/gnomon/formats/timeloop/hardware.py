@@ -57,8 +57,8 @@ def assembled(name: str, parts: Sequence[Part], node: Node) -> Hardware:
         raise node.fault(f"expected one component whose class is of multiply-accumulate units, found {told}")
     if not memories:
         raise node.fault("expected at least one component whose class is of a memory, found none")
-    for part in parts:
-        if sum(other.name == part.name for other in parts) > 1:
+    for index, part in enumerate(parts):
+        if any(other.name == part.name for other in parts[:index]):
             raise part.attributes.fault(f"two components are named {part.name!r}")
     for outer, inner in zip(memories, [*memories[1:], units[0]], strict=True):
         for axis, around, within in (("x", outer.mesh_x, inner.mesh_x), ("y", outer.mesh_y, inner.mesh_y)):

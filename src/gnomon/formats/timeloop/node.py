@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gnomon.core.errors import BadInput, Unsupported, near_match
+from gnomon.core.errors import BadInput, Unsupported, near_match, nearest
 from gnomon.formats.strict import FieldPath, place_of
 from gnomon.formats.timeloop.expressions import evaluated
 
@@ -47,9 +47,13 @@ class Node:
         """The value at a key. BadInput where there is none, with the key that may have been meant."""
         found = self.get(name)
         if found is None:
-            others = [key for key in self.mapping() if isinstance(key, str)]
-            raise replace(self, path=(*self.path, name)).fault(f"missing{_written(name, others)}")
+            raise replace(self, path=(*self.path, name)).fault(f"missing{self.misspelt(name)}")
         return found
+
+    def misspelt(self, *names: str) -> str:
+        """A clause naming the key that may have been meant as one of these; empty when there is none."""
+        found = next((near for name in names if (near := nearest(name, map(str, self.mapping())))), "")
+        return f"; {found!r} is there" if found else ""
 
     def mapping(self) -> Mapping[str, Any]:
         """Its keys and values. BadInput for anything else."""
@@ -119,7 +123,3 @@ class Node:
 
     def _meant(self) -> str:
         return near_match(self.data, self.variables) if isinstance(self.data, str) else ""
-
-
-def _written(name: str, others: list[str]) -> str:
-    return f"; {others[0]!r} is there" if len(others) == 1 and near_match(name, others) else ""

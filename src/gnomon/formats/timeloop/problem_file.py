@@ -19,19 +19,21 @@ def problem(node: Node) -> Problem:
     instance = node.get("instance") or node
     for key in ("densities", "commonDensity"):
         _refuse_sparse(instance.get(key))
-    dims = tuple(item.text() for item in shape.need("dimensions").items())
+    dims: list[str] = []
     for item in shape.need("dimensions").items():
         if len(item.text()) != 1:
             raise item.fault(f"{item.text()!r}: a dimension has a name of one letter")
-        if dims.count(item.text()) > 1:
+        if item.text() in dims:
             raise item.fault(f"dimension {item.text()!r} is given twice")
+        dims.append(item.text())
     bounds = {dim: instance.need(dim).whole() for dim in dims}
     factors = _coefficients(shape, instance)
-    spaces = [_space(item, bounds, factors) for item in shape.need("data_spaces").items()]
-    names = [space.name for space in spaces]
-    for item, name in zip(shape.need("data_spaces").items(), names, strict=True):
-        if names.count(name) > 1:
-            raise item.need("name").fault(f"data space {name!r} is given twice")
+    spaces: list[DataSpace] = []
+    for item in shape.need("data_spaces").items():
+        space = _space(item, bounds, factors)
+        if any(space.name == other.name for other in spaces):
+            raise item.need("name").fault(f"data space {space.name!r} is given twice")
+        spaces.append(space)
     if not spaces:
         raise shape.need("data_spaces").fault("a problem has at least one data space")
     title = shape.get("name")

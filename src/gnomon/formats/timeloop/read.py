@@ -52,10 +52,16 @@ def read(paths: Sequence[Path]) -> TimeloopInput:
         nest=loop_nest(parts["mapping"], asked, accelerator, hardware.memories) if "mapping" in parts else None,
         has_ert=table is not None,
         places={key: node.place for key, node in parts.items()},
-        kept={key: node for key, node in parts.items() if key in KEPT},
+        kept={**_within(drawn), **{key: node for key, node in parts.items() if key in KEPT}},
         level_constraints=nodes.level_constraints(drawn) if drawn.get("nodes") else {},
         passing=passing,
     )
+
+
+def _within(drawn: Node) -> dict[str, Node]:
+    """The constraints that the first form of architectures holds itself."""
+    found = None if drawn.get("nodes") else drawn.get("constraints")
+    return {"architecture_constraints": found} if found else {}
 
 
 def _architecture(parts: Mapping[str, Node], told: str) -> Node:
