@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.engines.mapper import conventions
 from gnomon.engines.mapper.as_text import as_text
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.evaluate import Evaluation, evaluate
+from gnomon.engines.mapper.explain import Explained, explained
 from gnomon.formats.timeloop.read import TimeloopInput, read
 
 SCHEMA = "gnomon/mapping-evaluation/1"
@@ -31,6 +32,15 @@ class MappingEvaluation:
         """The mapping as an indented loop nest."""
         assert self.given.nest is not None
         return as_text(self.given.problem, self.given.accelerator, self.given.nest)
+
+    def explain(self) -> list[Explained]:
+        """Every count with the loops that cause it, the innermost memory first. Unsupported under `updated_rmw`."""
+        assert self.given.nest is not None
+        if self.switches.updated_rmw:
+            raise Unsupported("counts under updated_rmw are not explained: turn it off")
+        return list(
+            explained(self.given.problem, self.given.accelerator, self.given.nest, self.switches, self.evaluation)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: counts per instance, energy in picojoules of all instances, the innermost level first."""

@@ -10,6 +10,7 @@ from gnomon.core.errors import UsageError, near_match
 # step -> one line of help
 STEPS: dict[str, str] = {
     "evaluate": "cycles, energy and every read, fill and update of a mapping, from Timeloop's files",
+    "explain": "which loop causes each read, fill and update of a mapping, with the sum",
 }
 EXAMPLE = "gnomon map evaluate problem.yaml arch.yaml mapping.yaml ert.yaml"
 

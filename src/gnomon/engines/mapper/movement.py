@@ -18,7 +18,7 @@ from typing import Literal
 
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.loop_nest import Loop, LoopNest
-from gnomon.core.problem import Problem
+from gnomon.core.problem import DataSpace, Problem
 from gnomon.engines.mapper.boxes import Box, Delta, Point, image, new_in, projected, translation
 from gnomon.engines.mapper.conventions import Switches
 
@@ -34,6 +34,14 @@ class Shared:
 
 
 @dataclass(slots=True)
+class Cause:
+    """Why words were asked for: the iterations of one loop."""
+
+    visits: int = 0
+    words: int = 0  # read from the parent in all
+
+
+@dataclass(slots=True)
 class Traffic:
     """What one memory is asked for by its children, of one data space, per instance."""
 
@@ -41,6 +49,7 @@ class Traffic:
     child_words: int = 0  # of the largest tile of all children together; 0: the children are no array
     shared: dict[tuple[int, int], Shared] = field(default_factory=dict)  # (children of a read, such groups) -> reads
     link_words: float = 0.0  # that children had from their neighbours in place of it
+    causes: dict[int | None, Cause] = field(default_factory=dict)  # loop that went on -> its part; None: the first tile
 
     @property
     def accesses(self) -> float:
@@ -56,6 +65,7 @@ class Movement:
     active: tuple[float, ...]  # instances at work of each memory, averaged over time
     active_units: float
     unit_macs: float  # of a unit at work
+    loops: tuple[tuple[int, Loop], ...]  # memory and loop that a cause names, the innermost first
 
 
 @dataclass(slots=True)
@@ -132,6 +142,7 @@ class _Walk:
         self.index = [0] * len(self.nodes)
         self.origin = dict.fromkeys(problem.bounds, 0)
         self.repeats = 1  # how many passes the one that is walked stands for
+        self.mover: int | None = None  # the loop that went on last
         self.seen = [{space.name: _Seen() for space in self.spaces} for _ in nest.tilings]
         self.given: list[dict[str, tuple[Delta | None, dict[int, Point]]]] = [{} for _ in nest.tilings]
         self.traffic = [{space.name: Traffic() for space in self.spaces} for _ in nest.tilings]
@@ -152,6 +163,7 @@ class _Walk:
             active=tuple(active[1:]),
             active_units=active[0],
             unit_macs=sum(self.macs.values()) / len(self.macs),
+            loops=tuple((node.level, node.loop) for node in self.nodes),
         )
 
     # -- one visit of a loop -------------------------------------------------------------------------------------------
@@ -187,6 +199,7 @@ class _Walk:
             self.macs[0] += count * self.repeats
             for space in self.spaces:
                 self._add(level, space.name, (1, 1), count * self.repeats)
+                self._blame(level, space.name, at, count * self.repeats, count * self.repeats)
             return
         is_uneven = is_last_pass and self.imperfect.get(dim, at) < at
         origin = self.origin[dim]
@@ -202,6 +215,7 @@ class _Walk:
             self.index[at] = step
             self.origin[dim] = origin + step * node.stride
             repeats, self.repeats = self.repeats, self.repeats * stands_for
+            mover = self.mover = at if step else self.mover
             deltas = self._visit(at - 1)
             self.repeats = repeats
             if self.nodes[at - 1].is_boundary:
@@ -209,17 +223,19 @@ class _Walk:
                 before = before if is_repeat else words
                 for name in total:
                     total[name] += before[name] * stands_for
+                    self._blame(level, name, mover, stands_for * repeats, before[name] * stands_for * repeats)
         self.origin[dim] = origin
         self.index[at] = 0
         if self.nodes[at - 1].is_boundary:
-            for name, words in total.items():
-                self._add(level, name, (1, 1), words * self.repeats)
+            for name in total:
+                self._add(level, name, (1, 1), total[name] * self.repeats)
 
     def _in_space(self, at: int) -> None:
         """Children one beside another: the first is walked, and the others need what it does, further on."""
         level = self.nodes[at].level
         inner = next((one for one in range(at, -1, -1) if self.nodes[one].axis == "time"), -1)
         children = dict(self._children(at, 0, {}))
+        mover = self.mover
         if inner < 0:
             for child in children:
                 self.macs[child] += self.repeats
@@ -229,30 +245,37 @@ class _Walk:
             }
         else:
             deltas = self._visit(inner)
-        tiling = self.nest.tilings[level]
         for space in self.spaces:
             delta = deltas[space.name]
             places = {child: projected(space, by) for child, by in children.items()}
-            is_shared = space.name not in tiling.no_multicast
-            reads, grid = self._groups(level, places, is_shared) if delta else {}, self._grid(level)
-            words = delta.words if delta else 0
-            if self.switches.link_transfers:
-                given = self.given[level].get(space.name)
-                lent = (
-                    _from_neighbours(delta, places, given, grid, self.switches.toroidal_links)
-                    if delta and given and space.name not in tiling.no_link_transfer
-                    else set()
-                )
-                left = {child: place for child, place in places.items() if child not in lent}
-                fewer = self._groups(level, left, is_shared) if delta else {}
-                if _groups_in(fewer) < _groups_in(reads):
-                    reads = fewer
-                    self.traffic[level][space.name].link_words += len(lent) * words * self.repeats
-                if not all(one.name in tiling.no_link_transfer for one in self.spaces):
-                    self.given[level][space.name] = (delta, places)
+            reads = self._reads(level, space, delta, places)
+            if not delta:
+                continue
             for children_of_one, (groups, hops) in reads.items():
-                accesses = groups * words * self.repeats
+                accesses = groups * delta.words * self.repeats
                 self._add(level, space.name, (children_of_one, groups), accesses, hops / groups)
+            words = _groups_in(reads) * delta.words * self.repeats
+            self._blame(level, space.name, mover, self.repeats, words)
+
+    def _reads(
+        self, level: int, space: DataSpace, delta: Delta | None, places: dict[int, Point]
+    ) -> dict[int, tuple[int, float]]:
+        """Reads of the parent that serve all children: by neighbours, too, where that leaves fewer of them."""
+        tiling = self.nest.tilings[level]
+        is_shared = space.name not in tiling.no_multicast
+        reads = self._groups(level, places, is_shared) if delta else {}
+        if not self.switches.link_transfers or all(one.name in tiling.no_link_transfer for one in self.spaces):
+            return reads
+        given, self.given[level][space.name] = self.given[level].get(space.name), (delta, places)
+        if not (delta and given) or space.name in tiling.no_link_transfer:
+            return reads
+        lent = _from_neighbours(delta, places, given, self._grid(level), self.switches.toroidal_links)
+        left = {child: place for child, place in places.items() if child not in lent}
+        fewer = self._groups(level, left, is_shared)
+        if _groups_in(fewer) >= _groups_in(reads):
+            return reads
+        self.traffic[level][space.name].link_words += len(lent) * delta.words * self.repeats
+        return fewer
 
     # -- the pieces ----------------------------------------------------------------------------------------------------
 
@@ -307,6 +330,11 @@ class _Walk:
         shared = self.traffic[level][name].shared.setdefault(key, Shared())
         shared.accesses += accesses
         shared.hops += accesses * hops
+
+    def _blame(self, level: int, name: str, mover: int | None, visits: int, words: int) -> None:
+        cause = self.traffic[level][name].causes.setdefault(mover, Cause())
+        cause.visits += visits
+        cause.words += words
 
     def _active(self) -> list[float]:
         """Units, then memories from inside out: instances at work, on average over the passes of uneven loops."""
