@@ -83,6 +83,8 @@ def load(paths: Sequence[Path]) -> dict[str, Node]:
                 raise node.unsupported(_REFUSED[key])
             if key not in _KNOWN:
                 raise node.fault(f"unknown key{near_match(key, _KNOWN)}")
+            if key in READ:
+                _refuse_merges(node)
             found[key] = node
     variables = found["variables"].mapping() if "variables" in found else {}
     return {key: replace(node, variables=variables) for key, node in found.items()}
@@ -102,6 +104,13 @@ def _load(path: Path) -> dict[str, Node]:
     lines = {tuple(_ONCE_HYPHENED.get(str(part), part) for part in field): line for field, line in lines.items()}
     whole = Node(data=_underscored(data, where), where=where, lines=lines)
     return {str(key): whole.child(key) for key in whole.mapping()}
+
+
+def _refuse_merges(node: Node) -> None:
+    """Unsupported where keys of another mapping are taken over, which each reader of YAML does its own way."""
+    for path in node.lines:
+        if path[: len(node.path)] == node.path and path[-1] in ("<<", "<<<"):
+            raise replace(node, path=path).unsupported("keys taken over from another mapping; write them out")
 
 
 def _underscored(value: Any, where: str) -> Any:

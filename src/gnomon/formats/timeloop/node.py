@@ -18,7 +18,7 @@ class Node:
 
     data: Any
     where: str  # the file
-    lines: Mapping[FieldPath, int]  # of every field path of the file
+    lines: Mapping[FieldPath, int] = field(repr=False)  # of every field path of the file
     path: FieldPath = ()
     variables: Mapping[str, Any] = field(default_factory=dict)  # what a name in place of a number stands for
 
@@ -122,4 +122,9 @@ class Node:
         return self.data if found is None else found
 
     def _meant(self) -> str:
-        return near_match(self.data, self.variables) if isinstance(self.data, str) else ""
+        """A clause on the variable that a text names, or may have been meant to name."""
+        if not isinstance(self.data, str):
+            return ""
+        if self.data in self.variables:
+            return f", which stands for {self.variables[self.data]!r:.60}"
+        return near_match(self.data, self.variables)
