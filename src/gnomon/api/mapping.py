@@ -44,7 +44,20 @@ class MappingEvaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: counts per instance, energy in picojoules of all instances, the innermost level first."""
-        return document(self)
+        accelerator, activity, costs = self.given.accelerator, self.evaluation.activity, self.evaluation.costs
+        return {
+            "schema": SCHEMA,
+            "problem": self.given.problem.name,
+            "architecture": accelerator.name,
+            "conventions": {"name": conventions.TIMELOOP, "switches": self.switches.told()},
+            "energy_table": "given" if self.given.has_ert else "built in",
+            "cycles": costs.cycles,
+            "macs": activity.macs,
+            "utilization": costs.utilization,
+            "energy_pj": costs.energy_pj,
+            "levels": [_units(self), *(_memory(self, level) for level in range(len(accelerator.memories)))],
+            "networks": [_network(self, level) for level in range(len(accelerator.memories))],
+        }
 
 
 def evaluate_mapping(paths: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> MappingEvaluation:
@@ -63,55 +76,43 @@ def evaluate_mapping(paths: Sequence[str | Path], settings: Mapping[str, str] | 
     return MappingEvaluation(given=given, switches=switches, evaluation=found)
 
 
-def document(made: MappingEvaluation) -> dict[str, Any]:
-    """The whole of it for programs."""
-    accelerator, activity, costs = made.given.accelerator, made.evaluation.activity, made.evaluation.costs
-    units = {
-        "name": accelerator.units.name,
+def _units(made: MappingEvaluation) -> dict[str, Any]:
+    units, activity = made.given.accelerator.units, made.evaluation.activity
+    return {
+        "name": units.name,
         "type": "compute",
-        "instances": accelerator.units.instances,
+        "instances": units.instances,
         "utilized_instances": activity.units,
         "dataspaces": {},
-        "energy_pj": costs.units_pj,
+        "energy_pj": made.evaluation.costs.units_pj,
         "leakage_pj": 0.0,
         "cycles": activity.cycles,
     }
-    levels = [
-        {
-            "name": memory.name,
-            "type": "storage",
-            "instances": memory.instances,
-            "utilized_instances": activity.instances[level],
-            "dataspaces": {
-                name: {
-                    "keep": one.is_kept,
-                    "reads": one.reads,
-                    "fills": one.fills,
-                    "updates": one.updates,
-                    "utilized_capacity": one.words,
-                    "partition_size": one.partition,
-                    "energy_pj": costs.memories_pj[level][name],
-                }
-                for name, one in activity.levels[level].items()
-            },
-            "energy_pj": sum(costs.memories_pj[level].values()),
-            "leakage_pj": costs.leaks_pj[level],
-            "cycles": costs.level_cycles[level],
+
+
+def _memory(made: MappingEvaluation, level: int) -> dict[str, Any]:
+    memory, activity, costs = made.given.accelerator.memories[level], made.evaluation.activity, made.evaluation.costs
+    spaces = {
+        name: {
+            "keep": one.is_kept,
+            "reads": one.reads,
+            "fills": one.fills,
+            "updates": one.updates,
+            "utilized_capacity": one.words,
+            "partition_size": one.partition,
+            "energy_pj": costs.memories_pj[level][name],
         }
-        for level, memory in enumerate(accelerator.memories)
-    ]
+        for name, one in activity.levels[level].items()
+    }
     return {
-        "schema": SCHEMA,
-        "problem": made.given.problem.name,
-        "architecture": accelerator.name,
-        "conventions": {"name": conventions.TIMELOOP, "switches": made.switches.told()},
-        "energy_table": "given" if made.given.has_ert else "built in",
-        "cycles": costs.cycles,
-        "macs": activity.macs,
-        "utilization": costs.utilization,
-        "energy_pj": costs.energy_pj,
-        "levels": [units, *levels],
-        "networks": [_network(made, level) for level in range(len(levels))],
+        "name": memory.name,
+        "type": "storage",
+        "instances": memory.instances,
+        "utilized_instances": activity.instances[level],
+        "dataspaces": spaces,
+        "energy_pj": sum(costs.memories_pj[level].values()),
+        "leakage_pj": costs.leaks_pj[level],
+        "cycles": costs.level_cycles[level],
     }
 
 
