@@ -54,13 +54,12 @@ def _directives(node: Node, parts: Sequence[Part]) -> dict[tuple[str, str], Node
     found: dict[tuple[str, str], Node] = {}
     for item in node.items():
         written = item.need("type")
-        if written.data == "skew":
+        called = written.text()
+        if called == "skew":
             raise written.unsupported("skewed loops")
-        if written.data not in _TYPES:
-            raise written.fault(
-                f"{written.data!r} is no type{near_match(str(written.data), _TYPES)} (known: {', '.join(_TYPES)})"
-            )
-        kind = _TYPES[written.text()]
+        if called not in _TYPES:
+            raise written.fault(f"{called!r} is no type{near_match(called, _TYPES)} (known: {', '.join(_TYPES)})")
+        kind = _TYPES[called]
         for key in item.mapping():
             _check_key(item.child(key), str(key), kind)
         target = _target(item.need("target"), parts, kind)
@@ -84,14 +83,15 @@ def _check_key(node: Node, key: str, kind: str) -> None:
 def _target(node: Node, parts: Sequence[Part], kind: str) -> str:
     """A memory by its name, or by its position from inside out; loops over a fan-out may name what is fanned out."""
     names = tuple(part.name for part in parts)
-    fanned_out = {written: part.name for part in parts if (written := part.fans_out)}
-    if kind == "spatial" and node.data in fanned_out:
-        return fanned_out[node.data]
-    if isinstance(node.data, int) and 0 <= node.data < len(names):
+    if type(node.data) is int and 0 <= node.data < len(names):
         return names[node.data]
-    if node.data not in names:
-        raise node.fault(f"{node.data!r} is no memory{near_match(str(node.data), names)} (known: {', '.join(names)})")
-    return node.text()
+    called = str(node.data) if type(node.data) is int else node.text()
+    fanned_out = {part.fans_out: part.name for part in parts if part.fans_out}
+    if kind == "spatial" and called in fanned_out:
+        return fanned_out[called]
+    if called not in names:
+        raise node.fault(f"{called!r} is no memory{near_match(called, names)} (known: {', '.join(names)})")
+    return called
 
 
 def _ordered(directive: Node | None, problem: Problem) -> list[tuple[str, Factor]]:

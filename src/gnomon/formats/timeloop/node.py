@@ -11,6 +11,8 @@ from gnomon.core.errors import BadInput, Unsupported, near_match, nearest
 from gnomon.formats.strict import FieldPath, place_of
 from gnomon.formats.timeloop.expressions import evaluated
 
+_LONGEST = 200  # letters of a word; more is no name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
@@ -68,8 +70,8 @@ class Node:
         return (self.child(index) for index in range(len(self.data)))
 
     def text(self) -> str:
-        """A word."""
-        if not isinstance(self.data, str) or not self.data.strip():
+        """A word or name."""
+        if not isinstance(self.data, str) or not self.data.strip() or len(self.data) > _LONGEST:
             raise self.fault(f"expected a word, not {self.data!r:.60}")
         return self.data.strip()
 
