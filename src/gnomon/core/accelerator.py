@@ -66,7 +66,6 @@ class Units:
     mesh_y: int = 1
     word_bits: int = 16
     mac_pj: float = 0.0
-    leak_pj: float = 0.0
 
     @property
     def instances(self) -> int:
