@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gnomon.api.answers import Answer, Answers
     from gnomon.api.compare import compare
     from gnomon.api.comparison import compare_measurements
+    from gnomon.api.mapping import MappingEvaluation, evaluate_mapping
     from gnomon.api.names import system
     from gnomon.api.overrides import Overrides
     from gnomon.api.predict import predict, predict_many, predict_scenario
@@ -23,8 +24,10 @@ _HOME = {
     "Answers": "gnomon.api.answers",
     "BadInput": "gnomon.core.errors",
     "GnomonError": "gnomon.core.errors",
+    "MappingEvaluation": "gnomon.api.mapping",
     "Overrides": "gnomon.api.overrides",
     "Unsupported": "gnomon.core.errors",
+    "evaluate_mapping": "gnomon.api.mapping",
     "from_torch": "gnomon.formats.traced.torch_export",
     "compare": "gnomon.api.compare",
     "compare_measurements": "gnomon.api.comparison",
@@ -46,6 +49,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "compare",
     "compare_measurements",
     "sweep",
+    "evaluate_mapping",
     "write_report",
     "workload",
     "from_torch",
@@ -53,6 +57,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "Answer",
     "Answers",
     "SweepResult",
+    "MappingEvaluation",
     "Overrides",
     "GnomonError",
     "BadInput",

@@ -42,6 +42,7 @@ PAGES = (
     "docs/how-to/bring-an-onnx-file.md",
     "docs/how-to/compare-with-measurements.md",
     "docs/how-to/keep-a-ledger-of-claims.md",
+    "docs/how-to/evaluate-a-mapping.md",
     "docs/how-to/export-an-experiment.md",
     "docs/how-to/sweep.md",
     "docs/how-to/run-an-experiment.md",

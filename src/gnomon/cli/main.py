@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "every engine on a scenario, or an engine against measurements"),
     "sweep": ("sweep", "a grid or a search over the fields of a scenario, and its Pareto set"),
     "report": ("report", "one HTML page with figures: of predictions, comparisons, sweeps, experiments, measurements"),
+    "map": ("map", "mappings of tensor operations on spatial accelerators, from Timeloop's files"),
     "exp": ("exp", "experiments: registered before they run, executed exactly as registered, sealed, read"),
     "claims": ("claims", "published numbers as hypotheses: whether experiments reproduced or refuted them"),
     "init": ("init", "a research repository in which experiments, results and claims have their place"),

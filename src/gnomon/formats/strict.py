@@ -29,7 +29,8 @@ class Lines(yaml.SafeLoader):
     """The safe loader, refusing a key given twice and keeping the line of every field."""
 
 
-def _refuse_duplicates(loader: Lines, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+def unique_mapping(loader: Lines, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    """The mapping at a node; refused where it has a key twice."""
     seen: dict[Any, int] = {}
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
@@ -44,7 +45,7 @@ def _refuse_duplicates(loader: Lines, node: yaml.MappingNode, deep: bool = False
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _refuse_duplicates)
+Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, unique_mapping)
 
 
 def _decimal(loader: Lines, node: yaml.ScalarNode) -> int:
@@ -67,10 +68,13 @@ for _kind, _pattern, _first in (
 Lines.add_constructor("tag:yaml.org,2002:int", _decimal)
 
 
-def load_yaml(text: str, where: str) -> tuple[Any, dict[FieldPath, int]]:
-    """The document in `text` and the line of every field path. BadInput naming `where` for anything malformed."""
+def load_yaml(text: str, where: str, loading: type[Lines] = Lines) -> tuple[Any, dict[FieldPath, int]]:
+    """The document in `text` and the line of every field path. BadInput naming `where` for anything malformed.
+
+    loading: `Lines`, or a loader on top of it that knows tags.
+    """
     try:
-        loader = Lines(text)
+        loader = loading(text)
     except yaml.YAMLError as fault:  # a character that no YAML may hold
         raise BadInput(f"{where}: {str(fault).splitlines()[0]}") from None
     try:

@@ -1,0 +1,53 @@
+"""One mapping, evaluated: what it moves, does, takes and costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+
+from gnomon.core.accelerator import Accelerator
+from gnomon.core.errors import BadInput
+from gnomon.core.loop_nest import LoopNest
+from gnomon.core.problem import Problem
+from gnomon.engines.mapper.conventions import Switches
+from gnomon.engines.mapper.costs import Costs, priced
+from gnomon.engines.mapper.counts import Activity, counted
+from gnomon.engines.mapper.movement import Movement, moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Everything that is known of a mapping."""
+
+    movement: Movement
+    activity: Activity
+    costs: Costs
+
+
+def evaluate(problem: Problem, accelerator: Accelerator, nest: LoopNest, switches: Switches) -> Evaluation:
+    """Evaluate a mapping. BadInput where its tiles do not fit."""
+    movement = moved(problem, accelerator, nest, switches)
+    activity = counted(problem, nest, movement, switches)
+    _fits(accelerator, activity)
+    return Evaluation(movement=movement, activity=activity, costs=priced(problem, accelerator, activity))
+
+
+def _fits(accelerator: Accelerator, activity: Activity) -> None:
+    """The tiles that a memory keeps have room in it, and fill as much of it as is asked for."""
+    for memory, counts in zip(accelerator.memories, activity.levels, strict=True):
+        if memory.entries is None:
+            continue
+        needed = {name: one.words for name, one in counts.items() if one.is_kept}
+        words, room = sum(needed.values()), floor(memory.entries / memory.multiple_buffering)
+        told = " + ".join(f"{words:,} of {name}" for name, words in needed.items())
+        if words > room:
+            buffered = f" ({memory.entries:,} / {memory.multiple_buffering:g} of its buffers)" * (room < memory.entries)
+            raise BadInput(
+                f"the tiles do not fit into {memory.name}: {words:,} words needed ({told}), {room:,} available{buffered}",
+                field="mapping",
+            )
+        if words < memory.min_utilization * room:
+            raise BadInput(
+                f"{memory.name} is to be filled to {memory.min_utilization:.0%}: {words:,} words of {room:,} are used",
+                field="mapping",
+            )
