@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gnomon.core.engine import Engine
 from gnomon.core.errors import BadInput, near_match
-from gnomon.formats.model_format import ModelFormat
-from gnomon.lab.units.executor import Executor
+
+if TYPE_CHECKING:
+    from gnomon.core.engine import Engine
 
 Group = Literal["engines", "adapters", "formats", "executors"]
 GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")
-# What a part of each group is. An adapter answers like an engine, by driving an outside tool.
-_PROTOCOLS: dict[str, type] = {"engines": Engine, "adapters": Engine, "formats": ModelFormat, "executors": Executor}
+# What a part of each group is: module and name, imported when one is loaded, for a list of names needs none of them. An adapter
+# answers like an engine, by driving an outside tool.
+_PROTOCOLS: dict[Group, tuple[str, str]] = {
+    "engines": ("gnomon.core.engine", "Engine"),
+    "adapters": ("gnomon.core.engine", "Engine"),
+    "formats": ("gnomon.formats.model_format", "ModelFormat"),
+    "executors": ("gnomon.lab.units.executor", "Executor"),
+}
 OWN = "gnomon"  # the distribution whose parts no other replaces
 
 
@@ -68,11 +75,9 @@ def load(group: Group, name: str) -> Any:
         raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: {type(fault).__name__}: {fault}") from fault
     if getattr(part, "name", name) != name:
         raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: it calls itself {part.name!r}")
-    protocol = _PROTOCOLS.get(group)
-    if protocol is not None and not isinstance(part, protocol):
-        raise BadInput(
-            f"{kind} {name!r} of {_package(point)} is broken: it lacks a part of the {protocol.__name__} protocol"
-        )
+    module, protocol = _PROTOCOLS[group]
+    if not isinstance(part, getattr(import_module(module), protocol)):
+        raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: it lacks a part of the {protocol} protocol")
     return part
 
 

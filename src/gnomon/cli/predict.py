@@ -13,19 +13,11 @@ from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
 from gnomon.api.rows import flat_rows
 from gnomon.api.scenarios import scenario_names
 from gnomon.api.trace import write_trace
-from gnomon.cli.arguments import (
-    Parser,
-    add_output_options,
-    add_override_options,
-    add_plan_options,
-    overrides,
-    plan_options,
-    wholes,
-    words,
-)
+from gnomon.cli.arguments import Parser, add_output_options, wholes, words
 from gnomon.cli.flags import FLAGS, dest
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.cli.pass_tables import print_operators, print_parts
+from gnomon.cli.run_options import add_override_options, add_plan_options, overrides, plan_options
 from gnomon.core.errors import BadInput, Unsupported, UsageError
 from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.schema import PREDICT

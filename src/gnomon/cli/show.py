@@ -9,9 +9,10 @@ from gnomon.api import names
 from gnomon.api.names import kind_of
 from gnomon.api.overrides import Overrides
 from gnomon.api.scenarios import read_scenario
-from gnomon.cli.arguments import Parser, add_output_options, add_override_options, overrides
+from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.flags import OVERRIDES
 from gnomon.cli.output import print_json, print_table
+from gnomon.cli.run_options import add_override_options, overrides
 from gnomon.cli.stated import Sizes, add_size_options, asked_sizes, stated_shape, stated_workload
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, UsageError

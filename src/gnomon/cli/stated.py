@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import dataclass
 
-from gnomon.cli.arguments import Parser, sizes, whole
+from gnomon.cli.arguments import Parser, whole
+from gnomon.cli.run_options import sizes
 from gnomon.core.errors import BadInput, UsageError
 from gnomon.core.plan import Plan
 from gnomon.core.workload import Workload

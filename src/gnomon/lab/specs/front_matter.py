@@ -147,17 +147,33 @@ _FIRST = 2  # the line of the file on which the YAML begins
 _Read = tuple[dict[str, Any], dict[FieldPath, tuple[int, int]], list[Fault]]
 
 
+class _Watching(Lines):
+    """A loader that notices what a spec must not hold; to find all of it takes another pass."""
+
+    has_special = False
+
+    def get_event(self) -> Any:
+        event = super().get_event()  # type: ignore[no-untyped-call]
+        self.has_special |= _special(event) is not None
+        return event
+
+
 def _yaml(text: str) -> _Read:
     """The fields, their places, and the keys that are given twice."""
     loader = None
     if (line := _too_deep(text)) is not None:
         raise Malformed(Fault(line + _FIRST, 1, "", "nested too deeply"))
     try:
-        special = [found for event in yaml.parse(text, Loader=yaml.SafeLoader) if (found := _special(event))]
-        if special:
-            raise Malformed(*special)
-        loader = Lines(text)
-        node = loader.get_single_node()
+        loader = _Watching(text)
+        try:
+            node = loader.get_single_node()
+        except yaml.composer.ComposerError:  # of an anchor, of what refers to one, or of a second document
+            if not loader.has_special:
+                raise
+        if loader.has_special:
+            raise Malformed(
+                *(found for event in yaml.parse(text, Loader=yaml.SafeLoader) if (found := _special(event)))
+            )
         if not isinstance(node, yaml.MappingNode):
             raise Malformed(Fault(_FIRST, 1, "", "the front matter holds no `key: value` lines"))
         twice = list(_without_doubles(node))

@@ -11,7 +11,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -40,15 +40,14 @@ def scan(path: Path, take: Callable[[Record], object]) -> Scan:
     count, size, head = 0, 0, START
     with path.open("rb") as file:
         for line in file:
-            so_far = Scan(count=count, head=head, size_bytes=size)
             if not line.endswith(b"\n"):
-                return replace(so_far, torn_bytes=len(line))
+                return Scan(count=count, head=head, size_bytes=size, torn_bytes=len(line))
             record, fault = _read(line, count, head)
             if fault:
                 is_last = size + len(line) == path.stat().st_size
                 if is_last and not record:  # a whole last line of which not all came to the disk
-                    return replace(so_far, torn_bytes=len(line))
-                return replace(so_far, fault=f"record {count}: {fault}")
+                    return Scan(count=count, head=head, size_bytes=size, torn_bytes=len(line))
+                return Scan(count=count, head=head, size_bytes=size, fault=f"record {count}: {fault}")
             take(record)
             count, head, size = count + 1, record["hash"], size + len(line)
     return Scan(count=count, head=head, size_bytes=size)
