@@ -21,6 +21,8 @@ from tests.report.documents import ROOFS, answer, measured, measurements, operat
 from tests.report.runs import ended, read
 from tests.report.test_pages import HOSTILE, data_of, figure_table
 
+pytestmark = pytest.mark.slow  # a browser is started, again and again
+
 DRAWN = "html[data-drawn-ms]"  # set by the page's script once every figure is drawn
 
 

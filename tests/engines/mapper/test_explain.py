@@ -15,7 +15,11 @@ def _explained(case):
     return list(explained(asked.problem, asked.accelerator, asked.nest, of_environment(environment(case)), made))
 
 
-@pytest.mark.parametrize("case", [*own_cases(), *shared_cases()], ids=lambda case: f"{case.parent.name}/{case.name}")
+@pytest.mark.parametrize(
+    "case",
+    [*own_cases(), *(pytest.param(case, marks=pytest.mark.slow) for case in shared_cases())],
+    ids=lambda case: f"{case.parent.name}/{case.name}",
+)
 def test_reasons_make_up_each_count(case):
     counts = _explained(case)
     assert counts

@@ -10,6 +10,7 @@ def test_a_hand_made_case_is_counted_as_timeloop_counts_it(case):
     assert list(differences(case)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", shared_cases(), ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_a_case_beside_the_repository_is_counted_as_timeloop_counts_it(case):
     assert list(differences(case)) == []

@@ -1,0 +1,58 @@
+"""How many mappings are evaluated in a second of one core, against the walk that defines what they count."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from tests.engines.mapper.golden import given, shared_cases
+from tests.engines.mapper.sampling import drawn
+
+from gnomon.core.loop_nest import LoopNest
+from gnomon.engines.mapper.conventions import Switches
+from gnomon.engines.mapper.evaluate import evaluate
+from gnomon.engines.mapper.fast import Fast
+
+_VALID = 1000
+
+
+@pytest.fixture
+def case() -> Path:
+    """ResNet-50's res4 3x3 on the Eyeriss-like machine."""
+    found = [case for case in shared_cases() if case.name == "real_eyeriss__rn50_res4_3x3"]
+    if not found:
+        pytest.skip("no reference cases in ../shared: GNOMON_SHARED names their folder")
+    return found[0]
+
+
+def test_20_000_mappings_are_evaluated_in_a_second_of_one_core(report, case: Path) -> None:
+    asked, rng = given(case), random.Random(0)
+    assert asked.nest is not None
+    quick = Fast(asked.problem, asked.accelerator, asked.nest, Switches())
+    valid: list[LoopNest] = []
+    while len(valid) < _VALID:
+        nests = [drawn(asked.problem, asked.accelerator, asked.nest, rng) for _ in range(500)]
+        fits = quick.evaluate(quick.coded(nests)).fits
+        valid += [nest for nest, fit in zip(nests, fits, strict=True) if fit]
+    del valid[_VALID:]
+    coded = quick.coded(valid)
+    figures = quick.evaluate(coded)
+    rates = []
+    for _ in range(5):
+        start = time.process_time()
+        for _ in range(20):
+            quick.evaluate(coded)
+        rates.append(20 * len(valid) / (time.process_time() - start))
+    start = time.process_time()
+    for at, nest in enumerate(valid):
+        made = evaluate(asked.problem, asked.accelerator, nest, Switches())
+        assert (made.costs.cycles, made.costs.energy_pj) == (figures.cycles[at], pytest.approx(figures.energy_pj[at]))
+    walked = len(valid) / (time.process_time() - start)
+    rate = sorted(rates)[2]
+    report(
+        f"{rate:,.0f} valid mappings in a second of one core (bar: 20,000), {rate / walked:,.0f} times the walk; "
+        f"{len(valid)} of them the same"
+    )
+    assert rate >= 20_000

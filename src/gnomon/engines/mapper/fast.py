@@ -1,0 +1,114 @@
+"""One mapping after another, evaluated as a search needs it: tens of thousands of times a second.
+
+Only mappings whose parts divide their dimensions, on machines whose wires have no energy; `evaluate` has all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.core.accelerator import Accelerator
+from gnomon.core.errors import Unsupported
+from gnomon.core.loop_nest import Loop, LoopNest
+from gnomon.core.problem import Problem
+from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Work, all_evaluated
+from gnomon.engines.mapper.conventions import Switches
+from gnomon.engines.mapper.machine import machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What is counted of each of many mappings."""
+
+    fits: Flags  # (mapping); the figures of one that does not are not to be used
+    cycles: Ints
+    energy_pj: Floats
+    counts: Floats  # (mapping, space, level, 4): reads, fills, updates and partition, per instance
+    words: Ints  # (mapping, space, level): of a tile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coded:
+    """Many mappings as numbers; level 0 is the innermost memory."""
+
+    temporal: Ints  # (mapping, level, dim): iterations
+    order: Ints  # (mapping, level, place): dim, the innermost first
+    spatial: Ints  # (mapping, level, axis, dim)
+    spatial_order: Ints  # (mapping, level, axis, place)
+    kept: Flags  # (mapping, space, level)
+
+
+class Fast:
+    """A problem and an accelerator, ready to evaluate mappings that bear the same flags."""
+
+    def __init__(self, problem: Problem, accelerator: Accelerator, flags: LoopNest, switches: Switches) -> None:
+        """`flags`: a mapping that bears them. Unsupported where `evaluate` has to be asked."""
+        _check(accelerator, switches)
+        self._problem = problem
+        self._machine = machine(problem, accelerator, flags, switches)
+        levels, dims, ranks = len(accelerator.memories), len(problem.bounds), self._machine.coefficients.shape[1]
+        self._work = Work(
+            loops=np.zeros((levels * dims, 4), np.int64),
+            arrays=np.zeros((2 * levels * dims, 4), np.int64),
+            tiles=np.zeros((levels, dims), np.int64),
+            wide=np.zeros((levels, dims), np.int64),
+            words=np.zeros((len(problem.spaces), levels), np.int64),
+            child_words=np.zeros(levels, np.int64),
+            active=np.zeros(levels, np.int64),
+            fanout=np.zeros(levels, np.int64),
+            places=np.zeros(accelerator.units.instances, np.int64),
+            asked=np.zeros(levels),
+            came=np.zeros(levels),
+            lent=np.zeros(levels),
+            out=np.zeros(3),
+            extents=np.zeros(ranks, np.int64),
+        )
+
+    def evaluate(self, coded: Coded) -> Figures:
+        """Everything that is counted of each mapping."""
+        many, spaces, levels = coded.kept.shape
+        counts, words = np.zeros((many, spaces, levels, 4)), np.zeros((many, spaces, levels), np.int64)
+        totals, misfits = np.zeros((many, 2)), np.zeros(many, np.int64)
+        given = (coded.temporal, coded.order, coded.spatial, coded.spatial_order, coded.kept)
+        all_evaluated(self._machine, *given, self._work, counts, words, totals, misfits)
+        cycles = totals[:, 0].astype(np.int64)
+        return Figures(fits=misfits == 0, cycles=cycles, energy_pj=totals[:, 1], counts=counts, words=words)
+
+    def coded(self, nests: Sequence[LoopNest]) -> Coded:
+        """Mappings as numbers. Unsupported where a part does not divide its dimension."""
+        dims = {dim: at for at, dim in enumerate(self._problem.bounds)}
+        size = (len(nests), len(nests[0].tilings))
+        temporal, order = np.ones((*size, len(dims)), np.int64), np.zeros((*size, len(dims)), np.int64)
+        spatial, spatial_order = np.ones((*size, 2, len(dims)), np.int64), np.zeros((*size, 2, len(dims)), np.int64)
+        kept = np.zeros((size[0], len(self._problem.spaces), size[1]), np.bool_)
+        for at, nest in enumerate(nests):
+            for level, tiling in enumerate(nest.tilings):
+                order[at, level] = _code(tiling.temporal, dims, temporal[at, level])
+                for axis, loops in enumerate((tiling.spatial_x, tiling.spatial_y)):
+                    spatial_order[at, level, axis] = _code(loops, dims, spatial[at, level, axis])
+                kept[at, :, level] = [space.name in tiling.kept for space in self._problem.spaces]
+        return Coded(temporal=temporal, order=order, spatial=spatial, spatial_order=spatial_order, kept=kept)
+
+
+def _check(accelerator: Accelerator, switches: Switches) -> None:
+    for memory in accelerator.memories:
+        network = memory.network
+        if network.hop_pj or network.router_pj or (network.wire_pj_per_bit_mm and network.tile_mm):
+            raise Unsupported(f"the wires inside {memory.name} have an energy, which takes a walk of every mapping")
+    plain = Switches(first_read_elision=switches.first_read_elision, link_transfers=switches.link_transfers)
+    if switches != plain:
+        turned = ", ".join(name for name, value in switches.told().items() if plain.told()[name] != value)
+        raise Unsupported(f"{turned} takes a walk of every mapping")
+
+
+def _code(loops: tuple[Loop, ...], dims: dict[str, int], counts: Ints) -> list[int]:
+    """Write the counts; the order of dimensions, those without a loop behind the others."""
+    for loop in loops:
+        if loop.count != loop.last:
+            raise Unsupported(f"a part of {loop.dim} does not divide it, which takes a walk of every mapping")
+        counts[dims[loop.dim]] = loop.count
+    first = [dims[loop.dim] for loop in loops]
+    return [*first, *(at for at in dims.values() if at not in first)]

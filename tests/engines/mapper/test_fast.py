@@ -1,0 +1,79 @@
+"""The quick evaluation against the walk."""
+
+import random
+
+import pytest
+
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.engines.mapper.conventions import Switches, of_environment
+from gnomon.engines.mapper.evaluate import evaluate
+from gnomon.engines.mapper.fast import Fast
+from tests.engines.mapper.golden import environment, given, own_cases, shared_cases
+from tests.engines.mapper.sampling import drawn
+
+CASES = {case.name: case for case in own_cases()}
+
+
+def _same(problem, figures, made):
+    assert figures.cycles[0] == made.costs.cycles
+    assert figures.energy_pj[0] == pytest.approx(made.costs.energy_pj, rel=1e-12)
+    for space, one in enumerate(problem.spaces):
+        for level, counts in enumerate(made.activity.levels):
+            ours = counts[one.name]
+            if ours.is_kept:
+                wanted = [ours.reads, ours.fills, ours.updates, ours.partition]
+                assert figures.counts[0, space, level].tolist() == wanted, (one.name, level)
+                assert figures.words[0, space, level] == ours.words
+
+
+def _pair(asked, nest, switches):
+    """The quick figures and the whole evaluation of a mapping; None where it does not fit."""
+    quick = Fast(asked.problem, asked.accelerator, nest, switches)
+    figures = quick.evaluate(quick.coded([nest]))
+    try:
+        made = evaluate(asked.problem, asked.accelerator, nest, switches)
+        assert figures.fits[0]
+        return figures, made
+    except BadInput:
+        assert not figures.fits[0]
+        return None
+
+
+def test_a_golden_case_has_the_same_figures():
+    tried = 0
+    for case in [*own_cases(), *shared_cases()]:
+        asked, switches = given(case), of_environment(environment(case))
+        try:
+            figures, made = _pair(asked, asked.nest, switches)
+        except Unsupported:
+            continue
+        _same(asked.problem, figures, made)
+        tried += 1
+    assert tried >= 25
+
+
+@pytest.mark.parametrize(
+    "name", ["16_spatial_link_shift", "19_spatial_2d_MC", "23_psum_two_buffers", "40_mttkrp", "46_dilation_spatial_R"]
+)
+def test_mappings_drawn_at_random_have_the_same_figures(name):
+    asked, rng = given(CASES[name]), random.Random(name)
+    fitting = 0
+    for _ in range(60):
+        nest = drawn(asked.problem, asked.accelerator, asked.nest, rng)
+        for switches in (Switches(), Switches(link_transfers=False, first_read_elision=False)):
+            if (pair := _pair(asked, nest, switches)) is not None:
+                _same(asked.problem, *pair)
+                fitting += 1
+    assert fitting >= 30
+
+
+def test_what_takes_a_walk_is_refused():
+    asked = given(CASES["37_imperfect_spatial"])
+    with pytest.raises(Unsupported, match="a part of M does not divide it"):
+        Fast(asked.problem, asked.accelerator, asked.nest, Switches()).coded([asked.nest])
+    asked = given(CASES["33_network_energy"])
+    with pytest.raises(Unsupported, match="the wires inside GLB have an energy"):
+        Fast(asked.problem, asked.accelerator, asked.nest, Switches())
+    asked = given(CASES["05_conv1d_halo"])
+    with pytest.raises(Unsupported, match="temporal_extrapolation takes a walk"):
+        Fast(asked.problem, asked.accelerator, asked.nest, Switches(temporal_extrapolation=False))
