@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.engines.mapper import conventions
 from gnomon.engines.mapper.as_text import as_text
 from gnomon.engines.mapper.conventions import Switches
@@ -17,6 +17,7 @@ from gnomon.engines.mapper.explain import Explained, explained
 from gnomon.formats.timeloop.read import TimeloopInput, read
 
 SCHEMA = "gnomon/mapping-evaluation/1"
+RULES = ("timeloop",)  # whose counts can be asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +61,17 @@ class MappingEvaluation:
         }
 
 
-def evaluate_mapping(paths: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> MappingEvaluation:
-    """Evaluate the mapping that the files hold, as Timeloop counts it. BadInput where they are wrong or it does not fit.
+def evaluate_mapping(
+    paths: Sequence[str | Path], settings: Mapping[str, str] | None = None, *, rules: str = "timeloop"
+) -> MappingEvaluation:
+    """Evaluate the mapping that the files hold by the rules of a tool. BadInput where they are wrong or it does not fit.
 
     `settings` turns Timeloop's switches by name, over its own variables in the environment.
     """
+    if rules not in RULES:
+        raise BadInput(
+            f"unknown rules {rules!r}{near_match(rules, RULES)} (known: {', '.join(RULES)})", field="conventions"
+        )
     given = read([Path(path) for path in paths])
     if given.nest is None:
         raise BadInput("no 'mapping:' in any of the files", where=", ".join(map(str, paths)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from gnomon.api.mapping import MappingEvaluation, evaluate_mapping
+from gnomon.api.mapping import RULES, MappingEvaluation, evaluate_mapping
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.core.errors import UsageError, near_match
+from gnomon.engines.mapper.conventions import Switches
 
 
 def evaluate(arguments: Sequence[str]) -> int:
@@ -19,7 +20,7 @@ def evaluate(arguments: Sequence[str]) -> int:
         "gnomon map evaluate problem.yaml arch.yaml mapping.yaml ert.yaml --set first_read_elision=off",
     )
     found = parser.read(arguments)
-    made = evaluate_mapping(found.files, _settings("evaluate", found.set))
+    made = evaluate_mapping(found.files, _settings("evaluate", found.set), rules=found.conventions)
     if found.json:
         print_json(made.to_dict())
     else:
@@ -36,7 +37,7 @@ def explain(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--level", metavar="NAME", help="of this memory alone")
     found = parser.read(arguments)
-    made = evaluate_mapping(found.files, _settings("explain", found.set))
+    made = evaluate_mapping(found.files, _settings("explain", found.set), rules=found.conventions)
     names = [memory.name for memory in made.given.accelerator.memories]
     if found.level is not None and found.level not in names:
         raise UsageError(f"map explain: --level: no memory {found.level!r}{near_match(found.level, names)}")
@@ -45,6 +46,7 @@ def explain(arguments: Sequence[str]) -> int:
         print_json({"schema": "gnomon/mapping-explanation/1", "counts": [asdict(one) for one in counts]})
         return 0
     print(made.loops)
+    _say_switches(made)
     for one in counts:
         print(f"\n{one.level}: {one.words:,} {one.count} of {one.space}")
         for reason in one.reasons:
@@ -64,8 +66,8 @@ def _parser(step: str, about: str, example: str) -> Parser:
     parser.add_argument(
         "--conventions",
         metavar="NAME",
-        choices=("timeloop",),
-        default="timeloop",
+        choices=RULES,
+        default=RULES[0],
         help="whose rules count: timeloop (default)",
     )
     parser.add_argument(
@@ -127,8 +129,17 @@ def _as_text(made: MappingEvaluation) -> None:
     print()
     print(f"{document['macs']:,} multiply-accumulates, utilization {document['utilization']:.1%}")
     say(f"counts of {document['conventions']['name']}, per instance; energy of all instances")
+    _say_switches(made)
     if not any(network["energy_pj"] for network in document["networks"]):
         say("no energy is given for the wires, and address generation has none: the total leaves both out")
+
+
+def _say_switches(made: MappingEvaluation) -> None:
+    """Those that do not stand as they do in Timeloop by itself; a variable of the environment may have turned them."""
+    own = Switches().told()
+    for name, is_on in made.switches.told().items():
+        if is_on is not own[name]:
+            say(f"{name} is turned {'on' if is_on else 'off'}")
 
 
 def _energy(picojoules: float) -> str:

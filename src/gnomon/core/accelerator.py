@@ -25,7 +25,7 @@ class Network:
     fill_cycles: float = 0.0  # added once to the time of the whole
     drain_cycles: float = 0.0
     wire_pj_per_bit_mm: float = 0.0
-    tile_mm: float | None = None  # from one child to the next; None: from the area of a child
+    tile_mm: float = 0.0  # from one child to the next
     hop_pj: float | None = None  # of a word to the next child; None: from wire and tile
     router_pj: float = 0.0
     can_reduce: bool = True  # partial sums are added on the way out

@@ -117,7 +117,7 @@ def _network_pj(accelerator: Accelerator, activity: Activity, level: int, name: 
     network, one = memory.network, activity.levels[level][name]
     hop_pj = network.hop_pj
     if hop_pj is None:
-        hop_pj = memory.word_bits * (network.tile_mm or 0.0) * network.wire_pj_per_bit_mm
+        hop_pj = memory.word_bits * network.tile_mm * network.wire_pj_per_bit_mm
     if not (hop_pj or network.router_pj):
         return 0.0
     needs_reads = is_output and not network.can_reduce  # partial sums go back inside to be added

@@ -11,6 +11,8 @@ from gnomon.formats.timeloop.node import Node
 
 _RANGE = re.compile(r"^(?P<name>[^\[\]]+)(?:\[(?P<first>\d+)\.\.(?P<last>\d+)\])?$")
 
+_COMPONENT = ("name", "class", "attributes", "local", "subtree")
+
 
 def hardware(node: Node) -> Hardware:
     """The parts of the accelerator, whichever way they are listed."""
@@ -69,6 +71,7 @@ def _component(node: Node, copies: int) -> Part | None:
     kind = kind_of(class_name)
     if kind is None:
         return None
+    node.refuse_slips(_COMPONENT)
     attributes = node.get("attributes") or node
     x, y = mesh(attributes, name, copies * count)
     return Part(name=name, kind=kind, class_name=class_name, attributes=attributes, mesh_x=x, mesh_y=y)

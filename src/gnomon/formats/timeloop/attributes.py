@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import SequenceMatcher
 
 from gnomon.core.accelerator import Memory, Units
 from gnomon.core.errors import near_match
@@ -14,12 +13,14 @@ _WORD_BITS = ("word_bits", "word_width", "datawidth")
 _BLOCK_SIZE = ("block_size", "n_words")
 _WIDTH = ("width", "memory_width", "data_storage_width")
 _DEPTH = ("depth", "memory_depth", "data_storage_depth")
-_READ = (  # every attribute that says something here
+# Every attribute that says something here; a component has others, of any name, for the tools that estimate its energy.
+_KNOWN = (
     *(*_WORD_BITS, *_BLOCK_SIZE, *_WIDTH, *_DEPTH, "entries", "sizeKB", "instances", "meshX", "meshY", "cluster_size"),
     *("multiple_buffering", "min_utilization", "read_bandwidth", "write_bandwidth", "shared_bandwidth", "bandwidth"),
     *("per_dataspace_bandwidth_consumption_scale", "power_gated_at", "reduction_supported", "vector_access_energy"),
     *("network_fill_latency", "network_drain_latency", "network_word_bits", "network_type", "allow_overbooking"),
     *("wire_energy", "router_energy", "tile_width", "energy_per_hop", "cluster_area", "technology"),
+    *("area", "energy", "class", "name"),
 )
 _DEFAULT_WORD_BITS = 16
 
@@ -27,7 +28,7 @@ _DEFAULT_WORD_BITS = 16
 def memory(part: Part, spaces: tuple[str, ...]) -> Memory:
     """The memory without its energies and wires; `spaces` are the data spaces that its attributes may name."""
     given = part.attributes
-    refuse_misspelt(given)
+    given.refuse_slips(_KNOWN)
     for key in ("network_read", "network_fill", "network_drain", "network_update"):
         if found := given.get(key):
             raise found.unsupported("networks of their own; leave it out for the wires between two memories")
@@ -63,6 +64,7 @@ def memory(part: Part, spaces: tuple[str, ...]) -> Memory:
 
 def units(part: Part) -> Units:
     """The units without their energy."""
+    part.attributes.refuse_slips(_KNOWN)
     for key in ("network_operand", "network_result"):
         if found := part.attributes.get(key):
             raise found.unsupported("networks of their own; leave it out for the wires to the innermost memory")
@@ -90,23 +92,6 @@ def is_dram(part: Part) -> bool:
     """Whether it is main memory: then it may be without end, and does not add partial sums."""
     technology = part.attributes.get("technology")
     return "DRAM" in part.class_name or (technology is not None and technology.data == "DRAM")
-
-
-def refuse_misspelt(given: Node) -> None:
-    """BadInput for an attribute that is a letter away from one that is read.
-
-    Others pass: a component has attributes for the tools that estimate its energy, of any name.
-    """
-    for key in given.mapping():
-        if key in _READ or str(key).startswith("metadata_"):  # of sparse data
-            continue
-        for known in _READ:
-            alike = SequenceMatcher(None, str(key).lower(), known.lower()).ratio()
-            if alike >= _MISSPELT and given.get(known) is None:
-                raise given.child(key).fault(f"unknown key; did you mean {known!r}?")
-
-
-_MISSPELT = 0.88  # of letters in common: read_bandwith, not n_words for words
 
 
 def _shape(given: Node) -> tuple[int, int, int]:

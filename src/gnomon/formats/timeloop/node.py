@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 from typing import Any
 
 from gnomon.core.errors import BadInput, Unsupported, near_match, nearest
@@ -12,6 +13,9 @@ from gnomon.formats.strict import FieldPath, place_of
 from gnomon.formats.timeloop.expressions import evaluated
 
 _LONGEST = 200  # letters of a word; more is no name
+_ALIKE = (
+    0.85  # share of letters in common that makes a slip of a key: read_bandwith and Pstide, but not n_words for words
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,16 @@ class Node:
         for key in self.mapping():
             if key not in known:
                 raise self.child(key).fault(f"no {kind}{near_match(str(key), known)} (known: {', '.join(known)})")
+
+    def refuse_slips(self, known: Iterable[str]) -> None:
+        """BadInput for a key that is a letter or so away from a known one that is not there; all others pass."""
+        for key in self.mapping():
+            if key in known or str(key).startswith("metadata_"):  # of sparse data
+                continue
+            for name in known:
+                is_alike = SequenceMatcher(None, str(key).lower(), name.lower()).ratio() >= _ALIKE
+                if is_alike and str(key)[:1].lower() == name[:1].lower() and self.get(name) is None:
+                    raise self.child(key).fault(f"unknown key; did you mean {name!r}?")
 
     def _value(self) -> Any:
         """Itself, or what the variable or the expression that it writes stands for."""

@@ -8,14 +8,19 @@ from gnomon.core.errors import near_match
 from gnomon.core.problem import DataSpace, Problem, Term
 from gnomon.formats.timeloop.node import Node
 
+_SHAPE = ("name", "version", "dimensions", "data_spaces", "coefficients", "flatten")
+_ANY = -(2**31)  # a coefficient may be negative
+
 
 def problem(node: Node) -> Problem:
     """The shape with the bounds of its instance."""
     shape = node.need("shape")
     if isinstance(shape.data, str):
         raise shape.unsupported(f"the built-in shape {shape.data!r} is not known here; write the shape out")
+    shape.known_keys(_SHAPE, "part of a shape")
     if flatten := shape.get("flatten"):
         raise flatten.unsupported("flattened dimensions")
+    node.refuse_slips(("version", "shape", "instance"))
     instance = node.get("instance") or node
     for key in ("densities", "commonDensity"):
         _refuse_sparse(instance.get(key))
@@ -28,6 +33,7 @@ def problem(node: Node) -> Problem:
         dims.append(item.text())
     bounds = {dim: instance.need(dim).whole() for dim in dims}
     factors = _coefficients(shape, instance)
+    instance.refuse_slips((*bounds, *factors))  # it may hold keys for other tools
     spaces: list[DataSpace] = []
     for item in shape.need("data_spaces").items():
         space = _space(item, bounds, factors)
@@ -45,6 +51,7 @@ def _coefficients(shape: Node, instance: Node) -> dict[str, int]:
     listed = shape.get("coefficients")
     found: dict[str, int] = {}
     for item in listed.items() if listed else ():
+        item.known_keys(("name", "default"), "part of a coefficient")
         name = item.need("name").text()
         if name in found:
             raise item.need("name").fault(f"coefficient {name!r} is given twice")
@@ -52,10 +59,8 @@ def _coefficients(shape: Node, instance: Node) -> dict[str, int]:
     return found
 
 
-_ANY = -(2**31)  # a coefficient may be negative
-
-
 def _space(node: Node, bounds: Mapping[str, int], factors: Mapping[str, int]) -> DataSpace:
+    node.known_keys(("name", "projection", "read_write"), "part of a data space")
     ranks: list[tuple[Term, ...]] = []
     for rank in node.need("projection").items():
         if isinstance(rank.data, str):  # the short form: a dimension by itself
