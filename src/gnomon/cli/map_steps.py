@@ -130,6 +130,8 @@ def _as_text(made: MappingEvaluation) -> None:
     print(f"{document['macs']:,} multiply-accumulates, utilization {document['utilization']:.1%}")
     say(f"counts of {document['conventions']['name']}, per instance; energy of all instances")
     _say_switches(made)
+    if not made.given.has_ert:
+        say("no ERT: the energies are those that Timeloop has built in")
     if not any(network["energy_pj"] for network in document["networks"]):
         say("no energy is given for the wires, and address generation has none: the total leaves both out")
 

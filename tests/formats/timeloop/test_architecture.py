@@ -64,14 +64,15 @@ def test_the_two_lists_of_the_first_form_stand_from_inside_out(tmp_path):
         ("sizeKB: 2, datawidth: 8", 2048, 8, 1, 1),
         ("memory_depth: 256, memory_width: 64, word_width: 8", 2048, 8, 8, 1),
         ("data_storage_depth: 256, data_storage_width: 64, n_words: 2", 512, 16, 2, 2),
-        ("depth: 1, width: 512, cluster_size: 64, datawidth: 8", 1, 8, 1, 64),
+        ("depth: 1, width: 64, cluster_size: 8, datawidth: 8", 1, 8, 1, 8),
         ("depth: 4, width: 128, cluster_size: 4, block_size: 2", 8, 16, 2, 4),
         ("depth: 0", 0, 16, 1, 1),
         ("depth: 256, word-bits: 8, block-size: '4'", 1024, 8, 4, 1),
     ],
 )
 def test_each_name_of_an_attribute_counts(attributes, entries, word_bits, block_size, cluster_size, tmp_path):
-    found = _buffer(tmp_path, attributes)
+    text = ARCHITECTURE.replace("{depth: 16, word_bits: 16,", f"{{{attributes},")
+    found = read_small(tmp_path, arch=text).accelerator.memories[0]
     assert (found.entries, found.word_bits, found.block_size, found.cluster_size) == (
         entries,
         word_bits,

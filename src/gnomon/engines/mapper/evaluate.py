@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor
+from math import floor, prod
 
 from gnomon.core.accelerator import Accelerator
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import Problem
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.costs import Costs, priced
 from gnomon.engines.mapper.counts import Activity, counted
 from gnomon.engines.mapper.movement import Movement, moved
+
+_MOST_LOOPS = 24  # some minutes
+_MOST_CHILDREN = 2**16  # of one memory; some seconds for each visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +28,22 @@ class Evaluation:
 
 
 def evaluate(problem: Problem, accelerator: Accelerator, nest: LoopNest, switches: Switches) -> Evaluation:
-    """Evaluate a mapping. BadInput where its tiles do not fit."""
+    """Evaluate a mapping. BadInput where its tiles do not fit, Unsupported where a walk of it takes too long."""
+    _can_be_walked(nest)
     movement = moved(problem, accelerator, nest, switches)
     activity = counted(problem, nest, movement, switches)
     _fits(accelerator, activity)
     return Evaluation(movement=movement, activity=activity, costs=priced(problem, accelerator, activity))
+
+
+def _can_be_walked(nest: LoopNest) -> None:
+    loops = sum(len(tiling.temporal) for tiling in nest.tilings)
+    if loops > _MOST_LOOPS:
+        raise Unsupported(f"{loops} loops in time take a walk of 2^{loops} steps; up to {_MOST_LOOPS} are walked")
+    for tiling in nest.tilings:
+        children = prod(loop.count for loop in (*tiling.spatial_x, *tiling.spatial_y))
+        if children > _MOST_CHILDREN:
+            raise Unsupported(f"{children:,} children of one memory; up to {_MOST_CHILDREN:,} are told apart")
 
 
 def _fits(accelerator: Accelerator, activity: Activity) -> None:

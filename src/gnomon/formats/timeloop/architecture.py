@@ -9,7 +9,7 @@ from gnomon.formats.timeloop import nodes
 from gnomon.formats.timeloop.hardware import Hardware, Part, assembled, kind_of, mesh
 from gnomon.formats.timeloop.node import Node
 
-_RANGE = re.compile(r"^(?P<name>[^\[\]]+)(?:\[(?P<first>\d+)\.\.(?P<last>\d+)\])?$")
+_RANGE = re.compile(r"^(?P<name>[^\[\]]+)(?:\[(?P<first>\d{1,15})\.\.(?P<last>\d{1,15})\])?$")
 
 _COMPONENT = ("name", "class", "attributes", "local", "subtree")
 

@@ -23,6 +23,7 @@ _KNOWN = (
     *("area", "energy", "class", "name"),
 )
 _DEFAULT_WORD_BITS = 16
+_LEAST = 1e-30  # of a rate or a share that is not nothing
 
 
 def memory(part: Part, spaces: tuple[str, ...]) -> Memory:
@@ -38,6 +39,10 @@ def memory(part: Part, spaces: tuple[str, ...]) -> Memory:
     if is_dram(part) and cluster_size != 1:
         raise (given.get("cluster_size") or given).fault(
             f"{part.name}: a DRAM has a cluster_size of 1, not {cluster_size}"
+        )
+    if part.mesh_x * part.mesh_y % cluster_size:
+        raise (given.get("cluster_size", *_WIDTH) or given).fault(
+            f"{part.name}: {part.mesh_x * part.mesh_y} instances do not make clusters of {cluster_size}"
         )
     entries = _entries(given, word_bits, block_size)
     if entries is None and not is_dram(part):
@@ -147,8 +152,8 @@ def _rate(given: Node, key: str) -> float | None:
 
 def _positive(node: Node) -> float:
     found = node.number()
-    if found == 0:
-        raise node.fault("0 is no positive number")
+    if found < _LEAST:
+        raise node.fault(f"{found:g} is no positive number")
     return found
 
 

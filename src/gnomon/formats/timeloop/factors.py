@@ -18,7 +18,7 @@ class Factor:
     last: int = 1
 
 
-_FACTOR = re.compile(r"(?P<dim>[A-Za-z]+)\s*=*\s*(?P<count>\d+)(?:,(?P<last>\d+))?")
+_FACTOR = re.compile(r"(?P<dim>[A-Za-z]+)\s*=*\s*(?P<count>\d{1,15})(?:,(?P<last>\d{1,15}))?")
 _BETWEEN = re.compile(r"[\s,]*")
 
 

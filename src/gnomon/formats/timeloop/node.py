@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
+from math import isnan
 from typing import Any
 
 from gnomon.core.errors import BadInput, Unsupported, near_match, nearest
@@ -13,9 +13,10 @@ from gnomon.formats.strict import FieldPath, place_of
 from gnomon.formats.timeloop.expressions import evaluated
 
 _LONGEST = 200  # letters of a word; more is no name
-_ALIKE = (
-    0.85  # share of letters in common that makes a slip of a key: read_bandwith and Pstide, but not n_words for words
-)
+_MOST = 2**53  # words and iterations that are told apart in a float
+_LARGEST = 1e30  # of any number; its square is still finite
+# Share of letters in common that makes a slip of a key: read_bandwith and Pstide, but not n_words for words.
+_ALIKE = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,12 @@ class Node:
     def number(self, *, least: float = 0.0) -> float:
         """A finite number, not below `least`."""
         found = self._value()
-        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+        if isinstance(found, bool) or not isinstance(found, int | float):
             raise self.fault(f"expected a number, not {self.data!r:.60}{self._meant()}")
+        if abs(found) > _LARGEST:
+            raise self.fault(f"above {_LARGEST:g}")
+        if isnan(found):
+            raise self.fault("expected a number, not NaN")
         if found < least:
             raise self.fault(f"{found:g} is below {least:g}")
         return float(found)
@@ -102,6 +107,8 @@ class Node:
             found = int(found)
         if isinstance(found, bool) or not isinstance(found, int):
             raise self.fault(f"expected a whole number, not {self.data!r:.60}{self._meant()}")
+        if found > _MOST:
+            raise self.fault(f"above {_MOST:,}, up to which is counted exactly")
         if found < least:
             raise self.fault(f"{found} is below {least}")
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from gnomon.core.errors import near_match
 from gnomon.core.problem import DataSpace, Problem, Term
@@ -10,6 +11,7 @@ from gnomon.formats.timeloop.node import Node
 
 _SHAPE = ("name", "version", "dimensions", "data_spaces", "coefficients", "flatten")
 _ANY = -(2**31)  # a coefficient may be negative
+_MOST_MACS = 2**53  # counts are told apart in a float
 
 
 def problem(node: Node) -> Problem:
@@ -32,6 +34,8 @@ def problem(node: Node) -> Problem:
             raise item.fault(f"dimension {item.text()!r} is given twice")
         dims.append(item.text())
     bounds = {dim: instance.need(dim).whole() for dim in dims}
+    if prod(bounds.values()) > _MOST_MACS:
+        raise instance.fault(f"more than {_MOST_MACS:,} multiply-accumulates, up to which is counted exactly")
     factors = _coefficients(shape, instance)
     instance.refuse_slips((*bounds, *factors))  # it may hold keys for other tools
     spaces: list[DataSpace] = []
