@@ -2,7 +2,7 @@
 
 import pytest
 
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.engines.mapper.conventions import Switches, of_environment, turned
 from gnomon.engines.mapper.evaluate import evaluate
 from tests.engines.mapper.golden import given, own_cases
@@ -40,6 +40,13 @@ def test_variables_and_names_turn_the_same():
     assert by_name == of_environment({"TIMELOOP_ENABLE_FIRST_READ_ELISION": "0", "TIMELOOP_ENABLE_UPDATED_RMW": "1"})
     assert of_environment({"TIMELOOP_DISABLE_LINK_TRANSFERS": "1"}) == Switches(link_transfers=False)
     assert of_environment({"TIMELOOP_DISABLE_LINK_TRANSFERS": "0"}) == Switches()
+    assert of_environment({"TIMELOOP_DISABLE_LINK_TRANSFERS": "yes"}) == Switches(link_transfers=False)
+
+
+def test_a_variable_that_asks_for_another_analysis_is_refused():
+    assert of_environment({"TIMELOOP_USE_ISL": "0"}) == Switches()
+    with pytest.raises(Unsupported, match="TIMELOOP_USE_ISL is set"):
+        of_environment({"TIMELOOP_USE_ISL": "1"})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from gnomon.core.errors import BadInput, near_match
+from gnomon.core.errors import BadInput, Unsupported, near_match
 
 TIMELOOP = "timeloop 4cf6d4c (2025-03-31)"  # NVlabs/timeloop; another version may count otherwise
 
@@ -18,6 +18,12 @@ _VARIABLES = {
     "TIMELOOP_RUN_LAST_ITERATION": ("last_iteration", True),
     "TIMELOOP_ENABLE_UPDATED_RMW": ("updated_rmw", True),
 }
+# Further variables of it that change what it counts.
+_NOT_HERE = (
+    "TIMELOOP_USE_ISL",
+    "TIMELOOP_DISABLE_SPATIAL_EXTRAPOLATION",
+    "TIMELOOP_DISABLE_FIRST_ELEMENT_ONLY_SPATIAL_EXTRAPOLATION",
+)
 _WORDS = {"on": True, "1": True, "true": True, "off": False, "0": False, "false": False}
 
 
@@ -37,11 +43,15 @@ class Switches:
 
 
 def of_environment(variables: Mapping[str, str]) -> Switches:
-    """Timeloop's own variables; one that is set to 0 turns its switch the other way. BadInput for another value."""
-    given = {}
-    for variable, (name, is_on) in _VARIABLES.items():
-        if variable in variables:
-            given[name] = _read(variables[variable], variable) is is_on
+    """Timeloop's own variables: one that is 0 is off, any other is on. Unsupported where one asks for what is not here."""
+    for variable in _NOT_HERE:
+        if variable in variables and variables[variable] != "0":
+            raise Unsupported(f"{variable} is set, which is not counted here; unset it")
+    given = {
+        name: (variables[variable] != "0") is is_on
+        for variable, (name, is_on) in _VARIABLES.items()
+        if variable in variables
+    }
     return replace(Switches(), **given)
 
 
