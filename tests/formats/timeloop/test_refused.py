@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.errors import BadInput, Unsupported
+from gnomon.formats.timeloop.expressions import evaluated
 from gnomon.formats.timeloop.read import read
 from tests.formats.timeloop.small import ARCHITECTURE, FILES, PROBLEM, read_small, write
 
@@ -157,3 +158,13 @@ def test_files_that_make_no_whole_are_refused(files, message, tmp_path, monkeypa
 def test_a_libconfig_file_is_named(tmp_path):
     with pytest.raises(Unsupported, match="a libconfig file; write it as YAML"):
         read([tmp_path / "arch.cfg"])
+
+
+def test_what_grows_without_end_by_references_is_read_at_once(tmp_path):
+    aliases = "".join(f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 4 if n else ['1'])}]\n" for n in range(14))
+    assert read(write(tmp_path, {**FILES, "mapper.yaml": f"mapper:\n{aliases}"})).problem.macs == 3 * 16 * 8
+
+
+def test_variables_that_grow_without_end_are_read_at_once():
+    names = {f"v{n}": f"v{n + 1} + v{n + 1}" for n in range(28)} | {"v28": 1}
+    assert evaluated("v0", names) == 2**28

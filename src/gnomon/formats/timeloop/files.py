@@ -102,7 +102,7 @@ def _load(path: Path) -> dict[str, Node]:
     if not isinstance(data, dict):
         raise BadInput(f"{where}: expected a mapping of keys, not {data!r:.60}")
     lines = {tuple(_ONCE_HYPHENED.get(str(part), part) for part in field): line for field, line in lines.items()}
-    whole = Node(data=_underscored(data, where), where=where, lines=lines)
+    whole = Node(data=_underscored(data, where, {}), where=where, lines=lines)
     return {str(key): whole.child(key) for key in whole.mapping()}
 
 
@@ -113,17 +113,22 @@ def _refuse_merges(node: Node) -> None:
             raise replace(node, path=path).unsupported("keys taken over from another mapping; write them out")
 
 
-def _underscored(value: Any, where: str) -> Any:
-    """The same with old hyphened keys as they are written now."""
-    if isinstance(value, list):
-        return [_underscored(item, where) for item in value]
-    if not isinstance(value, Mapping):
+def _underscored(value: Any, where: str, known: dict[int, Any]) -> Any:
+    """The same with old hyphened keys as they are written now; what an alias repeats is one object still."""
+    if not isinstance(value, list | Mapping):
         return value
-    keys = [_ONCE_HYPHENED.get(key, key) for key in value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise BadInput(f"{where}: {key} is given twice, with hyphens and with underscores")
-    found = type(value)(zip(keys, (_underscored(item, where) for item in value.values()), strict=True))  # type: ignore[call-arg]
-    if isinstance(value, Tagged):
-        found.tag = value.tag  # type: ignore[attr-defined]
+    if id(value) in known:
+        return known[id(value)]
+    if isinstance(value, list):
+        found: Any = [_underscored(item, where, known) for item in value]
+    else:
+        keys = [_ONCE_HYPHENED.get(key, key) for key in value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise BadInput(f"{where}: {key} is given twice, with hyphens and with underscores")
+        items = (_underscored(item, where, known) for item in value.values())
+        found = type(value)(zip(keys, items, strict=True))  # type: ignore[call-arg]
+        if isinstance(value, Tagged):
+            found.tag = value.tag
+    known[id(value)] = found
     return found
