@@ -33,6 +33,7 @@ from tests.formats.timeloop.small import ARCHITECTURE, FILES, PROBLEM, read_smal
         ("arch", "read_bandwidth: 8", f"read_bandwidth: 1{'0' * 400}", "11: architecture.subtree.0.local.1.attributes.read_bandwidth: above 1e+30"),
         ("arch", "read_bandwidth: 8", "read_bandwidth: 1e-300", "11: architecture.subtree.0.local.1.attributes.read_bandwidth: 1e-300 is no positive number"),
         ("arch", "depth: 256", "depth: 256, cluster_size: 3", "11: architecture.subtree.0.local.1.attributes.cluster_size: Buffer: 1 instances do not make clusters of 3"),
+        ("ert", "name: chip.Buffer\n", "name: other.DRAM\n", "6: ERT.tables.1.name: 'chip.DRAM' is there too, and parts go by their last name, 'DRAM'"),
         ("problem", "problem:", "problm:", "1: problm: unknown key; did you mean 'problem'?"),
         ("arch", "meshX: 4, meshY: 2}\n    - name: MAC", "meshX: 3, meshY: 2}\n    - name: MAC", "14: architecture.subtree.0.local.2.attributes: Registers: meshX 3 times meshY 2 does not make its 8 instances"),
         ("arch", "Registers[0..7]", "Registers[7..0]", "12: architecture.subtree.0.local.2.name: 'Registers[7..0]' ends before it begins"),

@@ -32,8 +32,14 @@ class EnergyTable:
 def energy_table(node: Node) -> EnergyTable:
     """The table; of an action with several rows of arguments the dearest counts."""
     found: dict[str, dict[str, float]] = {}
+    written: dict[str, str] = {}
     for component in node.need("tables").items():
-        name = _last_name(component.need("name").text())
+        whole = component.need("name").text()
+        name = _last_name(whole)
+        if written.setdefault(name, whole) != whole:
+            raise component.need("name").fault(
+                f"{written[name]!r} is there too, and parts go by their last name, {name!r}"
+            )
         actions = found.setdefault(name, {})
         for action in component.need("actions").items():
             energy_pj = action.need("energy").number()
