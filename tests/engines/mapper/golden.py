@@ -29,8 +29,9 @@ def own_cases() -> list[Path]:
     return sorted(path.parent for path in _OWN.glob("*/expected.json"))
 
 
-def shared_cases() -> list[Path]:
-    return sorted(path.parent for path in _SHARED.glob("*/*/expected.json"))
+def shared_cases(*folders: str) -> list[Path]:
+    """Those beside the repository, of these folders or of all."""
+    return sorted(path.parent for folder in folders or ("*",) for path in _SHARED.glob(f"{folder}/*/expected.json"))
 
 
 def given(case: Path) -> TimeloopInput:

@@ -17,7 +17,7 @@ def _explained(case):
 
 @pytest.mark.parametrize(
     "case",
-    [*own_cases(), *(pytest.param(case, marks=pytest.mark.slow) for case in shared_cases())],
+    [*own_cases(), *(pytest.param(case, marks=pytest.mark.slow) for case in shared_cases("fuzz_flags", "official"))],
     ids=lambda case: f"{case.parent.name}/{case.name}",
 )
 def test_reasons_make_up_each_count(case):

@@ -41,7 +41,7 @@ def _pair(asked, nest, switches):
 
 @pytest.mark.parametrize(
     "case",
-    [*own_cases(), *(pytest.param(case, marks=pytest.mark.slow) for case in shared_cases())],
+    [*own_cases(), *(pytest.param(case, marks=pytest.mark.slow) for case in shared_cases("fuzz", "official"))],
     ids=lambda case: f"{case.parent.name}/{case.name}",
 )
 def test_a_golden_case_has_the_same_figures_where_it_needs_no_walk(case):
