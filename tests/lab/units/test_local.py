@@ -99,6 +99,8 @@ def test_a_unit_leaves_results_in_its_own_room_alone(tmp_path, level):
     assert len(list(folder.glob("units/*/attempt-1/mine"))) == 7
 
 
+_SECRET = "0.12345678987654321"  # as long as no measured time is
+
 _HOSTILE = {
     "a link where the runner writes next": "ln -s {spec} .result.json.part; ln -s {spec} result.json",
     "a folder where the runner writes": "mkdir -p result.json/in .result.json.part/in; chmod 0 result.json/in",
@@ -117,7 +119,7 @@ _HOSTILE = {
 @pytest.mark.parametrize("does", _HOSTILE)
 def test_what_a_unit_leaves_in_its_room_leads_the_runner_nowhere(tmp_path, level, does):
     secret = tmp_path / "secret"
-    secret.write_text("share=0.123\n")
+    secret.write_text(f"share={_SECRET}\n")
     spec = tmp_path / "experiments" / "exp-001-halves.md"
     command = f'cd "$GNOMON_ROOM"; {_HOSTILE[does].format(spec=spec, secret=secret)}; [ {{seed}} != 1 ] || exit 3'
     path, folder = _experiment(
@@ -133,10 +135,10 @@ def test_what_a_unit_leaves_in_its_room_leads_the_runner_nowhere(tmp_path, level
     with pytest.raises(errors.MissingMetrics):
         run(path, local_host(level))
     assert path.read_bytes() == before
-    assert secret.read_text() == "share=0.123\n"
+    assert secret.read_text() == f"share={_SECRET}\n"
     found = _metrics(folder)
     assert found["treatment"]["share"] is None
-    assert "0.123" not in json.dumps(found)
+    assert _SECRET not in json.dumps(found)
 
 
 @pytest.mark.parametrize("level", LEVELS)
