@@ -1,0 +1,45 @@
+"""Which mappings of a problem on an accelerator are allowed: rules for the loops at each memory and for what it keeps.
+
+The terms are those of Timeloop's constraints. [Parashar et al., Timeloop, ISPASS 2019, section IV]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopRules:
+    """For the loops at one memory in time, or for those over its children."""
+
+    exactly: Mapping[str, int] = field(default_factory=dict)  # dimension -> iterations
+    at_most: Mapping[str, int] = field(default_factory=dict)
+    at_least: Mapping[str, int] = field(default_factory=dict)
+    inner: tuple[str, ...] = ()  # the dimensions that stand innermost, in this order
+    outer: tuple[str, ...] = ()  # those that stand outermost, the innermost of them first
+    place: str = ""  # where the rules are written, for messages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelRules:
+    """For one memory."""
+
+    temporal: LoopRules = LoopRules()
+    spatial: LoopRules = LoopRules()
+    along_x: int | None = None  # of the spatial order, so many of the first dimensions run along x; None: any
+    least_parallelism: float = 0.0  # of its children, the part that must have work
+    kept: frozenset[str] = frozenset()  # data spaces that it must keep
+    bypassed: frozenset[str] = frozenset()  # that it must not keep
+    no_temporal_reuse: frozenset[str] = frozenset()  # flags, as those of a Tiling
+    no_multicast: frozenset[str] = frozenset()
+    no_link_transfer: frozenset[str] = frozenset()
+    reads_first_update: frozenset[str] = frozenset()
+    keeping_place: str = ""  # where the rules for data spaces are written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapRules:
+    """Rules for every memory, the innermost first."""
+
+    levels: tuple[LevelRules, ...]
