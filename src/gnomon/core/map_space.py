@@ -29,7 +29,6 @@ class LevelRules:
     temporal: LoopRules = LoopRules()
     spatial: LoopRules = LoopRules()
     along_x: int | None = None  # of the spatial order, so many of the first dimensions run along x; None: any
-    least_parallelism: float = 0.0  # of its children, the part that must have work
     kept: frozenset[str] = frozenset()  # data spaces that it must keep
     bypassed: frozenset[str] = frozenset()  # that it must not keep
     no_temporal_reuse: frozenset[str] = frozenset()  # flags, as those of a Tiling

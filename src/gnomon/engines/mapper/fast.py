@@ -6,7 +6,7 @@ Only mappings whose parts divide their dimensions, on machines whose wires have 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class Coded:
     spatial_last: Ints
     spatial_order: Ints  # (mapping, level, axis, place)
     kept: Flags  # (mapping, space, level)
+
+    def at(self, which: Ints | Flags) -> Coded:
+        """Some of them."""
+        return replace(self, **{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
 class Fast:

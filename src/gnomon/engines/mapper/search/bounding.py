@@ -13,10 +13,10 @@ from math import factorial, inf, prod
 
 import numpy as np
 
-from gnomon.engines.mapper.machine import machine
 from gnomon.engines.mapper.search import bounds
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints, Part, Place, Terms
 from gnomon.engines.mapper.search.genes import Genes
+from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.space import Space
 from gnomon.engines.mapper.search.spatial import Spatials
 
@@ -42,7 +42,7 @@ class Stand:
 class Bounding:
     """The bound of one space under one objective."""
 
-    def __init__(self, space: Space, ways: Spatials, terms: Terms, objective: int, stand: Stand | None = None) -> None:
+    def __init__(self, space: Space, ways: Spatials, terms: Terms, objective: Objective) -> None:
         self._space, self._terms, self._objective = space, terms, objective
         self._masks, self._walks = _masks(space, len(ways.ways))
         self._ways = ways.ways.prod(axis=2)
@@ -51,13 +51,12 @@ class Bounding:
             bounds.of_parts(terms, self._ways, self._masks, space.least, space.most, not space.is_ragged, values)
         else:
             values = self._of_each_space()
-        each = np.array([bounds.least(objective, *one) for one in values.reshape(-1, 2)])
-        self._by_bound = np.argsort(each.reshape(len(self._ways), -1).min(axis=1), kind="stable")
-        self._place_of = np.argsort(self._by_bound)  # (way): its place in that order
+        each = np.array([objective.of(*one) for one in values.reshape(-1, 2)])
+        self.ways = np.argsort(each.reshape(len(self._ways), -1).min(axis=1), kind="stable")  # the least bound first
         self._order = np.argsort(each, kind="stable")
         self._values = each[self._order]
         self._is_all = ways.is_all
-        self.stand = stand or Stand()
+        self.stand = Stand()
         self._place: Place | None = None
 
     def _of_each_space(self) -> Floats:
@@ -75,10 +74,6 @@ class Bounding:
             total[:, 0] = np.maximum(total[:, 0], values[:, :, 0].min(axis=1))
             total[:, 1] += values[:, :, 1].min(axis=1) - terms.units_pj
         return total[:, None]
-
-    def order_of_ways(self) -> Ints:
-        """The ways over children, those with the least bound first."""
-        return self._by_bound
 
     @property
     def value(self) -> float:
@@ -99,7 +94,7 @@ class Bounding:
             if space.must_keep[one, -1]:
                 energy_pj += words * terms.price_pj[-1, 2 if output else 0]
                 cycles = max(cycles, words / terms.limits_words_per_cycle[-1, 1 if output else 0])
-        return float(bounds.least(self._objective, cycles, energy_pj))
+        return self._objective.of(cycles, energy_pj)
 
     def is_done(self, best: float) -> bool:
         """Whether nothing is left that could be better than the best."""
@@ -135,7 +130,7 @@ class Bounding:
         found = np.empty((_AT_ONCE, *space.least.shape), np.int64)
         values = np.empty(_AT_ONCE)
         count, _, limit = bounds.walk(
-            self._terms, part, self._objective, limit, stand.is_relaxed, self._place, _STEPS, found, values
+            self._terms, part, self._objective.value, limit, stand.is_relaxed, self._place, _STEPS, found, values
         )
         if stand.is_relaxed and count:
             stand.limit = min(stand.limit, limit)
@@ -180,7 +175,7 @@ class Bounding:
             for level, places in enumerate(one):
                 keys[row, level, moving[level]] = (np.array(places) + 1) / (dims + 1)
         return Genes(
-            way=np.full(len(chosen), self._place_of[way]),
+            way=np.full(len(chosen), way),
             wanted=np.broadcast_to(temporal, (len(chosen), levels, dims)).copy(),
             keys=keys,
             kept=np.broadcast_to(mask, (len(chosen), *mask.shape)).copy(),

@@ -115,9 +115,7 @@ def is_moved(coefficients: Ints, dim: int) -> bool:
 
 
 @njit(cache=True)
-def cut(
-    terms: Terms, part: Part, space: int, box: Ints, first: int, last: int, words: float, start: float
-) -> float:
+def cut(terms: Terms, part: Part, space: int, box: Ints, first: int, last: int, words: float, start: float) -> float:
     """Words brought at least to all instances of a memory, from the argument above with the loops up to `box`.
 
     An instance holds `words`, all of them together `start`; between it and the box lie the children of the levels first..last.
@@ -141,8 +139,7 @@ def cut(
     swept = touched(coefficients, is_separable, terms.bounds)
     if part.is_even:
         swept = max(swept, runs_moved * touched(coefficients, is_separable, box))
-        return max(runs_alike * swept - runs * children * words, 0.0) + start
-    return max(runs_alike * swept - runs * children * words + start, 0.0)  # the first tile may be a small one
+    return max(runs_alike * swept - runs * children * words + start, 0.0)
 
 
 @njit(cache=True)
@@ -273,12 +270,14 @@ def bound(terms: Terms, part: Part, temporal: Ints, known: int) -> tuple[float, 
                 level += 1
             if level < levels:
                 waits[space, near] = level
-    energy_pj += _competing(terms, part, temporal, known, tiles, wide, above, alike_above, asked, filled, waits, rounding)
+    energy_pj += _competing(
+        terms, part, temporal, known, tiles, wide, above, alike_above, asked, filled, waits, rounding
+    )
     for space in range(spaces):
         for near in range(levels):
             if near and not part.kept[space, near - 1]:
                 continue
-            _carried(terms, part, space, near, alike_above, asked[space, near], filled[space, near], read, write)
+            _carried(terms, part, space, near, above, alike_above, asked[space, near], filled[space, near], read, write)
     cycles = steps
     for level in range(levels):
         limits = terms.limits_words_per_cycle[level]
@@ -308,7 +307,7 @@ def _far(part: Part, space: int, near: int) -> int:
 
 @njit(cache=True)
 def _moved_words(
-    terms: Terms, part: Part, space: int, near: int, alike_above: Floats, asked: float, filled: float
+    terms: Terms, part: Part, space: int, near: int, above: Floats, alike_above: Floats, asked: float, filled: float
 ) -> tuple[int, float, float, float]:
     """-> the memory asked, words that it reads, that it is updated with, and that are filled into the one inside."""
     far = _far(part, space, near)
@@ -316,6 +315,9 @@ def _moved_words(
         return far, 0.0, 0.0, 0.0
     for level in range(near + 1, far + 1):
         asked *= shared(terms, part, level, space)
+    if not part.is_even or far > near or can_lend(terms, part, near, space):
+        asked = max(asked - above[far], 0.0)  # counts of an instance that are not whole are rounded
+        filled = max(filled - above[near - 1], 0.0) if near else 0.0
     if not terms.is_output[space]:
         return far, asked, 0.0, filled
     whole = held(terms.coefficients[space], terms.bounds)
@@ -328,7 +330,7 @@ def _price_pj(
     terms: Terms, part: Part, space: int, near: int, above: Floats, alike_above: Floats, asked: float, filled: float
 ) -> float:
     """Energy of what one memory or the units take."""
-    far, reads, updates, fills = _moved_words(terms, part, space, near, alike_above, asked, filled)
+    far, reads, updates, fills = _moved_words(terms, part, space, near, above, alike_above, asked, filled)
     if far == part.kept.shape[1]:
         return 0.0
     of_far = min(above[far], terms.clusters[far]) / above[far]
@@ -345,6 +347,7 @@ def _carried(
     part: Part,
     space: int,
     near: int,
+    above: Floats,
     alike_above: Floats,
     asked: float,
     filled: float,
@@ -352,7 +355,7 @@ def _carried(
     write: Floats,
 ) -> None:
     """Add the words that memories read and write."""
-    far, reads, updates, fills = _moved_words(terms, part, space, near, alike_above, asked, filled)
+    far, reads, updates, fills = _moved_words(terms, part, space, near, above, alike_above, asked, filled)
     if far == part.kept.shape[1]:
         return
     read[far] += reads * terms.scale[far, space]
@@ -531,7 +534,15 @@ def least(objective: int, cycles: float, energy_pj: float) -> float:
 
 @njit(cache=True)
 def walk(
-    terms: Terms, part: Part, objective: int, limit: float, tightens: bool, place: Place, most_steps: int, found: Ints, values: Floats
+    terms: Terms,
+    part: Part,
+    objective: int,
+    limit: float,
+    tightens: bool,
+    place: Place,
+    most_steps: int,
+    found: Ints,
+    values: Floats,
 ) -> tuple[int, int, float]:
     """Walk the factors of a part whose bound is below `limit`, from `place` on, and write those that are complete.
 
@@ -577,9 +588,7 @@ def walk(
 
 
 @njit(cache=True)
-def of_parts(
-    terms: Terms, ways: Ints, masks: Flags, least: Ints, most: Ints, is_even: bool, values: Floats
-) -> None:
+def of_parts(terms: Terms, ways: Ints, masks: Flags, least: Ints, most: Ints, is_even: bool, values: Floats) -> None:
     """Write cycles and picojoules (way, mask, 2) of the parts, with no loop in time known."""
     temporal = np.ones(least.shape, np.int64)
     for way in range(ways.shape[0]):

@@ -13,7 +13,7 @@ import numpy as np
 from gnomon.core.loop_nest import Loop, LoopNest, Tiling
 from gnomon.engines.mapper.fast import Coded
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
-from gnomon.engines.mapper.search.space import X, Y, Space
+from gnomon.engines.mapper.search.space import Space, X, Y
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,9 @@ class Genes:
 
 def together(several: list[Genes]) -> Genes:
     """Those of all."""
-    return Genes(**{field.name: np.concatenate([getattr(one, field.name) for one in several]) for field in fields(Genes)})
+    return Genes(
+        **{field.name: np.concatenate([getattr(one, field.name) for one in several]) for field in fields(Genes)}
+    )
 
 
 class Coder:
@@ -46,7 +48,10 @@ class Coder:
         self._space = space
         self._ways = ways
         levels, dims = space.least.shape
-        taking = [max((at for at in range(levels) if space.most[at, dim] >= space.bounds[dim]), default=levels - 1) for dim in range(dims)]
+        taking = [
+            max((at for at in range(levels) if space.most[at, dim] >= space.bounds[dim]), default=levels - 1)
+            for dim in range(dims)
+        ]
         self._takes_rest = np.array(taking)  # (dim): the level whose loop in time takes what is left
         self._parts = [self._largest_parts(dim) for dim in range(dims)]
         self._spatial_order = self._orders_of_children()
@@ -103,10 +108,14 @@ class Coder:
                         left = -(-left // spatial[:, level, axis, dim])
                 if level == self._takes_rest[dim]:
                     later = space.least[level + 1 :, dim].prod()  # what loops further out must have
-                    temporal[:, level, dim] = -(-left // later) if space.is_ragged else np.where(left % later == 0, left // later, 1)
+                    temporal[:, level, dim] = (
+                        -(-left // later) if space.is_ragged else np.where(left % later == 0, left // later, 1)
+                    )
                 else:
                     wanted = np.clip(genes.wanted[:, level, dim], space.least[level, dim], space.most[level, dim])
-                    temporal[:, level, dim] = np.minimum(wanted, left) if space.is_ragged else self._part(dim, left, wanted)
+                    temporal[:, level, dim] = (
+                        np.minimum(wanted, left) if space.is_ragged else self._part(dim, left, wanted)
+                    )
                 left = -(-left // temporal[:, level, dim])
             fine &= left == 1
             fine &= np.all(temporal[:, :, dim] >= space.least[:, dim], axis=1)
@@ -155,7 +164,9 @@ class Coder:
         for level, rules in enumerate(self._space.rules.levels):
             tilings.append(
                 Tiling(
-                    temporal=self._loops(coded.order[at, level], coded.temporal[at, level], coded.temporal_last[at, level]),
+                    temporal=self._loops(
+                        coded.order[at, level], coded.temporal[at, level], coded.temporal_last[at, level]
+                    ),
                     spatial_x=self._children(coded, at, level, X),
                     spatial_y=self._children(coded, at, level, Y),
                     kept=frozenset(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.engines.mapper.search import bounds
-from gnomon.engines.mapper.search.bounds import Floats, Ints
-from gnomon.engines.mapper.search.genes import Genes, together
+from gnomon.engines.mapper.search.bounds import Flags, Ints
+from gnomon.engines.mapper.search.genes import Genes
 from gnomon.engines.mapper.search.judge import Judge, Judged
+from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.space import Space
 
 _SIZE = 96
@@ -16,21 +16,12 @@ _PATIENCE = 25  # generations without a better one, after which all but the best
 _FEW = 4
 
 
-def ranked(objective: int, cycles: Ints, energy_pj: Floats) -> Ints:
-    """Places of mappings, the best first; ties in the objective are broken by the other figures."""
-    if objective == bounds.CYCLES:
-        return np.lexsort((energy_pj, cycles))
-    if objective == bounds.ENERGY:
-        return np.lexsort((cycles, energy_pj))
-    return np.lexsort((cycles, energy_pj, cycles * energy_pj))
-
-
 class Population:
     """Mappings of one space under one objective."""
 
-    def __init__(self, space: Space, judge: Judge, ways: int, objective: int, rng: np.random.Generator) -> None:
+    def __init__(self, space: Space, judge: Judge, ways: Ints, objective: Objective, rng: np.random.Generator) -> None:
         self._space, self._judge, self._objective, self._rng = space, judge, objective, rng
-        self._ways = ways  # the better ones first
+        self._ways = ways  # over children, the better ones first
         self._free = [tuple(found) for found in np.argwhere(space.most > space.least)]  # loops that can be changed
         self._keeping = np.argwhere(space.may_keep & ~space.must_keep)
         self.members: Judged | None = None
@@ -38,26 +29,20 @@ class Population:
 
     def add(self, found: Judged) -> None:
         """Let mappings in; the best stay."""
-        if not len(found.cycles):
+        if not len(found):
             return
         if self.members is not None:
-            found = Judged(
-                genes=together([self.members.genes, found.genes]),
-                cycles=np.concatenate([self.members.cycles, found.cycles]),
-                energy_pj=np.concatenate([self.members.energy_pj, found.energy_pj]),
-            )
-        order = ranked(self._objective, found.cycles, found.energy_pj)
-        cycles, energy_pj = found.cycles[order], found.energy_pj[order]
-        same = np.zeros(len(order), bool)
-        same[1:] = (cycles[1:] == cycles[:-1]) & (energy_pj[1:] == energy_pj[:-1])
-        order = order[~same][:_SIZE]
-        self.members = Judged(genes=found.genes.at(order), cycles=found.cycles[order], energy_pj=found.energy_pj[order])
+            found = self.members.with_all(found)
+        found = found.at(self._objective.ranked(found.cycles, found.energy_pj))
+        is_new = np.ones(len(found), bool)
+        is_new[1:] = (np.diff(found.cycles) != 0) | (np.diff(found.energy_pj) != 0)
+        self.members = found.at(np.flatnonzero(is_new)[:_SIZE])
 
     def best(self) -> float:
         """The objective of the best."""
         if self.members is None:
             return np.inf
-        return bounds.least(self._objective, float(self.members.cycles[0]), float(self.members.energy_pj[0]))
+        return self._objective.of(self.members.cycles[0], self.members.energy_pj[0])
 
     def step(self) -> None:
         """One generation."""
@@ -69,12 +54,7 @@ class Population:
         self._idle = 0 if self.best() < before else self._idle + 1
         if self._idle > _PATIENCE:
             self._idle = 0
-            few = np.arange(min(_FEW, len(self.members.cycles)))
-            self.members = Judged(
-                genes=self.members.genes.at(few),
-                cycles=self.members.cycles[few],
-                energy_pj=self.members.energy_pj[few],
-            )
+            self.members = self.members.at(np.arange(min(_FEW, len(self.members))))
             self.add(self._judge.judged(self._random(_CHILDREN)))
 
     def _random(self, many: int) -> Genes:
@@ -89,11 +69,15 @@ class Population:
         # Small tiles inside fit more often: what is wanted is taken from the loops inside first.
         thinned = rng.random((many, levels, dims)) < rng.random((many, 1, 1))
         return Genes(
-            way=self._some_ways(many), wanted=np.where(thinned, 1, wanted), keys=rng.random((many, levels, dims)), kept=kept
+            way=self._some_ways(many),
+            wanted=np.where(thinned, 1, wanted),
+            keys=rng.random((many, levels, dims)),
+            kept=kept,
         )
 
     def _some_ways(self, many: int) -> Ints:
-        return (self._ways * self._rng.random(many) ** 2).astype(np.int64)
+        found: Ints = self._ways[(len(self._ways) * self._rng.random(many) ** 2).astype(np.int64)]
+        return found
 
     def _counts(self, dim: int, many: int) -> Ints:
         """Iterations of a loop, each way to share the dimension as likely as another."""
@@ -120,7 +104,7 @@ class Population:
             self._change(child, rng.random(many) < 0.6)
         return child
 
-    def _change(self, child: Genes, which: np.ndarray) -> None:
+    def _change(self, child: Genes, which: Flags) -> None:
         """Change one place of some of them."""
         rng = self._rng
         rows = np.flatnonzero(which)
@@ -139,7 +123,9 @@ class Population:
             moved = rows[(kind >= 0.5) & (kind < 0.65)]
             self._move(child, moved)
         keyed = rows[(kind >= 0.65) & (kind < 0.85)]
-        child.keys[keyed, rng.integers(0, levels, len(keyed)), rng.integers(0, dims, len(keyed))] = rng.random(len(keyed))
+        child.keys[keyed, rng.integers(0, levels, len(keyed)), rng.integers(0, dims, len(keyed))] = rng.random(
+            len(keyed)
+        )
         laid = rows[kind >= 0.85]
         child.way[laid] = self._some_ways(len(laid))
         if len(self._keeping):

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import ceil, comb, factorial, floor, prod
 
 import numpy as np
 
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.errors import BadInput
-from gnomon.core.map_space import LevelRules, LoopRules, MapRules
+from gnomon.core.map_space import LoopRules, MapRules
 from gnomon.core.problem import Problem
 from gnomon.engines.mapper.search.bounds import Flags, Ints
 
@@ -105,6 +104,43 @@ class Space:
             for at, dim in enumerate(rules.temporal.outer):
                 keys[level, self.dims.index(dim)] = at + 1
         return keys
+
+    def check(self) -> None:
+        """BadInput, with the rule, where the rules leave nothing of a dimension or a memory no room."""
+        for at, dim in enumerate(self.dims):
+            if not self._factor_choices(at):
+                parts = "ragged parts" if self.is_ragged else "parts that divide it"
+                raise BadInput(
+                    f"no mapping: {dim} of {self.bounds[at]} cannot be made of {parts} under {self._rules_of(dim)}"
+                )
+        self._check_room()
+
+    def _rules_of(self, dim: str) -> str:
+        """The rules for a dimension, and where they are written."""
+        found = []
+        for rules in self.rules.levels:
+            for loops, what in ((rules.temporal, "in time"), (rules.spatial, "over its children")):
+                for relation, given in (("=", loops.exactly), ("<=", loops.at_most), (">=", loops.at_least)):
+                    if dim in given:
+                        place = f" ({loops.place})" if loops.place else ""
+                        found.append(f"{rules.memory} {what} {dim}{relation}{given[dim]}{place}")
+        return ", ".join(found) or "the widths of the arrays"
+
+    def _check_room(self) -> None:
+        """BadInput where the smallest tiles that the rules allow are too large."""
+        inside = np.ones(len(self.dims), np.int64)
+        for level, (memory, rules) in enumerate(zip(self.accelerator.memories, self.rules.levels, strict=True)):
+            inside = inside * self.least_children[level] * self.least[level]
+            room = self.room_words[level]
+            ranges = dict(zip(self.dims, np.minimum(inside, self.bounds).tolist(), strict=True))
+            needed = sum(
+                prod(space.extents(ranges)) for at, space in enumerate(self.problem.spaces) if self.must_keep[at, level]
+            )
+            if 0 <= room < needed:
+                raise BadInput(
+                    f"no mapping: {memory.name} has room for {room:,} words, and the smallest tiles take {needed:,}",
+                    where=rules.keeping_place or rules.temporal.place,
+                )
 
     def sizes(self) -> dict[str, int]:
         """How many choices each axis has: factors, orders, axes of loops over children, and data spaces kept."""
