@@ -6,10 +6,16 @@ output channels, what it sums over the input channels, and its right factor the 
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from gnomon.core.problem import DataSpace, Problem, Term
 
-# Dimension -> what it runs over, in the order of a problem.
-DIMS = {
+Dim = Literal["R", "S", "P", "Q", "C", "M", "N", "G"]
+Space = Literal["Weights", "Inputs", "Outputs"]
+SPACES: tuple[Space, ...] = get_args(Space)
+
+# What each dimension runs over, in the order of a problem.
+DIMS: dict[Dim, str] = {
     "R": "columns of a kernel",
     "S": "rows of a kernel",
     "P": "columns of the output",
@@ -19,7 +25,6 @@ DIMS = {
     "N": "images of a batch",
     "G": "groups",
 }
-SPACES = ("Weights", "Inputs", "Outputs")
 
 Pair = tuple[int, int]  # of rows and of columns
 
@@ -37,7 +42,7 @@ def convolution(
 ) -> Problem:
     """The problem of a convolution, its input as large as its windows reach; `G` is there where it has groups."""
     channels, filters = c_in // groups, c_out // groups
-    bounds = dict(zip(DIMS, (*kernel[::-1], *out_size[::-1], channels, filters, batch, groups), strict=True))
+    bounds = dict(zip(map(str, DIMS), (*kernel[::-1], *out_size[::-1], channels, filters, batch, groups), strict=True))
     rows = (Term(dim="S", factor=dilation[0]), Term(dim="Q", factor=stride[0]))
     columns = (Term(dim="R", factor=dilation[1]), Term(dim="P", factor=stride[1]))
     name = f"conv {_by(kernel)}{_after('/', stride)}{_after(' dilated ', dilation)} {channels}->{filters} at {_by(out_size)}"

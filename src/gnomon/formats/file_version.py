@@ -9,7 +9,7 @@ from gnomon.core.errors import BadInput
 from gnomon.formats.strict import FieldPath
 
 # The one version of each kind that this Gnomon reads.
-READ = {"scenario": 1, "device": 1, "system": 1, "sweep": 1}
+READ = {"scenario": 1, "device": 1, "system": 1, "sweep": 1, "accelerator": 1, "energies": 1}
 
 # What is done with a kind of file, where another was expected.
 _USES = {"sweep": "; `gnomon sweep {}` runs it, and a report is made of the folder that this writes"}
