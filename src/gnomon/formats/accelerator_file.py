@@ -24,20 +24,20 @@ from gnomon.formats.strict import FieldPath, load_yaml, place_of, read_text, sha
 _WHOLE = {
     "mesh_x": ("count", ""),
     "mesh_y": ("count", ""),
-    "words": ("words", "word"),
-    "word_bits": ("bits", "bit"),
-    "block_words": ("words", "word"),
+    "words": ("size in words", "word"),
+    "word_bits": ("width in bits", "bit"),
+    "block_words": ("size in words", "word"),
     "cluster": ("count", ""),
 }
 _REAL = {
     "multiple_buffering": ("count", ""),
-    "read_words_per_cycle": ("words per cycle", "word/cycle"),
-    "write_words_per_cycle": ("words per cycle", "word/cycle"),
-    "shared_words_per_cycle": ("words per cycle", "word/cycle"),
-    "read_pj": ("picojoules", "pJ"),
-    "write_pj": ("picojoules", "pJ"),
-    "leak_pj": ("picojoules", "pJ"),
-    "mac_pj": ("picojoules", "pJ"),
+    "read_words_per_cycle": ("rate in words per cycle", "word/cycle"),
+    "write_words_per_cycle": ("rate in words per cycle", "word/cycle"),
+    "shared_words_per_cycle": ("rate in words per cycle", "word/cycle"),
+    "read_pj": ("number of pJ", "pJ"),
+    "write_pj": ("number of pJ", "pJ"),
+    "leak_pj": ("number of pJ", "pJ"),
+    "mac_pj": ("number of pJ", "pJ"),
 }
 
 
@@ -54,7 +54,7 @@ def parse_accelerator(text: str, where: str) -> Design:
     reading = _Reading(raw, where, lines)
     clock_hz = reading.number(raw.clock, "frequency", "Hz", ("clock",))
     if raw.technology_nm is not None:
-        reading.number(raw.technology_nm, "nanometres", "nm", ("technology_nm",))
+        reading.number(raw.technology_nm, "technology in nm", "nm", ("technology_nm",))
     units = _units(raw.units, reading)
     memories = tuple(_memory(one, ("memories", at), reading) for at, one in enumerate(raw.memories))
     _nested(units, memories, reading)
@@ -92,7 +92,7 @@ class _Reading:
                 )
                 raise self.fault(("energies", "mac_pj"), f"{self._table.name} {needs}")
             if raw.energies.mac_pj is not None:
-                found = self.number(raw.energies.mac_pj, "picojoules", "pJ", ("energies", "mac_pj"))
+                found = self.number(raw.energies.mac_pj, "number of pJ", "pJ", ("energies", "mac_pj"))
                 self._mac_pj = found.value
 
     def place(self, path: FieldPath) -> str:
@@ -215,7 +215,10 @@ def _actions(
 
 def _nested(units: Units, memories: Sequence[Memory], reading: _Reading) -> None:
     """Each memory has children that it can share evenly, and a name of its own. BadInput."""
-    parts: list[tuple[str, int, int]] = [(part.name, part.mesh_x, part.mesh_y) for part in (units, *memories)]
+    parts = [
+        (units.name, units.mesh_x, units.mesh_y),
+        *((memory.name, memory.mesh_x, memory.mesh_y) for memory in memories),
+    ]
     for at, (inner, outer) in enumerate(pairwise(parts)):
         path: FieldPath = ("memories", at)
         if any(outer[0] == other[0] for other in parts[: at + 1]):

@@ -97,10 +97,10 @@ def parse_energies(text: str, where: str) -> Energies:
     return Energies(
         name=raw.name,
         title=raw.title,
-        technology_nm=number(raw.technology_nm, "nanometres", "technology_nm"),
+        technology_nm=number(raw.technology_nm, "technology in nm", "technology_nm"),
         unit=raw.unit,
         entries={
-            name: Entry(energy=number(entry.energy, "picojoules", "entries", name), access_bits=entry.access_bits)
+            name: Entry(energy=number(entry.energy, "number of pJ", "entries", name), access_bits=entry.access_bits)
             for name, entry in raw.entries.items()
         },
         notes=raw.notes,
