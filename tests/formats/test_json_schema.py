@@ -19,7 +19,12 @@ FILES = [
 ]
 FILES += [
     (kind, name, (PAGES / name).read_text())
-    for kind, name in (("device", "my-gpu.yaml"), ("scenario", "my-scenario.yaml"), ("sweep", "my-sweep.yaml"))
+    for kind, name in (
+        ("device", "my-gpu.yaml"),
+        ("accelerator", "my-accelerator.yaml"),
+        ("scenario", "my-scenario.yaml"),
+        ("sweep", "my-sweep.yaml"),
+    )
 ]
 
 
