@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.core.accelerator import Actions
 from gnomon.core.convolution import convolution, product
 from gnomon.core.loop_nest import Loop, LoopNest, Tiling
 from gnomon.core.map_space import LevelRules, MapRules
@@ -15,6 +16,10 @@ from gnomon.core.problem import Problem
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.evaluate import evaluate
 from gnomon.formats.accelerator_file import catalogue_accelerator, catalogue_names
+from gnomon.formats.timeloop.energy_tables import energy_table, memory_actions
+from gnomon.formats.timeloop.files import load
+from gnomon.formats.timeloop.hardware import Part
+from gnomon.formats.timeloop.node import Node
 from tests.engines.mapper.golden import given, shared_cases
 
 _LIKE = {"real_eyeriss__": "eyeriss-like", "real_simba__": "simba-like"}
@@ -53,9 +58,30 @@ def _broken(tiling: Tiling, rule: LevelRules) -> list[str]:
         along_x = rule.spatial.inner[: rule.along_x]
         told += [f"{loop.dim} along x" for loop in tiling.spatial_x if loop.dim not in along_x]
         told += [f"{loop.dim} along y" for loop in tiling.spatial_y if loop.dim in along_x]
+    order = [loop.dim for loop in tiling.temporal]
+    innermost = [dim for dim in rule.temporal.inner if dim in order]
+    if order[: len(innermost)] != innermost:
+        told.append(f"{order} in time, not {innermost} innermost")
     if tiling.kept & rule.bypassed or not rule.kept <= tiling.kept:
         told.append(f"keeps {sorted(tiling.kept)}")
     return told
+
+
+@of_timeloop
+@pytest.mark.parametrize(("case", "name"), [CASES[0], CASES[-1]] if CASES else [], ids=lambda one: str(one)[-40:])
+def test_a_table_of_accelergy_can_take_the_place_of_the_catalogue_s_energies(case: Path, name: str) -> None:
+    accelerator = catalogue_accelerator(name).accelerator
+    table = energy_table(load([case / "ert.yaml"])["ERT"])
+    for memory in accelerator.memories:
+        part = Part(
+            name=memory.name,
+            kind="memory",
+            class_name="storage",
+            attributes=Node(data={}, where="", lines={}),
+            mesh_x=memory.mesh_x,
+            mesh_y=memory.mesh_y,
+        )
+        assert memory_actions(part, replace(memory, actions=Actions()), table) == memory.actions
 
 
 KINDS = {
