@@ -26,7 +26,6 @@ def level_rules(written: WrittenMemory, accelerator: Accelerator, level: int, pl
         temporal=_in_time(written.temporal, (*path, "temporal"), place),
         spatial=_over_children(written.spatial, fanout, (*path, "spatial"), place),
         along_x=None if written.spatial.x is None and written.spatial.y is None else len(written.spatial.x or ()),
-        least_parallelism=written.spatial.least_parallelism,
         kept=frozenset() if is_free else kept,
         bypassed=frozenset() if is_free else frozenset(SPACES) - kept,
         keeping_place=f"{place((*path, 'keeps'))}: {written.name} keeps",

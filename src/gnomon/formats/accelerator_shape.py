@@ -32,7 +32,6 @@ class WrittenSpread(Strict):
     exactly: _Counts = Field(default_factory=dict)
     at_most: _Counts = Field(default_factory=dict)
     at_least: _Counts = Field(default_factory=dict)
-    least_parallelism: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class WrittenMemory(Strict):

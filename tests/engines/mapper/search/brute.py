@@ -165,7 +165,7 @@ def every(one: Tiny) -> Coded:
     """All mappings with parts that divide their dimensions, whatever room they take."""
     problem, levels, dims = one.problem, len(one.rules.levels), len(one.problem.bounds)
     each = []
-    for at, (dim, bound) in enumerate(problem.bounds.items()):
+    for dim, bound in problem.bounds.items():
         found = []
         for factors in _tuples(bound, 3 * levels):
             x, y, time = factors[:levels], factors[levels : 2 * levels], factors[2 * levels :]

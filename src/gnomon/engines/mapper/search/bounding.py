@@ -66,7 +66,7 @@ class Bounding:
         total = np.zeros((len(self._ways), 2))
         total[:, 1] = terms.units_pj
         for one in range(spaces):
-            masks = np.array([mask for mask in _masks_of(space, one)])
+            masks = np.array(_masks_of(space, one))
             alone = np.zeros((len(masks), spaces, levels), bool)
             alone[:, one] = masks
             values = np.empty((len(self._ways), len(masks), 2))
@@ -147,7 +147,7 @@ class Bounding:
         left[:dims] = -(-space.bounds // inside)
         return Place(
             at=np.zeros(1, np.int64),
-            count=np.zeros(levels * dims, np.int64),
+            tried=np.zeros(levels * dims, np.int64),
             left=left,
             temporal=np.ones((levels, dims), np.int64),
         )
@@ -183,12 +183,12 @@ class Bounding:
 
 
 def _kept(place: Place) -> list[list[int]]:
-    return [place.at.tolist(), place.count.tolist(), place.left.tolist(), *place.temporal.tolist()]
+    return [place.at.tolist(), place.tried.tolist(), place.left.tolist(), *place.temporal.tolist()]
 
 
 def _restored(rows: list[list[int]]) -> Place:
-    at, count, left, *temporal = (np.array(row, np.int64) for row in rows)
-    return Place(at=at, count=count, left=left, temporal=np.array(temporal))
+    at, tried, left, *temporal = (np.array(row, np.int64) for row in rows)
+    return Place(at=at, tried=tried, left=left, temporal=np.array(temporal))
 
 
 def _masks_of(space: Space, one: int) -> list[list[bool]]:

@@ -60,7 +60,7 @@ class Place(NamedTuple):
     """Where a walk stands, so that it goes on from there."""
 
     at: Ints  # (1): the loop that is chosen next, level * dims + dim; -1: the walk is at its end
-    count: Ints  # (level * dim): iterations that are tried; 0: none yet
+    tried: Ints  # (level * dim): iterations; 0: none yet
     left: Ints  # (level * dim): what is left of the dimension for this loop and those outside
     temporal: Ints  # (level, dim)
 
@@ -108,7 +108,7 @@ def held(coefficients: Ints, box: Ints) -> float:
 @njit(cache=True)
 def is_moved(coefficients: Ints, dim: int) -> bool:
     """Whether a dimension moves a data space."""
-    for rank in range(coefficients.shape[0]):
+    for rank in range(coefficients.shape[0]):  # noqa: SIM110  numba compiles no generator in any()
         if coefficients[rank, dim]:
             return True
     return False
@@ -290,7 +290,7 @@ def bound(terms: Terms, part: Part, temporal: Ints, known: int) -> tuple[float, 
 @njit(cache=True)
 def has_loops(counts: Ints) -> bool:
     """Whether any of these loops runs more than once."""
-    for dim in range(counts.shape[0]):
+    for dim in range(counts.shape[0]):  # noqa: SIM110  likewise
         if counts[dim] > 1:
             return True
     return False
@@ -338,7 +338,7 @@ def _price_pj(
     if near:
         of_near = min(above[near - 1], terms.clusters[near - 1]) / above[near - 1]
         found += fills * terms.price_pj[near - 1, 1] * of_near
-    return found
+    return float(found)
 
 
 @njit(cache=True)
@@ -448,7 +448,7 @@ def _next_prime(terms: Terms, part: Part, wide: Ints, known: int, dim: int) -> i
     for at in range(terms.divisors.shape[1]):
         divisor = terms.divisors[dim, at]
         if divisor > 1 and left % divisor == 0:
-            return divisor
+            return int(divisor)
     return 1
 
 
@@ -462,7 +462,7 @@ def _next_count(terms: Terms, part: Part, level: int, dim: int, left: int, count
             if divisor == 0 or divisor > most:
                 return 0
             if divisor > count and divisor >= least and left % divisor == 0:
-                return divisor
+                return int(divisor)
         return 0
     if count == 0:
         found = 1
@@ -521,7 +521,7 @@ def _fits(terms: Terms, part: Part, temporal: Ints, level: int) -> bool:
     for space in range(part.kept.shape[0]):
         if part.kept[space, level]:
             words += held(terms.coefficients[space], box)
-    return words <= terms.room_words[level]
+    return bool(words <= terms.room_words[level])
 
 
 @njit(cache=True)
@@ -555,8 +555,8 @@ def walk(
         at = place.at[0]
         level, dim = at // dims, at % dims
         left = place.left[at]
-        tried = _next_count(terms, part, level, dim, left, place.count[at])
-        place.count[at] = tried
+        tried = _next_count(terms, part, level, dim, left, place.tried[at])
+        place.tried[at] = tried
         if tried == 0:
             place.temporal[level, dim] = 1
             place.at[0] = at - 1
@@ -566,7 +566,7 @@ def walk(
         if after == 0 or not _can_end(part, after, level, dim):
             continue
         if tried > 1 and not _fits(terms, part, place.temporal, level):
-            place.count[at] = left  # a larger one does not fit either
+            place.tried[at] = left  # a larger one does not fit either
             continue
         if dim == dims - 1:
             taken += 1
@@ -583,7 +583,7 @@ def walk(
         if level + 1 < levels:
             place.left[at + dims] = after
         place.at[0] = at + 1
-        place.count[at + 1] = 0
+        place.tried[at + 1] = 0
     return count, taken, limit
 
 

@@ -82,10 +82,11 @@ class Population:
     def _counts(self, dim: int, many: int) -> Ints:
         """Iterations of a loop, each way to share the dimension as likely as another."""
         bound = int(self._space.bounds[dim])
-        if self._space.is_ragged:
-            return np.exp(self._rng.random(many) * np.log(bound + 1)).astype(np.int64).clip(1, bound)
         each = self._space.divisors[dim]
-        return self._rng.choice(each[each > 0], many)
+        found: Ints = self._rng.choice(each[each > 0], many)
+        if self._space.is_ragged:
+            found = np.exp(self._rng.random(many) * np.log(bound + 1)).astype(np.int64).clip(1, bound)
+        return found
 
     def _changed(self, many: int) -> Genes:
         """Children of two of the better ones each, changed at a few places."""

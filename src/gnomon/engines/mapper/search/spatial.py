@@ -53,9 +53,8 @@ def _busiest(ways: Ints, most: int) -> Ints:
 def _can_be(space: Space, ways: Ints) -> Flags:
     """Whether loops in time can make up the rest of every dimension."""
     together = ways.prod(axis=(1, 2))
-    if space.is_ragged:
-        return np.all(together <= space.bounds, axis=1)
-    return np.all(space.bounds % together == 0, axis=1)
+    found: Flags = np.all(together <= space.bounds if space.is_ragged else space.bounds % together == 0, axis=1)
+    return found
 
 
 def _of_level(space: Space, level: int) -> tuple[Ints, bool]:
