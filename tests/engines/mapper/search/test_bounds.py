@@ -19,7 +19,7 @@ def test_no_mapping_is_below_the_bound_of_any_part_that_it_lies_in(one):
     figures = Fast(one.problem, one.accelerator, one.flags, Switches()).evaluate(coded)
     fits = np.flatnonzero(figures.fits)
     space = Space(problem=one.problem, accelerator=one.accelerator, rules=one.rules, is_ragged=False)
-    numbers = terms(space, Switches())
+    numbers = terms(space, Switches(), rounds_down=True)
     spatial = coded.spatial.prod(axis=2)
     for known in range(len(one.rules.levels) + 1):
         choices = (spatial[fits], coded.kept[fits], coded.temporal[fits][:, :known])

@@ -12,6 +12,7 @@ from gnomon.engines.mapper.fast import Coded, Figures
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
 from gnomon.engines.mapper.search.genes import Coder, Genes, together
 from gnomon.engines.mapper.search.space import Space
+from gnomon.engines.mapper.search.whole import whole_pj
 
 
 class Evaluator(Protocol):
@@ -26,7 +27,7 @@ class Judged:
 
     genes: Genes
     cycles: Ints
-    energy_pj: Floats
+    energy_pj: Floats  # of all instances that work
 
     def __len__(self) -> int:
         return len(self.cycles)
@@ -47,8 +48,12 @@ class Judged:
 class Judge:
     """Evaluates mappings of one space, counts those that a rule turns away, and keeps those that no other is better than."""
 
-    def __init__(self, space: Space, coder: Coder, evaluator: Evaluator, keeps_front: bool) -> None:
-        self._space, self._coder, self._evaluator, self._keeps_front = space, coder, evaluator, keeps_front
+    def __init__(
+        self, space: Space, coder: Coder, evaluator: Evaluator, *, keeps_front: bool, rounds_down: bool
+    ) -> None:
+        """`rounds_down`: the evaluator rounds instances at work down, which is made up for."""
+        self._space, self._coder, self._evaluator = space, coder, evaluator
+        self._keeps_front, self._makes_up = keeps_front, rounds_down and space.is_ragged
         self.evaluated = 0
         self.rejected: Counter[str] = Counter()  # rule -> mappings
         self.front: Judged | None = None
@@ -58,12 +63,20 @@ class Judge:
         coded, fine = self._coder.coded(genes)
         self.rejected["iterations that the rules allow"] += int((~fine).sum())
         fits = fine & self._fits(coded, fine)
-        figures = self._evaluator.evaluate(coded.at(fits))
+        coded = coded.at(fits)
+        figures = self._evaluator.evaluate(coded)
         self.evaluated += len(figures.cycles)
-        found = Judged(genes=genes.at(fits), cycles=figures.cycles, energy_pj=figures.energy_pj).at(figures.fits)
+        energy_pj = figures.energy_pj
+        if self._makes_up:
+            energy_pj = whole_pj(self._space.problem, self._space.accelerator, coded, figures)
+        found = Judged(genes=genes.at(fits), cycles=figures.cycles, energy_pj=energy_pj).at(figures.fits)
         if self._keeps_front and len(found):
             self.front = front(self.front.with_all(found) if self.front else found)
         return found
+
+    def figures(self, members: Judged) -> Figures:
+        """What is counted of some mappings."""
+        return self._evaluator.evaluate(self._coder.coded(members.genes)[0])
 
     def _fits(self, coded: Coded, fine: Flags) -> Flags:
         """Whether the tiles have room in every memory, and take up as much of it as they must."""

@@ -11,8 +11,8 @@ from gnomon.engines.mapper.search.bounds import Terms, held, touched
 from gnomon.engines.mapper.search.space import Space
 
 
-def terms(space: Space, switches: Switches) -> Terms:
-    """The numbers of a space."""
+def terms(space: Space, switches: Switches, *, rounds_down: bool) -> Terms:
+    """The numbers of a space; `rounds_down`: instances at work are rounded down where tiles are ragged."""
     memories, spaces, dims = space.accelerator.memories, space.problem.spaces, space.dims
     ranks = max(len(one.ranks) for one in spaces)
     coefficients = np.zeros((len(spaces), ranks, len(dims)), np.int64)
@@ -55,5 +55,5 @@ def terms(space: Space, switches: Switches) -> Terms:
         room_words=space.room_words,
         units_pj=space.problem.macs * space.accelerator.units.mac_pj,
         divisors=space.divisors,
-        floors=True,
+        floors=rounds_down,
     )
