@@ -156,8 +156,11 @@ def test_a_tile_brings_what_it_had_not_and_the_last_one_is_cut_off():
 def test_the_first_fill_and_the_last_drain_are_not_hidden():
     nest, accelerator = _two_levels(read_words_per_cycle=2.0, write_words_per_cycle=3.0)
     costs = evaluate(CONVOLUTION, accelerator, nest).costs
-    assert costs.fill_cycles == Fraction(6 + 3, 2)  # the first inputs and weights, at the reads of the outer memory
-    assert costs.drain_cycles == Fraction(2, 2)  # the last outputs, at the reads of the inner one
+    assert costs.fill_cycles == (
+        Fraction(6 + 3, 2),
+        0,
+    )  # the first inputs and weights, at the reads of the outer memory
+    assert costs.drain_cycles == (Fraction(2, 2), 0)  # the last outputs, at the reads of the inner one
     # reads of the inner memory: 30 inputs, 30 weights, 20 sums; its writes: 12 + 3 words come in and 30 sums are made
     assert costs.level_cycles[0] == max(Fraction(80, 2), Fraction(45, 3))
     assert costs.cycles == 46  # 40 + 4.5 + 1

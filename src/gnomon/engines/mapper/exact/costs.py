@@ -17,8 +17,8 @@ class Costs:
     """Energy in picojoules of all instances, and time in cycles."""
 
     cycles: int
-    fill_cycles: Fraction  # of them, before the first step
-    drain_cycles: Fraction  # after the last one
+    fill_cycles: tuple[Fraction, ...]  # of them, for the first tiles of each memory, before the first step
+    drain_cycles: tuple[Fraction, ...]  # for the last ones, after the last step
     level_cycles: tuple[Fraction, ...]  # that a memory needs for its traffic, the innermost first
     utilization: float  # multiply-accumulates over what all units could do in that time
     units_pj: float
@@ -46,10 +46,11 @@ def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Co
         _steady(memory, counts, at_work)
         for memory, counts, at_work in zip(memories, activity.levels, activity.at_work, strict=True)
     )
-    fill = sum((_end(accelerator, activity, level, is_drain=False) for level in range(len(memories))), Fraction(0))
-    drain = sum((_end(accelerator, activity, level, is_drain=True) for level in range(len(memories))), Fraction(0))
+    levels = range(len(memories))
+    fill = tuple(_end(accelerator, activity, level, is_drain=False) for level in levels)
+    drain = tuple(_end(accelerator, activity, level, is_drain=True) for level in levels)
     latency = sum(Fraction(one.network.fill_cycles) + Fraction(one.network.drain_cycles) for one in memories)
-    cycles = ceil(max(Fraction(activity.steps), *level_cycles) + fill + drain + latency)
+    cycles = ceil(max(Fraction(activity.steps), *level_cycles) + sum(fill) + sum(drain) + latency)
     return Costs(
         cycles=cycles,
         fill_cycles=fill,

@@ -12,7 +12,9 @@ from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import Problem
 from gnomon.engines.mapper.evaluate import check_fit
 from gnomon.engines.mapper.exact.activity import Activity, Counts, parent_of, passes, tile_words
+from gnomon.engines.mapper.exact.coding import coded
 from gnomon.engines.mapper.exact.costs import Costs, check_wires, priced
+from gnomon.engines.mapper.exact.found import ASKED, FIRST_ASKED, LAST_UPDATED, LAST_WORDS
 from gnomon.engines.mapper.exact.walk import walked
 
 _MOST_WORK = 2**17  # multiply-accumulates that are walked; a minute or so
@@ -41,35 +43,33 @@ def evaluate(problem: Problem, accelerator: Accelerator, nest: LoopNest) -> Eval
 
 def _in_closed_form(problem: Problem, accelerator: Accelerator, nest: LoopNest) -> Activity:
     """The activity of `walk`, from `compiled`. Unsupported where only a walk can tell."""
-    from gnomon.engines.mapper.exact import compiled  # compiles on first use
-    from gnomon.engines.mapper.exact.coding import coded
-    from gnomon.engines.mapper.exact.quick import Quick
+    from gnomon.engines.mapper.exact.quick import Quick  # imports numba
 
-    raw = Quick(problem, accelerator, nest).raw(coded(problem, [nest]), with_ends=True)
+    found = Quick(problem, accelerator, nest).found(coded(problem, [nest]), with_ends=True)
     tiles = tile_words(problem, nest)
     levels = range(len(nest.tilings))
-    found: list[dict[str, Counts]] = [{} for _ in levels]
+    counts: list[dict[str, Counts]] = [{} for _ in levels]
     for at, space in enumerate(problem.spaces):
         kept = [space.name in tiling.kept for tiling in nest.tilings]
         inside = -1
         for level, tiling in enumerate(nest.tilings):
             if not kept[level]:
-                found[level][space.name] = Counts(is_kept=False)
+                counts[level][space.name] = Counts(is_kept=False)
                 continue
-            reads, fills, updates, first = (int(count) for count in raw.counts[0, at, level])
-            asked, own = raw.figures[0, at, inside + 1], raw.figures[0, at, level + 1]
+            reads, fills, updates, first = (int(count) for count in found.counts[0, at, level])
+            asked, own = found.figures[0, at, inside + 1], found.figures[0, at, level + 1]
             is_skipped = space.is_output and space.name not in tiling.reads_first_update
-            found[level][space.name] = Counts(
+            counts[level][space.name] = Counts(
                 is_kept=True,
                 words=tiles[level][space.name],
                 reads=reads,
                 fills=fills,
                 updates=updates,
-                asked=int(asked[compiled.ASKED]),
+                asked=int(asked[ASKED]),
                 first=first,
-                first_asked=int(asked[compiled.FIRST_ASKED]) if inside >= 0 else 0,
-                last_updated=int(asked[compiled.LAST_UPDATED]),
-                last_words=int(own[compiled.LAST_WORDS]),
+                first_asked=int(asked[FIRST_ASKED]) if inside >= 0 else 0,
+                last_updated=int(asked[LAST_UPDATED]),
+                last_words=int(own[LAST_WORDS]),
                 is_filled=parent_of(kept, level) is not None and not is_skipped,
             )
             inside = level
@@ -79,7 +79,7 @@ def _in_closed_form(problem: Problem, accelerator: Accelerator, nest: LoopNest) 
 
     of_first = steps(len(nest.tilings))
     return Activity(
-        levels=tuple(found),
+        levels=tuple(counts),
         at_work=tuple(Fraction(steps(level), of_first) for level in levels),
         units_at_work=Fraction(problem.macs, of_first),
         expansions=tuple(

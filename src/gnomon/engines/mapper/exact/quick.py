@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -10,27 +9,16 @@ import numpy as np
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.errors import Unsupported
 from gnomon.core.loop_nest import LoopNest
-from gnomon.core.problem import DataSpace, Problem
-from gnomon.engines.mapper.compiled import Floats, Ints
+from gnomon.core.problem import DataSpace, Problem, Term
 from gnomon.engines.mapper.conventions import Switches
-from gnomon.engines.mapper.exact.compiled import FIGURES, all_evaluated
 from gnomon.engines.mapper.exact.costs import check_wires
+from gnomon.engines.mapper.exact.found import Found, nothing
+from gnomon.engines.mapper.exact.moved import all_counted
+from gnomon.engines.mapper.exact.tallied import all_tallied
 from gnomon.engines.mapper.fast import Coded, Figures
 from gnomon.engines.mapper.machine import machine
 
 _LARGEST = 2**62  # words that one number of 64 bits can count
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raw:
-    """What the closed form gives of each of many mappings, as whole numbers over all instances."""
-
-    states: Ints  # (mapping): 0; 1 + the memory that it does not fit
-    counts: Ints  # (mapping, space, level, 4): reads, fills, updates and first partial sums
-    words: Ints  # (mapping, space, level): of a tile
-    figures: Ints  # (mapping, space, level + 1, figure): between a level and its parent, as `compiled` names them
-    at_work: Floats  # (mapping, level + 1): instances with work, on average; at the end, units
-    totals: Floats  # (mapping, 3): cycles, picojoules, steps
 
 
 class Quick:
@@ -46,32 +34,28 @@ class Quick:
         self._machine = machine(problem, accelerator, flags, Switches(link_transfers=False))
         dims = list(problem.bounds)
         self._rank_of = np.array([[_rank_of(space, dim) for dim in dims] for space in problem.spaces])
-        self._has_bounds = bool(np.isfinite(self._machine.limits).any())
+        limits = self._machine
+        self._has_bounds = bool(
+            np.isfinite(
+                [limits.read_words_per_cycle, limits.write_words_per_cycle, limits.shared_words_per_cycle]
+            ).any()
+        )
 
     def evaluate(self, coded: Coded) -> Figures:
         """Everything that is counted of each mapping, per instance at work; the partition is that of outputs alone."""
-        raw = self.raw(coded)
-        at_work = np.where(raw.states == 0, raw.at_work.T, 1.0).T[:, None, :-1, None]
+        found = self.found(coded)
         return Figures(
-            fits=raw.states == 0,
-            cycles=raw.totals[:, 0].astype(np.int64),
-            energy_pj=raw.totals[:, 1],
-            counts=raw.counts / at_work,
-            words=raw.words,
+            fits=found.states == 0,
+            cycles=found.cycles.astype(np.int64),
+            energy_pj=found.energy_pj,
+            counts=found.counts / found.at_work[:, None, :-1, None],
+            words=found.words,
         )
 
-    def raw(self, coded: Coded, *, with_ends: bool = False) -> Raw:
-        """The same as it is counted; `with_ends`: first and last tiles even where no bandwidth asks for them."""
-        many, spaces, levels = coded.kept.shape
-        raw = Raw(
-            states=np.zeros(many, np.int64),
-            counts=np.zeros((many, spaces, levels, 4), np.int64),
-            words=np.zeros((many, spaces, levels), np.int64),
-            figures=np.zeros((many, spaces, levels + 1, FIGURES), np.int64),
-            at_work=np.zeros((many, levels + 1)),
-            totals=np.zeros((many, 3)),
-        )
-        all_evaluated(
+    def found(self, coded: Coded, *, with_ends: bool = False) -> Found:
+        """The same over all instances; `with_ends`: first and last tiles even where no bandwidth asks for them."""
+        found = nothing(*coded.kept.shape)
+        all_counted(
             self._machine,
             self._rank_of,
             self._has_bounds or with_ends,
@@ -82,16 +66,12 @@ class Quick:
             coded.spatial_last,
             coded.spatial_order,
             coded.kept,
-            raw.counts,
-            raw.words,
-            raw.figures,
-            raw.at_work,
-            raw.totals,
-            raw.states,
+            found,
         )
-        if (raw.states < 0).any():
+        if (found.states < 0).any():
             raise Unsupported("the children of a memory differ in too many ways to be told apart, which takes a walk")
-        return raw
+        all_tallied(self._machine, coded.kept, found)
+        return found
 
 
 def _check(space: DataSpace) -> None:
@@ -108,8 +88,8 @@ def _check(space: DataSpace) -> None:
             )
 
 
-def _reach(rank: tuple[object, ...]) -> int:
-    return max(sum(abs(term.factor) for term in rank), 1)  # type: ignore[attr-defined]
+def _reach(rank: tuple[Term, ...]) -> int:
+    return max(sum(abs(term.factor) for term in rank), 1)
 
 
 def _rank_of(space: DataSpace, dim: str) -> int:

@@ -1,4 +1,4 @@
-"""The counts of `walk` in closed form, and their costs, compiled.
+"""What moves by `walk`, in closed form and compiled.
 
 An instance sees of each dimension a nest of its own: the loops in time, of which it makes the first passes and no more. So its
 visits are all combinations of passes, one of each dimension. When loop k goes on, the loops outside of it stand anywhere, it has
@@ -12,7 +12,7 @@ through the data space. Along a rank of one dimension a tile that moves shares n
 needs to tell only a few kinds of passes apart: the last pass of an instance, in which its tile may be cut off, and those before.
 Instances are of one kind where their last passes are the same.
 
-Everything stands in one file because numba keeps what it compiled until the file of a function changes, and does not look at
+Everything that is called stands in one file because numba keeps what it compiled until the file of a function changes, and does not look at
 those of the functions that it calls.
 """
 
@@ -24,12 +24,21 @@ import numpy as np
 from numba import njit
 
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine
+from gnomon.engines.mapper.exact.found import (
+    ASKED,
+    BROUGHT,
+    CHILD_FIRST,
+    FIRST,
+    FIRST_ASKED,
+    LAST_UPDATED,
+    LAST_WORDS,
+    Found,
+)
 
 MOST_KINDS = 62  # of children along one rank: bits of a number
 # In place of a loop that goes on, and of a memory; as literals of Python numba would compile anew for each of them.
 STANDS, FIRST_TILE, _UNITS = cast(int, np.int64(-1)), cast(int, np.int64(-2)), cast(int, np.int64(-1))
 
-_SLACK = 1e-12  # of a time, so that a division that comes out even is not rounded up
 
 # Columns of a loop, and of a place in the chain of a dimension, which has the number of the loop in place of its dimension.
 _LEVEL, _DIM, _COUNT, _STRIDE, _TOP = range(5)
@@ -38,11 +47,6 @@ _LOOP = _DIM  # -1: over children
 _MANY, _EXTENT, _PASSES_MADE = range(3)
 # Columns of sums over passes and instances: how many, their extents, and both of those whose tile stays.
 _PASSES, _EXTENTS, _STAYS, _STAYING = range(4)
-# Columns of what goes between children and their parents.
-ASKED, BROUGHT, FIRST, CHILD_FIRST, FIRST_ASKED, LAST_UPDATED, LAST_WORDS = range(7)
-FIGURES = 7
-# Columns of what a memory does.
-READS, FILLS, UPDATES, FIRST_SUMS = range(4)
 
 
 class Nest(NamedTuple):
@@ -951,113 +955,7 @@ def write_at_work(nest: Nest, at_work: Floats) -> int:
 
 
 @njit(cache=True)
-def write_counts(is_output: bool, skips_first: Flags, kept: Flags, figures: Ints, counts: Ints) -> None:
-    """Write what every memory does with one data space, over all instances; counts (level, 4), figures (1 + child, figure)."""
-    counts[:] = 0
-    child = -1
-    for parent in range(kept.shape[0]):
-        if not kept[parent]:
-            continue
-        between_them = figures[child + 1]
-        counts[parent, READS] = between_them[ASKED] - (between_them[FIRST] if skips_first[parent] else 0)
-        if is_output:
-            counts[parent, UPDATES], counts[parent, FIRST_SUMS] = between_them[ASKED], between_them[FIRST]
-        if child >= 0:
-            counts[child, FILLS] = between_them[BROUGHT] - (between_them[CHILD_FIRST] if skips_first[child] else 0)
-        child = parent
-
-
-@njit(cache=True)
-def at_ports(limits: Floats, reads: float, writes: float) -> float:
-    """Cycles that one instance of a memory needs for so many words; an infinite limit gives 0."""
-    return float(max(reads / limits[0], writes / limits[1], (reads + writes) / limits[2]))
-
-
-@njit(cache=True)
-def end_cycles(
-    limits: Floats,
-    scale: Floats,
-    is_output: Flags,
-    skips_first: Flags,
-    kept: Flags,
-    words: Ints,
-    figures: Ints,
-    child: int,
-    is_drain: bool,
-) -> float:
-    """Cycles of the first fill of a memory, or of its last drain, as `costs` has them."""
-    spaces, levels = kept.shape
-    own = 0.0
-    asked = np.zeros(levels)
-    for space in range(spaces):
-        parent = child + 1
-        while parent < levels and not kept[space, parent]:
-            parent += 1
-        if not kept[space, child] or parent == levels:
-            continue
-        between_them = figures[space, child + 1]
-        if is_drain:
-            own += between_them[LAST_WORDS] * scale[child, space]
-            asked[parent] += between_them[LAST_UPDATED] * scale[parent, space]
-        elif not (is_output[space] and skips_first[child, space]):
-            own += words[space, child] * scale[child, space]
-            asked[parent] += between_them[FIRST_ASKED] * scale[parent, space]
-    longest = at_ports(limits[child], own, 0.0) if is_drain else at_ports(limits[child], 0.0, own)
-    for parent in range(child + 1, levels):
-        reads, writes = (0.0, asked[parent]) if is_drain else (asked[parent], 0.0)
-        longest = max(longest, at_ports(limits[parent], reads, writes))
-    return longest
-
-
-@njit(cache=True)
-def priced(
-    machine: Machine,
-    kept: Flags,
-    words: Ints,
-    figures: Ints,
-    counts: Ints,
-    at_work: Floats,
-    places: Ints,
-    steps: int,
-    macs: float,
-) -> tuple[float, float]:
-    """Cycles and picojoules of an activity, as `costs` has them; places (level): those that the mapping takes."""
-    spaces, levels = kept.shape
-    slowest = float(steps)
-    ends, energy_pj = machine.latency, macs * machine.mac_pj
-    for level in range(levels):
-        reads = writes = access_pj = 0.0
-        for space in range(spaces):
-            count = counts[space, level]
-            reads += count[READS] * machine.scale[level, space]
-            writes += (count[FILLS] + count[UPDATES]) * machine.scale[level, space]
-            access_pj += count[READS] * machine.energy_pj[level, 0]
-            access_pj += count[FILLS] * machine.energy_pj[level, 1]
-            access_pj += count[UPDATES] * machine.energy_pj[level, 2]
-        energy_pj += access_pj / machine.block[level] * min(places[level], machine.clusters[level]) / places[level]
-        slowest = max(slowest, at_ports(machine.limits[level], reads / at_work[level], writes / at_work[level]))
-        for is_drain in (False, True):
-            ends += end_cycles(
-                machine.limits,
-                machine.scale,
-                machine.is_output,
-                machine.skips_first,
-                kept,
-                words,
-                figures,
-                level,
-                is_drain,
-            )
-    exact = slowest + ends
-    cycles = np.ceil(exact - _SLACK * exact)
-    for level in range(levels):
-        leaking = at_work[machine.leaks_with[level]] * machine.leaks_each[level]
-        energy_pj += machine.energy_pj[level, 3] * cycles * leaking
-    return cycles, energy_pj
-
-
-@njit(cache=True)
-def all_evaluated(
+def all_counted(
     machine: Machine,
     rank_of: Ints,
     wants_ends: bool,
@@ -1068,19 +966,10 @@ def all_evaluated(
     spatial_last: Ints,
     spatial_order: Ints,
     kept: Flags,
-    counts: Ints,
-    words: Ints,
-    figures: Ints,
-    at_work: Floats,
-    totals: Floats,
-    states: Ints,
+    found: Found,
 ) -> None:
-    """Write the counts (mapping, space, level, 4) of many mappings, and all else that is told of them.
-
-    rank_of (space, dim): the rank that it moves along; -1: none. words (mapping, space, level); figures (mapping, space, level,
-    figure), between a memory (0: the units) and its parent; at_work (mapping, level + 1), at the end units; totals (mapping, 3):
-    cycles, picojoules, steps; states (mapping): 0; 1 + the memory that it does not fit; or -1 where it takes a walk.
-    """
+    """Write what is found of many mappings; rank_of (space, dim): the rank that it moves along; -1: none."""
+    words, figures, at_work, places, states = found.words, found.figures, found.at_work, found.places, found.states
     many, spaces, levels = kept.shape
     dims, ranks = temporal.shape[2], machine.coefficients.shape[1]
     loops, most = levels * dims, 4 * levels + 1
@@ -1124,7 +1013,7 @@ def all_evaluated(
         np.zeros(dims, np.int64),
     )
     others, stay = np.zeros((dims, loops + 1, 4), np.int64), np.zeros((ranks, 4), np.int64)
-    extents, places = np.zeros(dims, np.int64), np.zeros(levels, np.int64)
+    extents = np.zeros(dims, np.int64)
     alone = np.zeros(levels, np.bool_)
     for at in range(many):
         in_time = flattened(
@@ -1135,14 +1024,13 @@ def all_evaluated(
                 extents[dim] = min(nest.full[level + 1, dim], nest.cut[levels, dim])
             for space in range(spaces):
                 words[at, space, level] = words_of(machine.coefficients[space], extents)
-        states[at] = misfit(machine.room, machine.least, kept[at], words[at])
+        states[at] = misfit(machine.room_words, machine.least_words, kept[at], words[at])
         if states[at]:
             continue
-        steps = write_at_work(nest, at_work[at])
-        are_even, macs = True, 1.0
+        found.steps[at] = write_at_work(nest, at_work[at])
+        are_even = True
         for dim in range(dims):
             are_even = are_even and is_even(nest, dim)
-            macs *= nest.cut[levels, dim]
         for space in range(spaces):
             child = _UNITS
             for parent in range(levels):
@@ -1191,20 +1079,6 @@ def all_evaluated(
                         told,
                     )
                 child = parent
-            write_counts(
-                machine.is_output[space],
-                machine.skips_first[:, space],
-                kept[at, space],
-                figures[at, space],
-                counts[at, space],
-            )
-        product = 1
-        for level in range(levels - 1, -1, -1):
-            places[level] = product
-            for axis in range(2):
-                for dim in range(dims):
-                    product *= spatial[at, level, axis, dim]
-        totals[at, 0], totals[at, 1] = priced(
-            machine, kept[at], words[at], figures[at], counts[at], at_work[at], places, steps, macs
-        )
-        totals[at, 2] = steps
+        places[at, levels - 1] = 1
+        for level in range(levels - 1, 0, -1):
+            places[at, level - 1] = places[at, level] * spatial[at, level].prod()
