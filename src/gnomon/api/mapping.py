@@ -55,19 +55,16 @@ class MappingEvaluation:
         """One JSON object: counts per instance, energy in picojoules of all instances, the innermost level first."""
         costs, memories = self.evaluation.costs, self.given.accelerator.memories
         if isinstance(self.evaluation, ExactEvaluation):
-            rules: dict[str, Any] = {"name": "gnomon", "switches": {}}
             levels = [_exact_memory(self.given, self.evaluation, level) for level in range(len(memories))]
             networks = [_exact_network(self.given, self.evaluation, level) for level in range(len(memories))]
         else:
-            assert self.switches is not None
-            rules = {"name": conventions.TIMELOOP, "switches": self.switches.told()}
             levels = [_memory(self.given, self.evaluation, level) for level in range(len(memories))]
             networks = [_network(self.given, self.evaluation, level) for level in range(len(memories))]
         return {
             "schema": SCHEMA,
             "problem": self.given.problem.name,
             "architecture": self.given.accelerator.name,
-            "conventions": rules,
+            "conventions": told_conventions(self.switches),
             "energy_table": "given" if self.given.has_ert else "built in",
             "cycles": costs.cycles,
             "macs": self.evaluation.activity.macs,
@@ -85,25 +82,43 @@ def evaluate_mapping(
 
     `settings` turns Timeloop's switches by name, over its own variables in the environment; Gnomon's own rules have none.
     """
+    given, switches = read([Path(path) for path in paths]), switches_of(rules, settings or {})
+    if given.nest is None:
+        raise BadInput("no 'mapping:' in any of the files", where=", ".join(map(str, paths)))
+    try:
+        return evaluated(given, given.nest, switches)
+    except BadInput as fault:
+        raise fault.at(where=given.places["mapping"]) from None
+
+
+def switches_of(rules: str, settings: Mapping[str, str]) -> Switches | None:
+    """Timeloop's switches, from the environment and by name; None: Gnomon's own rules, which have none. BadInput."""
     if rules not in RULES:
         raise BadInput(
             f"unknown rules {rules!r}{near_match(rules, RULES)} (known: {', '.join(RULES)})", field="conventions"
         )
-    given = read([Path(path) for path in paths])
-    if given.nest is None:
-        raise BadInput("no 'mapping:' in any of the files", where=", ".join(map(str, paths)))
-    switches = None if rules == "gnomon" else conventions.turned(conventions.of_environment(os.environ), settings or {})
-    if switches is None and settings:
+    if rules == "timeloop":
+        return conventions.turned(conventions.of_environment(os.environ), settings)
+    if settings:
         raise BadInput("the switches are those of timeloop's conventions; leave them out", field="set")
-    try:
-        found: Evaluation | ExactEvaluation = (
-            evaluate(given.problem, given.accelerator, given.nest, switches)
-            if switches is not None
-            else evaluate_exactly(given.problem, given.accelerator, given.nest)
-        )
-    except BadInput as fault:
-        raise fault.at(where=given.places["mapping"]) from None
-    return MappingEvaluation(given=given, switches=switches, nest=given.nest, evaluation=found)
+    return None
+
+
+def told_conventions(switches: Switches | None) -> dict[str, Any]:
+    """Whose rules count, for JSON."""
+    if switches is None:
+        return {"name": "gnomon", "switches": {}}
+    return {"name": conventions.TIMELOOP, "switches": switches.told()}
+
+
+def evaluated(given: TimeloopInput, nest: LoopNest, switches: Switches | None) -> MappingEvaluation:
+    """A mapping by Timeloop's rules with these switches, or by Gnomon's own."""
+    found: Evaluation | ExactEvaluation = (
+        evaluate(given.problem, given.accelerator, nest, switches)
+        if switches is not None
+        else evaluate_exactly(given.problem, given.accelerator, nest)
+    )
+    return MappingEvaluation(given=given, switches=switches, nest=nest, evaluation=found)
 
 
 def _units(given: TimeloopInput, made: Evaluation | ExactEvaluation) -> dict[str, Any]:

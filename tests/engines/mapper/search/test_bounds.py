@@ -6,6 +6,7 @@ import pytest
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.fast import Fast
 from gnomon.engines.mapper.search import bounds
+from gnomon.engines.mapper.search.counting import of_timeloop
 from gnomon.engines.mapper.search.space import Space
 from gnomon.engines.mapper.search.terms import terms
 from tests.engines.mapper.search.brute import every, small
@@ -19,7 +20,7 @@ def test_no_mapping_is_below_the_bound_of_any_part_that_it_lies_in(one):
     figures = Fast(one.problem, one.accelerator, one.flags, Switches()).evaluate(coded)
     fits = np.flatnonzero(figures.fits)
     space = Space(problem=one.problem, accelerator=one.accelerator, rules=one.rules, is_ragged=False)
-    numbers = terms(space, Switches(), rounds_down=True)
+    numbers = terms(space, of_timeloop(one.problem, one.accelerator, one.rules, Switches()))
     spatial = coded.spatial.prod(axis=2)
     for known in range(len(one.rules.levels) + 1):
         choices = (spatial[fits], coded.kept[fits], coded.temporal[fits][:, :known])

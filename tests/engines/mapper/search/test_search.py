@@ -13,6 +13,7 @@ from gnomon.engines.mapper.evaluate import evaluate
 from gnomon.engines.mapper.fast import Fast
 from gnomon.engines.mapper.obeys import broken_rules
 from gnomon.engines.mapper.search import state
+from gnomon.engines.mapper.search.counting import of_timeloop
 from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.run import Search
 from gnomon.engines.mapper.search.space import Space
@@ -32,8 +33,8 @@ class _Ticks:
 
 def _search(one, *objectives, seed=0, rules=None, is_ragged=False):
     space = Space(problem=one.problem, accelerator=one.accelerator, rules=rules or one.rules, is_ragged=is_ragged)
-    quick = Fast(one.problem, one.accelerator, one.flags, Switches())
-    return Search(space, quick, Switches(), objectives, seed)
+    counting = of_timeloop(one.problem, one.accelerator, space.rules, Switches())
+    return Search(space, counting, objectives, seed)
 
 
 def _all_figures(one):

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from gnomon.engines.mapper.fast import Coded, Figures
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
+from gnomon.engines.mapper.search.counting import CountingRules
 from gnomon.engines.mapper.search.genes import Coder, Genes, together
 from gnomon.engines.mapper.search.space import Space
 from gnomon.engines.mapper.search.whole import whole_pj
-
-
-class Evaluator(Protocol):
-    """Counts and costs of many mappings by some conventions."""
-
-    def evaluate(self, coded: Coded) -> Figures: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +42,9 @@ class Judged:
 class Judge:
     """Evaluates mappings of one space, counts those that a rule turns away, and keeps those that no other is better than."""
 
-    def __init__(
-        self, space: Space, coder: Coder, evaluator: Evaluator, *, keeps_front: bool, rounds_down: bool
-    ) -> None:
-        """`rounds_down`: the evaluator rounds instances at work down, which is made up for."""
-        self._space, self._coder, self._evaluator = space, coder, evaluator
-        self._keeps_front, self._makes_up = keeps_front, rounds_down and space.is_ragged
+    def __init__(self, space: Space, coder: Coder, rules: CountingRules, *, keeps_front: bool) -> None:
+        self._space, self._coder, self._evaluator = space, coder, rules.evaluator
+        self._keeps_front, self._makes_up = keeps_front, rules.rounds_down and space.is_ragged
         self.evaluated = 0
         self.rejected: Counter[str] = Counter()  # rule -> mappings
         self.front: Judged | None = None
@@ -73,6 +64,11 @@ class Judge:
         if self._keeps_front and len(found):
             self.front = front(self.front.with_all(found) if self.front else found)
         return found
+
+    def forget(self) -> None:
+        """Everything that was judged."""
+        self.evaluated, self.front = 0, None
+        self.rejected.clear()
 
     def figures(self, members: Judged) -> Figures:
         """What is counted of some mappings."""

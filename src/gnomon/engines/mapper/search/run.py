@@ -10,10 +10,10 @@ import numpy as np
 
 from gnomon.core.errors import BadInput
 from gnomon.core.loop_nest import LoopNest
-from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.search.bounding import Bounding
+from gnomon.engines.mapper.search.counting import CountingRules
 from gnomon.engines.mapper.search.genes import Coder
-from gnomon.engines.mapper.search.judge import Evaluator, Judge, Judged
+from gnomon.engines.mapper.search.judge import Judge, Judged
 from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.population import Population
 from gnomon.engines.mapper.search.space import Space
@@ -38,17 +38,8 @@ class Found:
 class Search:
     """A search of one space. Where several objectives are given it is one for the mappings that no other is better than."""
 
-    def __init__(
-        self,
-        space: Space,
-        evaluator: Evaluator,
-        switches: Switches,
-        objectives: tuple[Objective, ...],
-        seed: int,
-        *,
-        rounds_down: bool = True,
-    ) -> None:
-        """`rounds_down`: the evaluator rounds instances at work down. BadInput where the rules leave nothing."""
+    def __init__(self, space: Space, rules: CountingRules, objectives: tuple[Objective, ...], seed: int) -> None:
+        """`rules`: how mappings are counted. BadInput where the rules of the space leave nothing."""
         space.check()
         self.space, self.objectives = space, objectives
         ways = spatials(space)
@@ -57,10 +48,10 @@ class Search:
                 f"no way over the children of the memories has {space.rules.least_units} units at work",
                 where=space.rules.units_place,
             )
-        numbers = terms(space, switches, rounds_down=rounds_down)
+        numbers = terms(space, rules)
         self.coder = Coder(space, ways.ways)
         self._place_of = {way.tobytes(): at for at, way in enumerate(ways.ways)}
-        self.judge = Judge(space, self.coder, evaluator, keeps_front=len(objectives) > 1, rounds_down=rounds_down)
+        self.judge = Judge(space, self.coder, rules, keeps_front=len(objectives) > 1)
         self.rng = np.random.default_rng(seed)
         self.boundings = [Bounding(space, ways, numbers, objective) for objective in objectives]
         self.populations = [
@@ -68,13 +59,21 @@ class Search:
             for objective, bounding in zip(objectives, self.boundings, strict=True)
         ]
         self.spent_s = 0.0
-        self._even = self._with_even_parts(evaluator, switches, seed, rounds_down) if space.is_ragged else None
+        self._compile()
+        self._even = self._with_even_parts(rules, seed) if space.is_ragged else None
 
-    def _with_even_parts(self, evaluator: Evaluator, switches: Switches, seed: int, rounds_down: bool) -> Search | None:
+    def _compile(self) -> None:
+        """Have everything compiled before a search is on the clock; leaves no trace."""
+        state = self.rng.bit_generator.state
+        self.populations[0].try_some()
+        self.boundings[0].try_walk()
+        self.judge.forget()
+        self.rng.bit_generator.state = state
+
+    def _with_even_parts(self, rules: CountingRules, seed: int) -> Search | None:
         """A search of the mappings whose parts divide their dimensions: fewer, and quicker to evaluate. None: there are none."""
         try:
-            space = replace(self.space, is_ragged=False)
-            return Search(space, evaluator, switches, self.objectives, seed, rounds_down=rounds_down)
+            return Search(replace(self.space, is_ragged=False), rules, self.objectives, seed)
         except BadInput:
             return None
 
