@@ -96,7 +96,7 @@ def _scenarios() -> Iterable[str]:
 def _engines() -> Iterable[str]:
     from gnomon.api import plugins
 
-    return (*plugins.names("engines"), *plugins.names("adapters"))
+    return (*plugins.names("engines"), *(name for name in plugins.names("adapters") if name in plugins.engines()))
 
 
 def _everything() -> Iterable[str]:
