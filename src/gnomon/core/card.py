@@ -16,8 +16,8 @@ class Card:
     tool: str
     version: str
     # data spaces on one port: their words are added up before they are rounded, or each transfer takes whole cycles in
-    # its turn; none: memories take no time
-    ports: Literal["added up", "in turn", "none"]
+    # its turn; one each: none shares its port with another
+    ports: Literal["added up", "in turn", "one each"]
     # a memory's time and the units' time: the longer of them counts; it does where there is room for two tiles; they are
     # added up
     overlap: Literal["always", "where two tiles fit", "never"]

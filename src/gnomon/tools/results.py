@@ -33,10 +33,24 @@ class Result:
 
     def number(self, name: str) -> float:
         """A finite number, not below zero."""
+        found = self.signed(name)
+        if found < 0:
+            raise ToolError(f"{self.tool} gave {found:g} for {name}")
+        return found
+
+    def signed(self, name: str) -> float:
+        """A finite number."""
         found = self.fields.get(name)
-        if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found) or found < 0:
+        if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found):
             raise ToolError(f"{self.tool} gave {found!r:.40} for {name}")
         return float(found)
+
+    def part(self, name: str) -> Result:
+        """An object within it."""
+        found = self.fields.get(name)
+        if not isinstance(found, dict):
+            raise ToolError(f"{self.tool} gave {found!r:.40} for {name}")
+        return Result(tool=self.tool, fields=found)
 
     def text(self, name: str) -> str:
         """A text."""
