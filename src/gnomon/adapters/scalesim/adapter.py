@@ -19,7 +19,9 @@ class ScaleSim:
     """A systolic array, every cycle simulated; time, and no energy."""
 
     name = "scalesim"
-    cites = ("Samajdar et al. 2020, A Systematic Methodology for Characterizing Scalability of DNN Accelerators using SCALE-Sim",)
+    cites = (
+        "Samajdar et al. 2020, A Systematic Methodology for Characterizing Scalability of DNN Accelerators using SCALE-Sim",
+    )
     pin = read_pin(Path(__file__).parent)
     card = CARD
 

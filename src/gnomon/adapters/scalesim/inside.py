@@ -23,7 +23,9 @@ def main() -> None:
     result = {"version": version("scalesim")}
     for report in ("COMPUTE_REPORT", "DETAILED_ACCESS_REPORT"):
         names, values = csv.reader(Path(f"out/run/{report}.csv").open())
-        result[report] = {name.strip(): float(value) for name, value in zip(names, values, strict=False) if name.strip()}
+        result[report] = {
+            name.strip(): float(value) for name, value in zip(names, values, strict=False) if name.strip()
+        }
     Path("result.json").write_text(json.dumps(result, indent=1))
 
 

@@ -58,7 +58,10 @@ def layer_of(problem: Problem) -> Layer | str:
     windows = _windows(moving, output, problem)
     if isinstance(windows, str):
         return windows
-    sizes = {name: _size(problem, *pair) for name, pair in {"m": (output, moving), "n": (output, still), "k": (moving, still)}.items()}
+    sizes = {
+        name: _size(problem, *pair)
+        for name, pair in {"m": (output, moving), "n": (output, still), "k": (moving, still)}.items()
+    }
     filters = prod(window.filter for window in windows) if windows else 1
     return Layer(
         moving=moving.name,

@@ -43,7 +43,10 @@ def read(output: Files, question: Question) -> Answer:
         cycle_terms=terms,
         energy_pj=None,
         mapping=f"{machine.dataflow}: {_folds(layer, machine)} folds of {machine.rows} x {machine.columns}",
-        notes=(*machine.notes, f"the array is at work for {array:,.0f} cycles; with all of DRAM's, it says {told:,.0f}"),
+        notes=(
+            *machine.notes,
+            f"the array is at work for {array:,.0f} cycles; with all of DRAM's, it says {told:,.0f}",
+        ),
     )
 
 
