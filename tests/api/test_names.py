@@ -1,8 +1,10 @@
 """What users write, and what it names."""
 
+from pathlib import Path
+
 import pytest
 
-from gnomon.api.names import kind_of, system
+from gnomon.api.names import accelerator, kind_of, system
 from gnomon.core.errors import BadInput
 
 
@@ -51,3 +53,16 @@ def test_a_short_form_that_names_nothing_is_refused(text, message):
     with pytest.raises(BadInput) as fault:
         system(text)
     assert str(fault.value).startswith(message)
+
+
+def test_an_accelerator_is_named_by_the_catalogue_or_by_a_file():
+    assert accelerator("tpu-v1-like").accelerator.units.instances == 65_536
+    assert kind_of("tpu-v1-like") == "accelerator"
+    assert accelerator(Path(__file__).parents[2] / "docs/how-to/my-accelerator.yaml").name == "my-accelerator"
+
+
+def test_a_misspelt_accelerator_names_the_near_one():
+    with pytest.raises(
+        BadInput, match=r"unknown accelerator 'tpu-v1'; did you mean 'tpu-v1-like'\? \(see `gnomon list"
+    ):
+        accelerator("tpu-v1")

@@ -11,6 +11,7 @@ import pytest
 
 from gnomon.cli.listing import KINDS
 from gnomon.cli.main import VERBS
+from gnomon.formats import accelerator_file
 from gnomon.formats.device_file import catalogue_names
 from tests.onnx_files import relu_onnx
 
@@ -286,3 +287,41 @@ def test_a_refusal_says_what_to_do(gnomon, tmp_path: Path, monkeypatch, words, l
     assert run.code in (2, 3)
     assert line in run.err
     assert run.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", accelerator_file.catalogue_names())
+def test_show_gives_memories_dataflow_and_every_number_of_an_accelerator_with_its_source(gnomon, name: str) -> None:
+    document = gnomon("show", name, "--json").json
+    printed = gnomon("show", name).out
+    assert all(number["source"] and number["field"] in printed for number in document["numbers"])
+    assert all(memory["name"] in printed for memory in document["memories"])
+    assert document["memories"][-1]["keeps"] == ["Inputs", "Outputs", "Weights"]
+
+
+def test_show_of_an_accelerator_tells_sizes_rates_energies_and_what_may_run_where(gnomon) -> None:
+    lines = [" ".join(line.split()) for line in gnomon("show", "eyeriss-like").out.splitlines()]
+    assert "weights_spad 14 x 12 192 16 1 2 2 1.2 pJ 1.1 pJ" in lines
+    assert "DRAM 1 x 1 unlimited 16 4 8 8 512 pJ 512 pJ" in lines
+    assert "weights_spad Weights R, C; C, R innermost" in lines
+    assert "ColBus nothing none S, C, M (12)" in lines
+    assert "GLB Inputs, Outputs any Q, M (14)" in lines
+
+
+def test_show_of_a_misspelt_accelerator_names_the_near_one(gnomon) -> None:
+    run = gnomon("show", "eyeris-like")
+    assert run.code == 3
+    assert "did you mean 'eyeriss-like'?" in run.err
+
+
+def test_check_of_an_accelerator_file_counts_its_numbers_or_names_what_is_wrong(gnomon, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/how-to/my-accelerator.yaml").read_text()
+    (tmp_path / "a.yaml").write_text(text)
+    assert gnomon("check", str(tmp_path / "a.yaml")).out.startswith("accelerator my-accelerator: sound; ")
+    (tmp_path / "a.yaml").write_text(text.replace("words: 16\n", "wrods: 16\n"))
+    run = gnomon("check", str(tmp_path / "a.yaml"))
+    assert run.code == 3
+    assert "a.yaml:16: memories.0.wrods: unknown key; did you mean 'words'?" in run.err
+
+
+def test_options_of_devices_are_refused_for_an_accelerator(gnomon) -> None:
+    assert gnomon("show", "eyeriss", "--memory-bandwidth", "1 TB/s").code == 2

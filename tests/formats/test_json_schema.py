@@ -14,12 +14,17 @@ from gnomon.formats.strict import load_yaml
 PAGES = Path(__file__).parents[2] / "docs/how-to"
 FILES = [
     (kind, f"{kind}s/{name}.yaml", catalogue.text(f"{kind}s", name))
-    for kind in ("device", "system", "scenario")
+    for kind in ("device", "system", "scenario", "accelerator")
     for name in catalogue.names(f"{kind}s")
 ]
 FILES += [
     (kind, name, (PAGES / name).read_text())
-    for kind, name in (("device", "my-gpu.yaml"), ("scenario", "my-scenario.yaml"), ("sweep", "my-sweep.yaml"))
+    for kind, name in (
+        ("device", "my-gpu.yaml"),
+        ("accelerator", "my-accelerator.yaml"),
+        ("scenario", "my-scenario.yaml"),
+        ("sweep", "my-sweep.yaml"),
+    )
 ]
 
 

@@ -8,9 +8,11 @@ from typing import Literal
 
 from gnomon import catalogue
 from gnomon.api import plugins
+from gnomon.core.design import Design
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.system import System
+from gnomon.formats import accelerator_file
 from gnomon.formats.aliases import canonical_device, canonical_model
 from gnomon.formats.device_file import catalogue_device, catalogue_names, read_device
 from gnomon.formats.named import COUNT, TABLES, is_path
@@ -19,7 +21,7 @@ from gnomon.formats.system_file import catalogue_systems, parse_system
 from gnomon.zoo.models import Model, models
 from gnomon.zoo.models import model as zoo_model
 
-Kind = Literal["device", "system", "model", "scenario", "sweep"]
+Kind = Literal["device", "system", "model", "scenario", "sweep", "accelerator"]
 
 
 def written(given: object, field: str, expected: str) -> str:
@@ -69,6 +71,17 @@ def device(text: str) -> Device:
     return catalogue_device(name)
 
 
+def accelerator(asked: str | Path) -> Design:
+    """A spatial accelerator by catalogue name or from a file. BadInput with the near match."""
+    text = written(asked, "accelerator", "an accelerator: give a name or a path")
+    if is_path(text):
+        return accelerator_file.read_accelerator(Path(text))
+    known = accelerator_file.catalogue_names()
+    if text not in known:
+        raise BadInput(f"unknown accelerator {text!r}{near_match(text, known)} (see `gnomon list accelerators`)")
+    return accelerator_file.catalogue_accelerator(text)
+
+
 def system(asked: str | Path) -> System:
     """What `--on` names: DEVICE, DEVICE:COUNT, a system's name, a system file, or a device file with or without :COUNT.
 
@@ -106,15 +119,24 @@ def kind_of(text: str) -> Kind:
         return "model"
     if text in catalogue.names("scenarios"):
         return "scenario"
+    if text in accelerator_file.catalogue_names():
+        return "accelerator"
     if Path(text).is_file():
         return _kind_of_file(text)
-    known = (*catalogue_names(), *models(), *catalogue.names("scenarios"), *catalogue_systems())
+    known = (
+        *catalogue_names(),
+        *models(),
+        *catalogue.names("scenarios"),
+        *catalogue_systems(),
+        *accelerator_file.catalogue_names(),
+    )
     raise BadInput(
-        f"nothing here is called {text!r}{near_match(text, known)} (see `gnomon list devices`, `systems`, `models`, `scenarios`)"
+        f"nothing here is called {text!r}{near_match(text, known)} "
+        "(see `gnomon list devices`, `systems`, `models`, `scenarios`, `accelerators`)"
     )
 
 
-_KINDS: tuple[Kind, ...] = ("device", "system", "scenario", "sweep")
+_KINDS: tuple[Kind, ...] = ("device", "system", "scenario", "sweep", "accelerator")
 
 
 def _kind_of_file(text: str) -> Kind:

@@ -1,4 +1,4 @@
-"""Data, not code: devices, systems, scenarios, measurements and the table of other spellings."""
+"""Data, not code: devices, systems, accelerators, energies, scenarios, measurements and the table of other spellings."""
 
 from __future__ import annotations
 

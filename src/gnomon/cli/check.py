@@ -21,7 +21,7 @@ def parser() -> Parser:
     """The arguments."""
     parser = Parser(
         "check",
-        "Whether a file of a device, system, scenario or sweep, a config.json or an ONNX file is sound.\n"
+        "Whether a file of a device, system, scenario, sweep or accelerator, a config.json or an ONNX file is sound.\n"
         "Of a scenario also its digest, which engines can answer and why the others cannot, whether it fits into memory and\n"
         "what is outside the validated range; of a sweep how many points it has; of an ONNX file which sizes are open.",
         "gnomon check llama-2-7b-chat-h100",
@@ -29,7 +29,7 @@ def parser() -> Parser:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="a YAML file of a device, system, scenario or sweep, a config.json, an ONNX file, or a name of `gnomon list`",
+        help="a YAML file of a device, system, scenario, sweep or accelerator, a config.json, an ONNX file, or a name of `gnomon list`",
     )
     add_size_options(parser)
     add_output_options(parser, csv=False)
@@ -54,6 +54,10 @@ def run(arguments: Sequence[str]) -> int:
         case "system":
             system = names.system(found.file)
             summary = f"system {system.name}: sound; {system.count} x {system.device.name}"
+        case "accelerator":
+            design = names.accelerator(found.file)
+            inside = f"{len(design.accelerator.memories)} memories around {design.accelerator.units.instances:,} units"
+            summary = f"accelerator {design.name}: sound; {len(design.numbers)} numbers; {inside}"
         case "model":
             model = names.model(found.file)
             workload = tried_workload(model, asked)

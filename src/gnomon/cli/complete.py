@@ -100,7 +100,7 @@ def _engines() -> Iterable[str]:
 
 
 def _everything() -> Iterable[str]:
-    return (*_systems(), *_models(), *_scenarios())
+    return (*_systems(), *_models(), *_scenarios(), *catalogue.names("accelerators"))
 
 
 def _lists() -> Iterable[str]:
@@ -152,7 +152,7 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "SOURCE": _reported,
     "NAME[,NAME...]": _engines,
     "NAME": _engines,
-    "DEVICE|SYSTEM|MODEL|SCENARIO": _everything,
+    "DEVICE|SYSTEM|MODEL|SCENARIO|ACCELERATOR": _everything,
     "KIND": _lists,
     "FILE_KIND": _files,
     "TABLE": table_names,

@@ -54,7 +54,7 @@ def parser() -> Parser:
     """The arguments."""
     parser = Parser(
         "completion",
-        "A script that makes your shell complete verbs, flags, models, devices, systems and scenarios.",
+        "A script that makes your shell complete verbs, flags, models, devices, systems, accelerators and scenarios.",
         "gnomon completion bash > ~/.local/share/bash-completion/completions/gnomon",
     )
     parser.add_argument("shell", metavar="SHELL", choices=tuple(SCRIPTS), help=", ".join(SCRIPTS))

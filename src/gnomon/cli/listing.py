@@ -14,6 +14,7 @@ from gnomon.cli.stated import stated_shape, stated_workload
 from gnomon.core.errors import UsageError, near_match
 from gnomon.core.schema import listed
 from gnomon.core.units import show
+from gnomon.formats import accelerator_file
 from gnomon.formats.device_file import catalogue_device, catalogue_names
 from gnomon.formats.system_file import catalogue_systems
 from gnomon.zoo.models import models
@@ -59,6 +60,24 @@ def _systems() -> list[Row]:
     ]
 
 
+def _accelerators() -> list[Row]:
+    found = []
+    for design in map(accelerator_file.catalogue_accelerator, accelerator_file.catalogue_names()):
+        node = design.numbers.get("technology_nm")
+        found.append(
+            {
+                "name": design.name,
+                "title": design.title,
+                "units": design.accelerator.units.instances,
+                "word_bits": design.accelerator.units.word_bits,
+                "clock_hz": design.clock_hz.value,
+                "technology_nm": int(node[0].value) if node else None,
+                "memories": ", ".join(memory.name for memory in design.accelerator.memories),
+            }
+        )
+    return found
+
+
 def _models() -> list[Row]:
     found = []
     for model in models().values():
@@ -101,6 +120,7 @@ KINDS: dict[str, Callable[[], list[Row]]] = {
     "executors": partial(_parts, "executors"),
     "devices": _devices,
     "systems": _systems,
+    "accelerators": _accelerators,
     "models": _models,
     "scenarios": _scenarios,
     "measurements": _measurements,
@@ -111,6 +131,7 @@ _SHOWN = {
     "memory_bytes": ("memory", "B"),
     "memory_bytes_per_s": ("bandwidth", "B/s"),
     "power_w": ("power", "W"),
+    "clock_hz": ("clock", "Hz"),
     "flop": ("work", "flop"),
 }
 
@@ -139,7 +160,7 @@ def run(arguments: Sequence[str]) -> int:
         print_table(
             titles,
             [[_cell(name, row[name]) for name in columns] for row in rows],
-            spare=("source", "title", "dimensions", "silicon", "shape"),
+            spare=("source", "memories", "title", "dimensions", "silicon", "shape"),
         )
     else:
         say(f"no {found.kind} are installed")

@@ -1,4 +1,4 @@
-"""gnomon show: every number of a device, system, model or scenario with its source."""
+"""gnomon show: every number of a device, system, model, scenario or accelerator with its source."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.flags import OVERRIDES
 from gnomon.cli.output import print_json, print_table
 from gnomon.cli.run_options import add_override_options, overrides
+from gnomon.cli.show_accelerator import show_accelerator
 from gnomon.cli.stated import Sizes, add_size_options, asked_sizes, stated_shape, stated_workload
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, UsageError
@@ -27,9 +28,13 @@ from gnomon.zoo.models import Model
 def parser() -> Parser:
     """The arguments."""
     parser = Parser(
-        "show", "Every number of a device, system, model or scenario, each with its source.", "gnomon show h100-sxm"
+        "show",
+        "Every number of a device, system, model, scenario or accelerator, each with its source.",
+        "gnomon show h100-sxm",
     )
-    parser.add_argument("name", metavar="DEVICE|SYSTEM|MODEL|SCENARIO", help="a name of `gnomon list`, or a file")
+    parser.add_argument(
+        "name", metavar="DEVICE|SYSTEM|MODEL|SCENARIO|ACCELERATOR", help="a name of `gnomon list`, or a file"
+    )
     add_size_options(parser)
     add_override_options(parser, "of a device; shown as overrides")
     add_output_options(parser, csv=False)
@@ -52,6 +57,8 @@ def run(arguments: Sequence[str]) -> int:
             return _show_system(names.system(found.name), found.json)
         case "device":
             return _show_device(overrides(found).apply(names.device(found.name)), found.json)
+        case "accelerator":
+            return show_accelerator(names.accelerator(found.name), found.json)
         case "sweep":
             raise BadInput(
                 f"{found.name}: a sweep has no numbers of its own; `gnomon check {found.name}` says what it holds"

@@ -14,6 +14,7 @@ CHECK = "gnomon/check/1"
 DOCTOR = "gnomon/doctor/1"
 SHOW_DEVICE = "gnomon/device-numbers/1"
 SHOW_SYSTEM = "gnomon/system-numbers/1"
+SHOW_ACCELERATOR = "gnomon/accelerator-numbers/1"
 SHOW_MODEL = "gnomon/model/1"
 SHOW_SCENARIO = "gnomon/show-scenario/1"
 

@@ -9,10 +9,12 @@ from gnomon.core.errors import BadInput
 from gnomon.formats.strict import FieldPath
 
 # The one version of each kind that this Gnomon reads.
-READ = {"scenario": 1, "device": 1, "system": 1, "sweep": 1}
+READ = {"scenario": 1, "device": 1, "system": 1, "sweep": 1, "accelerator": 1, "energies": 1}
 
 # What is done with a kind of file, where another was expected.
 _USES = {"sweep": "; `gnomon sweep {}` runs it, and a report is made of the folder that this writes"}
+
+_CALLED = {"accelerator": "an accelerator", "energies": "a table of energies"}  # the others by their own word
 
 
 def check_version(data: Any, kind: str, where: str, lines: dict[FieldPath, int]) -> None:
@@ -21,7 +23,7 @@ def check_version(data: Any, kind: str, where: str, lines: dict[FieldPath, int])
     other = re.fullmatch(r"gnomon/([a-z]+)/[0-9]+", written) if isinstance(written, str) else None
     if other is not None and other[1] != kind and other[1] in READ:
         raise BadInput(
-            f"{written}: this is a {other[1]}, expected a {kind}{_USES.get(other[1], '').format(where)}",
+            f"{written}: this is {_called(other[1])}, expected {_called(kind)}{_USES.get(other[1], '').format(where)}",
             field="schema",
             where=f"{where}:{lines[('schema',)]}",
         )
@@ -35,3 +37,7 @@ def check_version(data: Any, kind: str, where: str, lines: dict[FieldPath, int])
     raise BadInput(
         f"{place} is older than this Gnomon reads: write `schema: {read}` and mend what `gnomon check {where}` then names"
     )
+
+
+def _called(kind: str) -> str:
+    return _CALLED.get(kind, f"a {kind}")

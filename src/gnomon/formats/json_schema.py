@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from gnomon.formats.accelerator_shape import AcceleratorFile
 from gnomon.formats.device_file import DeviceFile
 from gnomon.formats.file_version import READ
 from gnomon.formats.scenario_file import ScenarioFile
@@ -19,6 +20,7 @@ SHAPES: dict[str, type[Strict]] = {
     "sweep": SweepFile,
     "device": DeviceFile,
     "system": SystemFile,
+    "accelerator": AcceleratorFile,
 }
 
 

@@ -23,6 +23,11 @@ RANGES: dict[str, tuple[str, float, float]] = {
     "power": ("W", 0.1, 1e6),
     "latency": ("s", 0.0, 1.0),
     "count": ("", 1.0, 1e7),
+    "size in words": ("", 1.0, 1e13),
+    "width in bits": ("", 1.0, 1e4),
+    "rate in words per cycle": ("", 1e-6, 1e6),
+    "number of pJ": ("", 0.0, 1e9),
+    "technology in nm": ("", 1.0, 1e4),
     "ratio": ("", 1e-6, 1.0),
 }
 _EXAMPLE = {"flop/s": "TFLOP/s", "B/s": "TB/s", "B": "GB", "Hz": "MHz", "W": "W", "s": "us", "": ""}

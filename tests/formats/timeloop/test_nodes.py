@@ -51,11 +51,36 @@ def test_memories_beside_each_other_keep_what_is_listed_and_nothing_else(tmp_pat
     assert [sorted(tiling.kept) for tiling in found.nest.tilings[:2]] == [["Outputs"], ["Weights"]]
 
 
-def test_constraints_are_kept_by_the_name_of_what_they_are_of(tmp_path):
-    found = _read(tmp_path, TWINS / "array.yaml")
-    assert sorted(found.level_constraints) == ["column", "registers"]
-    assert found.level_constraints["column"].need("spatial").data["split"] == 999
-    assert found.level_constraints["column"].place.endswith("array.yaml:15")
+def test_constraints_beside_a_part_are_rules_of_its_memory_or_its_fan_out(tmp_path):
+    found = _read(tmp_path, TWINS / "array.yaml").rules.levels
+    registers, row, column, dram = found
+    assert (sorted(registers.kept), sorted(registers.bypassed)) == (["Outputs"], ["Inputs", "Weights"])
+    assert (column.spatial.exactly, column.spatial.inner, column.along_x) == ({"R": 1}, ("R", "M"), 999)
+    assert column.spatial.place.endswith("array.yaml:16")
+    assert (row.spatial.exactly, row.along_x) == ({}, None)
+    assert [sorted(level.kept) for level in (row, column)] == [[], []]
+    assert [len(level.bypassed) for level in (row, column)] == [3, 3]
+    assert [level.temporal.exactly for level in (row, column)] == [{"R": 1, "P": 1, "M": 1}] * 2
+    assert sorted(dram.kept) == ["Inputs", "Outputs", "Weights"]
+
+
+def test_memories_beside_each_other_may_keep_what_is_listed_and_nothing_else(tmp_path):
+    sums, weights, *_ = _read(tmp_path, TWINS / "beside.yaml").rules.levels
+    assert [(sorted(level.kept), sorted(level.bypassed)) for level in (sums, weights)] == [
+        (["Outputs"], ["Inputs", "Weights"]),
+        (["Weights"], ["Inputs", "Outputs"]),
+    ]
+
+
+def test_a_split_in_nodes_counts_unnamed_dimensions_of_one_iteration_first(tmp_path):
+    """The front end writes them into the permutation; for [C, M] and R=1 S=1 P=1 Q=1 it gives NQPSRCM where N is 1."""
+    text = (TWINS / "array.yaml").read_text(encoding="utf-8")
+    text = text.replace("factors: [R=1], permutation: [R, M], split: 999", "factors: [R=1], permutation: [M], split: 1")
+    (tmp_path / "arch.yaml").write_text(text, encoding="utf-8")
+    one = PROBLEM.replace("P: 16", "P: 1")
+    column = read([tmp_path / "arch.yaml", *write(tmp_path, {"problem.yaml": one})]).rules.levels[2]
+    assert (column.spatial.inner, column.along_x) == (("P", "R", "M"), 1)
+    assert column.bound_to_axes("RPM") == ({"P"}, {"R", "M"})
 
 
 @pytest.mark.parametrize(
@@ -71,6 +96,12 @@ def test_constraints_are_kept_by_the_name_of_what_they_are_of(tmp_path):
         ("array", "class: regfile", "class: SimpleMulticast", Unsupported, "23: architecture.nodes.4.class: components of class 'SimpleMulticast': neither a memory nor units"),
         ("array", "{multiple_buffering: 2}", "{has_power_gating: true}", Unsupported, "20: architecture.nodes.3.attributes.has_power_gating: power gates; name the memory that switches off others as its 'power_gated_at'"),
         ("array", "    class: intmac", "    class: intmac\n  - !Component {name: late, class: SRAM}", BadInput, "30: architecture.nodes.6: nothing comes after the multiply-accumulate units, mac"),
+        ("array", "dataspace: {keep", "datspace: {keep", BadInput, "26: architecture.nodes.4.constraints.datspace: unknown key; did you mean 'dataspace'?"),
+        ("array", "permutation: [R, M]", "permutaton: [R, M]", BadInput, "16: architecture.nodes.2.constraints.spatial.permutaton: unknown key; did you mean 'permutation'?"),
+        ("array", "      spatial: {factors: [R=1]", "      temporal: {factors: [R=1]", BadInput, "16: architecture.nodes.2.constraints.temporal.split: belongs to a spatial directive, not to a temporal one"),
+        ("array", "spatial: {factors: [R=1], permutation: [R, M], split: 999}", "temporal: {factors: [R=1]}", BadInput, "16: architecture.nodes.2.constraints.temporal: column is no memory; constrain one of registers, inter_row_spatial, inter_column_spatial, DRAM"),
+        ("array", "name: chip\n", "name: chip\n    constraints: {spatial: {factors: M=2}}\n", BadInput, "7: architecture.nodes.0.constraints.spatial.factors: 2 instances are asked for; chip has 1 inside"),
+        ("array", "permutation: [R, M], split: 999", "maximize_dims: [[M]]", Unsupported, "16: architecture.nodes.2.constraints.spatial.maximize_dims: factors that are made as large as they can be; write the factors"),
         ("array", "version: 0.4", "version: 0.4\n  node: []", BadInput, "4: architecture.node: unknown key; did you mean 'nodes'?"),
         ("array", "    class: intmac", "    class: intmac\n    sparse_optimizations: {action_optimization: []}", Unsupported, "30: architecture.nodes.5.sparse_optimizations: sparse data"),
         ("array", "    name: row", "    name: row\n    <<<: {}", Unsupported, "19: architecture.nodes.3.<<<: keys taken over from another mapping; write them out"),

@@ -163,7 +163,7 @@ def test_a_libconfig_file_is_named(tmp_path):
 
 def test_what_grows_without_end_by_references_is_read_at_once(tmp_path):
     aliases = "".join(f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 4 if n else ['1'])}]\n" for n in range(14))
-    assert read(write(tmp_path, {**FILES, "mapper.yaml": f"mapper:\n{aliases}"})).problem.macs == 3 * 16 * 8
+    assert read(write(tmp_path, {**FILES, "globals.yaml": f"globals:\n{aliases}"})).problem.macs == 3 * 16 * 8
 
 
 def test_variables_that_grow_without_end_are_read_at_once():

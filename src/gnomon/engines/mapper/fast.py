@@ -6,7 +6,7 @@ Only mappings whose parts divide their dimensions, on machines whose wires have 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -35,10 +35,16 @@ class Coded:
     """Many mappings as numbers; level 0 is the innermost memory."""
 
     temporal: Ints  # (mapping, level, dim): iterations
+    temporal_last: Ints  # the same in the last pass of all
     order: Ints  # (mapping, level, place): dim, the innermost first
     spatial: Ints  # (mapping, level, axis, dim)
+    spatial_last: Ints
     spatial_order: Ints  # (mapping, level, axis, place)
     kept: Flags  # (mapping, space, level)
+
+    def at(self, which: Ints | Flags) -> Coded:
+        """Some of them."""
+        return replace(self, **{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
 class Fast:
@@ -83,14 +89,25 @@ class Fast:
         size = (len(nests), len(nests[0].tilings))
         temporal, order = np.ones((*size, len(dims)), np.int64), np.zeros((*size, len(dims)), np.int64)
         spatial, spatial_order = np.ones((*size, 2, len(dims)), np.int64), np.zeros((*size, 2, len(dims)), np.int64)
+        temporal_last, spatial_last = np.ones_like(temporal), np.ones_like(spatial)
         kept = np.zeros((size[0], len(self._problem.spaces), size[1]), np.bool_)
         for at, nest in enumerate(nests):
             for level, tiling in enumerate(nest.tilings):
-                order[at, level] = _code(tiling.temporal, dims, temporal[at, level])
+                order[at, level] = _code(tiling.temporal, dims, temporal[at, level], temporal_last[at, level])
                 for axis, loops in enumerate((tiling.spatial_x, tiling.spatial_y)):
-                    spatial_order[at, level, axis] = _code(loops, dims, spatial[at, level, axis])
+                    spatial_order[at, level, axis] = _code(
+                        loops, dims, spatial[at, level, axis], spatial_last[at, level, axis]
+                    )
                 kept[at, :, level] = [space.name in tiling.kept for space in self._problem.spaces]
-        return Coded(temporal=temporal, order=order, spatial=spatial, spatial_order=spatial_order, kept=kept)
+        return Coded(
+            temporal=temporal,
+            temporal_last=temporal_last,
+            order=order,
+            spatial=spatial,
+            spatial_last=spatial_last,
+            spatial_order=spatial_order,
+            kept=kept,
+        )
 
 
 def _check(accelerator: Accelerator, switches: Switches) -> None:
@@ -104,11 +121,11 @@ def _check(accelerator: Accelerator, switches: Switches) -> None:
         raise Unsupported(f"{turned} takes a walk of every mapping")
 
 
-def _code(loops: tuple[Loop, ...], dims: dict[str, int], counts: Ints) -> list[int]:
-    """Write the counts; the order of dimensions, those without a loop behind the others."""
+def _code(loops: tuple[Loop, ...], dims: dict[str, int], counts: Ints, lasts: Ints) -> list[int]:
+    """Write the counts, and those of the last pass; the order of dimensions, those without a loop behind the others."""
     for loop in loops:
         if loop.count != loop.last:
             raise Unsupported(f"a part of {loop.dim} does not divide it, which takes a walk of every mapping")
-        counts[dims[loop.dim]] = loop.count
+        counts[dims[loop.dim]], lasts[dims[loop.dim]] = loop.count, loop.last
     first = [dims[loop.dim] for loop in loops]
     return [*first, *(at for at in dims.values() if at not in first)]

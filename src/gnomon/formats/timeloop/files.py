@@ -14,9 +14,9 @@ from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.formats.strict import Lines, load_yaml, read_text, unique_mapping
 from gnomon.formats.timeloop.node import Node
 
-# Keys that are read, or kept as they stand for a search of mappings.
-READ = ("problem", "architecture", "arch", "mapping", "ERT", "ART", "variables")
-KEPT = ("architecture_constraints", "arch_constraints", "mapspace_constraints", "constraints", "mapspace", "mapper")
+MAP_SPACE = ("mapspace", "mapspace_constraints")
+CONSTRAINTS = ("architecture_constraints", "arch_constraints", "constraints", *MAP_SPACE)
+_READ = ("problem", "architecture", "arch", "mapping", "ERT", "ART", "variables", "mapper", *CONSTRAINTS)
 # Of other tools, or of no effect on what is read.
 _PASSED = (
     "dumped_by_timeloop_front_end",
@@ -29,7 +29,7 @@ _PASSED = (
     "energy_estimation",
 )
 _REFUSED = {"sparse_optimizations": "sparse optimizations", "layout": "data layouts", "templates": "templates"}
-_KNOWN = (*READ, *KEPT, *_PASSED, *_REFUSED)
+_KNOWN = (*_READ, *_PASSED, *_REFUSED)
 
 # Words that older files write with hyphens.
 _ONCE_HYPHENED = {
@@ -47,6 +47,10 @@ _ONCE_HYPHENED = {
         ),
         *("multiple_buffering", "min_utilization", "vector_access_energy", "network_word_bits", "network_type"),
         *("wire_energy", "router_energy", "tile_width", "energy_per_hop"),
+        *("optimization_metric", "optimization_metrics", "search_size", "victory_condition", "sync_interval"),
+        *("num_threads", "live_status", "log_interval", "log_stats", "log_suboptimal", "log_all", "log_all_mappings"),
+        *("log_orojenesis_mappings", "log_mappings_yaml", "log_mappings_verbose", "filter_revisits"),
+        *("penalize_consecutive_bypass_fails", "emit_whoop_nest", "max_permutations_per_if_visit"),
     )
 }
 
@@ -83,7 +87,7 @@ def load(paths: Sequence[Path]) -> dict[str, Node]:
                 raise node.unsupported(_REFUSED[key])
             if key not in _KNOWN:
                 raise node.fault(f"unknown key{near_match(key, _KNOWN)}")
-            if key in READ:
+            if key in _READ:
                 _refuse_merges(node)
             found[key] = node
     variables = found["variables"].mapping() if "variables" in found else {}

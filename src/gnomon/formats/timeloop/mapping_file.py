@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from math import prod
 
 from gnomon.core.accelerator import Accelerator
-from gnomon.core.errors import BadInput, near_match
+from gnomon.core.errors import BadInput
 from gnomon.core.loop_nest import Loop, LoopNest, Tiling
 from gnomon.core.problem import Problem
+from gnomon.formats.timeloop.directives import check_keys, kind_of_directive, target
 from gnomon.formats.timeloop.factors import Factor, factors, permutation
 from gnomon.formats.timeloop.hardware import Part
 from gnomon.formats.timeloop.node import Node
@@ -19,7 +20,6 @@ _KEYS = {
     "spatial": ("factors", "permutation", "split", "no_link_transfer", "no_reuse"),
     "bypass": ("keep", "bypass", "no_coalesce"),
 }
-_ALWAYS = ("target", "type")
 
 
 def loop_nest(node: Node, problem: Problem, accelerator: Accelerator, parts: Sequence[Part]) -> LoopNest:
@@ -53,45 +53,13 @@ def _directives(node: Node, parts: Sequence[Part]) -> dict[tuple[str, str], Node
     """Each directive by its memory and type."""
     found: dict[tuple[str, str], Node] = {}
     for item in node.items():
-        written = item.need("type")
-        called = written.text()
-        if called == "skew":
-            raise written.unsupported("skewed loops")
-        if called not in _TYPES:
-            raise written.fault(f"{called!r} is no type{near_match(called, _TYPES)} (known: {', '.join(_TYPES)})")
-        kind = _TYPES[called]
-        for key in item.mapping():
-            _check_key(item.child(key), str(key), kind)
-        target = _target(item.need("target"), parts, kind)
-        if (target, kind) in found:
-            first = found[target, kind].place
-            raise item.fault(f"{target} has a {kind} directive already, in {first}")
-        found[target, kind] = item
+        kind = kind_of_directive(item, _TYPES)
+        check_keys(item, kind, _KEYS, ("target", "type"))
+        name = target(item.need("target"), parts, kind)
+        if (name, kind) in found:
+            raise item.fault(f"{name} has a {kind} directive already, in {found[name, kind].place}")
+        found[name, kind] = item
     return found
-
-
-def _check_key(node: Node, key: str, kind: str) -> None:
-    known = (*_ALWAYS, *_KEYS[kind])
-    if key in known:
-        return
-    others = [other for other, keys in _KEYS.items() if key in keys]
-    if others:
-        raise node.fault(f"belongs to a {others[0]} directive, not to a {kind} one")
-    raise node.fault(f"unknown key{near_match(key, known)}")
-
-
-def _target(node: Node, parts: Sequence[Part], kind: str) -> str:
-    """A memory by its name, or by its position from inside out; loops over a fan-out may name what is fanned out."""
-    names = tuple(part.name for part in parts)
-    if type(node.data) is int and 0 <= node.data < len(names):
-        return names[node.data]
-    called = str(node.data) if type(node.data) is int else node.text()
-    fanned_out = {part.fans_out: part.name for part in parts if part.fans_out}
-    if kind == "spatial" and called in fanned_out:
-        return fanned_out[called]
-    if called not in names:
-        raise node.fault(f"{called!r} is no memory{near_match(called, names)} (known: {', '.join(names)})")
-    return called
 
 
 def _ordered(directive: Node | None, problem: Problem) -> list[tuple[str, Factor]]:

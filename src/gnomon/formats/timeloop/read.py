@@ -9,14 +9,17 @@ from pathlib import Path
 from gnomon.core.accelerator import Accelerator, Memory
 from gnomon.core.errors import BadInput
 from gnomon.core.loop_nest import LoopNest
+from gnomon.core.map_space import MapRules
 from gnomon.core.problem import Problem
 from gnomon.formats.timeloop import architecture, energy_tables, nodes, wires
 from gnomon.formats.timeloop.attributes import memory, power_gate, units
-from gnomon.formats.timeloop.files import KEPT, load
-from gnomon.formats.timeloop.hardware import Hardware
+from gnomon.formats.timeloop.constraints_file import map_rules
+from gnomon.formats.timeloop.files import CONSTRAINTS, MAP_SPACE, load
+from gnomon.formats.timeloop.hardware import Hardware, Part
 from gnomon.formats.timeloop.mapping_file import loop_nest
 from gnomon.formats.timeloop.node import Node
 from gnomon.formats.timeloop.problem_file import problem
+from gnomon.formats.timeloop.search_settings import SearchSettings, search_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +31,8 @@ class TimeloopInput:
     nest: LoopNest | None  # None: no mapping is given
     has_ert: bool  # else the energies are those that Timeloop has built in
     places: Mapping[str, str]  # file and line of each top-level key
-    kept: Mapping[str, Node]  # constraints and settings of a search, as they stand
-    level_constraints: Mapping[str, Node]  # those that the architecture holds, by the name of what they are of
+    rules: MapRules  # for the mappings that a search may take
+    search: SearchSettings
     passing: frozenset[str]  # memories that stand for a fan-out and keep nothing
 
 
@@ -52,16 +55,21 @@ def read(paths: Sequence[Path]) -> TimeloopInput:
         nest=loop_nest(parts["mapping"], asked, accelerator, hardware.memories) if "mapping" in parts else None,
         has_ert=table is not None,
         places={key: node.place for key, node in parts.items()},
-        kept={**_within(drawn), **{key: node for key, node in parts.items() if key in KEPT}},
-        level_constraints=nodes.level_constraints(drawn) if drawn.get("nodes") else {},
+        rules=_rules(parts, drawn, asked, accelerator, hardware.memories),
+        search=search_settings(parts.get("mapper"), [parts[key] for key in MAP_SPACE if key in parts]),
         passing=passing,
     )
 
 
-def _within(drawn: Node) -> dict[str, Node]:
-    """The constraints that the first form of architectures holds itself."""
-    found = None if drawn.get("nodes") else drawn.get("constraints")
-    return {"architecture_constraints": found} if found else {}
+def _rules(
+    parts: Mapping[str, Node], drawn: Node, asked: Problem, accelerator: Accelerator, memories: tuple[Part, ...]
+) -> MapRules:
+    """Those of every list of constraints; the first forms of architectures hold one, the newest some beside its parts."""
+    listed = [parts[key] for key in CONSTRAINTS if key in parts and parts[key].data is not None]
+    if drawn.get("nodes"):
+        return map_rules(listed, nodes.level_constraints(drawn), asked, accelerator, memories)
+    within = drawn.get("constraints")
+    return map_rules([within, *listed] if within else listed, {}, asked, accelerator, memories)
 
 
 def _architecture(parts: Mapping[str, Node], told: str) -> Node:

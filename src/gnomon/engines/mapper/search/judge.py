@@ -1,0 +1,93 @@
+"""What a search knows of the mappings that it looks at: whether they are allowed, and what they cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from gnomon.engines.mapper.fast import Coded, Figures
+from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
+from gnomon.engines.mapper.search.genes import Coder, Genes, together
+from gnomon.engines.mapper.search.space import Space
+
+
+class Evaluator(Protocol):
+    """Counts and costs of many mappings by some conventions."""
+
+    def evaluate(self, coded: Coded) -> Figures: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Mappings that are allowed, with what they cost."""
+
+    genes: Genes
+    cycles: Ints
+    energy_pj: Floats
+
+    def __len__(self) -> int:
+        return len(self.cycles)
+
+    def at(self, which: Ints | Flags) -> Judged:
+        """Some of them."""
+        return Judged(genes=self.genes.at(which), cycles=self.cycles[which], energy_pj=self.energy_pj[which])
+
+    def with_all(self, others: Judged) -> Judged:
+        """These, and the others behind them."""
+        return Judged(
+            genes=together([self.genes, others.genes]),
+            cycles=np.concatenate([self.cycles, others.cycles]),
+            energy_pj=np.concatenate([self.energy_pj, others.energy_pj]),
+        )
+
+
+class Judge:
+    """Evaluates mappings of one space, counts those that a rule turns away, and keeps those that no other is better than."""
+
+    def __init__(self, space: Space, coder: Coder, evaluator: Evaluator, keeps_front: bool) -> None:
+        self._space, self._coder, self._evaluator, self._keeps_front = space, coder, evaluator, keeps_front
+        self.evaluated = 0
+        self.rejected: Counter[str] = Counter()  # rule -> mappings
+        self.front: Judged | None = None
+
+    def judged(self, genes: Genes) -> Judged:
+        """Those that are allowed."""
+        coded, fine = self._coder.coded(genes)
+        self.rejected["iterations that the rules allow"] += int((~fine).sum())
+        fits = fine & self._fits(coded, fine)
+        figures = self._evaluator.evaluate(coded.at(fits))
+        self.evaluated += len(figures.cycles)
+        found = Judged(genes=genes.at(fits), cycles=figures.cycles, energy_pj=figures.energy_pj).at(figures.fits)
+        if self._keeps_front and len(found):
+            self.front = front(self.front.with_all(found) if self.front else found)
+        return found
+
+    def _fits(self, coded: Coded, fine: Flags) -> Flags:
+        """Whether the tiles have room in every memory, and take up as much of it as they must."""
+        needed = (self._coder.words(coded) * coded.kept).sum(axis=1)
+        fits = fine.copy()
+        for level, memory in enumerate(self._space.accelerator.memories):
+            room = self._space.room_words[level]
+            if room < 0:
+                continue
+            for rule, turned in (
+                (f"room of {memory.name}", needed[:, level] > room),
+                (f"least utilization of {memory.name}", needed[:, level] < memory.min_utilization * room),
+            ):
+                count = int((fits & turned).sum())
+                if count:
+                    self.rejected[rule] += count
+                fits &= ~turned
+        return fits
+
+
+def front(found: Judged) -> Judged:
+    """Those than which no other takes fewer cycles for no more energy, or less energy in no more cycles."""
+    order = np.lexsort((found.energy_pj, found.cycles))
+    before = np.minimum.accumulate(found.energy_pj[order])
+    is_less = np.ones(len(order), bool)
+    is_less[1:] = found.energy_pj[order][1:] < before[:-1]
+    return found.at(order[is_less])

@@ -1,0 +1,143 @@
+"""A population of mappings that gets better: the best are changed at random, and the best of all stay."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.engines.mapper.search.bounds import Flags, Ints
+from gnomon.engines.mapper.search.genes import Genes
+from gnomon.engines.mapper.search.judge import Judge, Judged
+from gnomon.engines.mapper.search.objective import Objective
+from gnomon.engines.mapper.search.space import Space
+
+_SIZE = 96
+_CHILDREN = 512
+_PATIENCE = 25  # generations without a better one, after which all but the best few make room
+_FEW = 4
+
+
+class Population:
+    """Mappings of one space under one objective."""
+
+    def __init__(self, space: Space, judge: Judge, ways: Ints, objective: Objective, rng: np.random.Generator) -> None:
+        self._space, self._judge, self._objective, self._rng = space, judge, objective, rng
+        self._ways = ways  # over children, the better ones first
+        self._free = [tuple(found) for found in np.argwhere(space.most > space.least)]  # loops that can be changed
+        self._keeping = np.argwhere(space.may_keep & ~space.must_keep)
+        self.members: Judged | None = None
+        self._idle = 0
+
+    def add(self, found: Judged) -> None:
+        """Let mappings in; the best stay."""
+        if not len(found):
+            return
+        if self.members is not None:
+            found = self.members.with_all(found)
+        found = found.at(self._objective.ranked(found.cycles, found.energy_pj))
+        is_new = np.ones(len(found), bool)
+        is_new[1:] = (np.diff(found.cycles) != 0) | (np.diff(found.energy_pj) != 0)
+        self.members = found.at(np.flatnonzero(is_new)[:_SIZE])
+
+    def best(self) -> float:
+        """The objective of the best."""
+        if self.members is None:
+            return np.inf
+        return self._objective.of(self.members.cycles[0], self.members.energy_pj[0])
+
+    def step(self) -> None:
+        """One generation."""
+        if self.members is None:
+            self.add(self._judge.judged(self._random(_CHILDREN)))
+            return
+        before = self.best()
+        self.add(self._judge.judged(self._changed(_CHILDREN)))
+        self._idle = 0 if self.best() < before else self._idle + 1
+        if self._idle > _PATIENCE:
+            self._idle = 0
+            self.members = self.members.at(np.arange(min(_FEW, len(self.members))))
+            self.add(self._judge.judged(self._random(_CHILDREN)))
+
+    def _random(self, many: int) -> Genes:
+        space, rng = self._space, self._rng
+        levels, dims = space.least.shape
+        wanted = np.ones((many, levels, dims), np.int64)
+        for level, dim in self._free:
+            wanted[:, level, dim] = self._counts(dim, many)
+        kept = np.broadcast_to(space.must_keep, (many, *space.must_keep.shape)).copy()
+        for one, level in self._keeping:
+            kept[:, one, level] = rng.random(many) < 0.5
+        # Small tiles inside fit more often: what is wanted is taken from the loops inside first.
+        thinned = rng.random((many, levels, dims)) < rng.random((many, 1, 1))
+        return Genes(
+            way=self._some_ways(many),
+            wanted=np.where(thinned, 1, wanted),
+            keys=rng.random((many, levels, dims)),
+            kept=kept,
+        )
+
+    def _some_ways(self, many: int) -> Ints:
+        found: Ints = self._ways[(len(self._ways) * self._rng.random(many) ** 2).astype(np.int64)]
+        return found
+
+    def _counts(self, dim: int, many: int) -> Ints:
+        """Iterations of a loop, each way to share the dimension as likely as another."""
+        bound = int(self._space.bounds[dim])
+        each = self._space.divisors[dim]
+        found: Ints = self._rng.choice(each[each > 0], many)
+        if self._space.is_ragged:
+            found = np.exp(self._rng.random(many) * np.log(bound + 1)).astype(np.int64).clip(1, bound)
+        return found
+
+    def _changed(self, many: int) -> Genes:
+        """Children of two of the better ones each, changed at a few places."""
+        assert self.members is not None
+        rng, genes = self._rng, self.members.genes
+        count = len(genes)
+        one, other = (np.minimum(*rng.integers(0, count, (2, many))) for _ in range(2))
+        child = genes.at(one)
+        mixed = rng.random(many) < 0.3
+        mate = genes.at(other)
+        from_mate = mixed[:, None, None] & (rng.random((many, 1, child.wanted.shape[2])) < 0.3)
+        child.wanted[...] = np.where(from_mate, mate.wanted, child.wanted)
+        orders_of_mate = mixed[:, None, None] & (rng.random((many, child.keys.shape[1], 1)) < 0.3)
+        child.keys[...] = np.where(orders_of_mate, mate.keys, child.keys)
+        for _ in range(3):
+            self._change(child, rng.random(many) < 0.6)
+        return child
+
+    def _change(self, child: Genes, which: Flags) -> None:
+        """Change one place of some of them."""
+        rng = self._rng
+        rows = np.flatnonzero(which)
+        kind = rng.random(len(rows))
+        levels, dims = self._space.least.shape
+        if self._free:
+            picked = rows[kind < 0.5]
+            loops = rng.integers(0, len(self._free), len(picked))
+            for at, (level, dim) in enumerate(self._free):
+                here = picked[loops == at]
+                counts = self._counts(dim, len(here))
+                if self._space.is_ragged:
+                    near = child.wanted[here, level, dim] + rng.integers(-2, 3, len(here))
+                    counts = np.where(rng.random(len(here)) < 0.4, np.clip(near, 1, self._space.bounds[dim]), counts)
+                child.wanted[here, level, dim] = counts
+            moved = rows[(kind >= 0.5) & (kind < 0.65)]
+            self._move(child, moved)
+        keyed = rows[(kind >= 0.65) & (kind < 0.85)]
+        child.keys[keyed, rng.integers(0, levels, len(keyed)), rng.integers(0, dims, len(keyed))] = rng.random(
+            len(keyed)
+        )
+        laid = rows[kind >= 0.85]
+        child.way[laid] = self._some_ways(len(laid))
+        if len(self._keeping):
+            flipped = rows[kind >= 0.93]
+            one, level = self._keeping[rng.integers(0, len(self._keeping), len(flipped))].T
+            child.kept[flipped, one, level] ^= True
+
+    def _move(self, child: Genes, rows: Ints) -> None:
+        """Exchange what two memories want of a dimension."""
+        levels, dims = self._space.least.shape
+        dim = self._rng.integers(0, dims, len(rows))
+        one, other = self._rng.integers(0, levels, (2, len(rows)))
+        first, second = child.wanted[rows, one, dim], child.wanted[rows, other, dim]
+        child.wanted[rows, one, dim], child.wanted[rows, other, dim] = second, first

@@ -1,0 +1,116 @@
+"""The search: a population that gets better, and a bound that rises, until they meet or the time is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.core.errors import BadInput
+from gnomon.core.loop_nest import LoopNest
+from gnomon.engines.mapper.conventions import Switches
+from gnomon.engines.mapper.search.bounding import Bounding
+from gnomon.engines.mapper.search.genes import Coder
+from gnomon.engines.mapper.search.judge import Evaluator, Judge, Judged
+from gnomon.engines.mapper.search.objective import Objective
+from gnomon.engines.mapper.search.population import Population
+from gnomon.engines.mapper.search.space import Space
+from gnomon.engines.mapper.search.spatial import spatials
+from gnomon.engines.mapper.search.terms import terms
+
+_SLICE_S = 0.1  # of work on one side before the other goes on
+_EQUAL = 1e-9  # relative: sums of the same energies in another order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A mapping and what it costs."""
+
+    nest: LoopNest
+    cycles: int
+    energy_pj: float
+
+
+class Search:
+    """A search of one space. Where several objectives are given it is one for the mappings that no other is better than."""
+
+    def __init__(
+        self, space: Space, evaluator: Evaluator, switches: Switches, objectives: tuple[Objective, ...], seed: int
+    ) -> None:
+        """BadInput where the rules leave nothing."""
+        space.check()
+        self.space, self.objectives = space, objectives
+        ways = spatials(space)
+        if not len(ways.ways):
+            raise BadInput(
+                f"no way over the children of the memories has {space.rules.least_units} units at work",
+                where=space.rules.units_place,
+            )
+        numbers = terms(space, switches)
+        self.coder = Coder(space, ways.ways)
+        self.judge = Judge(space, self.coder, evaluator, keeps_front=len(objectives) > 1)
+        self.rng = np.random.default_rng(seed)
+        self.boundings = [Bounding(space, ways, numbers, objective) for objective in objectives]
+        self.populations = [
+            Population(space, self.judge, bounding.ways, objective, self.rng)
+            for objective, bounding in zip(objectives, self.boundings, strict=True)
+        ]
+        self.spent_s = 0.0
+
+    def run(self, budget_s: float, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Go on until the time is over or nothing better is left; what is found so far stays when it is interrupted."""
+        started, before = clock(), self.spent_s
+        end = started + budget_s
+        try:
+            while clock() < end and not self.is_proved():
+                for at in range(len(self.objectives)):
+                    self._improve(at, min(clock() + _SLICE_S, end), clock)
+                    self._raise_bound(at, min(clock() + _SLICE_S, end), clock)
+        finally:
+            self.spent_s = before + clock() - started
+
+    def _improve(self, at: int, until: float, clock: Callable[[], float]) -> None:
+        while clock() < until:
+            self.populations[at].step()
+
+    def _raise_bound(self, at: int, until: float, clock: Callable[[], float]) -> None:
+        population, bounding = self.populations[at], self.boundings[at]
+        while clock() < until:
+            pointed = bounding.work(population.best(), lambda: clock() < until)
+            if not pointed:
+                return
+            for genes in pointed:
+                population.add(self.judge.judged(genes))
+
+    def is_proved(self) -> bool:
+        """Whether nothing of the space is better than what is found, under each objective."""
+        return len(self.objectives) == 1 and self._is_proved(0)
+
+    def _is_proved(self, at: int) -> bool:
+        best, bounding = self.populations[at].best(), self.boundings[at]
+        return bounding.is_done(best) or bounding.value >= best * (1 - _EQUAL)
+
+    def bound(self, at: int) -> float:
+        """No mapping has less of this objective."""
+        best = self.populations[at].best()
+        return best if self._is_proved(at) else min(self.boundings[at].value, best)
+
+    def found(self) -> list[Found]:
+        """The best, or those than which no other is better, the quickest first; nothing: none was found."""
+        members = self.judge.front if len(self.objectives) > 1 else self.populations[0].members
+        if members is None:
+            return []
+        if len(self.objectives) == 1:
+            members = members.at(np.array([0]))
+        return self._decoded(members)
+
+    def _decoded(self, members: Judged) -> list[Found]:
+        coded, _ = self.coder.coded(members.genes)
+        return [
+            Found(
+                nest=self.coder.nest(coded, at), cycles=int(members.cycles[at]), energy_pj=float(members.energy_pj[at])
+            )
+            for at in range(len(members))
+        ]

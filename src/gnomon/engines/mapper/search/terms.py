@@ -1,0 +1,48 @@
+"""A problem and an accelerator as the numbers that bounds are made of."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from gnomon.engines.mapper.conventions import Switches
+from gnomon.engines.mapper.search.bounds import Terms
+from gnomon.engines.mapper.search.space import Space
+
+
+def terms(space: Space, switches: Switches) -> Terms:
+    """The numbers of a space."""
+    memories, spaces, dims = space.accelerator.memories, space.problem.spaces, space.dims
+    ranks = max(len(one.ranks) for one in spaces)
+    coefficients = np.zeros((len(spaces), ranks, len(dims)), np.int64)
+    for row, one in enumerate(spaces):
+        for at, rank in enumerate(one.ranks):
+            for term in rank:
+                coefficients[row, at, dims.index(term.dim)] += abs(term.factor)
+    limits = [(one.read_words_per_cycle, one.write_words_per_cycle, one.shared_words_per_cycle) for one in memories]
+    return Terms(
+        bounds=space.bounds,
+        coefficients=coefficients,
+        is_separable=(coefficients[:, :, space.bounds > 1] > 0).sum(axis=1).max(axis=1, initial=0) <= 1,
+        is_output=np.array([one.is_output for one in spaces]),
+        price_pj=np.array(
+            [
+                [each / one.block_size for each in (one.actions.read_pj, one.actions.fill_pj, one.actions.update_pj)]
+                for one in memories
+            ]
+        ),
+        clusters=np.array([one.instances // one.cluster_size for one in memories]),
+        limits_words_per_cycle=np.array([[inf if limit is None else limit for limit in of_one] for of_one in limits]),
+        scale=np.array([[dict(one.bandwidth_scale).get(each.name, 1.0) for each in spaces] for one in memories]),
+        lends=np.array(
+            [
+                [switches.link_transfers and one.name not in rules.no_link_transfer for one in spaces]
+                for rules in space.rules.levels
+            ]
+        ),
+        room_words=space.room_words,
+        units_pj=space.problem.macs * space.accelerator.units.mac_pj,
+        divisors=space.divisors,
+        floors=True,
+    )
