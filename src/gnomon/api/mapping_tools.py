@@ -10,7 +10,7 @@ from gnomon.api import plugins
 from gnomon.api.tools import tool
 from gnomon.core.card import Card
 from gnomon.core.errors import Unsupported
-from gnomon.core.tool import Answer, EnergyPart, Limits, Question
+from gnomon.core.tool import Answer, Counts, EnergyPart, Limits, Question
 from gnomon.engines.mapper import conventions
 from gnomon.engines.mapper.as_text import as_text
 from gnomon.engines.mapper.card import CARD
@@ -66,6 +66,12 @@ def mapper_answer(question: Question) -> Answer:
             },
             energy_pj=costs.energy_pj,
             energy_parts=tuple(parts),
+            counts=tuple(
+                Counts(part=memory.name, space=space, reads=one.reads, fills=one.fills, updates=one.updates)
+                for memory, level in zip(accelerator.memories, activity.levels, strict=True)
+                for space, one in level.items()
+                if one.is_kept
+            ),
             mapping=as_text(problem, accelerator, nest),
         )
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from gnomon.api.mapping_tools import cards
-from gnomon.api.tools import install_tool, remove_tool, tool, tool_states
+from gnomon.api.tools import install_tool, remove_tool, tool_states
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working

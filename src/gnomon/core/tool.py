@@ -9,6 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.card import Card
 from gnomon.core.loop_nest import LoopNest
+from gnomon.core.map_space import MapRules
 from gnomon.core.problem import Problem
 
 Files = Mapping[str, str]  # name of a file in the folder where the tool runs -> its text
@@ -28,6 +29,7 @@ class Question:
     accelerator: Accelerator
     kept: tuple[frozenset[str], ...]  # the data spaces that each memory may keep, the innermost memory first
     nest: LoopNest | None = None
+    rules: MapRules | None = None  # for a search; most tools know none of them
     objective: Objective = "latency"  # what a search makes small
 
 
@@ -41,6 +43,17 @@ class EnergyPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Words of a data space that one instance of a memory reads, is filled with and is updated with."""
+
+    part: str
+    space: str
+    reads: int
+    fills: int
+    updates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a tool says of a question."""
 
@@ -51,6 +64,7 @@ class Answer:
     cycle_terms: Mapping[Term, float]  # add up to the cycles; a term that the tool does not know is not there
     energy_pj: float | None  # None: the tool has no energy
     energy_parts: tuple[EnergyPart, ...] = ()  # add up to the energy
+    counts: tuple[Counts, ...] = ()  # of a tool that tells them
     mapping: str = ""  # as the tool writes it
     notes: tuple[str, ...] = ()  # what was assumed where the question leaves it open, and what the tool keeps apart
 

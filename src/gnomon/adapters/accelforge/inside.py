@@ -27,16 +27,17 @@ def main() -> None:
     specification = accelforge.Spec.from_yaml("specification.yaml")
     specification.mapper.metrics = accelforge.Metrics.LATENCY | accelforge.Metrics.ENERGY
     found = specification.map_workload_to_arch(print_progress=False)
-    both = list(zip(_list(found.latency), _list(found.energy), strict=True))
+    cycles = found.latency(list_if_one_mapping=True)
+    both = list(zip(cycles, found.energy(list_if_one_mapping=True), strict=True))
     best = min(range(len(both)), key=lambda index: _BEST[options["objective"]](both[index]))
     energies = found.energy(per_component=True, per_tensor=True, list_if_one_mapping=True)
-    cycles = found.latency(per_component=True, list_if_one_mapping=True)
+    apart = found.latency(per_component=True, list_if_one_mapping=True)
     result = {
         "version": version("accelforge"),
         "cycles": float(both[best][0]),
         "energy_pj": float(both[best][1]),
         "pareto": len(both),
-        "component_cycles": {component: float(values[best]) for component, values in cycles.items()},
+        "component_cycles": {component: float(values[best]) for component, values in apart.items()},
         "parts": [
             {"component": component, "tensor": str(tensor), "energy_pj": float(values[best])}
             for (component, tensor), values in energies.items()
@@ -44,10 +45,6 @@ def main() -> None:
         "mapping": found.data.iloc[best]["Total<SEP>mapping"]().compact_str(),
     }
     Path("result.json").write_text(json.dumps(result, indent=1))
-
-
-def _list(metric):  # type: ignore[no-untyped-def]
-    return metric(list_if_one_mapping=True)
 
 
 if __name__ == "__main__":

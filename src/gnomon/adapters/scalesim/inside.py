@@ -20,9 +20,9 @@ def main() -> None:
         input_type_gemm=options["is_product"],
     )
     simulator.run_scale(top_path="out")
-    result = {"version": version("scalesim")}
+    result: dict[str, object] = {"version": version("scalesim")}
     for report in ("COMPUTE_REPORT", "DETAILED_ACCESS_REPORT"):
-        names, values = csv.reader(Path(f"out/run/{report}.csv").open())
+        names, values = csv.reader(Path(f"out/run/{report}.csv").read_text().splitlines())
         result[report] = {
             name.strip(): float(value) for name, value in zip(names, values, strict=False) if name.strip()
         }

@@ -85,7 +85,7 @@ def _size(problem: Problem, one: DataSpace, other: DataSpace) -> int:
     return prod(problem.bounds[dim] for dim in one.dims & other.dims)
 
 
-def _windows(moving: DataSpace, output: DataSpace, problem: Problem) -> tuple[Window, Window] | None | str:
+def _windows(moving: DataSpace, output: DataSpace, problem: Problem) -> tuple[Window, Window] | str | None:
     sums = _sums(moving)
     if not sums:
         return None

@@ -36,9 +36,7 @@ def machine_of(question: Question, layer: Layer) -> Machine | str:
     if not shared:
         return "there is no buffer between the array and DRAM"
     words = {space: _words(space, shared) for space in spaces}
-    if missing := sorted(space for space, count in words.items() if not count):
-        if len(missing) == len(spaces):
-            return "there is no buffer between the array and DRAM"
+    missing = sorted(space for space, count in words.items() if not count)
     notes = [f"{space} has no buffer; it is given one of 1 KiB" for space in missing]
     own = [kept for memory, kept in levels[:-1] if memory.instances == units.instances and kept]
     dataflow, note = _dataflow(layer, own)

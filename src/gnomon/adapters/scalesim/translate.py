@@ -46,7 +46,7 @@ def _configuration(machine: Machine, words: int) -> str:
     """Its INI file; every key must be there, used or not. The operands lie one behind the other in memory."""
     moving, still, output = machine.buffers_kib
     rate = machine.dram_words_per_cycle or 1
-    sections = {
+    sections: dict[str, dict[str, object]] = {
         "general": {"run_name": "run"},
         "architecture_presets": {
             "ArrayHeight": machine.rows,

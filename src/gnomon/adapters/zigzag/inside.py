@@ -34,6 +34,7 @@ def main() -> None:
         for level, energy_pj in zip(
             best.accelerator.memory_hierarchy.get_memory_levels(best.memory_operand_links.layer_to_mem_op(operand)),
             energies_pj,
+            strict=False,  # a layer may use fewer levels than there are
         )
     ]
     result = {
