@@ -55,7 +55,7 @@ class Bounding:
         self.ways = np.argsort(each.reshape(len(self._ways), -1).min(axis=1), kind="stable")  # the least bound first
         self._order = np.argsort(each, kind="stable")
         self._values = each[self._order]
-        self._is_all = ways.is_all
+        self.is_all = ways.is_all
         self.stand = Stand()
         self._place: Place | None = None
 
@@ -81,8 +81,8 @@ class Bounding:
         stand = self.stand
         here = float(self._values[stand.part]) if stand.part < len(self._values) else inf
         if stand.is_relaxed:
-            return min(here, stand.limit) if self._is_all else self._least_of_all()
-        return min(max(stand.limit, here), stand.open_limit) if self._is_all else self._least_of_all()
+            return min(here, stand.limit) if self.is_all else self._least_of_all()
+        return min(max(stand.limit, here), stand.open_limit) if self.is_all else self._least_of_all()
 
     def _least_of_all(self) -> float:
         """Where not all ways over children are looked at: every unit works, and the outermost memory hands out each word once."""
@@ -98,7 +98,7 @@ class Bounding:
 
     def is_done(self, best: float) -> bool:
         """Whether nothing is left that could be better than the best."""
-        return self._walks and self._is_all and not self.stand.is_relaxed and self._is_past(best)
+        return self._walks and self.is_all and not self.stand.is_relaxed and self._is_past(best)
 
     def _is_past(self, limit: float) -> bool:
         stand = self.stand
