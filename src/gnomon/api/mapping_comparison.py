@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.api import plugins
-from gnomon.api.mapping_tools import MAPPER, answer
+from gnomon.api.mapping_tools import MAPPER, searched
 from gnomon.core.card import differing
 from gnomon.core.errors import GnomonError, UsageError, near_match
 from gnomon.core.tool import TERMS, Answer, Limits, Objective, Question
 from gnomon.formats.timeloop.read import TimeloopInput, read
+from gnomon.tools.answers import ask
 
 SCHEMA = "gnomon/mapping-comparison/1"
 _SMALL = 1e-9  # of a difference against the totals
@@ -96,10 +97,13 @@ def compare_mappings(
     models: Sequence[str] = (),
     *,
     objective: Objective = "latency",
+    budget_s: float = 10.0,
     limits: Limits | None = None,
     working: Callable[[str], AbstractContextManager[None]] = lambda text: nullcontext(),
 ) -> MappingComparison:
     """Ask models of what Timeloop's files hold. Where none is named, the mapper and every tool that is installed.
+
+    budget_s: for the mapper's search, where the files hold no mapping.
 
     The fault of one model harms no other; where none answers, the first fault is raised. `working` is shown what is under way.
     """
@@ -114,7 +118,12 @@ def compare_mappings(
     for name in chosen:
         try:
             with working(f"asking {name}"):
-                answers.append(answer(name, question, limits or Limits()))
+                found = (
+                    searched(paths, question, budget_s)
+                    if name == MAPPER
+                    else ask(tools[name], question, limits or Limits())
+                )
+            answers.append(found)
         except GnomonError as fault:
             faults[name] = fault
     if not answers:

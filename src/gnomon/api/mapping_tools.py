@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 from gnomon.api import plugins
+from gnomon.api.mapping_search import MappingSearch
 from gnomon.api.tools import tool
 from gnomon.core.card import Card
-from gnomon.core.errors import Unsupported
-from gnomon.core.tool import Answer, Counts, EnergyPart, Limits, Question
+from gnomon.core.loop_nest import LoopNest
+from gnomon.core.tool import Answer, Counts, EnergyPart, Question
 from gnomon.engines.mapper import conventions
 from gnomon.engines.mapper.as_text import as_text
-from gnomon.engines.mapper.card import CARD
+from gnomon.engines.mapper.card import CARD, SEARCHING
 from gnomon.engines.mapper.evaluate import evaluate
-from gnomon.tools.answers import ask, checked
+from gnomon.tools.answers import checked
 
 MAPPER = "mapper"
 
@@ -26,16 +29,21 @@ def cards(names: Sequence[str] = ()) -> tuple[Card, ...]:
     return tuple(CARD if name == MAPPER else tool(name).card for name in chosen)
 
 
-def answer(name: str, question: Question, limits: Limits) -> Answer:
-    """What a model says of a question. BadInput, Unsupported, ToolError."""
-    return mapper_answer(question) if name == MAPPER else ask(tool(name), question, limits)
+def searched(paths: Sequence[str | Path], question: Question, budget_s: float) -> Answer:
+    """What Gnomon's own mapper says of the mapping that is given; without one, of the best that it finds in that time."""
+    if question.nest is not None:
+        return mapper_answer(question, question.nest)
+    search = MappingSearch(paths, objective=question.objective)
+    search.run(budget_s)
+    best = search.mappings()[0]
+    told = search.bounds()[question.objective]
+    note = f"the best found in {budget_s:g} s; no mapping of its space is below {told['bound']:,.6g} {told['unit']}"
+    return replace(mapper_answer(question, best.found.nest), card=SEARCHING, notes=(note,))
 
 
-def mapper_answer(question: Question) -> Answer:
-    """What Gnomon's own mapper says of the mapping that is given. Unsupported without one."""
-    if question.nest is None:
-        raise Unsupported("mapper: no mapping is given, and it evaluates the one that is")
-    problem, accelerator, nest = question.problem, question.accelerator, question.nest
+def mapper_answer(question: Question, nest: LoopNest) -> Answer:
+    """What Gnomon's own mapper says of a mapping. BadInput where its tiles do not fit."""
+    problem, accelerator = question.problem, question.accelerator
     found = evaluate(problem, accelerator, nest, conventions.of_environment(os.environ))
     costs, activity = found.costs, found.activity
     ideal = activity.macs / accelerator.units.instances

@@ -7,7 +7,8 @@ from typing import get_args
 
 from gnomon.api.mapping_comparison import Difference, MappingComparison, by_part, compare_mappings
 from gnomon.cli.arguments import Parser, add_output_options, whole, words
-from gnomon.cli.energy import energy
+from gnomon.cli.map_search import searching_s
+from gnomon.cli.map_steps import shown_energy
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.core.tool import TERMS, Limits, Objective
@@ -21,7 +22,7 @@ def compare(arguments: Sequence[str]) -> int:
     parser = Parser(
         "map compare",
         "What several models say of one tensor operation on one accelerator, and what their differences consist of.\n"
-        "The mapper, and Timeloop where a mapping is given, evaluate the mapping of the files; other tools look for one of their own.\n"
+        "The mapper and Timeloop evaluate the mapping of the files, or look for one where there is none; other tools always do.\n"
         "FILEs are Timeloop's: problem, architecture, mapping or constraints, ERT and ART, in any number of files.",
         "gnomon map compare problem.yaml arch.yaml mapping.yaml --with mapper,zigzag",
     )
@@ -38,6 +39,12 @@ def compare(arguments: Sequence[str]) -> int:
         default="latency",
         help="what those that search make small: latency (default), energy, edp",
     )
+    parser.add_argument(
+        "--budget",
+        default="10 s",
+        metavar="TIME",
+        help="of the mapper's search where no mapping is given (default: 10 s)",
+    )
     parser.add_argument("--time-limit", metavar="SECONDS", help="of each tool (default: 600)")
     parser.add_argument("--memory-limit", metavar="GIB", help="of each tool (default: 8)")
     add_output_options(parser, csv=False)
@@ -46,6 +53,7 @@ def compare(arguments: Sequence[str]) -> int:
         found.files,
         words(found.models or ""),
         objective=found.objective,
+        budget_s=searching_s(found.budget),
         limits=_limits(found.time_limit, found.memory_limit),
         working=working,
     )
@@ -75,7 +83,7 @@ def _as_text(made: MappingComparison) -> None:
                 one.version,
                 _cycles(one.cycles),
                 *(_cycles(one.cycle_terms[term]) if term in one.cycle_terms else "-" for term in terms),
-                "-" if one.energy_pj is None else energy(one.energy_pj),
+                "-" if one.energy_pj is None else shown_energy(one.energy_pj),
             ]
             for one in made.answers
         ],
@@ -112,7 +120,11 @@ def _energies(made: MappingComparison) -> None:
         print_table(
             ["part", "data space", *(name for name, _ in having)],
             [
-                [part, space or "-", *(energy(parts[part, space]) if (part, space) in parts else "-" for _, parts in having)]
+                [
+                    part,
+                    space or "-",
+                    *(shown_energy(parts[part, space]) if (part, space) in parts else "-" for _, parts in having),
+                ]
                 for part, space in keys
             ],
         )
@@ -146,4 +158,4 @@ def _signed_cycles(count: float) -> str:
 
 
 def _signed_energy(picojoules: float) -> str:
-    return ("-" if picojoules < 0 else "+") + energy(abs(picojoules))
+    return ("-" if picojoules < 0 else "+") + shown_energy(abs(picojoules))

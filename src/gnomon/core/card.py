@@ -27,6 +27,9 @@ class Card:
     tiles: Literal["divisors", "ragged", "fractional", "given"]  # what parts a dimension is cut into
     halo: Literal["kept", "fetched again"]  # words that two neighbouring tiles of an input share
     neighbours: Literal["used", "not used"]  # a unit may have words from the unit beside it
+    leaving_outputs: Literal[
+        "read", "not read"
+    ]  # whether an output is read where it leaves a memory for the next outside
     partial_sums: str  # when an output is read back
     cycles: str  # what the total of cycles includes
     energy: str  # what the total of energy includes

@@ -15,6 +15,7 @@ CARD = Card(
     tiles="divisors",
     halo="kept",
     neighbours="not used",
+    leaving_outputs="read",
     partial_sums="an output that is not finished is read back, but for its first partial sum",
     cycles="the longest of the units' time and each memory's words over its bandwidth, not rounded to whole cycles",
     energy="multiply-accumulates and accesses of memories, in fractions of a block; no wires, no leaks",

@@ -15,6 +15,7 @@ CARD = Card(
     tiles="ragged",
     halo="kept",
     neighbours="used",
+    leaving_outputs="not read",
     partial_sums="every partial sum leaves the array and is written; it is not read back",
     cycles="each fold of the array with its fill and drain, one after another; stalls; with a bandwidth of DRAM, the first load and the last store",
     energy="none",

@@ -15,6 +15,7 @@ CARD = Card(
     tiles="divisors",
     halo="kept",
     neighbours="used",
+    leaving_outputs="not read",
     partial_sums="an output that is not finished is read back, but for its first partial sum",
     cycles="the longest of the units' time and each memory's words over its bandwidth; fill and drain of wires that have one",
     energy="multiply-accumulates, accesses of memories in blocks, leaks and wires where they are given",

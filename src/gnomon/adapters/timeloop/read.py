@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from gnomon.adapters.timeloop.card import CARD
@@ -42,7 +43,7 @@ def read(output: Files, question: Question) -> Answer:
     return Answer(
         tool="timeloop",
         version=CARD.version,
-        card=CARD,
+        card=CARD if question.nest is None else replace(CARD, tiles="given"),
         cycles=cycles,
         cycle_terms={
             "ideal": ideal,

@@ -15,6 +15,7 @@ CARD = Card(
     tiles="fractional",
     halo="fetched again",
     neighbours="not used",
+    leaving_outputs="read",
     partial_sums="an output that is not finished is read back in its full width",
     cycles="multiply-accumulates in time, stalls of the port that stalls most, the first load, the last store",
     energy="multiply-accumulates and accesses of memories, in words of a port; no wires, no leaks",

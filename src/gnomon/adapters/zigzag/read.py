@@ -48,5 +48,9 @@ def _notes(question: Question) -> tuple[str, ...]:
         for memory, kept in zip(question.accelerator.memories, question.kept, strict=True)
         if kept and memory.read_words_per_cycle is None and memory.shared_words_per_cycle is None
     ]
-    told = f"{', '.join(free)}: no bandwidth is given; a block in each cycle for each unit inside" if free else ""
+    told = (
+        f"{', '.join(free)}: no bandwidth is given; a port for each move, a block in each cycle for each unit inside"
+        if free
+        else ""
+    )
     return (told,) if told else ()

@@ -84,16 +84,27 @@ def _bits(question: Question, space: DataSpace) -> tuple[int, int]:
 def _accelerator(question: Question) -> dict[str, Any]:
     accelerator = question.accelerator
     array = array_of(accelerator)
-    named = {space.name: _LINKS[operand] for operand, space in operands(question.problem).items()}
+    links = {space.name: _LINKS[operand] for operand, space in operands(question.problem).items()}
     data_bits = sum(
         space.words(question.problem.bounds) * max(_bits(question, space)) for space in question.problem.spaces
     )
     memories = {}
     for level, (memory, kept) in enumerate(zip(accelerator.memories, question.kept, strict=True)):
-        held = [name for space, name in named.items() if space in kept]
-        if held:
-            served = [name for name, (_, outside) in array.items() if level >= outside]
-            memories[memory.name] = _memory(accelerator, memory, sorted(held), served, data_bits)
+        held = sorted(links[space] for space in kept)
+        if not held:
+            continue
+        # Where no bandwidth is given: no wider, for ZigZag rounds the accesses of a port down to whole widths of it.
+        unbounded_bits = units_inside(accelerator, memory) * memory.block_size * memory.word_bits
+        memories[memory.name] = {
+            "size": max(_LEAST_DRAM_BITS, _ROOM * data_bits)
+            if memory.entries is None
+            else memory.entries * memory.word_bits,
+            **_ports_and_costs(memory, held, unbounded_bits),
+            "area": 0.0,
+            "latency": 1,
+            "operands": held,
+            "served_dimensions": [name for name, (_, outside) in array.items() if level >= outside],
+        }
     return {
         "name": accelerator.name,
         "memories": memories,
@@ -106,46 +117,35 @@ def _accelerator(question: Question) -> dict[str, Any]:
     }
 
 
-def _memory(
-    accelerator: Accelerator, memory: Memory, held: list[str], served: list[str], data_bits: int
-) -> dict[str, Any]:
+def _ports_and_costs(memory: Memory, held: list[str], unbounded_bits: int) -> dict[str, Any]:
+    """Its ports, and what an access as wide as one of them costs: of ours, the cost of a block."""
+    reads = [f"{name}, tl" for name in held] + ["O, th"] * ("O" in held)
+    writes = [f"{name}, fh" for name in held] + ["O, fl"] * ("O" in held)
     block_bits = memory.block_size * memory.word_bits
-    bits = max(_LEAST_DRAM_BITS, _ROOM * data_bits) if memory.entries is None else memory.entries * memory.word_bits
-    ports = _ports(accelerator, memory, held, block_bits)
-    widest = ports[0]["bandwidth_max"]
+    if memory.shared_words_per_cycle is not None:
+        read = write = _width(memory.shared_words_per_cycle, memory)
+        ports = [_port("rw_port_1", "read_write", read, block_bits, [*reads, *writes])]
+    else:
+        rates = (memory.read_words_per_cycle, memory.write_words_per_cycle)
+        read, write = (unbounded_bits if rate is None else _width(rate, memory) for rate in rates)
+        ports = [
+            *_one_or_each("r_port", "read", rates[0], read, block_bits, reads),
+            *_one_or_each("w_port", "write", rates[1], write, block_bits, writes),
+        ]
+    write_pj = max(memory.actions.fill_pj, memory.actions.update_pj)
     return {
-        "size": bits,
-        "r_cost": _access_pj(memory.actions.read_pj, widest, block_bits),
-        "w_cost": _access_pj(max(memory.actions.fill_pj, memory.actions.update_pj), widest, block_bits),
-        "area": 0.0,
-        "latency": 1,
-        "operands": held,
+        "r_cost": float(memory.actions.read_pj * read / block_bits),
+        "w_cost": float(write_pj * write / block_bits),
         "ports": ports,
-        "served_dimensions": served,
     }
 
 
-def _access_pj(block_pj: float, width_bits: int, block_bits: int) -> float:
-    """ZigZag's cost is of an access as wide as the port; ours of a block."""
-    return float(block_pj * width_bits / block_bits)
-
-
-def _ports(accelerator: Accelerator, memory: Memory, held: list[str], block_bits: int) -> list[dict[str, Any]]:
-    """One port for reads and one for writes, both of one width; where the memory shares its bandwidth, one for both."""
-    reads = [f"{name}, tl" for name in held] + ["O, th"] * ("O" in held)
-    writes = [f"{name}, fh" for name in held] + ["O, fl"] * ("O" in held)
-    if memory.shared_words_per_cycle is not None:
-        width = _width(memory.shared_words_per_cycle, memory)
-        return [_port("rw_port_1", "read_write", width, block_bits, [*reads, *writes])]
-    unbounded = units_inside(accelerator, memory) * memory.block_size
-    read, write = (
-        _width(unbounded if words is None else words, memory)
-        for words in (memory.read_words_per_cycle, memory.write_words_per_cycle)
-    )
-    return [
-        _port("r_port_1", "read", read, block_bits, reads),
-        _port("w_port_1", "write", write, block_bits, writes),
-    ]
+def _one_or_each(
+    name: str, kind: str, rate: float | None, width_bits: int, block_bits: int, moves: list[str]
+) -> list[dict[str, Any]]:
+    """One port for all moves; where no bandwidth is given one for each, so that none waits for another."""
+    groups = [moves] if rate is not None else [[move] for move in moves]
+    return [_port(f"{name}_{at}", kind, width_bits, block_bits, group) for at, group in enumerate(groups, 1)]
 
 
 def units_inside(accelerator: Accelerator, memory: Memory) -> int:
