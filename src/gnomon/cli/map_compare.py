@@ -137,8 +137,9 @@ def _told(one: Difference) -> str:
     if one.energy_pj is not None:
         parts = {f"{part} {space}".strip(): value for (part, space), value in one.energies_pj.items()}
         most = dict(sorted(parts.items(), key=lambda item: -abs(item[1]))[:_PARTS_TOLD])
-        if len(parts) > len(most):
-            most["all else"] = one.energy_pj - sum(most.values())
+        rest = sum(value for name, value in parts.items() if name not in most)
+        if rest:
+            most["all else"] = rest
         lines.append(f"  energy  {_sum(one.energy_pj, most, _signed_energy)}")
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ and after the array's own cycles is told apart here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 from gnomon.adapters.scalesim.card import CARD
@@ -38,7 +39,7 @@ def read(output: Files, question: Question) -> Answer:
     return Answer(
         tool="scalesim",
         version=said.text("version"),
-        card=CARD,
+        card=CARD if machine.dram_words_per_cycle else replace(CARD, first_load="apart", last_store="apart"),
         cycles=sum(terms.values()),
         cycle_terms=terms,
         energy_pj=None,
