@@ -1,5 +1,7 @@
 """SCALE-Sim: what it is given, worked out by hand, and what it said."""
 
+import subprocess
+import sys
 from configparser import ConfigParser
 from dataclasses import replace
 
@@ -8,11 +10,13 @@ import pytest
 from gnomon.adapters.scalesim.adapter import ScaleSim
 from gnomon.adapters.scalesim.layer import layer_of
 from gnomon.adapters.scalesim.read import streaming_cycles
+from gnomon.adapters.scalesim.run import SCRIPT
 from gnomon.adapters.scalesim.translate import parts
 from gnomon.core.problem import Problem
 from gnomon.core.tool import Limits
 from gnomon.testing import tiny_questions
 from gnomon.tools.answers import ask
+from gnomon.tools.environments import complaint
 from tests.adapters.asked import QUESTIONS, needs, recorded
 
 TOOL = ScaleSim()
@@ -94,6 +98,16 @@ def test_without_a_bandwidth_of_dram_the_first_load_is_left_out():
     found = TOOL.read(recorded("scalesim", "tpu_p"), replace(question, accelerator=accelerator))
     assert found.cycles == 57_215
     assert any("left out" in note for note in found.notes)
+
+
+def test_a_numpy_that_it_fails_with_is_named_before_anything_is_simulated(tmp_path):
+    (tmp_path / "numpy-2.5.0.dist-info").mkdir()
+    (tmp_path / "numpy-2.5.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.5.0\n")
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", SCRIPT], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert complaint(done.stderr).startswith("numpy 2.5.0 is there")
 
 
 @needs(TOOL)

@@ -1,15 +1,19 @@
 """ZigZag: what it is given, worked out by hand, and what it said."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import yaml
 
 from gnomon.adapters.zigzag.adapter import ZigZag
+from gnomon.adapters.zigzag.run import SCRIPT
 from gnomon.core.problem import DataSpace, Term
 from gnomon.core.tool import Limits
 from gnomon.testing import tiny_questions
 from gnomon.tools.answers import ask
+from gnomon.tools.environments import complaint
 from tests.adapters.asked import QUESTIONS, needs, recorded
 
 TOOL = ZigZag()
@@ -92,6 +96,14 @@ def test_every_term_of_its_cycles_and_energies_is_read():
     assert by_part["MAC", ""] == 2**29
     assert ("Buffer", "B") not in by_part  # which it may not keep
     assert by_part["DRAM", "B"] == pytest.approx(3.36019e9, rel=1e-4)
+
+
+def test_what_it_forgets_to_ask_for_is_named(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=False, env={}
+    )
+    assert done.returncode == 1
+    assert complaint(done.stderr) == "six is not there, which ZigZag imports and does not ask for"
 
 
 @needs(TOOL)

@@ -2,8 +2,12 @@
 
 import csv
 import json
+import sys
 from importlib.metadata import version
 from pathlib import Path
+
+if tuple(map(int, version("numpy").split(".")[:2])) >= (2, 3):
+    sys.exit(f"numpy {version('numpy')} is there, with which SCALE-Sim fails when all is simulated; it needs numpy<2.3")
 
 from scalesim.scale_sim import scalesim
 

@@ -4,8 +4,13 @@ import contextlib
 import io
 import json
 import logging
+import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+
+if find_spec("six") is None:
+    sys.exit("six is not there, which ZigZag imports and does not ask for")
 
 import yaml
 from zigzag.api import get_hardware_performance_zigzag
