@@ -90,7 +90,9 @@ class Tile(NamedTuple):
     lows: Ints  # (leaf, rank): its ends, from the place of its first loop indices
     highs: Ints
     leaves: Ints  # (leaf, column)
-    strips: Ints  # (strip, column): what a visit brings: sizes and place in the tile, leaf; the first of them is nothing
+    strips: (
+        Ints  # (strip, column): what a visit brings: sizes and place in the tile, leaf; the first of them is nothing
+    )
     moves: Ints  # as one number; the first of them is none
     sizes: Ints  # (2): moves and strips that are known
     lends: bool
@@ -150,7 +152,9 @@ def all_moved(
         moved.fits[at] = _fits(machine, kept[at], moved.words[at])
         if not moved.fits[at]:
             continue
-        units = _set_instances(temporal[at], temporal_last[at], spatial[at], spatial_last[at], spatial_order[at], at, moved)
+        units = _set_instances(
+            temporal[at], temporal_last[at], spatial[at], spatial_last[at], spatial_order[at], at, moved
+        )
         passes = _passes(nest)
         for level in range(kept.shape[2]):
             loops = _over_children(spatial[at, level], spatial_last[at, level], spatial_order[at, level])
@@ -391,9 +395,7 @@ def _product(counts: Ints) -> int:
 
 
 @njit(cache=True)
-def _box(
-    coefficients: Ints, extents: Ints, last_extents: Ints, bits: Ints, ended: int, lows: Ints, highs: Ints
-) -> int:
+def _box(coefficients: Ints, extents: Ints, last_extents: Ints, bits: Ints, ended: int, lows: Ints, highs: Ints) -> int:
     """Write the ends of a tile's words (rank) from the place of its first loop indices. -> words."""
     words = 1
     for rank in range(lows.shape[0]):
@@ -729,7 +731,9 @@ def _write_strip(by: Ints, before: int, leaf: int, common: int, tile: Tile) -> N
     ranks, strip = by.shape[0], tile.strips[tile.sizes[1]]
     _clear(strip)
     strip[-1] = leaf
-    short = only = least = most = 0  # ranks along which the common part does not reach from end to end; ends of the last
+    short = only = least = most = (
+        0  # ranks along which the common part does not reach from end to end; ends of the last
+    )
     for rank in range(ranks):
         length = tile.highs[leaf, rank] - tile.lows[leaf, rank] + 1
         further = by[rank] + tile.lows[leaf, rank]

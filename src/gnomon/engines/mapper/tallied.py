@@ -32,9 +32,7 @@ def all_tallied(machine: Machine, kept: Flags, moved: Moved, counts: Floats, cyc
             )
             _counted(machine, moved, at, space, kept[at, space], outermost, counts[at, space])
         cycles[at] = _cycles(machine, counts[at], moved.active[at], moved.places[at], moved.cycles[at])
-        energy_pj[at] = _energy_pj(
-            machine, counts[at], moved.active[at], moved.places[at], moved.macs[at], cycles[at]
-        )
+        energy_pj[at] = _energy_pj(machine, counts[at], moved.active[at], moved.places[at], moved.macs[at], cycles[at])
 
 
 @njit(cache=True)
@@ -74,9 +72,7 @@ def _bypassed(kept: Flags, fanout: Ints, asked: Floats, came: Floats, lent: Floa
 
 
 @njit(cache=True)
-def _counted(
-    machine: Machine, moved: Moved, at: int, space: int, kept: Flags, outermost: int, counts: Floats
-) -> None:
+def _counted(machine: Machine, moved: Moved, at: int, space: int, kept: Flags, outermost: int, counts: Floats) -> None:
     """Write reads, fills and updates of one data space at each memory, from what arrived and the partition."""
     for level in range(kept.shape[0]):
         if not kept[level]:

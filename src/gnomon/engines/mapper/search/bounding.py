@@ -65,7 +65,7 @@ class Bounding:
         space, terms = self._space, self._terms._replace(units_pj=0.0)
         masks = [_masks_of(space, one) for one in range(len(space.may_keep))]
         steps = (-(-space.bounds // self._ways.prod(axis=1))).prod(axis=1)
-        total = np.stack([steps, np.full(len(steps), self._units_pj())], axis=1).astype(np.float64)
+        total = np.stack([steps, np.full(len(steps), self._terms.units_pj)], axis=1).astype(np.float64)
         looked_at = np.argsort(steps, kind="stable")[: _MOST_LOOKS // sum(map(len, masks))]
         for one, of_one in enumerate(masks):
             alone = np.zeros((len(of_one), *space.may_keep.shape), bool)
@@ -90,15 +90,10 @@ class Bounding:
             min(max(stand.limit, here), stand.open_limit) if self.is_all else self._objective.of(*self._least_figures())
         )
 
-    def _units_pj(self) -> float:
-        """Of the multiply-accumulates that are counted: where units at work are rounded down, half of them may not be."""
-        is_rounded = self._terms.floors and self._space.is_ragged
-        return self._terms.units_pj * (0.5 if is_rounded else 1.0)
-
     def _least_figures(self) -> tuple[float, float]:
         """Of any way over children: every unit works, and the outermost memory hands out each word once."""
         terms, space = self._terms, self._space
-        cycles, energy_pj = space.problem.macs / space.accelerator.units.instances, self._units_pj()
+        cycles, energy_pj = space.problem.macs / space.accelerator.units.instances, self._terms.units_pj
         for one, output in enumerate(terms.is_output):
             if space.must_keep[one, -1]:
                 energy_pj += terms.whole[one] * terms.price_pj[-1, 2 if output else 0]

@@ -71,7 +71,7 @@ class Part(NamedTuple):
     far: Ints  # (space, level): the memory that is asked by what is inside of this one; -1: none, or nothing is inside
     rates: Floats  # (space, level, 8): what is read, updated and filled of what is asked; see the columns
     steps: float  # in time, at least
-    rounding: float  # what a count may lose where instances at work are rounded
+    rounding: float  # of the words of an instance, the part that is left where instances at work are rounded down
 
 
 class Place(NamedTuple):
@@ -309,7 +309,7 @@ def bound(terms: Terms, part: Part, temporal: Ints, known: int) -> tuple[float, 
         for near in range(levels):
             if part.far[space, near] >= 0:
                 _brought(terms, part, temporal, known, tiles, wide, space, near, asked, filled, waits)
-    energy_pj = terms.units_pj * part.rounding
+    energy_pj = terms.units_pj
     for space in range(spaces):
         for near in range(levels):
             if part.far[space, near] >= 0 and waits[space, near] < 0:
@@ -336,11 +336,11 @@ def _brought(
     """Write what is brought to what is inside of a memory, whatever the order of the loops."""
     levels = part.kept.shape[1]
     if near > known:  # not even the tile is known: every word comes once
-        asked[space, near] = terms.whole[space] * part.alike[space, near] * part.rounding
-        filled[space, near] = terms.whole[space] * part.alike[space, near - 1] * part.rounding
+        asked[space, near] = terms.whole[space] * part.alike[space, near]
+        filled[space, near] = terms.whole[space] * part.alike[space, near - 1]
         return
     if near == 0 and not part.may_lend[0, space]:  # units remember nothing
-        asked[space, 0] = part.share[0, space] * part.rounding
+        asked[space, 0] = part.share[0, space]
         for dim in range(terms.bounds.shape[0]):
             asked[space, 0] *= terms.bounds[dim]
         return
@@ -354,11 +354,10 @@ def _brought(
             box = tiles[level] if level < known else bounds
             runs, runs_alike, words = swept(bounds, moves, coefficients, ranks, separable, part.is_even, whole, box)
             above_box, alike_box = above[level], alike[level]
-            came = cut(runs, runs_alike, words, above[near], above_box, alike[near], alike_box, around) * part.rounding
+            came = cut(runs, runs_alike, words, above[near], above_box, alike[near], alike_box, around)
             asked[space, near] = max(asked[space, near], came)
             if near:
                 came = cut(runs, runs_alike, words, above[near - 1], above_box, alike[near - 1], alike_box, own)
-                came *= part.rounding
                 filled[space, near] = max(filled[space, near], came)
     level = near
     while level < known and not has_loops(temporal[level]):
@@ -396,7 +395,7 @@ def _slowest(terms: Terms, part: Part, asked: Floats, filled: Floats) -> float:
                 write[near - 1] += fills * terms.scale[near - 1, space]
     cycles = 0.0
     for level in range(levels):
-        limits, each = terms.limits_words_per_cycle[level], part.above[level]
+        limits, each = terms.limits_words_per_cycle[level], part.above[level] / part.rounding
         cycles = max(cycles, read[level] / (each * limits[0]), write[level] / (each * limits[1]))
         cycles = max(cycles, (read[level] + write[level]) / (each * limits[2]))
     return float(cycles)
@@ -417,7 +416,7 @@ def _of_waiting(
 ) -> float:
     """Energy of all that wait for the loops of one memory, with the innermost of these loops that is the cheapest for them."""
     spaces, levels = waits.shape
-    bounds, rates, rounding = terms.bounds, part.rates, part.rounding
+    bounds, rates = terms.bounds, part.rates
     who = np.empty((spaces * levels, 2), np.int64)
     around, own = np.zeros(spaces * levels), np.zeros(spaces * levels)
     plain, count = 0.0, 0
@@ -466,7 +465,7 @@ def _of_waiting(
             fills = 0.0
             if near:
                 fills = cut(runs, runs_alike, words, above[near - 1], above_box, alike[near - 1], alike_box, own[at])
-            came, fills = max(came * rounding, asked[space, near]), max(fills * rounding, filled[space, near])
+            came, fills = max(came, asked[space, near]), max(fills, filled[space, near])
             found += priced(rates[space, near], came, fills)
         cheapest = min(cheapest, found)
         box[dim] = wide[level, dim]

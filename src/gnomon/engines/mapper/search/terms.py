@@ -29,7 +29,7 @@ def terms(space: Space, switches: Switches) -> Terms:
         bounds=space.bounds,
         coefficients=coefficients,
         ranks=ranks_of,
-        moves=moved.any(axis=1),
+        moves=np.asarray(moved.any(axis=1)),
         slides=(moved & (moved.sum(axis=2, keepdims=True) > 1)).any(axis=1),
         is_separable=separable,
         whole=np.array(
