@@ -104,7 +104,11 @@ def test_a_numpy_that_it_fails_with_is_named_before_anything_is_simulated(tmp_pa
     (tmp_path / "numpy-2.5.0.dist-info").mkdir()
     (tmp_path / "numpy-2.5.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.5.0\n")
     done = subprocess.run(
-        [sys.executable, "-S", "-P", SCRIPT], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-P", SCRIPT],
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert complaint(done.stderr).startswith("numpy 2.5.0 is there")

@@ -47,6 +47,8 @@ def test_a_tool_is_installed_listed_and_removed(gnomon, home, tmp_path, monkeypa
     assert (done.code, done.out) == (0, f"zigzag 3.9.1 is installed in {home / 'zigzag'}\n")
     rows = {row["name"]: row for row in gnomon("tools", "list", "--json").json["rows"]}
     assert (rows["zigzag"]["installed"], rows["zigzag"]["place"]) == ("3.9.1", str(home / "zigzag"))
+    Path(python).unlink()  # what is there already is not made again
+    assert gnomon("tools", "install", "zigzag").out == done.out
     assert gnomon("tools", "remove", "zigzag").out == "zigzag is removed\n"
     assert "is not installed" in gnomon("tools", "remove", "zigzag").err
 
@@ -122,6 +124,15 @@ def test_a_question_that_nobody_answers_is_one_line(gnomon, words, code, told):
     done = gnomon("map", "compare", *FILES, *words)
     assert (done.code, done.out) == (code, "")
     assert told in done.err
+
+
+@pytest.mark.slow
+def test_without_a_mapping_the_mapper_compares_the_best_that_it_finds(gnomon):
+    files = [file for file in FILES if not file.endswith("mapping.yaml")]
+    (made,) = gnomon("map", "compare", *files, "--with", "mapper", "--budget", "1s", "--json").json["models"]
+    assert made["cycles"] == 160  # one unit, 160 multiply-accumulates
+    assert made["card"]["tiles"] == "ragged"
+    assert made["notes"][0].startswith("the best found in 1 s; no mapping of its space is below 160 cycle")
 
 
 def test_predict_does_not_offer_tools_for_mappings(gnomon):

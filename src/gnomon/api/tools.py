@@ -51,10 +51,16 @@ def _state(one: MappingTool) -> ToolState:
 
 
 def install_tool(name: str, python: str | None = None) -> ToolState:
-    """Install a tool in an environment of its own, with its own Python where one is named. ToolError, BadInput."""
+    """Install a tool in an environment of its own, made with the Python that is named, or one that fits. ToolError, BadInput.
+
+    One that is there in the right version stays as it is.
+    """
     one = tool(name)
     if not one.pin.package:
         raise BadInput(f"{name} is no Python package: {one.pin.by_hand}")
+    there = one.installed()
+    if there is not None and there.version == one.pin.version:
+        return _state(one)
     environments.make(name, one.pin, tools_home(), interpreter(name, one.pin.python, python))
     return _state(one)
 

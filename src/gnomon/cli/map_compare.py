@@ -30,7 +30,7 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--with",
         dest="models",
-        metavar="NAME[,NAME...]",
+        metavar="TOOL[,TOOL...]",
         help="mapper, or of `gnomon tools list` (default: mapper and what is installed); differences are against the first",
     )
     parser.add_argument(

@@ -38,7 +38,7 @@ def install(arguments: Sequence[str]) -> int:
         "Install a tool in a Python environment of its own, beside Gnomon's and never in it.",
         "gnomon tools install zigzag",
     )
-    parser.add_argument("name", metavar="NAME", help="one of `gnomon tools list`")
+    parser.add_argument("name", metavar="TOOL", help="one of `gnomon tools list`")
     parser.add_argument(
         "--python", metavar="PATH", help="the Python that its environment is made with (default: one that fits)"
     )
@@ -52,7 +52,7 @@ def install(arguments: Sequence[str]) -> int:
 def remove(arguments: Sequence[str]) -> int:
     """Remove one tool."""
     parser = Parser("tools remove", "Remove a tool that `gnomon tools install` brought.", "gnomon tools remove zigzag")
-    parser.add_argument("name", metavar="NAME", help="one of `gnomon tools list`")
+    parser.add_argument("name", metavar="TOOL", help="one of `gnomon tools list`")
     found = parser.read(arguments)
     if remove_tool(found.name):
         print(f"{found.name} is removed")
@@ -68,7 +68,7 @@ def card(arguments: Sequence[str]) -> int:
         "What the numbers of tools, and of Gnomon's own mapper, include and leave out.",
         "gnomon tools card mapper zigzag",
     )
-    parser.add_argument("names", metavar="NAME", nargs="*", help="mapper, or of `gnomon tools list` (default: all)")
+    parser.add_argument("names", metavar="TOOL", nargs="*", help="mapper, or of `gnomon tools list` (default: all)")
     parser.add_argument("--differing", action="store_true", help="only the terms in which they are not alike")
     add_output_options(parser, csv=False)
     found = parser.read(arguments)

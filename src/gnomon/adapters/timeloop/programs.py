@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gnomon.core.errors import ToolError
-from gnomon.core.tool import Installed
+from gnomon.core.tool import Installed, Limits
 
 IMAGE = "timeloopaccelergy/accelergy-timeloop-infrastructure:latest"
 _ANSWER_S = 10.0
@@ -21,21 +21,13 @@ class Programs:
 
     folder: str | None  # None: in the image
 
-    def words(self, program: str, folder: Path) -> list[str]:
-        """What runs a program in a folder, before its arguments."""
+    def words(self, program: str, folder: Path, limits: Limits) -> list[str]:
+        """What runs a program in a folder, before its arguments. A container is no child of ours: it has limits of its own."""
         if self.folder is not None:
             return [str(Path(self.folder) / program)]
         user = [f"--user={os.getuid()}:{os.getgid()}"] if hasattr(os, "getuid") else []
-        return [
-            "docker",
-            "run",
-            "--rm",
-            *user,
-            f"--volume={folder}:/work",
-            "--workdir=/work",
-            f"--entrypoint={program}",
-            IMAGE,
-        ]
+        room = [f"--memory={limits.memory_bytes}b", f"--volume={folder}:/work", "--workdir=/work"]
+        return ["docker", "run", "--rm", *user, *room, "--entrypoint=timeout", IMAGE, f"{limits.time_s:.0f}", program]
 
 
 def programs() -> Programs | None:

@@ -20,7 +20,7 @@ def run(pin: Pin, files: Files, limits: Limits) -> Files:
     tool = "timeloop-model" if MAPPING in files else "timeloop-mapper"
     programs = need(pin.by_hand)
     with scratch(files) as folder:
-        words = [*programs.words(tool, folder), *files, "-o", "."]
+        words = [*programs.words(tool, folder, limits), *files, "-o", "."]
         ended = run_program(tool, words, folder, limits, _EVERY_STATISTIC)
         _check(tool, ended)
         found = {
