@@ -15,7 +15,7 @@ from pathlib import Path
 from gnomon.core.errors import ToolError
 from gnomon.core.tool import Files, Limits
 
-_LOOK_S = 0.1  # from one look at it to the next
+_LOOK_S = 0.25  # from one look at it to the next
 _PROCESSES = Path("/proc")
 _NOT_ITS_OWN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")  # of Gnomon's Python, not of the tool's
 _TAIL = 20_000  # letters that are kept of what it prints

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from gnomon.core.errors import ToolError
@@ -27,7 +28,7 @@ class Programs:
             return [str(Path(self.folder) / program)]
         user = [f"--user={os.getuid()}:{os.getgid()}"] if hasattr(os, "getuid") else []
         room = [f"--memory={limits.memory_bytes}b", f"--volume={folder}:/work", "--workdir=/work"]
-        return ["docker", "run", "--rm", *user, *room, "--entrypoint=timeout", IMAGE, f"{limits.time_s:.0f}", program]
+        return ["docker", "run", "--rm", *user, *room, "--entrypoint=timeout", IMAGE, f"{ceil(limits.time_s)}", program]
 
 
 def programs() -> Programs | None:
