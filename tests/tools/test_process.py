@@ -1,8 +1,10 @@
 """A tool's process: watched, and ended with all that it started."""
 
-import os
+import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +28,12 @@ def test_it_runs_in_its_folder_and_knows_nothing_of_our_python(tmp_path, monkeyp
     assert ended.out.split() == [str(tmp_path), "None", str(tmp_path)]
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="memory is watched through /proc, which is Linux's")  # noqa: PTH112
+linux = pytest.mark.skipif(
+    not Path("/proc/self").is_dir(), reason="processes are watched through /proc, which is Linux's"
+)
+
+
+@linux
 def test_one_that_takes_too_much_memory_is_stopped(tmp_path):
     code = "import time; held = bytearray(300 * 2**20); time.sleep(60)"
     with pytest.raises(ToolError, match=r"tool was stopped: it took 0\.\d GiB of memory, 0\.125 GiB are allowed"):
@@ -44,6 +51,23 @@ def test_nothing_that_it_started_goes_on(tmp_path):
     (tmp_path / "beat").unlink(missing_ok=True)
     time.sleep(0.3)
     assert not (tmp_path / "beat").exists()
+
+
+@linux
+def test_what_it_runs_ends_when_we_are_terminated(tmp_path):
+    (tmp_path / "child.py").write_text("import os, time\nopen('beat', 'w').close()\ntime.sleep(60)\n")
+    code = (
+        "from pathlib import Path; import sys; from gnomon.core.tool import Limits; from gnomon.tools.process import run;"
+        "run('tool', [sys.executable, 'child.py'], Path(sys.argv[1]), Limits())"
+    )
+    us = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    while not (tmp_path / "beat").exists():
+        time.sleep(0.05)
+    children = Path(f"/proc/{us.pid}/task/{us.pid}/children").read_text().split()
+    us.terminate()
+    assert us.wait(20) == 128 + signal.SIGTERM
+    assert children
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path):

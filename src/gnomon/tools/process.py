@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -45,7 +46,7 @@ def run(
 ) -> Ended:
     """Run it in the folder. ToolError when it takes more time or memory than it may; all it started ends with it."""
     out, err = folder / ".out", folder / ".err"
-    with out.open("wb") as to_out, err.open("wb") as to_err:
+    with out.open("wb") as to_out, err.open("wb") as to_err, _ended_with_us():
         try:
             process = subprocess.Popen(
                 words,
@@ -63,6 +64,23 @@ def run(
         finally:
             _end(process)
     return Ended(code=process.returncode, out=_text(out), err=_text(err))
+
+
+@contextmanager
+def _ended_with_us() -> Iterator[None]:
+    """SIGTERM ends the block, and all that runs in it, before it ends us."""
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _variables(folder: Path, further: Mapping[str, str]) -> dict[str, str]:
