@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gnomon.api.compare import compare
     from gnomon.api.comparison import compare_measurements
     from gnomon.api.mapping import MappingEvaluation, evaluate_mapping
+    from gnomon.api.mapping_comparison import MappingComparison, compare_mappings
     from gnomon.api.names import system
     from gnomon.api.overrides import Overrides
     from gnomon.api.predict import predict, predict_many, predict_scenario
@@ -24,12 +25,14 @@ _HOME = {
     "Answers": "gnomon.api.answers",
     "BadInput": "gnomon.core.errors",
     "GnomonError": "gnomon.core.errors",
+    "MappingComparison": "gnomon.api.mapping_comparison",
     "MappingEvaluation": "gnomon.api.mapping",
     "Overrides": "gnomon.api.overrides",
     "Unsupported": "gnomon.core.errors",
     "evaluate_mapping": "gnomon.api.mapping",
     "from_torch": "gnomon.formats.traced.torch_export",
     "compare": "gnomon.api.compare",
+    "compare_mappings": "gnomon.api.mapping_comparison",
     "compare_measurements": "gnomon.api.comparison",
     "predict": "gnomon.api.predict",
     "predict_many": "gnomon.api.predict",
@@ -50,6 +53,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "compare_measurements",
     "sweep",
     "evaluate_mapping",
+    "compare_mappings",
     "write_report",
     "workload",
     "from_torch",
@@ -58,6 +62,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "Answers",
     "SweepResult",
     "MappingEvaluation",
+    "MappingComparison",
     "Overrides",
     "GnomonError",
     "BadInput",

@@ -46,6 +46,7 @@ PAGES = (
     "docs/how-to/export-an-experiment.md",
     "docs/how-to/sweep.md",
     "docs/how-to/run-an-experiment.md",
+    "docs/how-to/run-another-tool.md",
     "docs/how-to/write-a-scenario.md",
 )
 NEED_TORCH = ("docs/how-to/bring-an-onnx-file.md",)

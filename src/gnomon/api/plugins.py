@@ -12,16 +12,17 @@ from gnomon.core.errors import BadInput, near_match
 
 if TYPE_CHECKING:
     from gnomon.core.engine import Engine
+    from gnomon.core.tool import MappingTool
 
 Group = Literal["engines", "adapters", "formats", "executors"]
 GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")
-# What a part of each group is: module and name, imported when one is loaded, for a list of names needs none of them. An adapter
-# answers like an engine, by driving an outside tool.
-_PROTOCOLS: dict[Group, tuple[str, str]] = {
-    "engines": ("gnomon.core.engine", "Engine"),
-    "adapters": ("gnomon.core.engine", "Engine"),
-    "formats": ("gnomon.formats.model_format", "ModelFormat"),
-    "executors": ("gnomon.lab.units.executor", "Executor"),
+# What a part of each group may be: module and name, imported when one is loaded, for a list of names needs none of them. An
+# adapter drives an outside tool, and answers like an engine or, for a tool of mappings, a question about a tensor operation.
+_PROTOCOLS: dict[Group, tuple[tuple[str, str], ...]] = {
+    "engines": (("gnomon.core.engine", "Engine"),),
+    "adapters": (("gnomon.core.engine", "Engine"), ("gnomon.core.tool", "MappingTool")),
+    "formats": (("gnomon.formats.model_format", "ModelFormat"),),
+    "executors": (("gnomon.lab.units.executor", "Executor"),),
 }
 OWN = "gnomon"  # the distribution whose parts no other replaces
 
@@ -75,9 +76,9 @@ def load(group: Group, name: str) -> Any:
         raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: {type(fault).__name__}: {fault}") from fault
     if getattr(part, "name", name) != name:
         raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: it calls itself {part.name!r}")
-    module, protocol = _PROTOCOLS[group]
-    if not isinstance(part, getattr(import_module(module), protocol)):
-        raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: it lacks a part of the {protocol} protocol")
+    if not any(isinstance(part, getattr(import_module(module), protocol)) for module, protocol in _PROTOCOLS[group]):
+        told = " or ".join(protocol for _, protocol in _PROTOCOLS[group])
+        raise BadInput(f"{kind} {name!r} of {_package(point)} is broken: it lacks a part of the {told} protocol")
     return part
 
 
@@ -112,13 +113,33 @@ def engine(name: str) -> Engine:
     """The engine or adapter of that name. BadInput."""
     if not isinstance(name, str):
         raise BadInput(f"{name!r:.60} is not the name of an engine (see `gnomon list engines`)", field="engine")
-    part: Engine = load("adapters" if name in names("adapters") and name not in names("engines") else "engines", name)
-    return part
+    if name not in names("adapters") or name in names("engines"):
+        part: Engine = load("engines", name)
+        return part
+    adapter = load("adapters", name)
+    if _is_mapping_tool(adapter):
+        raise BadInput(
+            f"{name!r} answers for mappings of tensor operations alone: see `gnomon map compare`", field="engine"
+        )
+    found: Engine = adapter
+    return found
 
 
 def engines() -> dict[str, Engine]:
-    """Every engine and adapter that can be used, by name."""
-    return {**working("adapters"), **working("engines")}
+    """Every engine, and every adapter that answers like one, that can be used, by name."""
+    adapters = {name: part for name, part in working("adapters").items() if not _is_mapping_tool(part)}
+    return {**adapters, **working("engines")}
+
+
+def mapping_tools() -> dict[str, MappingTool]:
+    """Every adapter of a tool for mappings that can be used, by name."""
+    return {name: part for name, part in working("adapters").items() if _is_mapping_tool(part)}
+
+
+def _is_mapping_tool(part: Any) -> bool:
+    from gnomon.core.tool import MappingTool
+
+    return isinstance(part, MappingTool)
 
 
 def faults() -> tuple[str, ...]:

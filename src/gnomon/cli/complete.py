@@ -96,7 +96,13 @@ def _scenarios() -> Iterable[str]:
 def _engines() -> Iterable[str]:
     from gnomon.api import plugins
 
-    return (*plugins.names("engines"), *plugins.names("adapters"))
+    return (*plugins.names("engines"), *(name for name in plugins.names("adapters") if name in plugins.engines()))
+
+
+def _tools() -> Iterable[str]:
+    from gnomon.api import plugins
+
+    return plugins.mapping_tools()
 
 
 def _everything() -> Iterable[str]:
@@ -152,6 +158,8 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "SOURCE": _reported,
     "NAME[,NAME...]": _engines,
     "NAME": _engines,
+    "TOOL[,TOOL...]": _tools,
+    "TOOL": _tools,
     "DEVICE|SYSTEM|MODEL|SCENARIO|ACCELERATOR": _everything,
     "KIND": _lists,
     "FILE_KIND": _files,

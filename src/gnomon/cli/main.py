@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "map": ("map", "mappings of tensor operations on spatial accelerators, from Timeloop's files"),
     "exp": ("exp", "experiments: registered before they run, executed exactly as registered, sealed, read"),
     "claims": ("claims", "published numbers as hypotheses: whether experiments reproduced or refuted them"),
+    "tools": ("tools", "outside tools for mappings: install, list and remove them, what their numbers include"),
     "init": ("init", "a research repository in which experiments, results and claims have their place"),
     "list": ("listing", "engines, adapters, formats, devices, systems, accelerators, models, scenarios, measurements"),
     "show": ("show", "a device, system, accelerator, model or scenario, each number with its source"),

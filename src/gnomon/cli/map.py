@@ -10,6 +10,7 @@ STEPS: Steps = {
     "search": ("map_search", "the best mapping of a problem on an architecture, and how far from the best it can be"),
     "evaluate": ("map_steps", "cycles, energy and every read, fill and update of a mapping, from Timeloop's files"),
     "explain": ("map_steps", "which loop causes each read, fill and update of a mapping, with the sum"),
+    "compare": ("map_compare", "what outside tools and the mapper say of one operation, and what differs"),
 }
 EXAMPLE = "gnomon map search problem.yaml arch.yaml ert.yaml --budget 10s --out best.yaml   # then: evaluate, explain"
 
@@ -21,7 +22,7 @@ def parser() -> StepsParser:
         "Mappings of tensor operations on spatial accelerators.",
         EXAMPLE,
         STEPS,
-        "3 a file is wrong or a mapping does not fit, 4 a file asks for what is not counted here, 130 interrupted",
+        "3 a file is wrong or a mapping does not fit, 4 a file asks for what is not counted here, 5 an outside tool failed, 130 interrupted",
     )
 
 

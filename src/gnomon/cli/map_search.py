@@ -20,7 +20,7 @@ def search(arguments: Sequence[str]) -> int:
     """Search and print the best; 130 when interrupted, with the best so far."""
     parser = _parser()
     found = parser.read(arguments)
-    budget_s = _budget_s(found.budget)
+    limit_s = searching_s(found.budget)
     made = MappingSearch(
         found.files,
         objective=found.objective,
@@ -34,8 +34,8 @@ def search(arguments: Sequence[str]) -> int:
         made.restore(_read_state(state), str(state))
     code = 0
     try:
-        with working(f"searching for {show(budget_s, 's')}"):
-            made.run(budget_s)
+        with working(f"searching for {show(limit_s, 's')}"):
+            made.run(limit_s)
     except KeyboardInterrupt:
         code = 130
     if state is not None:
@@ -87,7 +87,8 @@ def _parser() -> Parser:
     return parser
 
 
-def _budget_s(text: str) -> float:
+def searching_s(text: str) -> float:
+    """Seconds of `--budget`. BadInput."""
     try:
         budget_s = parse(text, "s")
     except BadInput as fault:

@@ -1,4 +1,4 @@
-"""For authors of engines: a contract that every engine keeps, tiny scenarios, and random ones.
+"""For authors of engines and adapters: contracts that each keeps, tiny scenarios and questions, and random ones.
 
 A plug-in's own test is three lines:
 
@@ -10,11 +10,14 @@ A plug-in's own test is three lines:
 Imports pytest and hypothesis, which the extra `gnomon[testing]` brings; nothing else in Gnomon imports this package.
 """
 
+from gnomon.testing.adapter_contract import AdapterContract
 from gnomon.testing.contract import EngineContract
+from gnomon.testing.questions import tiny_questions
 from gnomon.testing.scenarios import single_op_scenarios, tiny_scenarios
 from gnomon.testing.strategies import devices, dtypes, nodes, ops, plans, scenarios, systems, workloads
 
 __all__ = [
+    "AdapterContract",
     "EngineContract",
     "devices",
     "dtypes",
@@ -24,6 +27,7 @@ __all__ = [
     "scenarios",
     "single_op_scenarios",
     "systems",
+    "tiny_questions",
     "tiny_scenarios",
     "workloads",
 ]

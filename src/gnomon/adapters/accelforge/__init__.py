@@ -1,0 +1,1 @@
+"""AccelForge: a search that is optimal within its space, with a model of time as words over bandwidth."""

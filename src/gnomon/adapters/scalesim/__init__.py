@@ -1,0 +1,1 @@
+"""SCALE-Sim: a systolic array, cycle by cycle, in one dataflow."""

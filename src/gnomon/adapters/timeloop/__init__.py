@@ -1,0 +1,1 @@
+"""Timeloop: its model of a given mapping, or its search for one."""
