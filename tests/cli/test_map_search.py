@@ -9,6 +9,8 @@ import pytest
 
 from gnomon.cli.main import main
 
+pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "search-for-a-mapping.md"
 FILES = ("gemm.yaml", "row-of-four.yaml", "constraints.yaml")
 

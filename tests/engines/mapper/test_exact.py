@@ -20,6 +20,8 @@ from gnomon.engines.mapper.exact.quick import Quick
 from gnomon.engines.mapper.exact.walk import walked
 from tests.engines.mapper import ragged
 
+pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+
 MOST_UNITS = 200  # that are walked quickly
 
 

@@ -71,6 +71,7 @@ def test_mappings_drawn_at_random_have_the_same_figures(name):
     assert fitting >= 30
 
 
+@pytest.mark.slow  # what is compiled for it takes half a minute
 @pytest.mark.parametrize(
     "name",
     [
@@ -97,6 +98,7 @@ def test_ragged_mappings_drawn_at_random_have_the_same_figures(name):
     assert fitting >= 10
 
 
+@pytest.mark.slow  # what is compiled for it takes half a minute
 def test_even_and_ragged_mappings_of_one_batch_are_as_each_alone():
     asked, rng = given(CASES["19_spatial_2d_MC"]), random.Random(0)
     nests = [drawn(asked.problem, asked.accelerator, asked.nest, rng, is_ragged=at % 3 > 0) for at in range(30)]

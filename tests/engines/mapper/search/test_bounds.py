@@ -11,6 +11,8 @@ from gnomon.engines.mapper.search.space import Space
 from gnomon.engines.mapper.search.terms import terms
 from tests.engines.mapper.search.brute import every, small
 
+pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+
 _ROUNDING = 1e-9
 
 

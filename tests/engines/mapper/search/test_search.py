@@ -19,6 +19,8 @@ from gnomon.engines.mapper.search.run import Search
 from gnomon.engines.mapper.search.space import Space
 from tests.engines.mapper.search.brute import every, small
 
+pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+
 
 class _Ticks:
     """A clock that goes on when it is looked at, so that a search does the same work on any machine."""
