@@ -11,8 +11,9 @@ from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.space import Space
 
 _SIZE = 96
-_CHILDREN = 512
-_RAGGED_CHILDREN = 64  # which take longer to evaluate
+_CHILDREN, _RAGGED_CHILDREN = 512, 64  # of a generation; ragged ones take longer to evaluate
+_UNITS = 2**20  # of all mappings of a generation together: on large arrays it is smaller, or it would take seconds
+_FEWEST = 8
 _PATIENCE = 25  # generations without a better one, after which all but the best few make room
 _FEW = 4
 
@@ -26,7 +27,8 @@ class Population:
         self._free = [tuple(found) for found in np.argwhere(space.most > space.least)]  # loops that can be changed
         self._keeping = np.argwhere(space.may_keep & ~space.must_keep)
         self.members: Judged | None = None
-        self._children = _RAGGED_CHILDREN if space.is_ragged else _CHILDREN
+        most = _RAGGED_CHILDREN if space.is_ragged else _CHILDREN
+        self._children = min(most, max(_UNITS // space.accelerator.units.instances, _FEWEST))
         self.stale = 0  # generations since the best got better
 
     def add(self, found: Judged) -> None:

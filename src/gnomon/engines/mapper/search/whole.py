@@ -21,9 +21,10 @@ def whole_pj(problem: Problem, accelerator: Accelerator, coded: Coded, figures: 
             axis=2
         )
         actions = memory.actions
-        access_pj = reads * actions.read_pj + fills * actions.fill_pj + updates * actions.update_pj
-        clusters = np.minimum(places[:, level], memory.instances // memory.cluster_size)
-        total += access_pj * clusters / places[:, level] * average[:, level]
+        clusters = np.minimum(places[:, level], memory.instances // memory.cluster_size) / places[:, level]
+        # What arrives is averaged over all instances that the mapping takes, what children ask over those that work.
+        total += (reads * actions.read_pj + updates * actions.update_pj) * clusters * average[:, level]
+        total += fills * actions.fill_pj * clusters * places[:, level]
         gate = next((at for at, one in enumerate(accelerator.memories) if one.name == memory.power_gated_by), level)
         together = max(memory.instances // accelerator.memories[gate].instances, 1)
         leaking = average[:, gate if together > 1 else level] * together
