@@ -69,6 +69,16 @@ def test_gnomons_own_conventions_count(files, capsys):
     assert found["evaluation"]["cycles"] == found["best"]["cycles"]
 
 
+def test_a_machine_of_the_catalogue_brings_its_dataflow(files, capsys):
+    found = _json(capsys, "gemm.yaml", "--on", "eyeriss-like", "--budget", "1s", "--objective", "latency")
+    assert found["architecture"] == "eyeriss-like"
+    assert found["bound"] <= found["best"]["cycles"] < 16**3
+    assert main(["map", "search", "gemm.yaml", "--on", "eyeris-like"]) == 3
+    assert "did you mean 'eyeriss-like'" in capsys.readouterr().err
+    assert main(["map", "search", *files, "--on", "eyeriss-like"]) == 3
+    assert "row-of-four.yaml:1: architecture: stands beside eyeriss-like" in capsys.readouterr().err
+
+
 def test_a_search_goes_on_from_its_state(files, capsys):
     first = _json(capsys, *files, "--budget", "0.2s", "--out", "best.yaml")
     second = _json(capsys, *files, "--budget", "0.2s", "--out", "best.yaml", "--resume")

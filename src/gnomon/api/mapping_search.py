@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.api.mapping import MappingEvaluation, evaluated, switches_of, told_conventions
+from gnomon.api.names import accelerator
 from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.engines.mapper.as_text import as_text
 from gnomon.engines.mapper.obeys import broken_rules
@@ -49,6 +50,7 @@ class MappingSearch:
         self,
         paths: Sequence[str | Path],
         *,
+        on: str | Path | None = None,
         objective: str | None = None,
         ragged: bool | None = None,
         seed: int = 0,
@@ -57,12 +59,13 @@ class MappingSearch:
     ) -> None:
         """A search of the mappings that the constraints in the files allow. BadInput, Unsupported.
 
+        on: an accelerator of the catalogue or of a file, in place of architecture, energies and constraints.
         objective: latency, energy, edp (energy times time) or pareto; left out: what `mapper:` in the files asks for, else edp.
         ragged: whether tiles need not divide dimensions; left out: as the files' template says, else they need not.
         settings: Timeloop's switches by name, over its own variables in the environment.
         rules: whose conventions count, timeloop or gnomon.
         """
-        self.given = read([Path(path) for path in paths])
+        self.given = read([Path(path) for path in paths], accelerator(on) if on is not None else None)
         self.switches = switches_of(rules, settings or {})
         self.objective = objective or _asked(self.given)
         if self.objective not in OBJECTIVES:

@@ -23,6 +23,7 @@ def search(arguments: Sequence[str]) -> int:
     limit_s = searching_s(found.budget)
     made = MappingSearch(
         found.files,
+        on=found.on,
         objective=found.objective,
         ragged=found.ragged,
         seed=found.seed,
@@ -60,6 +61,12 @@ def _parser() -> Parser:
         "gnomon map search problem.yaml arch.yaml constraints.yaml ert.yaml --objective edp --budget 10s --out best.yaml",
     )
     add_timeloop_options(parser)
+    parser.add_argument(
+        "--on",
+        metavar="ACCELERATOR",
+        help="a machine of the catalogue or of a file, with its dataflow, in place of architecture, constraints and ERT "
+        "(see `gnomon list accelerators`)",
+    )
     parser.add_argument(
         "--objective",
         choices=OBJECTIVES,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gnomon.core.accelerator import Accelerator, Memory
+from gnomon.core.design import Design
 from gnomon.core.errors import BadInput
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.map_space import MapRules
@@ -36,13 +37,18 @@ class TimeloopInput:
     passing: frozenset[str]  # memories that stand for a fan-out and keep nothing
 
 
-def read(paths: Sequence[Path]) -> TimeloopInput:
-    """The problem, the accelerator with its energies, and the mapping if there is one. BadInput, Unsupported."""
+def read(paths: Sequence[Path], design: Design | None = None) -> TimeloopInput:
+    """The problem, the accelerator with its energies, and the mapping if there is one. BadInput, Unsupported.
+
+    `design`: an accelerator with its dataflow, in place of architecture, energies and constraints in the files.
+    """
     parts = load(paths)
     told = ", ".join(str(path) for path in paths)
     if "problem" not in parts:
         raise BadInput("no 'problem:' in any of the files", where=told)
     asked = problem(parts["problem"])
+    if design is not None:
+        return _on_design(parts, asked, design)
     drawn = _architecture(parts, told)
     hardware = architecture.hardware(drawn)
     table = energy_tables.energy_table(parts["ERT"]) if "ERT" in parts else None
@@ -58,6 +64,23 @@ def read(paths: Sequence[Path]) -> TimeloopInput:
         rules=_rules(parts, drawn, asked, accelerator, hardware.memories),
         search=search_settings(parts.get("mapper"), [parts[key] for key in MAP_SPACE if key in parts]),
         passing=passing,
+    )
+
+
+def _on_design(parts: Mapping[str, Node], asked: Problem, design: Design) -> TimeloopInput:
+    """A problem on an accelerator that is known already."""
+    for key in ("architecture", "arch", "ERT", "ART", "mapping", *CONSTRAINTS):
+        if key in parts:
+            raise parts[key].fault(f"stands beside {design.accelerator.name}, which has its own; leave one of them out")
+    return TimeloopInput(
+        problem=asked,
+        accelerator=design.accelerator,
+        nest=None,
+        has_ert=True,
+        places={key: node.place for key, node in parts.items()},
+        rules=design.rules(asked),
+        search=search_settings(parts.get("mapper"), [parts[key] for key in MAP_SPACE if key in parts]),
+        passing=frozenset(),
     )
 
 
