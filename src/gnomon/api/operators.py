@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from gnomon.api import plugins
 from gnomon.core.dtype import DTYPES
 from gnomon.core.engine import Engine, OpBounds, OpTimer
 from gnomon.core.op import FAMILIES
@@ -71,16 +70,20 @@ def operator_table(answers: Iterable[Answer]) -> list[dict[str, Any]]:
     for answer in answers:
         for outcome in answer.outcomes:
             found = outcome.prediction
-            fields = operator_fields(outcome, plugins.engine(answer.engine))
-            head = {
-                "model": answer.question.model.name,
-                "system": answer.question.system.name,
-                "engine": answer.engine,
-                "batch": outcome.scenario.plan.batch,
-                "quantity": outcome.quantity,
-                "mode": outcome.scenario.plan.mode,
-                "pass": answer.pass_title(outcome),
-            }
+            fields = operator_fields(outcome, answer.asked_engine)
             if found is not None:
-                rows += [head | operator(row, found.value) for row in fields.get("operators", ())]
+                rows += [head(answer, outcome) | operator(row, found.value) for row in fields.get("operators", ())]
     return rows
+
+
+def head(answer: Answer, outcome: Outcome) -> dict[str, Any]:
+    """Of which pass a row is."""
+    return {
+        "model": answer.question.model.name,
+        "system": answer.question.system.name,
+        "engine": answer.engine,
+        "batch": outcome.scenario.plan.batch,
+        "quantity": outcome.quantity,
+        "mode": outcome.scenario.plan.mode,
+        "pass": answer.pass_title(outcome),
+    }
