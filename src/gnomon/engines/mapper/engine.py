@@ -8,17 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gnomon.core.design import Design
 from gnomon.core.device import Device
 from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import Unsupported
 from gnomon.core.mapped import Mapped, MappedLayer
+from gnomon.core.op import Op
 from gnomon.core.prediction import Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.tell import Tell, silent
 from gnomon.core.version import version
+from gnomon.core.workload import Node, OpTable
 from gnomon.engines.mapper.as_text import as_text
-from gnomon.engines.mapper.layers import Layer, Layers, layers
+from gnomon.engines.mapper.layers import Layer, Layers, layers, products
 from gnomon.engines.mapper.networks.settings import MEANINGS, Settings, parsed
 from gnomon.engines.mapper.networks.totals import gap, network, value_of
 
@@ -85,6 +90,31 @@ class MapperEngine:
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
         """The answers in order."""
         return [self.predict(scenario) for scenario in scenarios]
+
+    def times_s(self, ops: OpTable, device: Device) -> NDArray[np.float64]:
+        """Seconds of one copy of each operator `(ops,)`; nan of what is no product, or where its shape is not known."""
+        times = np.full(len(ops), np.nan)
+        if device.design is None or ops.ops is None:
+            return times
+        known: dict[Op, float] = {}
+        for at, op in enumerate(ops.ops):
+            if op.unit == "matrix":
+                if op not in known:
+                    known[op] = self._time_s(op, device.design)
+                times[at] = known[op]
+        return times
+
+    def _time_s(self, op: Op, design: Design) -> float:
+        """Seconds of an operator's products, one after another; nan where they cannot be mapped."""
+        from gnomon.engines.mapper.networks.best import asked
+
+        cycles = 0
+        try:
+            for problem, times in products(Node(name=op.family, op=op)):
+                cycles += times * self._best(asked(problem, design), f"mapping {problem.name}")[1].cycles
+        except Unsupported:
+            return np.nan
+        return cycles / design.clock_hz.value
 
     def _provenance(self, scenario: Scenario) -> Provenance:
         return Provenance(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gnomon.core.errors import BadInput, near_match
 
+LEAST_EFFORT = 10  # of fewer steps a search makes none
 OBJECTIVES = ("latency", "energy", "edp")
 MEANINGS = {
     "objective": "what mappings make small: latency, energy, or edp, energy times time (default)",
@@ -43,7 +44,7 @@ def parsed(given: Mapping[str, str]) -> Settings:
             )
     return Settings(
         objective=_word(given, "objective", OBJECTIVES, "edp"),
-        effort=_whole(given, "effort", 1, Settings().effort),
+        effort=_whole(given, "effort", LEAST_EFFORT, Settings().effort),
         seed=_whole(given, "seed", 0, Settings().seed),
         is_kept=_word(given, "cache", ("on", "off"), "on") == "on",
     )
