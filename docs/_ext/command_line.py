@@ -38,12 +38,11 @@ def _verb(verb: str, text: str) -> str:
 def steps_of(verb: str) -> dict[str, Parser]:
     """The arguments of each step of a verb; none of a verb without steps."""
     steps = getattr(import_module(f"gnomon.cli.{VERBS[verb][0]}"), "STEPS", {})
-    return {step: _read_by(verb, step, about) for step, about in steps.items()}
+    return {step: _read_by(step, module) for step, (module, _) in steps.items()}
 
 
-def _read_by(verb: str, step: str, about: str | tuple[str, str]) -> Parser:
+def _read_by(step: str, module: str) -> Parser:
     """The parser of a step, caught when the step is about to read its arguments by it."""
-    module = f"{verb}_steps" if isinstance(about, str) else about[0]
 
     def read(parser: Parser, arguments: Sequence[str]) -> NoReturn:
         raise _Caught(parser)
@@ -53,7 +52,7 @@ def _read_by(verb: str, step: str, about: str | tuple[str, str]) -> Parser:
             getattr(import_module(f"gnomon.cli.{module}"), step.replace("-", "_"))([])
         except _Caught as caught:
             return caught.parser
-    raise AssertionError(f"gnomon {verb} {step} reads no arguments")
+    raise AssertionError(f"gnomon.cli.{module}: {step} reads no arguments")
 
 
 class _Caught(Exception):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.core.errors import BadInput, Unsupported, near_match
+from gnomon.core.loop_nest import LoopNest
 from gnomon.engines.mapper import conventions
 from gnomon.engines.mapper.as_text import as_text
 from gnomon.engines.mapper.conventions import Switches
@@ -26,22 +27,19 @@ class MappingEvaluation:
 
     given: TimeloopInput
     switches: Switches
+    nest: LoopNest
     evaluation: Evaluation
 
     @property
     def loops(self) -> str:
         """The mapping as an indented loop nest."""
-        assert self.given.nest is not None
-        return as_text(self.given.problem, self.given.accelerator, self.given.nest)
+        return as_text(self.given.problem, self.given.accelerator, self.nest)
 
     def explain(self) -> list[Explained]:
         """Every count with the loops that cause it, the innermost memory first. Unsupported under `updated_rmw`."""
-        assert self.given.nest is not None
         if self.switches.updated_rmw:
             raise Unsupported("counts under updated_rmw are not explained: turn it off")
-        return list(
-            explained(self.given.problem, self.given.accelerator, self.given.nest, self.switches, self.evaluation)
-        )
+        return list(explained(self.given.problem, self.given.accelerator, self.nest, self.switches, self.evaluation))
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: counts per instance, energy in picojoules of all instances, the innermost level first."""
@@ -80,7 +78,7 @@ def evaluate_mapping(
         found = evaluate(given.problem, given.accelerator, given.nest, switches)
     except BadInput as fault:
         raise fault.at(where=given.places["mapping"]) from None
-    return MappingEvaluation(given=given, switches=switches, evaluation=found)
+    return MappingEvaluation(given=given, switches=switches, nest=given.nest, evaluation=found)
 
 
 def _units(made: MappingEvaluation) -> dict[str, Any]:

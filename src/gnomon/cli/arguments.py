@@ -6,7 +6,7 @@ import argparse
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from gnomon.core.errors import BadInput, UsageError, near_match
@@ -75,17 +75,6 @@ def shown_example(example: str) -> str:
             lines.append("")
         lines[-1] = f"{lines[-1]} {part}".lstrip()
     return "example:\n  " + " \\\n    ".join(lines)
-
-
-def steps_help(usage: str, example: str, steps: Mapping[str, str], ending: str) -> str:
-    """The help of a verb that has steps: an example, each step with its line, and the exit codes."""
-    indent = max(map(len, steps)) + 4
-    listed = (
-        textwrap.fill(text, help_width(), initial_indent=f"  {name}".ljust(indent), subsequent_indent=" " * indent)
-        for name, text in steps.items()
-    )
-    parts = [shown_example(example), f"usage: {usage}", "steps:\n" + "\n".join(listed)]
-    return "\n\n".join([*parts, textwrap.fill(ending, help_width())]) + "\n"
 
 
 def help_width() -> int:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 
-from gnomon.cli.arguments import Parser, steps_help
-from gnomon.core.errors import UsageError, near_match
+from gnomon.cli.steps import Steps, StepsParser
 
-# step -> module of this package, one line of help
-STEPS: dict[str, tuple[str, str]] = {
+STEPS: Steps = {
     "new": ("exp_spec", "a spec that runs as it stands, to be changed into yours"),
     "import-md": ("exp_spec", "a draft of a spec from a plan in Markdown, with TODO for what it does not say"),
     "lint": ("exp_spec", "every fault of a spec in one pass"),
@@ -34,43 +31,20 @@ STEPS: dict[str, tuple[str, str]] = {
 EXAMPLE = "gnomon exp new my-question   # then: lint, plan, register, run, verify, read"
 
 
-class ExpParser(Parser):
-    """The steps as the help shows them."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "exp", "An experiment that is registered before it runs, and runs exactly as registered.", EXAMPLE
-        )
-        self.add_argument("step", metavar="STEP", choices=tuple(STEPS), help=", ".join(STEPS))
-        self.add_argument("rest", nargs="*", metavar="ARGUMENT", help="of the step; gnomon exp STEP --help says more")
-
-    def format_help(self) -> str:
-        """An example, the steps and the exit codes."""
-        return steps_help(
-            "gnomon exp STEP SPEC [arguments]   (gnomon exp STEP --help says more)",
-            EXAMPLE,
-            {step: text for step, (_, text) in STEPS.items()},
-            "exit codes: 0 sealed and valid, 10 aborted by a criterion, 11 budget, 12 protocol violation, "
-            "13 missing metrics, 14 tampering, 15 not registered or edited, 16 preflight, 17 sanity, 18 baseline, "
-            "19 minimum viable experiment, 75 another runner is at work, 124 out of time, 130 interrupted; "
-            "the others as everywhere",
-        )
-
-
-def parser() -> Parser:
+def parser() -> StepsParser:
     """The arguments."""
-    return ExpParser()
+    return StepsParser(
+        "exp",
+        "An experiment that is registered before it runs, and runs exactly as registered.",
+        EXAMPLE,
+        STEPS,
+        "0 sealed and valid, 10 aborted by a criterion, 11 budget, 12 protocol violation, 13 missing metrics, "
+        "14 tampering, 15 not registered or edited, 16 preflight, 17 sanity, 18 baseline, 19 minimum viable experiment, "
+        "75 another runner is at work, 124 out of time, 130 interrupted",
+        takes="SPEC ",
+    )
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one step."""
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        parser().print_help()
-        if arguments:
-            raise SystemExit(0)
-        return 2
-    step = arguments[0]
-    if step not in STEPS:
-        raise UsageError(f"exp: unknown step {step!r}{near_match(step, STEPS)} (see `gnomon exp --help`)")
-    code: int = getattr(import_module(f"gnomon.cli.{STEPS[step][0]}"), step.replace("-", "_"))(arguments[1:])
-    return code
+    return parser().run(arguments)

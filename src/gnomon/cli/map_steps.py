@@ -20,7 +20,7 @@ def evaluate(arguments: Sequence[str]) -> int:
         "gnomon map evaluate problem.yaml arch.yaml mapping.yaml ert.yaml --set first_read_elision=off",
     )
     found = parser.read(arguments)
-    made = evaluate_mapping(found.files, _settings("evaluate", found.set), rules=found.conventions)
+    made = evaluate_mapping(found.files, settings("evaluate", found.set), rules=found.conventions)
     if found.json:
         print_json(made.to_dict())
     else:
@@ -37,7 +37,7 @@ def explain(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--level", metavar="NAME", help="of this memory alone")
     found = parser.read(arguments)
-    made = evaluate_mapping(found.files, _settings("explain", found.set), rules=found.conventions)
+    made = evaluate_mapping(found.files, settings("explain", found.set), rules=found.conventions)
     names = [memory.name for memory in made.given.accelerator.memories]
     if found.level is not None and found.level not in names:
         raise UsageError(f"map explain: --level: no memory {found.level!r}{near_match(found.level, names)}")
@@ -62,6 +62,13 @@ def _parser(step: str, about: str, example: str) -> Parser:
         f"{about}\nFILEs are Timeloop's: problem, architecture, mapping, ERT and ART, in any number of files.",
         example,
     )
+    add_timeloop_options(parser)
+    add_output_options(parser, csv=False)
+    return parser
+
+
+def add_timeloop_options(parser: Parser) -> None:
+    """The files, and whose rules count."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="YAML, recognised by its top-level keys")
     parser.add_argument(
         "--conventions",
@@ -78,18 +85,17 @@ def _parser(step: str, about: str, example: str) -> Parser:
         help="turn one of Timeloop's switches: first_read_elision, link_transfers, toroidal_links, "
         "temporal_extrapolation, last_iteration, updated_rmw",
     )
-    add_output_options(parser, csv=False)
-    return parser
 
 
-def _settings(step: str, given: Sequence[str]) -> dict[str, str]:
-    settings = {}
+def settings(step: str, given: Sequence[str]) -> dict[str, str]:
+    """Switches of Timeloop by name."""
+    found = {}
     for one in given:
         name, equals, value = one.partition("=")
         if not equals:
             raise UsageError(f"map {step}: --set takes SWITCH=on or SWITCH=off, not {one!r}")
-        settings[name] = value
-    return settings
+        found[name] = value
+    return found
 
 
 def _as_text(made: MappingEvaluation) -> None:
@@ -106,7 +112,7 @@ def _as_text(made: MappingEvaluation) -> None:
                 f"{one['reads']:,}",
                 f"{one['fills']:,}",
                 f"{one['updates']:,}",
-                _energy(one["energy_pj"]),
+                shown_energy(one["energy_pj"]),
             ]
             for level in document["levels"]
             for name, one in level["dataspaces"].items()
@@ -119,12 +125,12 @@ def _as_text(made: MappingEvaluation) -> None:
             level["name"],
             str(level["instances"]),
             f"{level['cycles']:,}",
-            _energy(level["energy_pj"] + level["leakage_pj"]),
+            shown_energy(level["energy_pj"] + level["leakage_pj"]),
         ]
         for level in document["levels"]
     ]
-    rows += [[network["name"], "", "", _energy(network["energy_pj"])] for network in document["networks"]]
-    rows.append(["all", "", f"{document['cycles']:,}", _energy(document["energy_pj"])])
+    rows += [[network["name"], "", "", shown_energy(network["energy_pj"])] for network in document["networks"]]
+    rows.append(["all", "", f"{document['cycles']:,}", shown_energy(document["energy_pj"])])
     print_table(["part", "instances", "cycles", "energy"], rows)
     print()
     print(f"{document['macs']:,} multiply-accumulates, utilization {document['utilization']:.1%}")
@@ -144,7 +150,8 @@ def _say_switches(made: MappingEvaluation) -> None:
             say(f"{name} is turned {'on' if is_on else 'off'}")
 
 
-def _energy(picojoules: float) -> str:
+def shown_energy(picojoules: float) -> str:
+    """With the prefix that makes it readable."""
     for scale, unit in ((1e12, "J"), (1e9, "mJ"), (1e6, "uJ"), (1e3, "nJ")):
         if picojoules >= scale:
             return f"{picojoules / scale:,.4g} {unit}"

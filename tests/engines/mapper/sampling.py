@@ -11,36 +11,63 @@ from gnomon.core.loop_nest import Loop, LoopNest
 from gnomon.core.problem import Problem
 
 _AXES = ("temporal", "spatial_x", "spatial_y")
+_Place = tuple[int, str]  # level and axis
 
 
-def drawn(problem: Problem, accelerator: Accelerator, like: LoopNest, rng: random.Random) -> LoopNest:
-    """Every prime factor of every dimension at a random place, the loops of a place in random order; flags as of `like`."""
-    levels = range(len(like.tilings))
+def drawn(
+    problem: Problem, accelerator: Accelerator, like: LoopNest, rng: random.Random, *, is_ragged: bool = False
+) -> LoopNest:
+    """Every dimension in parts at random places, the loops of a place in random order; flags as of `like`.
+
+    A part is of any size if they are to be ragged, and else one of the primes that divide the dimension.
+    """
+    places = [
+        (level, axis)
+        for level in range(len(like.tilings))
+        for axis in ("spatial_x", "spatial_y", "temporal")
+        if axis == "temporal" or accelerator.fanout(level)[_AXES.index(axis) - 1] > 1
+    ]
     while True:
-        counts = {(level, axis): dict.fromkeys(problem.bounds, 1) for level in levels for axis in _AXES}
-        places = [
-            place
-            for place in counts
-            if place[1] == "temporal" or accelerator.fanout(place[0])[_AXES.index(place[1]) - 1] > 1
-        ]
-        for dim, bound in problem.bounds.items():
-            for prime in _primes(bound):
-                counts[rng.choice(places)][dim] *= prime
+        parts = {
+            dim: _ragged_parts(bound, places, rng) if is_ragged else _even_parts(bound, places, rng)
+            for dim, bound in problem.bounds.items()
+        }
+        loops = {
+            place: [Loop(dim=dim, count=of_dim[place][0], last=of_dim[place][1]) for dim, of_dim in parts.items()]
+            for place in places
+        }
         if all(
-            prod(counts[level, axis].values()) <= accelerator.fanout(level)[at]
-            for level in levels
+            prod(loop.count for loop in loops.get((level, axis), [])) <= accelerator.fanout(level)[at]
+            for level in range(len(like.tilings))
             for at, axis in enumerate(_AXES[1:])
         ):
             break
     tilings = []
-    for level in levels:
-        loops = {}
-        for axis in _AXES:
-            found = [Loop(dim=dim, count=n, last=n) for dim, n in counts[level, axis].items() if n > 1]
-            rng.shuffle(found)
-            loops[axis] = tuple(found)
-        tilings.append(replace(like.tilings[level], **loops))
+    for level, tiling in enumerate(like.tilings):
+        found = {axis: [loop for loop in loops.get((level, axis), []) if loop.count > 1] for axis in _AXES}
+        for one in found.values():
+            rng.shuffle(one)
+        tilings.append(replace(tiling, **{axis: tuple(one) for axis, one in found.items()}))
     return LoopNest(tilings=tuple(tilings))
+
+
+def _even_parts(bound: int, places: list[_Place], rng: random.Random) -> dict[_Place, tuple[int, int]]:
+    """Iterations at each place, and those in the last pass."""
+    counts = dict.fromkeys(places, 1)
+    for prime in _primes(bound):
+        counts[rng.choice(places)] *= prime
+    return {place: (count, count) for place, count in counts.items()}
+
+
+def _ragged_parts(bound: int, places: list[_Place], rng: random.Random) -> dict[_Place, tuple[int, int]]:
+    """The same with parts of any size at up to three places, the rest at one further outside."""
+    parts, further = dict.fromkeys(places, (1, 1)), bound - 1  # the last index, in the units of what is outside
+    chosen = sorted(rng.sample(range(len(places)), min(rng.randint(1, 4), len(places))))
+    for at in chosen[:-1]:
+        count = rng.randint(1, min(further + 1, rng.choice((3, 8, 32))))
+        parts[places[at]], further = (count, further % count + 1), further // count
+    parts[places[chosen[-1]]] = (further + 1, further + 1)
+    return parts
 
 
 def _primes(number: int) -> list[int]:

@@ -14,9 +14,11 @@ from gnomon.core.accelerator import Accelerator
 from gnomon.core.errors import Unsupported
 from gnomon.core.loop_nest import Loop, LoopNest
 from gnomon.core.problem import Problem
-from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Work, all_evaluated
+from gnomon.engines.mapper import even, ragged
+from gnomon.engines.mapper.compiled import Flags, Floats, Ints, unmoved
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.machine import machine
+from gnomon.engines.mapper.tallied import all_tallied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,36 +57,43 @@ class Fast:
         _check(accelerator, switches)
         self._problem = problem
         self._machine = machine(problem, accelerator, flags, switches)
-        levels, dims, ranks = len(accelerator.memories), len(problem.bounds), self._machine.coefficients.shape[1]
-        self._work = Work(
-            loops=np.zeros((levels * dims, 4), np.int64),
-            arrays=np.zeros((2 * levels * dims, 4), np.int64),
-            tiles=np.zeros((levels, dims), np.int64),
-            wide=np.zeros((levels, dims), np.int64),
-            words=np.zeros((len(problem.spaces), levels), np.int64),
-            child_words=np.zeros(levels, np.int64),
-            active=np.zeros(levels, np.int64),
-            fanout=np.zeros(levels, np.int64),
-            places=np.zeros(accelerator.units.instances, np.int64),
-            asked=np.zeros(levels),
-            came=np.zeros(levels),
-            lent=np.zeros(levels),
-            out=np.zeros(3),
-            extents=np.zeros(ranks, np.int64),
-        )
 
     def evaluate(self, coded: Coded) -> Figures:
         """Everything that is counted of each mapping."""
         many, spaces, levels = coded.kept.shape
-        counts, words = np.zeros((many, spaces, levels, 4)), np.zeros((many, spaces, levels), np.int64)
-        totals, misfits = np.zeros((many, 2)), np.zeros(many, np.int64)
-        given = (coded.temporal, coded.order, coded.spatial, coded.spatial_order, coded.kept)
-        all_evaluated(self._machine, *given, self._work, counts, words, totals, misfits)
-        cycles = totals[:, 0].astype(np.int64)
-        return Figures(fits=misfits == 0, cycles=cycles, energy_pj=totals[:, 1], counts=counts, words=words)
+        moved = unmoved(many, spaces, levels)
+        is_ragged = _is_ragged(coded)
+        even.all_moved(
+            self._machine,
+            coded.temporal,
+            coded.order,
+            coded.spatial,
+            coded.spatial_order,
+            coded.kept,
+            np.flatnonzero(~is_ragged),
+            moved,
+        )
+        if is_ragged.any():
+            ragged.all_moved(
+                self._machine,
+                coded.temporal,
+                coded.temporal_last,
+                coded.order,
+                coded.spatial,
+                coded.spatial_last,
+                coded.spatial_order,
+                coded.kept,
+                np.flatnonzero(is_ragged),
+                moved,
+            )
+        counts, cycles, energy_pj = np.zeros((many, spaces, levels, 4)), np.zeros(many), np.zeros(many)
+        all_tallied(self._machine, coded.kept, moved, counts, cycles, energy_pj)
+        return Figures(
+            fits=moved.fits, cycles=cycles.astype(np.int64), energy_pj=energy_pj, counts=counts, words=moved.words
+        )
 
     def coded(self, nests: Sequence[LoopNest]) -> Coded:
-        """Mappings as numbers. Unsupported where a part does not divide its dimension."""
+        """Mappings as numbers."""
         dims = {dim: at for at, dim in enumerate(self._problem.bounds)}
         size = (len(nests), len(nests[0].tilings))
         temporal, order = np.ones((*size, len(dims)), np.int64), np.zeros((*size, len(dims)), np.int64)
@@ -110,6 +119,12 @@ class Fast:
         )
 
 
+def _is_ragged(coded: Coded) -> Flags:
+    in_time = (coded.temporal != coded.temporal_last).any(axis=(1, 2))
+    in_space: Flags = (coded.spatial != coded.spatial_last).any(axis=(1, 2, 3))
+    return in_time | in_space
+
+
 def _check(accelerator: Accelerator, switches: Switches) -> None:
     for memory in accelerator.memories:
         if memory.network.has_energy:
@@ -123,8 +138,6 @@ def _check(accelerator: Accelerator, switches: Switches) -> None:
 def _code(loops: tuple[Loop, ...], dims: dict[str, int], counts: Ints, lasts: Ints) -> list[int]:
     """Write the counts, and those of the last pass; the order of dimensions, those without a loop behind the others."""
     for loop in loops:
-        if loop.count != loop.last:
-            raise Unsupported(f"a part of {loop.dim} does not divide it, which takes a walk of every mapping")
         counts[dims[loop.dim]], lasts[dims[loop.dim]] = loop.count, loop.last
     first = [dims[loop.dim] for loop in loops]
     return [*first, *(at for at in dims.values() if at not in first)]

@@ -10,7 +10,7 @@ from gnomon.core.accelerator import Accelerator
 from gnomon.core.errors import Unsupported
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import DataSpace, Problem
-from gnomon.engines.mapper.compiled import Flags, Ints, Machine
+from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine
 from gnomon.engines.mapper.conventions import Switches
 
 _LARGEST = 2**62  # a word's place is one number of 64 bits
@@ -24,7 +24,6 @@ def machine(problem: Problem, accelerator: Accelerator, flags: LoopNest, switche
     together = [max(one.instances // memories[gate].instances, 1) for one, gate in zip(memories, gates, strict=True)]
     room = [-1 if one.entries is None else floor(one.entries / one.multiple_buffering) for one in memories]
     ranks = max(len(space.ranks) for space in spaces)
-    limits = [(one.read_words_per_cycle, one.write_words_per_cycle, one.shared_words_per_cycle) for one in memories]
 
     def by_level_and_space(field: str) -> Flags:
         return np.array([[space.name in getattr(tiling, field) for space in spaces] for tiling in flags.tilings])
@@ -34,26 +33,33 @@ def machine(problem: Problem, accelerator: Accelerator, flags: LoopNest, switche
         place_values=np.array([_place_values(space, problem, ranks) for space in spaces]),
         is_output=np.array([space.is_output for space in spaces]),
         grid=np.array([accelerator.fanout(level) for level in range(len(memories))]),
-        room=np.array(room),
-        least=np.array([one.min_utilization * max(words, 0) for one, words in zip(memories, room, strict=True)]),
-        block=np.array([one.block_size for one in memories]),
+        room_words=np.array(room),
+        least_words=np.array([one.min_utilization * max(words, 0) for one, words in zip(memories, room, strict=True)]),
+        block_words=np.array([one.block_size for one in memories]),
         clusters=np.array([one.instances // one.cluster_size for one in memories]),
-        energy_pj=np.array(
-            [[one.actions.read_pj, one.actions.fill_pj, one.actions.update_pj, one.actions.leak_pj] for one in memories]
-        ),
+        read_pj=np.array([one.actions.read_pj for one in memories], float),
+        fill_pj=np.array([one.actions.fill_pj for one in memories], float),
+        update_pj=np.array([one.actions.update_pj for one in memories], float),
+        leak_pj=np.array([one.actions.leak_pj for one in memories], float),
         leaks_with=np.array(
             [gate if count > 1 else own for own, (gate, count) in enumerate(zip(gates, together, strict=True))]
         ),
         leaks_each=np.array(together),
-        limits=np.array([[inf if limit is None else limit for limit in of_one] for of_one in limits]),
+        read_words_per_cycle=_bounds([one.read_words_per_cycle for one in memories]),
+        write_words_per_cycle=_bounds([one.write_words_per_cycle for one in memories]),
+        shared_words_per_cycle=_bounds([one.shared_words_per_cycle for one in memories]),
         scale=np.array([[dict(one.bandwidth_scale).get(space.name, 1.0) for space in spaces] for one in memories]),
-        latency=float(sum(one.network.fill_cycles + one.network.drain_cycles for one in memories)),
+        latency_cycles=float(sum(one.network.fill_cycles + one.network.drain_cycles for one in memories)),
         mac_pj=float(accelerator.units.mac_pj),
         shares=~by_level_and_space("no_multicast"),
         lends=~by_level_and_space("no_link_transfer") & switches.link_transfers,
         is_whole=by_level_and_space("no_temporal_reuse"),
         skips_first=~by_level_and_space("reads_first_update") & switches.first_read_elision,
     )
+
+
+def _bounds(limits: list[float | None]) -> Floats:
+    return np.array([inf if limit is None else limit for limit in limits], float)
 
 
 def _coefficients(space: DataSpace, dims: list[str], ranks: int) -> Ints:

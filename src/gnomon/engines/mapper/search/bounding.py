@@ -21,8 +21,9 @@ from gnomon.engines.mapper.search.space import Space
 from gnomon.engines.mapper.search.spatial import Spatials
 
 _MOST_MASKS = 64  # ways to keep data spaces that are told apart; of more each data space is bounded by itself
-_MOST_PARTS = 200_000
-_STEPS = 20_000  # bounds between two looks at the clock: some hundredths of a second
+_MOST_PARTS = 60_000
+_MOST_LOOKS = 60_000  # bounds before the search begins: about two seconds
+_STEPS = 50_000  # of a walk between two looks at the clock: some hundredths of a second
 _AT_ONCE = 4  # factors that are found before they are evaluated
 _SOME_ORDERS = 32  # of the loops of one choice of factors, where nothing is proved by them
 _MOST_ORDERS = 1_000  # where something is; of more the proof stays open
@@ -55,24 +56,27 @@ class Bounding:
         self.ways = np.argsort(each.reshape(len(self._ways), -1).min(axis=1), kind="stable")  # the least bound first
         self._order = np.argsort(each, kind="stable")
         self._values = each[self._order]
-        self._is_all = ways.is_all
+        self.is_all = ways.is_all
         self.stand = Stand()
         self._place: Place | None = None
 
     def _of_each_space(self) -> Floats:
         """Bounds (way, 1, 2) as the sum of what each data space costs at least, whatever the others do."""
-        space, terms = self._space, self._terms
-        spaces, levels = space.may_keep.shape
-        total = np.zeros((len(self._ways), 2))
-        total[:, 1] = terms.units_pj
-        for one in range(spaces):
-            masks = np.array(_masks_of(space, one))
-            alone = np.zeros((len(masks), spaces, levels), bool)
-            alone[:, one] = masks
-            values = np.empty((len(self._ways), len(masks), 2))
-            bounds.of_parts(terms, self._ways, alone, space.least, space.most, not space.is_ragged, values)
-            total[:, 0] = np.maximum(total[:, 0], values[:, :, 0].min(axis=1))
-            total[:, 1] += values[:, :, 1].min(axis=1) - terms.units_pj
+        space, terms = self._space, self._terms._replace(units_pj=0.0)
+        masks = [_masks_of(space, one) for one in range(len(space.may_keep))]
+        steps = (-(-space.bounds // self._ways.prod(axis=1))).prod(axis=1)
+        total = np.stack([steps, np.full(len(steps), self._terms.units_pj)], axis=1).astype(np.float64)
+        looked_at = np.argsort(steps, kind="stable")[: _MOST_LOOKS // sum(map(len, masks))]
+        for one, of_one in enumerate(masks):
+            alone = np.zeros((len(of_one), *space.may_keep.shape), bool)
+            alone[:, one] = np.array(of_one)
+            values = np.empty((len(looked_at), len(of_one), 2))
+            ways = self._ways[looked_at]
+            bounds.of_parts(terms, ways, alone, space.least, space.most, not space.is_ragged, values)
+            total[looked_at, 0] = np.maximum(total[looked_at, 0], values[:, :, 0].min(axis=1))
+            total[looked_at, 1] += values[:, :, 1].min(axis=1)
+        rest = np.setdiff1d(np.arange(len(steps)), looked_at)
+        total[rest, 1] = self._least_figures()[1]
         return total[:, None]
 
     @property
@@ -81,24 +85,24 @@ class Bounding:
         stand = self.stand
         here = float(self._values[stand.part]) if stand.part < len(self._values) else inf
         if stand.is_relaxed:
-            return min(here, stand.limit) if self._is_all else self._least_of_all()
-        return min(max(stand.limit, here), stand.open_limit) if self._is_all else self._least_of_all()
+            return min(here, stand.limit) if self.is_all else self._objective.of(*self._least_figures())
+        return (
+            min(max(stand.limit, here), stand.open_limit) if self.is_all else self._objective.of(*self._least_figures())
+        )
 
-    def _least_of_all(self) -> float:
-        """Where not all ways over children are looked at: every unit works, and the outermost memory hands out each word once."""
+    def _least_figures(self) -> tuple[float, float]:
+        """Of any way over children: every unit works, and the outermost memory hands out each word once."""
         terms, space = self._terms, self._space
-        cycles = space.problem.macs / space.accelerator.units.instances
-        energy_pj = terms.units_pj
+        cycles, energy_pj = space.problem.macs / space.accelerator.units.instances, self._terms.units_pj
         for one, output in enumerate(terms.is_output):
-            words = bounds.touched(terms.coefficients[one], bool(terms.is_separable[one]), terms.bounds)
             if space.must_keep[one, -1]:
-                energy_pj += words * terms.price_pj[-1, 2 if output else 0]
-                cycles = max(cycles, words / terms.limits_words_per_cycle[-1, 1 if output else 0])
-        return self._objective.of(cycles, energy_pj)
+                energy_pj += terms.whole[one] * terms.price_pj[-1, 2 if output else 0]
+                cycles = max(cycles, terms.whole[one] / terms.limits_words_per_cycle[-1, 1 if output else 0])
+        return cycles, energy_pj
 
     def is_done(self, best: float) -> bool:
         """Whether nothing is left that could be better than the best."""
-        return self._walks and self._is_all and not self.stand.is_relaxed and self._is_past(best)
+        return self._walks and self.is_all and not self.stand.is_relaxed and self._is_past(best)
 
     def _is_past(self, limit: float) -> bool:
         stand = self.stand
@@ -124,12 +128,14 @@ class Bounding:
         stand, space = self.stand, self._space
         at = int(self._order[stand.part])
         way, mask = divmod(at, len(self._masks))
-        part = Part(self._ways[way], self._masks[mask], space.least, space.most, not space.is_ragged)
+        part = bounds.part_of(
+            self._terms, self._ways[way], self._masks[mask], space.least, space.most, not space.is_ragged
+        )
         if self._place is None:
             self._place = _restored(stand.place) if stand.place else self._start(part)
         found = np.empty((_AT_ONCE, *space.least.shape), np.int64)
         values = np.empty(_AT_ONCE)
-        count, _, limit = bounds.walk(
+        count, limit = bounds.walk(
             self._terms, part, self._objective.value, limit, stand.is_relaxed, self._place, _STEPS, found, values
         )
         if stand.is_relaxed and count:

@@ -26,14 +26,23 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 CYCLES, ENERGY, PRODUCT = 0, 1, 2  # what a walk makes small
+# Columns of Part.rates: of the words asked the part that reaches the memory outside, and what of them rounding may lose; words that
+# it need not read, as they are written there first; the same of what is filled; and picojoules of a word.
+_REACHES, _LOST, _FIRST, _FILL_LOST, _FILL_FIRST, _READ_PJ, _UPDATE_PJ, _FILL_PJ = range(8)
+_STEPS_OF_A_BOUND = 20  # in the time of a bound so many factors are tried
 
 
 class Terms(NamedTuple):
     """A problem and an accelerator as numbers for bounds; level 0 is the innermost memory."""
 
     bounds: Ints  # (dim)
-    coefficients: Ints  # (space, rank, dim), without signs
+    coefficients: Ints  # (space, rank, dim), without signs; of dimensions of one iteration 0
+    ranks: Ints  # (space): how many it has
+    moves: Flags  # (space, dim): the dimension moves the data space
+    slides: Flags  # (space, dim): and another one moves the same rank, so that tiles overlap
     is_separable: Flags  # (space): no dimension moves two ranks
+    whole: Floats  # (space): different words that all loops touch
+    boxes: Floats  # (space): words of the box of all loops, gaps among them
     is_output: Flags  # (space)
     price_pj: Floats  # (level, 3): of a word that is read, filled, updated
     clusters: Ints  # (level): wide accesses at once
@@ -47,13 +56,22 @@ class Terms(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of the space: everything but the loops in time."""
+    """A part of the space, everything but the loops in time, with what follows from that."""
 
     spatial: Ints  # (level, dim): iterations over children, both axes
     kept: Flags  # (space, level)
     least: Ints  # (level, dim): iterations in time
     most: Ints
     is_even: bool  # parts divide their dimensions
+    inside: Ints  # (level + 1, dim): iterations over the children of all levels further in
+    above: Floats  # (level): instances at work; and of the units in the last place
+    alike: Floats  # (space, level): of those, how many need the same words
+    share: Floats  # (level, space): of the words that the children take, the part that is read at least
+    may_lend: Flags  # (level, space): a child may get words from a neighbour
+    far: Ints  # (space, level): the memory that is asked by what is inside of this one; -1: none, or nothing is inside
+    rates: Floats  # (space, level, 8): what is read, updated and filled of what is asked; see the columns
+    steps: float  # in time, at least
+    rounding: float  # of the words of an instance, the part that is left where instances at work are rounded down
 
 
 class Place(NamedTuple):
@@ -66,123 +84,206 @@ class Place(NamedTuple):
 
 
 @njit(cache=True)
-def touched(coefficients: Ints, is_separable: bool, box: Ints) -> float:
+def different(one: int, two: int, n_one: int, n_two: int) -> int:
+    """Different values of one * i + two * j, or fewer, for as many i and j."""
+    if one > two:
+        one, two, n_one, n_two = two, one, n_two, n_one
+    if two % one:
+        return n_one + n_two - 1
+    step = two // one
+    return (n_two - 1) * step + n_one if step <= n_one else n_one * n_two
+
+
+@njit(cache=True)
+def touched(coefficients: Ints, ranks: int, is_separable: bool, box: Ints) -> float:
     """Different words that a box of loops touches, or fewer; without the gaps of strides."""
     product, most = 1.0, 1.0
-    for rank in range(coefficients.shape[0]):
-        terms, first, extent, other, span = 0, 0, 1, 0, 1
-        for dim in range(coefficients.shape[1]):
-            factor = coefficients[rank, dim]
-            if factor and box[dim] > 1:
-                terms += 1
+    for rank in range(ranks):
+        terms, first, second, span = 0, 0, 0, 1
+        for dim in range(box.shape[0]):
+            if coefficients[rank, dim]:
                 span += box[dim] - 1
+                terms += 1
                 if terms == 1:
-                    first, extent = factor, box[dim]
+                    first = dim
                 else:
-                    other = dim
-        here = float(span)
+                    second = dim
         if terms == 2:
-            one, two, n_one, n_two = first, coefficients[rank, other], extent, box[other]
-            if one > two:
-                one, two, n_one, n_two = two, one, n_two, n_one
-            if two % one == 0:
-                step = two // one
-                here = float((n_two - 1) * step + n_one) if step <= n_one else float(n_one * n_two)
-        product *= here
-        most = max(most, here)
+            span = different(coefficients[rank, first], coefficients[rank, second], box[first], box[second])
+        product *= span
+        most = max(most, span)
     return product if is_separable else most
 
 
 @njit(cache=True)
-def held(coefficients: Ints, box: Ints) -> float:
+def held(coefficients: Ints, ranks: int, box: Ints) -> float:
     """Words of the bounding box, gaps among them."""
     product = 1.0
-    for rank in range(coefficients.shape[0]):
+    for rank in range(ranks):
         length = 1
-        for dim in range(coefficients.shape[1]):
+        for dim in range(box.shape[0]):
             length += coefficients[rank, dim] * (box[dim] - 1)
         product *= length
     return product
 
 
 @njit(cache=True)
-def is_moved(coefficients: Ints, dim: int) -> bool:
-    """Whether a dimension moves a data space."""
-    for rank in range(coefficients.shape[0]):  # noqa: SIM110  numba compiles no generator in any()
-        if coefficients[rank, dim]:
+def part_of(terms: Terms, spatial: Ints, kept: Flags, least: Ints, most: Ints, is_even: bool) -> Part:
+    """A part of the space by its loops over children (level, dim) and by what is kept (space, level)."""
+    levels, dims = spatial.shape
+    spaces = kept.shape[0]
+    inside = np.ones((levels + 1, dims), np.int64)
+    for level in range(levels):
+        inside[level + 1] = inside[level] * spatial[level]
+    above, alike = np.ones(levels + 1), np.ones((spaces, levels + 1))
+    steps, rounding = 1.0, 1.0
+    for dim in range(dims):
+        steps *= -(-terms.bounds[dim] // inside[levels, dim])
+        for level in range(levels + 1):  # the last place is that of the units
+            outside = inside[levels, dim] // (inside[level + 1, dim] if level < levels else 1)
+            above[level] *= outside
+            for space in range(spaces):
+                if not terms.moves[space, dim]:
+                    alike[space, level] *= outside
+    for level in range(levels):
+        if terms.floors and not is_even and above[level] > 1:
+            rounding = min(rounding, 0.5 if above[level] < 8 else 1 - 4 / above[level])
+    share, may_lend = np.ones((levels, spaces)), np.zeros((levels, spaces), np.bool_)
+    far = np.full((spaces, levels), -1)
+    for space in range(spaces):
+        for level in range(levels):
+            may_lend[level, space] = _may_lend(terms, spatial[level], level, space)
+            share[level, space] = _share(terms, spatial[level], space, may_lend[level, space])
+            if level == 0 or kept[space, level - 1]:
+                for outer in range(levels - 1, level - 1, -1):
+                    if kept[space, outer]:
+                        far[space, level] = outer
+    rates = np.zeros((spaces, levels, 8))
+    for space in range(spaces):
+        for near in range(levels):
+            if far[space, near] >= 0:
+                _write_rates(
+                    terms, is_even, space, near, far[space, near], above, alike, share, may_lend, rates[space, near]
+                )
+    return Part(spatial, kept, least, most, is_even, inside, above, alike, share, may_lend, far, rates, steps, rounding)
+
+
+@njit(cache=True)
+def _write_rates(
+    terms: Terms,
+    is_even: bool,
+    space: int,
+    near: int,
+    far: int,
+    above: Floats,
+    alike: Floats,
+    share: Floats,
+    may_lend: Flags,
+    rates: Floats,
+) -> None:
+    """Write a row of Part.rates."""
+    rates[_REACHES] = 1.0
+    for level in range(near + 1, far + 1):
+        rates[_REACHES] *= share[level, space]
+    is_rounded = not is_even or far > near or may_lend[near, space]  # counts of an instance that are not whole
+    rates[_LOST] = above[far] if is_rounded else 0.0
+    of_far = min(above[far], terms.clusters[far]) / above[far]
+    rates[_READ_PJ] = terms.price_pj[far, 0] * of_far
+    if terms.is_output[space]:
+        rates[_UPDATE_PJ] = terms.price_pj[far, 2] * of_far
+        rates[_FIRST] = terms.boxes[space] * alike[space, far]
+    if near:
+        rates[_FILL_LOST] = above[near - 1] if is_rounded else 0.0
+        rates[_FILL_PJ] = terms.price_pj[near - 1, 1] * min(above[near - 1], terms.clusters[near - 1]) / above[near - 1]
+        if terms.is_output[space]:
+            rates[_FILL_FIRST] = terms.boxes[space] * alike[space, near - 1]
+
+
+@njit(cache=True)
+def _may_lend(terms: Terms, spatial: Ints, level: int, space: int) -> bool:
+    """Whether a neighbour may have had the words that a child needs: where two dimensions move a rank, or nothing moves."""
+    if not terms.lends[level, space]:
+        return False
+    for dim in range(spatial.shape[0]):
+        if spatial[dim] > 1 and (terms.slides[space, dim] or (level == 0 and not terms.moves[space, dim])):
             return True
-    return False
+    return not terms.is_separable[space]
 
 
 @njit(cache=True)
-def cut(terms: Terms, part: Part, space: int, box: Ints, first: int, last: int, words: float, start: float) -> float:
-    """Words brought at least to all instances of a memory, from the argument above with the loops up to `box`.
-
-    An instance holds `words`, all of them together `start`; between it and the box lie the children of the levels first..last.
-    """
-    coefficients = terms.coefficients[space]
-    runs, runs_moved, runs_alike, children = 1.0, 1.0, 1.0, 1.0
-    for dim in range(box.shape[0]):
-        if terms.bounds[dim] == 1:
-            continue
-        here = 1
-        for level in range(first, last + 1):
-            here *= part.spatial[level, dim]
-        children *= here
-        passes = (terms.bounds[dim] + box[dim] - 1) // box[dim]
-        runs *= passes
-        if is_moved(coefficients, dim):
-            runs_moved *= passes
-        else:  # each of the children needs the same words, in every run
-            runs_alike *= terms.bounds[dim] * here / box[dim]
-    is_separable = terms.is_separable[space]
-    swept = touched(coefficients, is_separable, terms.bounds)
-    if part.is_even:
-        swept = max(swept, runs_moved * touched(coefficients, is_separable, box))
-    return max(runs_alike * swept - runs * children * words + start, 0.0)
-
-
-@njit(cache=True)
-def shared(terms: Terms, part: Part, level: int, space: int) -> float:
+def _share(terms: Terms, spatial: Ints, space: int, may_lend: bool) -> float:
     """Of the words that the children of a memory take, the part that is read at least."""
-    coefficients = terms.coefficients[space]
-    children, groups = 1.0, 1.0
-    for dim in range(terms.bounds.shape[0]):
-        children *= part.spatial[level, dim]
-    if children == 1:
-        return 1.0
-    if can_lend(terms, part, level, space):
+    children, groups, most = 1.0, 1.0, 1.0
+    for dim in range(spatial.shape[0]):
+        children *= spatial[dim]
+    if may_lend:
         return 1.0 / children
-    most = 1.0
-    for rank in range(coefficients.shape[0]):
+    for rank in range(terms.ranks[space]):
         span = 1
-        for dim in range(terms.bounds.shape[0]):
-            if coefficients[rank, dim]:
-                span += part.spatial[level, dim] - 1
+        for dim in range(spatial.shape[0]):
+            if terms.coefficients[space, rank, dim]:
+                span += spatial[dim] - 1
         groups *= span
         most = max(most, span)
     return (groups if terms.is_separable[space] else most) / children
 
 
 @njit(cache=True)
-def can_lend(terms: Terms, part: Part, level: int, space: int) -> bool:
-    """Whether a neighbour may have had the words that a child needs: where two dimensions move a rank, or nothing moves."""
-    if not terms.lends[level, space]:
-        return False
-    coefficients = terms.coefficients[space]
-    for dim in range(terms.bounds.shape[0]):
-        if part.spatial[level, dim] == 1:
+def swept(
+    bounds: Ints,
+    moves: Flags,
+    coefficients: Ints,
+    ranks: int,
+    is_separable: bool,
+    is_even: bool,
+    whole: float,
+    box: Ints,
+) -> tuple[float, float, float]:
+    """-> runs of the loops up to a box, how many of them touch the same words, and the words that the others touch in all.
+
+    moves (dim), coefficients (rank, dim) and `whole`, the words that all loops touch, are those of one data space.
+    """
+    runs, runs_moved, runs_alike = 1.0, 1.0, 1.0
+    for dim in range(box.shape[0]):
+        if box[dim] == bounds[dim]:
             continue
-        moved = False
-        for rank in range(coefficients.shape[0]):
-            if coefficients[rank, dim]:
-                moved = True
-                for other in range(terms.bounds.shape[0]):
-                    if other != dim and coefficients[rank, other] and terms.bounds[other] > 1:
-                        return True
-        if not moved and level == 0:
-            return True
-    return not terms.is_separable[space]
+        passes = (bounds[dim] + box[dim] - 1) // box[dim]
+        runs *= passes
+        if moves[dim]:
+            runs_moved *= passes
+        else:
+            runs_alike *= bounds[dim] / box[dim]
+    if is_even and runs_moved > 1:
+        return runs, runs_alike, max(whole, runs_moved * touched(coefficients, ranks, is_separable, box))
+    return runs, runs_alike, whole
+
+
+@njit(cache=True)
+def cut(
+    runs: float,
+    runs_alike: float,
+    words: float,
+    above: float,
+    above_box: float,
+    alike: float,
+    alike_box: float,
+    room: float,
+) -> float:
+    """Words brought at least to all instances of a memory, from the argument above with the loops up to a box.
+
+    Of `above` instances, of `room` words each, `alike` need the same words; outside of the box are `above_box` and `alike_box`
+    places likewise. Those that need the same words need them in every run.
+    """
+    return max(runs_alike * alike / alike_box * words - runs * above / above_box * room + above * room, 0.0)
+
+
+@njit(cache=True)
+def priced(rates: Floats, asked: float, filled: float) -> float:
+    """Energy of what is asked of one memory and filled into another."""
+    words = max(asked * rates[_REACHES] - rates[_LOST], 0.0)
+    fills = max(filled - rates[_FILL_LOST] - rates[_FILL_FIRST], 0.0)
+    reads = max(words - rates[_FIRST], 0.0)
+    return float(reads * rates[_READ_PJ] + words * rates[_UPDATE_PJ] + fills * rates[_FILL_PJ])
 
 
 @njit(cache=True)
@@ -190,256 +291,203 @@ def bound(terms: Terms, part: Part, temporal: Ints, known: int) -> tuple[float, 
     """Cycles and picojoules of every mapping of a part whose innermost `known` memories have these loops in time (level, dim)."""
     spaces, levels = part.kept.shape
     dims = terms.bounds.shape[0]
-    tiles, wide = np.ones((levels + 1, dims), np.int64), np.ones((levels + 1, dims), np.int64)
-    above, alike_above = np.ones(levels + 1), np.ones((spaces, levels + 1))  # instances; those that need the same words
-    steps = 1.0
+    tiles, wide = np.ones((levels, dims), np.int64), np.ones((levels, dims), np.int64)
     for dim in range(dims):
         reach = 1
-        for level in range(known + 1 if known < levels else levels):
+        for level in range(min(known + 1, levels)):
             reach = min(reach * part.spatial[level, dim], terms.bounds[dim])
             wide[level, dim] = reach
             if level < known:
                 reach = min(reach * temporal[level, dim], terms.bounds[dim])
                 tiles[level, dim] = reach
-        in_space = 1
-        for level in range(levels):
-            in_space *= part.spatial[level, dim]
-        steps *= (terms.bounds[dim] + in_space - 1) // in_space
-    for level in range(levels - 1, -1, -1):
-        above[level] = above[level + 1] if level < levels - 1 else 1.0
-        for space in range(spaces):
-            alike_above[space, level] = alike_above[space, level + 1] if level < levels - 1 else 1.0
-        if level < levels - 1:
-            for dim in range(dims):
-                above[level] *= part.spatial[level + 1, dim]
-                for space in range(spaces):
-                    if not is_moved(terms.coefficients[space], dim):
-                        alike_above[space, level] *= part.spatial[level + 1, dim]
-    rounding = 1.0
-    if terms.floors and not part.is_even:
-        for level in range(levels):
-            if above[level] > 1:
-                rounding = min(rounding, 0.5 if above[level] < 8 else 1 - 4 / above[level])
-    read, write = np.zeros(levels), np.zeros(levels)
-    energy_pj = terms.units_pj * rounding
-    # Of each data space and each memory or unit that it comes to: from where, and the words so far.
+    # Of each data space, words that the children of a memory take, and those that are written into them.
     asked, filled = np.zeros((spaces, levels)), np.zeros((spaces, levels))
-    waits = np.full((spaces, levels), -1)  # the first memory outside that has loops in time
-    for space in range(spaces):
-        coefficients, separable = terms.coefficients[space], terms.is_separable[space]
-        whole = touched(coefficients, separable, terms.bounds)
-        everything = 1.0
-        for level in range(levels):
-            for dim in range(dims):
-                everything *= part.spatial[level, dim]
-        for near in range(levels):
-            if near and not part.kept[space, near - 1]:
-                continue
-            if near - 1 >= known:
-                if _far(part, space, near) < levels:
-                    asked[space, near] = whole * alike_above[space, near] * rounding
-                    filled[space, near] = whole * alike_above[space, near - 1] * rounding
-                continue
-            around = held(coefficients, wide[near])
-            if near == 0 and not can_lend(terms, part, 0, space):
-                macs = 1.0
-                for dim in range(dims):
-                    macs *= terms.bounds[dim]
-                asked[space, near] = macs * shared(terms, part, 0, space)
-            else:
-                asked[space, near] = 0.0
-            start = above[near] * around
-            own = held(coefficients, tiles[near - 1]) if near else 1.0
-            own_start = above[near - 1] * own if near else everything
-            for level in range(near, levels):
-                if near <= level < known or level == levels - 1:
-                    box = tiles[level] if level < known else terms.bounds
-                    came = cut(terms, part, space, box, near + 1, level, around, start)
-                    asked[space, near] = max(asked[space, near], came)
-                    if near:
-                        came = cut(terms, part, space, box, near, level, own, own_start)
-                        filled[space, near] = max(filled[space, near], came)
-            asked[space, near] *= rounding
-            filled[space, near] *= rounding
-            if near == 0 and not can_lend(terms, part, 0, space):
-                continue  # units remember nothing: the order does not matter
-            level = near
-            while level < known:
-                if has_loops(temporal[level]):
-                    break
-                level += 1
-            if level < levels:
-                waits[space, near] = level
-    energy_pj += _competing(
-        terms, part, temporal, known, tiles, wide, above, alike_above, asked, filled, waits, rounding
-    )
+    waits = np.full(
+        (spaces, levels), -1
+    )  # the first memory outside that has loops in time; -1: their order is of no matter
     for space in range(spaces):
         for near in range(levels):
-            if near and not part.kept[space, near - 1]:
-                continue
-            _carried(terms, part, space, near, above, alike_above, asked[space, near], filled[space, near], read, write)
-    cycles = steps
-    for level in range(levels):
-        limits = terms.limits_words_per_cycle[level]
-        each = above[level]
-        cycles = max(cycles, read[level] / (each * limits[0]), write[level] / (each * limits[1]))
-        cycles = max(cycles, (read[level] + write[level]) / (each * limits[2]))
-    return cycles, energy_pj
+            if part.far[space, near] >= 0:
+                _brought(terms, part, temporal, known, tiles, wide, space, near, asked, filled, waits)
+    energy_pj = terms.units_pj
+    for space in range(spaces):
+        for near in range(levels):
+            if part.far[space, near] >= 0 and waits[space, near] < 0:
+                energy_pj += priced(part.rates[space, near], asked[space, near], filled[space, near])
+    for level in range(min(known + 1, levels)):
+        energy_pj += _of_waiting(terms, part, temporal, known, level, tiles, wide, asked, filled, waits)
+    return max(part.steps, _slowest(terms, part, asked, filled)), energy_pj
 
 
 @njit(cache=True)
-def has_loops(counts: Ints) -> bool:
-    """Whether any of these loops runs more than once."""
-    for dim in range(counts.shape[0]):  # noqa: SIM110  likewise
-        if counts[dim] > 1:
-            return True
-    return False
-
-
-@njit(cache=True)
-def _far(part: Part, space: int, near: int) -> int:
-    """The memory that keeps the data space outside of the children of `near`."""
-    far = near
-    while far < part.kept.shape[1] and not part.kept[space, far]:
-        far += 1
-    return far
-
-
-@njit(cache=True)
-def _moved_words(
-    terms: Terms, part: Part, space: int, near: int, above: Floats, alike_above: Floats, asked: float, filled: float
-) -> tuple[int, float, float, float]:
-    """-> the memory asked, words that it reads, that it is updated with, and that are filled into the one inside."""
-    far = _far(part, space, near)
-    if far == part.kept.shape[1]:
-        return far, 0.0, 0.0, 0.0
-    for level in range(near + 1, far + 1):
-        asked *= shared(terms, part, level, space)
-    if not part.is_even or far > near or can_lend(terms, part, near, space):
-        asked = max(asked - above[far], 0.0)  # counts of an instance that are not whole are rounded
-        filled = max(filled - above[near - 1], 0.0) if near else 0.0
-    if not terms.is_output[space]:
-        return far, asked, 0.0, filled
-    whole = held(terms.coefficients[space], terms.bounds)
-    inside = max(filled - whole * alike_above[space, near - 1], 0.0) if near else 0.0
-    return far, max(asked - whole * alike_above[space, far], 0.0), asked, inside
-
-
-@njit(cache=True)
-def _price_pj(
-    terms: Terms, part: Part, space: int, near: int, above: Floats, alike_above: Floats, asked: float, filled: float
-) -> float:
-    """Energy of what one memory or the units take."""
-    far, reads, updates, fills = _moved_words(terms, part, space, near, above, alike_above, asked, filled)
-    if far == part.kept.shape[1]:
-        return 0.0
-    of_far = min(above[far], terms.clusters[far]) / above[far]
-    found = (reads * terms.price_pj[far, 0] + updates * terms.price_pj[far, 2]) * of_far
-    if near:
-        of_near = min(above[near - 1], terms.clusters[near - 1]) / above[near - 1]
-        found += fills * terms.price_pj[near - 1, 1] * of_near
-    return float(found)
-
-
-@njit(cache=True)
-def _carried(
-    terms: Terms,
-    part: Part,
-    space: int,
-    near: int,
-    above: Floats,
-    alike_above: Floats,
-    asked: float,
-    filled: float,
-    read: Floats,
-    write: Floats,
-) -> None:
-    """Add the words that memories read and write."""
-    far, reads, updates, fills = _moved_words(terms, part, space, near, above, alike_above, asked, filled)
-    if far == part.kept.shape[1]:
-        return
-    read[far] += reads * terms.scale[far, space]
-    write[far] += updates * terms.scale[far, space]
-    if near:
-        write[near - 1] += fills * terms.scale[near - 1, space]
-
-
-@njit(cache=True)
-def _competing(
+def _brought(
     terms: Terms,
     part: Part,
     temporal: Ints,
     known: int,
     tiles: Ints,
     wide: Ints,
-    above: Floats,
-    alike_above: Floats,
+    space: int,
+    near: int,
     asked: Floats,
     filled: Floats,
     waits: Ints,
-    rounding: float,
-) -> float:
-    """Energy of all that is brought, with the cheapest innermost loop for those that wait for the same loops."""
-    spaces, levels = part.kept.shape
-    dims = terms.bounds.shape[0]
-    energy_pj = 0.0
-    for space in range(spaces):
-        for near in range(levels):
-            if (near == 0 or part.kept[space, near - 1]) and waits[space, near] < 0:
-                energy_pj += _price_pj(
-                    terms, part, space, near, above, alike_above, asked[space, near], filled[space, near]
-                )
-    box = np.ones(dims, np.int64)
-    for level in range(min(known + 1, levels)):
-        cheapest = np.inf
-        plain = 0.0
-        for dim in range(dims):
-            count = temporal[level, dim] if level < known else _next_prime(terms, part, wide[level], known, dim)
-            if count == 1:
-                continue
-            box[:] = wide[level]
-            box[dim] = min(box[dim] * count, terms.bounds[dim])
-            found = 0.0
-            for space in range(spaces):
-                for near in range(levels):
-                    if waits[space, near] != level:
-                        continue
-                    around = held(terms.coefficients[space], wide[near])
-                    came = cut(terms, part, space, box, near + 1, level, around, above[near] * around) * rounding
-                    fills = 0.0
-                    if near:
-                        own = held(terms.coefficients[space], tiles[near - 1])
-                        fills = cut(terms, part, space, box, near, level, own, above[near - 1] * own) * rounding
-                    found += _price_pj(
-                        terms,
-                        part,
-                        space,
-                        near,
-                        above,
-                        alike_above,
-                        max(came, asked[space, near]),
-                        max(fills, filled[space, near]),
-                    )
-            cheapest = min(cheapest, found)
-        if cheapest == np.inf:
-            for space in range(spaces):
-                for near in range(levels):
-                    if waits[space, near] == level:
-                        plain += _price_pj(
-                            terms, part, space, near, above, alike_above, asked[space, near], filled[space, near]
-                        )
-            energy_pj += plain
-        else:
-            energy_pj += cheapest
-    return energy_pj
+) -> None:
+    """Write what is brought to what is inside of a memory, whatever the order of the loops."""
+    levels = part.kept.shape[1]
+    if near > known:  # not even the tile is known: every word comes once
+        asked[space, near] = terms.whole[space] * part.alike[space, near]
+        filled[space, near] = terms.whole[space] * part.alike[space, near - 1]
+        return
+    if near == 0 and not part.may_lend[0, space]:  # units remember nothing
+        asked[space, 0] = part.share[0, space]
+        for dim in range(terms.bounds.shape[0]):
+            asked[space, 0] *= terms.bounds[dim]
+        return
+    coefficients, ranks, separable = terms.coefficients[space], terms.ranks[space], terms.is_separable[space]
+    bounds, moves, whole = terms.bounds, terms.moves[space], terms.whole[space]
+    above, alike = part.above, part.alike[space]
+    around = held(coefficients, ranks, wide[near])
+    own = held(coefficients, ranks, tiles[near - 1]) if near else 1.0
+    for level in range(near, levels):
+        if level < known or level == levels - 1:
+            box = tiles[level] if level < known else bounds
+            runs, runs_alike, words = swept(bounds, moves, coefficients, ranks, separable, part.is_even, whole, box)
+            above_box, alike_box = above[level], alike[level]
+            came = cut(runs, runs_alike, words, above[near], above_box, alike[near], alike_box, around)
+            asked[space, near] = max(asked[space, near], came)
+            if near:
+                came = cut(runs, runs_alike, words, above[near - 1], above_box, alike[near - 1], alike_box, own)
+                filled[space, near] = max(filled[space, near], came)
+    level = near
+    while level < known and not has_loops(temporal[level]):
+        level += 1
+    if level < levels:
+        waits[space, near] = level
 
 
 @njit(cache=True)
-def _next_prime(terms: Terms, part: Part, wide: Ints, known: int, dim: int) -> int:
+def has_loops(counts: Ints) -> bool:
+    """Whether any of these loops runs more than once."""
+    for dim in range(counts.shape[0]):  # noqa: SIM110  numba compiles no generator in any()
+        if counts[dim] > 1:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _slowest(terms: Terms, part: Part, asked: Floats, filled: Floats) -> float:
+    """Cycles that the memories need for what is brought."""
+    spaces, levels = part.far.shape
+    read, write = np.zeros(levels), np.zeros(levels)
+    for space in range(spaces):
+        for near in range(levels):
+            far = part.far[space, near]
+            if far < 0:
+                continue
+            rates = part.rates[space, near]
+            words = max(asked[space, near] * rates[_REACHES] - rates[_LOST], 0.0)
+            read[far] += max(words - rates[_FIRST], 0.0) * terms.scale[far, space]
+            if terms.is_output[space]:
+                write[far] += words * terms.scale[far, space]
+            if near:
+                fills = max(filled[space, near] - rates[_FILL_LOST] - rates[_FILL_FIRST], 0.0)
+                write[near - 1] += fills * terms.scale[near - 1, space]
+    cycles = 0.0
+    for level in range(levels):
+        limits, each = terms.limits_words_per_cycle[level], part.above[level] / part.rounding
+        cycles = max(cycles, read[level] / (each * limits[0]), write[level] / (each * limits[1]))
+        cycles = max(cycles, (read[level] + write[level]) / (each * limits[2]))
+    return float(cycles)
+
+
+@njit(cache=True)
+def _of_waiting(
+    terms: Terms,
+    part: Part,
+    temporal: Ints,
+    known: int,
+    level: int,
+    tiles: Ints,
+    wide: Ints,
+    asked: Floats,
+    filled: Floats,
+    waits: Ints,
+) -> float:
+    """Energy of all that wait for the loops of one memory, with the innermost of these loops that is the cheapest for them."""
+    spaces, levels = waits.shape
+    bounds, rates = terms.bounds, part.rates
+    who = np.empty((spaces * levels, 2), np.int64)
+    around, own = np.zeros(spaces * levels), np.zeros(spaces * levels)
+    plain, count = 0.0, 0
+    for space in range(spaces):
+        for near in range(levels):
+            if waits[space, near] == level:
+                plain += priced(rates[space, near], asked[space, near], filled[space, near])
+                who[count, 0], who[count, 1] = space, near
+                around[count] = held(terms.coefficients[space], terms.ranks[space], wide[near])
+                if near:
+                    own[count] = held(terms.coefficients[space], terms.ranks[space], tiles[near - 1])
+                count += 1
+    if count == 0:
+        return 0.0
+    cheapest = np.inf
+    box = wide[level].copy()
+    for dim in range(bounds.shape[0]):
+        iterations = temporal[level, dim] if level < known else _least_count(terms, part, wide[level], known, dim)
+        if iterations == 1:
+            continue
+        if level < known or not _slides_further_out(terms, part, known, dim):
+            box[dim] = min(wide[level, dim] * iterations, bounds[dim])
+        found, last = 0.0, -1
+        runs = runs_alike = words = 0.0
+        for at in range(count):
+            space, near = who[at, 0], who[at, 1]
+            if space != last:
+                last = space
+                runs, runs_alike, words = swept(
+                    bounds,
+                    terms.moves[space],
+                    terms.coefficients[space],
+                    terms.ranks[space],
+                    terms.is_separable[space],
+                    part.is_even,
+                    terms.whole[space],
+                    box,
+                )
+            above, alike, above_box, alike_box = (
+                part.above,
+                part.alike[space],
+                part.above[level],
+                part.alike[space, level],
+            )
+            came = cut(runs, runs_alike, words, above[near], above_box, alike[near], alike_box, around[at])
+            fills = 0.0
+            if near:
+                fills = cut(runs, runs_alike, words, above[near - 1], above_box, alike[near - 1], alike_box, own[at])
+            came, fills = max(came, asked[space, near]), max(fills, filled[space, near])
+            found += priced(rates[space, near], came, fills)
+        cheapest = min(cheapest, found)
+        box[dim] = wide[level, dim]
+    return plain if cheapest == np.inf else cheapest
+
+
+@njit(cache=True)
+def _slides_further_out(terms: Terms, part: Part, known: int, dim: int) -> bool:
+    """Whether a loop that is not known yet may move a tile over words that it touched, by more than one place."""
+    if part.inside[part.spatial.shape[0], dim] == part.inside[known + 1, dim]:
+        return False
+    for space in range(terms.slides.shape[0]):  # noqa: SIM110  likewise
+        if terms.slides[space, dim]:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _least_count(terms: Terms, part: Part, wide: Ints, known: int, dim: int) -> int:
     """The least iterations of a loop in time that is not known yet; 1: there is none."""
-    inside = wide[dim]
-    for level in range(known + 1, part.spatial.shape[0]):
-        inside *= part.spatial[level, dim]
+    levels = part.spatial.shape[0]
+    inside = wide[dim] * (part.inside[levels, dim] // part.inside[known + 1, dim])
     if inside >= terms.bounds[dim]:
         return 1
     if not part.is_even:
@@ -520,7 +568,7 @@ def _fits(terms: Terms, part: Part, temporal: Ints, level: int) -> bool:
     words = 0.0
     for space in range(part.kept.shape[0]):
         if part.kept[space, level]:
-            words += held(terms.coefficients[space], box)
+            words += held(terms.coefficients[space], terms.ranks[space], box)
     return bool(words <= terms.room_words[level])
 
 
@@ -543,15 +591,16 @@ def walk(
     most_steps: int,
     found: Ints,
     values: Floats,
-) -> tuple[int, int, float]:
+) -> tuple[int, float]:
     """Walk the factors of a part whose bound is below `limit`, from `place` on, and write those that are complete.
 
     found (at, level, dim), values (at): their bounds; `tightens`: what is found lowers the limit, so that in the end it is the
-    least bound of all. -> how many were found, bounds that were taken, the limit. The walk stops when `found` is full.
+    least bound of all. -> how many were found, and the limit. The walk stops when `found` is full.
     """
     levels, dims = part.spatial.shape
-    count, taken, last = 0, 0, levels * dims
-    while place.at[0] >= 0 and taken < most_steps and count < found.shape[0]:
+    count, steps, last = 0, 0, levels * dims
+    while place.at[0] >= 0 and steps < most_steps and count < found.shape[0]:
+        steps += 1
         at = place.at[0]
         level, dim = at // dims, at % dims
         left = place.left[at]
@@ -569,7 +618,7 @@ def walk(
             place.tried[at] = left  # a larger one does not fit either
             continue
         if dim == dims - 1:
-            taken += 1
+            steps += _STEPS_OF_A_BOUND
             cycles, energy_pj = bound(terms, part, place.temporal, level + 1)
             value = least(objective, cycles, energy_pj)
             if value >= limit:
@@ -584,7 +633,7 @@ def walk(
             place.left[at + dims] = after
         place.at[0] = at + 1
         place.tried[at + 1] = 0
-    return count, taken, limit
+    return count, limit
 
 
 @njit(cache=True)
@@ -593,5 +642,5 @@ def of_parts(terms: Terms, ways: Ints, masks: Flags, least: Ints, most: Ints, is
     temporal = np.ones(least.shape, np.int64)
     for way in range(ways.shape[0]):
         for mask in range(masks.shape[0]):
-            part = Part(ways[way], masks[mask], least, most, is_even)
+            part = part_of(terms, ways[way], masks[mask], least, most, is_even)
             values[way, mask, 0], values[way, mask, 1] = bound(terms, part, temporal, 0)

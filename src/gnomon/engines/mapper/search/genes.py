@@ -46,7 +46,7 @@ class Coder:
     def __init__(self, space: Space, ways: Ints) -> None:
         """`ways` (way, level, axis, dim) over children."""
         self._space = space
-        self._ways = ways
+        self.ways = ways
         levels, dims = space.least.shape
         taking = [
             max((at for at in range(levels) if space.most[at, dim] >= space.bounds[dim]), default=levels - 1)
@@ -92,7 +92,7 @@ class Coder:
 
     def _counts(self, genes: Genes) -> tuple[Ints, Ints, Flags]:
         space = self._space
-        spatial = self._ways[genes.way].copy()
+        spatial = self.ways[genes.way].copy()
         temporal = np.ones_like(genes.wanted)
         levels, dims = space.least.shape
         fine = np.ones(len(genes), bool)

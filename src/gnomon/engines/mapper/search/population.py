@@ -12,6 +12,7 @@ from gnomon.engines.mapper.search.space import Space
 
 _SIZE = 96
 _CHILDREN = 512
+_RAGGED_CHILDREN = 64  # which take longer to evaluate
 _PATIENCE = 25  # generations without a better one, after which all but the best few make room
 _FEW = 4
 
@@ -25,7 +26,8 @@ class Population:
         self._free = [tuple(found) for found in np.argwhere(space.most > space.least)]  # loops that can be changed
         self._keeping = np.argwhere(space.may_keep & ~space.must_keep)
         self.members: Judged | None = None
-        self._idle = 0
+        self._children = _RAGGED_CHILDREN if space.is_ragged else _CHILDREN
+        self.stale = 0  # generations since the best got better
 
     def add(self, found: Judged) -> None:
         """Let mappings in; the best stay."""
@@ -40,22 +42,23 @@ class Population:
 
     def best(self) -> float:
         """The objective of the best."""
-        if self.members is None:
-            return np.inf
-        return self._objective.of(self.members.cycles[0], self.members.energy_pj[0])
+        return self._objective.of(*self._figures())
 
     def step(self) -> None:
         """One generation."""
-        if self.members is None:
-            self.add(self._judge.judged(self._random(_CHILDREN)))
-            return
-        before = self.best()
-        self.add(self._judge.judged(self._changed(_CHILDREN)))
-        self._idle = 0 if self.best() < before else self._idle + 1
-        if self._idle > _PATIENCE:
-            self._idle = 0
+        before = self._figures()
+        found = self._random(self._children) if self.members is None else self._changed(self._children)
+        self.add(self._judge.judged(found))
+        self.stale = 0 if self._figures() != before else self.stale + 1
+        if self.members is not None and self.stale % _PATIENCE == _PATIENCE - 1:
             self.members = self.members.at(np.arange(min(_FEW, len(self.members))))
-            self.add(self._judge.judged(self._random(_CHILDREN)))
+            self.add(self._judge.judged(self._random(self._children)))
+
+    def _figures(self) -> tuple[float, float]:
+        """Cycles and energy of the best."""
+        if self.members is None:
+            return np.inf, np.inf
+        return float(self.members.cycles[0]), float(self.members.energy_pj[0])
 
     def _random(self, many: int) -> Genes:
         space, rng = self._space, self._rng

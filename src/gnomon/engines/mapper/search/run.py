@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from gnomon.engines.mapper.search.spatial import spatials
 from gnomon.engines.mapper.search.terms import terms
 
 _SLICE_S = 0.1  # of work on one side before the other goes on
+_SETTLED = 50  # generations without a better one
 _EQUAL = 1e-9  # relative: sums of the same energies in another order
 
 
@@ -50,6 +51,7 @@ class Search:
             )
         numbers = terms(space, switches)
         self.coder = Coder(space, ways.ways)
+        self._place_of = {way.tobytes(): at for at, way in enumerate(ways.ways)}
         self.judge = Judge(space, self.coder, evaluator, keeps_front=len(objectives) > 1)
         self.rng = np.random.default_rng(seed)
         self.boundings = [Bounding(space, ways, numbers, objective) for objective in objectives]
@@ -58,13 +60,24 @@ class Search:
             for objective, bounding in zip(objectives, self.boundings, strict=True)
         ]
         self.spent_s = 0.0
+        self._even = self._with_even_parts(evaluator, switches, seed) if space.is_ragged else None
+
+    def _with_even_parts(self, evaluator: Evaluator, switches: Switches, seed: int) -> Search | None:
+        """A search of the mappings whose parts divide their dimensions: fewer, and quicker to evaluate. None: there are none."""
+        try:
+            return Search(replace(self.space, is_ragged=False), evaluator, switches, self.objectives, seed)
+        except BadInput:
+            return None
 
     def run(self, budget_s: float, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Go on until the time is over or nothing better is left; what is found so far stays when it is interrupted."""
+        """Go on until the time is over or nothing better is left; what is found so far stays when it is interrupted.
+
+        Where the best is proved, equal ones are still compared by their other figures for a while.
+        """
         started, before = clock(), self.spent_s
         end = started + budget_s
         try:
-            while clock() < end and not self.is_proved():
+            while clock() < end and not (self.is_proved() and self.populations[0].stale >= _SETTLED):
                 for at in range(len(self.objectives)):
                     self._improve(at, min(clock() + _SLICE_S, end), clock)
                     self._raise_bound(at, min(clock() + _SLICE_S, end), clock)
@@ -72,8 +85,26 @@ class Search:
             self.spent_s = before + clock() - started
 
     def _improve(self, at: int, until: float, clock: Callable[[], float]) -> None:
+        population = self.populations[at]
+        if self._even:
+            half = (clock() + until) / 2
+            while clock() < half:
+                self._even.populations[at].step()
+            self._take_over(at, self._even)
         while clock() < until:
-            self.populations[at].step()
+            population.step()
+
+    def _take_over(self, at: int, even: Search) -> None:
+        """Let the mappings with even parts in that are better than any here."""
+        members = even.populations[at].members
+        if members is None:
+            return
+        ways = even.coder.ways[members.genes.way]
+        places = [self._place_of.get(way.tobytes(), -1) for way in ways]
+        coded, _ = even.coder.coded(members.genes)
+        genes = replace(members.genes, way=np.array(places), wanted=coded.temporal)
+        is_here = genes.way >= 0
+        self.populations[at].add(replace(members, genes=genes).at(is_here))
 
     def _raise_bound(self, at: int, until: float, clock: Callable[[], float]) -> None:
         population, bounding = self.populations[at], self.boundings[at]

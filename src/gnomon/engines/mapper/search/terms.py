@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 
 from gnomon.engines.mapper.conventions import Switches
-from gnomon.engines.mapper.search.bounds import Terms
+from gnomon.engines.mapper.search.bounds import Terms, held, touched
 from gnomon.engines.mapper.search.space import Space
 
 
@@ -20,11 +20,22 @@ def terms(space: Space, switches: Switches) -> Terms:
         for at, rank in enumerate(one.ranks):
             for term in rank:
                 coefficients[row, at, dims.index(term.dim)] += abs(term.factor)
+    coefficients[:, :, space.bounds == 1] = 0
+    moved = coefficients > 0
+    separable = moved.sum(axis=1).max(axis=1, initial=0) <= 1
+    ranks_of = np.array([len(one.ranks) for one in spaces])
     limits = [(one.read_words_per_cycle, one.write_words_per_cycle, one.shared_words_per_cycle) for one in memories]
     return Terms(
         bounds=space.bounds,
         coefficients=coefficients,
-        is_separable=(coefficients[:, :, space.bounds > 1] > 0).sum(axis=1).max(axis=1, initial=0) <= 1,
+        ranks=ranks_of,
+        moves=np.asarray(moved.any(axis=1)),
+        slides=(moved & (moved.sum(axis=2, keepdims=True) > 1)).any(axis=1),
+        is_separable=separable,
+        whole=np.array(
+            [touched(coefficients[at], ranks_of[at], separable[at], space.bounds) for at in range(len(spaces))]
+        ),
+        boxes=np.array([held(coefficients[at], ranks_of[at], space.bounds) for at in range(len(spaces))]),
         is_output=np.array([one.is_output for one in spaces]),
         price_pj=np.array(
             [
