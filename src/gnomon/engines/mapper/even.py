@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine, Moved
+from gnomon.engines.mapper.compiled import Flags, Ints, Machine, Moved
 
 
 class Loops(NamedTuple):
