@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import gnomon as api
+from gnomon.cli import progress
+from gnomon.cli.complete import candidates
 from tests.engines.mapper.networks.machine import TEXT
 
 GRAPH = ("--engine", "mapper", "--set", "mapper.effort=10", "--image", "32")
@@ -117,3 +119,33 @@ def test_an_interrupted_run_keeps_the_layers_that_are_mapped(tmp_path: Path, cac
     assert (done.returncode, done.stderr) == (130, "gnomon: interrupted\n")
     assert len(list(cache.rglob("*.json"))) == 2
     assert not list(cache.rglob("*.part"))
+
+
+def test_what_is_under_way_is_told_while_it_lasts(gnomon, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.01)
+    run = gnomon("predict", "resnet-18", "--on", tiny, *GRAPH, "--json")
+    told = [line for line in run.err.splitlines() if "gnomon: mapping conv 3x3" in line]
+    assert told
+    assert all(line.endswith("of 12") for line in told)
+
+
+def test_a_quick_engine_tells_nothing(gnomon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.001)
+    assert gnomon("predict", "resnet-18", "--on", "t4").err == ""
+
+
+def test_compare_sets_the_mapper_beside_those_that_decline(gnomon, tiny: str, tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text("schema: gnomon/scenario/1\nmodel: resnet-18\non: ./tiny.yaml\nimage: 32\n")
+    run = gnomon("compare", str(tmp_path / "small.yaml"), "--json")
+    answers = {one["engine"]: one for one in run.json["scenarios"][0]["answers"]}
+    assert answers["mapper"]["quantities"][0]["value"] > 0
+    assert "--engine mapper maps it" in answers["roofline"]["quantities"][0]["reasons"][0]
+
+
+def test_accelerators_complete_where_systems_do() -> None:
+    assert candidates(["predict", "resnet-18", "--on", "eyeriss-l"]) == ["eyeriss-like"]
+
+
+def test_an_engine_that_is_only_listed_does_not_wait_for_numba() -> None:
+    program = "import sys, gnomon.engines.mapper.engine; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
