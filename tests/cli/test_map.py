@@ -71,6 +71,9 @@ def test_reasons_are_given_of_one_memory(halo, capsys):
         (["evaluate", "--set", "frist"], None, 2, "--set takes SWITCH=on or SWITCH=off, not 'frist'"),
         (["explain", "--level", "GLBB"], None, 2, "no memory 'GLBB'; did you mean 'GLB'?"),
         (["explain", "--set", "updated_rmw=on"], None, 4, "not explained"),
+        (["explain", "--conventions", "gnomon"], None, 4, "not explained: ask for those of timeloop"),
+        (["evaluate", "--conventions", "gnomon", "--set", "link_transfers=off"], None, 3, "are those of timeloop"),
+        (["evaluate", "--conventions", "gnomom"], None, 2, "gnomon"),
         (["evalute"], None, 2, "did you mean 'evaluate'?"),
         (["evaluate"], ("mapping.yaml", "R=5", "R=4"), 3, "the factors of R make up 4, not its bound of 5"),
         (["evaluate"], ("arch.yaml", "depth: 64", "depth: 2"), 3, "words needed"),
@@ -86,6 +89,27 @@ def test_a_slip_ends_in_one_line(halo, capsys, arguments, spoilt, code, text):
     said = capsys.readouterr().err
     assert text in said
     assert said.count("\n") == 1
+
+
+def test_gnomons_own_conventions_take_no_shortcut(halo, capsys):
+    assert main(["map", "evaluate", *halo, "--conventions", "gnomon", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["conventions"] == {"name": "gnomon", "switches": {}}
+    assert found["levels"][2]["dataspaces"]["Inputs"]["reads"] == 36  # 48 by Timeloop's two iterations
+    total = sum(level["energy_pj"] + level["leakage_pj"] for level in found["levels"])
+    assert found["energy_pj"] == pytest.approx(total)
+    assert found == gnomon.evaluate_mapping(halo, rules="gnomon").to_dict()
+    assert main(["map", "evaluate", *halo, "--conventions", "gnomon"]) == 0
+    assert "counts of gnomon's own conventions" in capsys.readouterr().err
+
+
+def test_a_count_of_instances_that_do_not_always_have_work_is_told(capsys):
+    case = GOLDEN / "37_imperfect_spatial"
+    files = [str(case / f"{name}.yaml") for name in ("problem", "arch", "mapping", "ert")]
+    assert main(["map", "evaluate", *files, "--conventions", "gnomon", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["macs"] == 832  # 13 x 8 x 8, of which Timeloop's rounding leaves 768
+    assert found["levels"][0]["utilized_instances"] == 3.25
 
 
 def test_no_mapping_is_said(halo, capsys):

@@ -59,7 +59,7 @@ def test_json_csv_and_python_have_the_same_numbers(gnomon, tiny: str, cache: Pat
     assert found["mapped"]["energy_j"] == float(row["energy_j"]) == answer["time"].mapped.energy_j
     assert sum(float(layer["total_s"]) for layer in rows) == pytest.approx(found["value"], rel=1e-12)
     assert sum(float(layer["total_energy_j"]) for layer in rows) == pytest.approx(float(row["energy_j"]), rel=1e-12)
-    assert found["provenance"]["settings"] == ["objective=edp", "effort=10", "seed=0"]
+    assert found["provenance"]["settings"] == ["objective=edp", "conventions=gnomon", "effort=10", "seed=0"]
     assert found["memory"]["capacity_bytes"] is None
     assert found["interval"] is None
 
@@ -134,6 +134,7 @@ def test_a_quick_engine_tells_nothing(gnomon, monkeypatch: pytest.MonkeyPatch) -
     assert gnomon("predict", "resnet-18", "--on", "t4").err == ""
 
 
+@pytest.mark.slow
 def test_compare_sets_the_mapper_beside_those_that_decline(gnomon, tiny: str, tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text("schema: gnomon/scenario/1\nmodel: resnet-18\non: ./tiny.yaml\nimage: 32\n")
     run = gnomon("compare", str(tmp_path / "small.yaml"), "--json")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from gnomon.api.mapping import MappingEvaluation
+from gnomon.api.mapping import MappingEvaluation, evaluated, switches_of, told_conventions
 from gnomon.core.errors import BadInput, Unsupported, near_match
-from gnomon.core.loop_nest import LoopNest, Tiling
-from gnomon.core.map_space import MapRules
-from gnomon.engines.mapper import conventions
 from gnomon.engines.mapper.as_text import as_text
-from gnomon.engines.mapper.evaluate import evaluate
-from gnomon.engines.mapper.fast import Fast
 from gnomon.engines.mapper.obeys import broken_rules
 from gnomon.engines.mapper.search import state as states
+from gnomon.engines.mapper.search.counting import of_gnomon, of_timeloop
 from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.run import Found, Search
 from gnomon.engines.mapper.search.space import Space
@@ -58,15 +53,17 @@ class MappingSearch:
         ragged: bool | None = None,
         seed: int = 0,
         settings: Mapping[str, str] | None = None,
+        rules: str = "timeloop",
     ) -> None:
         """A search of the mappings that the constraints in the files allow. BadInput, Unsupported.
 
         objective: latency, energy, edp (energy times time) or pareto; left out: what `mapper:` in the files asks for, else edp.
         ragged: whether tiles need not divide dimensions; left out: as the files' template says, else they need not.
         settings: Timeloop's switches by name, over its own variables in the environment.
+        rules: whose conventions count, timeloop or gnomon.
         """
         self.given = read([Path(path) for path in paths])
-        self.switches = conventions.turned(conventions.of_environment(os.environ), settings or {})
+        self.switches = switches_of(rules, settings or {})
         self.objective = objective or _asked(self.given)
         if self.objective not in OBJECTIVES:
             near = near_match(self.objective, OBJECTIVES)
@@ -74,11 +71,20 @@ class MappingSearch:
         if ragged is None:
             ragged = self.given.search.is_ragged if self.given.search.is_ragged is not None else True
         self.seed = seed
-        rules = self.given.rules
-        space = Space(problem=self.given.problem, accelerator=self.given.accelerator, rules=rules, is_ragged=ragged)
+        space = Space(
+            problem=self.given.problem,
+            accelerator=self.given.accelerator,
+            rules=self.given.rules,
+            is_ragged=ragged,
+        )
         objectives = tuple(Objective) if self.objective == PARETO else (Objective[self.objective.upper()],)
-        evaluator = Fast(space.problem, space.accelerator, _flags(rules), self.switches)
-        self.search = Search(space, evaluator, self.switches, objectives, seed)
+        given = self.given
+        counting = (
+            of_gnomon(given.problem, given.accelerator, given.rules)
+            if self.switches is None
+            else of_timeloop(given.problem, given.accelerator, given.rules, self.switches)
+        )
+        self.search = Search(space, counting, objectives, seed)
 
     def run(self, budget_s: float) -> None:
         """Search for so many seconds more, or until the best is proved to be so."""
@@ -111,19 +117,20 @@ class MappingSearch:
         broken = broken_rules(one.found.nest, self.given.problem, self.given.rules)
         if broken:
             raise AssertionError(f"the search broke a rule: {broken[0]}")
-        if sum(len(tiling.temporal) for tiling in one.found.nest.tilings) > _MOST_LOOPS:
+        loops = sum(len(tiling.temporal) for tiling in one.found.nest.tilings)
+        if self.switches is not None and loops > _MOST_LOOPS:
             return None
         try:
-            made = evaluate(self.given.problem, self.given.accelerator, one.found.nest, self.switches)
+            made = evaluated(self.given, one.found.nest, self.switches)
         except Unsupported:
             return None
-        costs = made.costs
+        costs = made.evaluation.costs
         if costs.cycles != one.found.cycles or abs(costs.energy_pj - one.found.energy_pj) > _EQUAL * costs.energy_pj:
             raise AssertionError(
                 f"the search says {one.found.cycles} cycles and {one.found.energy_pj} pJ of a mapping that takes "
                 f"{costs.cycles} and {costs.energy_pj}"
             )
-        return MappingEvaluation(given=self.given, switches=self.switches, nest=one.found.nest, evaluation=made)
+        return made
 
     def bounds(self) -> dict[str, dict[str, Any]]:
         """Of each objective the best that was found, what no mapping of the space is below, and the gap between them."""
@@ -159,7 +166,7 @@ class MappingSearch:
         states.restore(self.search, state, self._rules_of_counting(), where)
 
     def _rules_of_counting(self) -> str:
-        return f"{conventions.TIMELOOP} {self.switches.told()}"
+        return repr(told_conventions(self.switches))
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object."""
@@ -173,7 +180,7 @@ class MappingSearch:
             "schema": SCHEMA,
             "problem": self.given.problem.name,
             "architecture": self.given.accelerator.name,
-            "conventions": {"name": conventions.TIMELOOP, "switches": self.switches.told()},
+            "conventions": told_conventions(self.switches),
             "energy_table": "given" if self.given.has_ert else "built in",
             "objective": self.objective,
             "ragged": self.search.space.is_ragged,
@@ -211,19 +218,3 @@ def _asked(given: TimeloopInput) -> str:
     if first not in _ASKED_AS:
         raise Unsupported(f"the objective {first!r} of mapper: give --objective {'|'.join(OBJECTIVES)}")
     return _ASKED_AS[first]
-
-
-def _flags(rules: MapRules) -> LoopNest:
-    """A mapping that bears the flags of the rules and nothing else."""
-    return LoopNest(
-        tilings=tuple(
-            Tiling(
-                kept=frozenset(),
-                no_temporal_reuse=one.no_temporal_reuse,
-                no_multicast=one.no_multicast,
-                no_link_transfer=one.no_link_transfer,
-                reads_first_update=one.reads_first_update,
-            )
-            for one in rules.levels
-        )
-    )

@@ -27,6 +27,7 @@ def search(arguments: Sequence[str]) -> int:
         ragged=found.ragged,
         seed=found.seed,
         settings=settings("search", found.set),
+        rules=found.conventions,
     )
     state = _state_path(found)
     if found.resume:

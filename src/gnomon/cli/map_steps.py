@@ -75,7 +75,7 @@ def add_timeloop_options(parser: Parser) -> None:
         metavar="NAME",
         choices=RULES,
         default=RULES[0],
-        help="whose rules count: timeloop (default)",
+        help="whose rules count: timeloop (default), or gnomon: every iteration and instance, without its shortcuts",
     )
     parser.add_argument(
         "--set",
@@ -109,9 +109,9 @@ def _as_text(made: MappingEvaluation) -> None:
                 level["name"],
                 name,
                 f"{one['utilized_capacity']:,}",
-                f"{one['reads']:,}",
-                f"{one['fills']:,}",
-                f"{one['updates']:,}",
+                _count(one["reads"]),
+                _count(one["fills"]),
+                _count(one["updates"]),
                 shown_energy(one["energy_pj"]),
             ]
             for level in document["levels"]
@@ -134,7 +134,8 @@ def _as_text(made: MappingEvaluation) -> None:
     print_table(["part", "instances", "cycles", "energy"], rows)
     print()
     print(f"{document['macs']:,} multiply-accumulates, utilization {document['utilization']:.1%}")
-    say(f"counts of {document['conventions']['name']}, per instance; energy of all instances")
+    rules = "gnomon's own conventions" if made.switches is None else document["conventions"]["name"]
+    say(f"counts of {rules}, per instance; energy of all instances")
     _say_switches(made)
     if not made.given.has_ert:
         say("no ERT: the energies are those that Timeloop has built in")
@@ -145,9 +146,14 @@ def _as_text(made: MappingEvaluation) -> None:
 def _say_switches(made: MappingEvaluation) -> None:
     """Those that do not stand as they do in Timeloop by itself; a variable of the environment may have turned them."""
     own = Switches().told()
-    for name, is_on in made.switches.told().items():
+    for name, is_on in (made.switches.told() if made.switches else {}).items():
         if is_on is not own[name]:
             say(f"{name} is turned {'on' if is_on else 'off'}")
+
+
+def _count(words: float) -> str:
+    """Whole, or to two decimals: a count of an instance that does not always have work may be a fraction."""
+    return f"{words:,}" if isinstance(words, int) else f"{words:,.2f}"
 
 
 def shown_energy(picojoules: float) -> str:

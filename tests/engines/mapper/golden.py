@@ -14,7 +14,7 @@ from gnomon.formats.timeloop.read import TimeloopInput, read
 
 ROOT = Path(__file__).parents[3]
 _OWN = ROOT / "tests" / "golden" / "timeloop"
-_SHARED = ROOT / os.environ.get("GNOMON_SHARED", "../shared") / "reference" / "timeloop"
+SHARED = ROOT / os.environ.get("GNOMON_SHARED", "../shared") / "reference" / "timeloop"
 _NO_INPUT = {"constraints.yaml", "mapper.yaml"}  # of a search, beside the mapping that it found
 COUNTS = {
     "reads": "reads",
@@ -31,7 +31,7 @@ def own_cases() -> list[Path]:
 
 def shared_cases(*folders: str) -> list[Path]:
     """Those beside the repository, of these folders or of all."""
-    return sorted(path.parent for folder in folders or ("*",) for path in _SHARED.glob(f"{folder}/*/expected.json"))
+    return sorted(path.parent for folder in folders or ("*",) for path in SHARED.glob(f"{folder}/*/expected.json"))
 
 
 def given(case: Path) -> TimeloopInput:

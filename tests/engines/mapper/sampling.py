@@ -51,6 +51,27 @@ def drawn(
     return LoopNest(tilings=tuple(tilings))
 
 
+def flagged(problem: Problem, nest: LoopNest, rng: random.Random) -> LoopNest:
+    """A mapping with flags and memories passed by at random, but for the outermost memory, which keeps all."""
+    names = [space.name for space in problem.spaces]
+
+    def some(share: float) -> frozenset[str]:
+        return frozenset(name for name in names if rng.random() < share)
+
+    tilings = [
+        replace(
+            tiling,
+            kept=tiling.kept if rng.random() < 0.5 else some(0.7),
+            no_temporal_reuse=some(0.1),
+            no_multicast=some(0.1),
+            no_link_transfer=some(0.1),
+            reads_first_update=some(0.1),
+        )
+        for tiling in nest.tilings
+    ]
+    return LoopNest(tilings=(*tilings[:-1], replace(tilings[-1], kept=frozenset(names))))
+
+
 def _even_parts(bound: int, places: list[_Place], rng: random.Random) -> dict[_Place, tuple[int, int]]:
     """Iterations at each place, and those in the last pass."""
     counts = dict.fromkeys(places, 1)
@@ -60,7 +81,7 @@ def _even_parts(bound: int, places: list[_Place], rng: random.Random) -> dict[_P
 
 
 def _ragged_parts(bound: int, places: list[_Place], rng: random.Random) -> dict[_Place, tuple[int, int]]:
-    """The same with parts of any size at up to three places, the rest at one further outside."""
+    """The same with parts of any size at up to three places, and the rest at one further outside."""
     parts, further = dict.fromkeys(places, (1, 1)), bound - 1  # the last index, in the units of what is outside
     chosen = sorted(rng.sample(range(len(places)), min(rng.randint(1, 4), len(places))))
     for at in chosen[:-1]:

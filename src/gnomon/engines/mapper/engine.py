@@ -76,12 +76,12 @@ class MapperEngine:
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer."""
-        job = _job(scenario)
+        job = _job(scenario, self._settings.conventions)
         return job if isinstance(job, tuple) else ()
 
     def predict(self, scenario: Scenario) -> Prediction:
         """The time of one pass. Raises Unsupported with the reasons of `missing`, or where no mapping of a layer is found."""
-        job = _job(scenario)
+        job = _job(scenario, self._settings.conventions)
         if isinstance(job, tuple):
             raise Unsupported("; ".join(job))
         mapped = self._mapped(job)
@@ -111,7 +111,12 @@ class MapperEngine:
         cycles = 0
         try:
             for problem, times in products(Node(name=op.family, op=op)):
-                cycles += times * self._best(asked(problem, design), f"mapping {problem.name}")[1].cycles
+                cycles += (
+                    times
+                    * self._best(asked(problem, design, self._settings.conventions), f"mapping {problem.name}")[
+                        1
+                    ].cycles
+                )
         except Unsupported:
             return np.nan
         return cycles / design.clock_hz.value
@@ -126,7 +131,7 @@ class MapperEngine:
         )
 
     def _mapped(self, job: _Job) -> Mapped:
-        from gnomon.engines.mapper.networks.counting import CONVENTIONS
+        from gnomon.engines.mapper.networks.counting import TOLD
 
         design, count = job.design, len(job.asked)
         each = []
@@ -134,7 +139,11 @@ class MapperEngine:
             best, price = self._best(one, f"mapping {layer.problem.name}, layer {at} of {count}")
             each.append(_layer(layer, best, price, one, self._settings.objective))
         return network(
-            each, self._settings.objective, CONVENTIONS, design.clock_hz.value, design.accelerator.units.instances
+            each,
+            self._settings.objective,
+            TOLD[self._settings.conventions],
+            design.clock_hz.value,
+            design.accelerator.units.instances,
         )
 
     def _best(self, layer: Asked, under_way: str) -> tuple[Best, Price]:
@@ -160,7 +169,7 @@ class MapperEngine:
         return best, price
 
 
-def _job(scenario: Scenario) -> _Job | tuple[str, ...]:
+def _job(scenario: Scenario, conventions: str) -> _Job | tuple[str, ...]:
     """What is to be mapped, or the reasons why it cannot be."""
     system, workload = scenario.system, scenario.workload
     design = system.device.design
@@ -187,7 +196,7 @@ def _job(scenario: Scenario) -> _Job | tuple[str, ...]:
     faults, each = [], []
     for layer in found.layers:
         try:
-            each.append(asked(layer.problem, design))
+            each.append(asked(layer.problem, design, conventions))
         except Unsupported as fault:
             faults.append(str(fault))
     return tuple(faults) or _Job(design=design, found=found, asked=tuple(each))

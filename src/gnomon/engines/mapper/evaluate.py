@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, prod
 
@@ -32,7 +33,10 @@ def evaluate(problem: Problem, accelerator: Accelerator, nest: LoopNest, switche
     _can_be_walked(nest)
     movement = moved(problem, accelerator, nest, switches)
     activity = counted(problem, nest, movement, switches)
-    _fits(accelerator, activity)
+    check_fit(
+        accelerator,
+        [{name: one.words for name, one in counts.items() if one.is_kept} for counts in activity.levels],
+    )
     return Evaluation(movement=movement, activity=activity, costs=priced(problem, accelerator, activity))
 
 
@@ -46,12 +50,11 @@ def _can_be_walked(nest: LoopNest) -> None:
             raise Unsupported(f"{children:,} children of one memory; up to {_MOST_CHILDREN:,} are told apart")
 
 
-def _fits(accelerator: Accelerator, activity: Activity) -> None:
-    """The tiles that a memory keeps have room in it, and fill as much of it as is asked for."""
-    for memory, counts in zip(accelerator.memories, activity.levels, strict=True):
+def check_fit(accelerator: Accelerator, tiles: Sequence[Mapping[str, int]]) -> None:
+    """BadInput where the tiles that a memory keeps have no room in it, or fill less of it than is asked for."""
+    for memory, needed in zip(accelerator.memories, tiles, strict=True):
         if memory.entries is None:
             continue
-        needed = {name: one.words for name, one in counts.items() if one.is_kept}
         words, room = sum(needed.values()), floor(memory.entries / memory.multiple_buffering)
         told = " + ".join(f"{words:,} of {name}" for name, words in needed.items())
         if words > room:

@@ -26,7 +26,7 @@ class Loops(NamedTuple):
 
     level: Ints  # (loop)
     dim: Ints
-    count: Ints
+    iterations: Ints
     stride: Ints  # of its dimension
 
 
@@ -82,9 +82,12 @@ def all_moved(
     )
     for at in which:
         in_time, in_space = _flattened(temporal[at], order[at], spatial[at], spatial_order[at], nest)
-        _set_out(machine, nest, in_time, in_space, at, moved)
+        for space in range(kept.shape[1]):
+            for level in range(levels):
+                moved.words[at, space, level] = _words(machine.coefficients[space], nest.tiles[level])
         moved.fits[at] = _fits(machine, kept[at], moved.words[at])
         if moved.fits[at]:
+            _set_instances(nest, in_time, in_space, at, moved)
             for space in range(kept.shape[1]):
                 _of_space(machine, spatial[at], nest, in_time, in_space, at, space, moved)
 
@@ -104,44 +107,42 @@ def _flattened(temporal: Ints, order: Ints, spatial: Ints, spatial_order: Ints, 
         for axis in range(2):
             for place in range(dims):
                 dim = spatial_order[level, axis, place]
-                in_space += _add(nest.in_space, in_space, level, dim, spatial[level, axis, dim], reach)
+                count = spatial[level, axis, dim]
+                if count > 1:
+                    _set(nest.in_space, in_space, level, dim, count, reach[dim])
+                    reach[dim] *= count
+                    in_space += 1
         nest.children[level] = reach
         for place in range(dims):
             dim = order[level, place]
-            in_time += _add(nest.in_time, in_time, level, dim, temporal[level, dim], reach)
+            count = temporal[level, dim]
+            if count > 1:
+                _set(nest.in_time, in_time, level, dim, count, reach[dim])
+                reach[dim] *= count
+                in_time += 1
         nest.tiles[level] = reach
     return in_time, in_space
 
 
 @njit(cache=True)
-def _add(loops: Loops, at: int, level: int, dim: int, count: int, reach: Ints) -> bool:
-    if count == 1:
-        return False
-    loops.level[at], loops.dim[at], loops.count[at], loops.stride[at] = level, dim, count, reach[dim]
-    reach[dim] *= count
-    return True
+def _set(loops: Loops, at: int, level: int, dim: int, count: int, stride: int) -> None:
+    loops.level[at], loops.dim[at], loops.iterations[at], loops.stride[at] = level, dim, count, stride
 
 
 @njit(cache=True)
-def _set_out(machine: Machine, nest: Nest, in_time: int, in_space: int, at: int, moved: Moved) -> None:
-    """Write the sizes of tiles, and what works at all."""
-    levels = nest.tiles.shape[0]
-    for level in range(levels):
+def _set_instances(nest: Nest, in_time: int, in_space: int, at: int, moved: Moved) -> None:
+    """Write what is at work, and for how long."""
+    for level in range(nest.tiles.shape[0]):
         moved.fanout[at, level] = 1
     for loop in range(in_space):
-        moved.fanout[at, nest.in_space.level[loop]] *= nest.in_space.count[loop]
+        moved.fanout[at, nest.in_space.level[loop]] *= nest.in_space.iterations[loop]
     places = 1
-    for level in range(levels - 1, -1, -1):
+    for level in range(nest.tiles.shape[0] - 1, -1, -1):
         moved.places[at, level] = moved.active[at, level] = places
         places *= moved.fanout[at, level]
-    for space in range(machine.coefficients.shape[0]):
-        for level in range(levels):
-            coefficients, is_array = machine.coefficients[space], moved.fanout[at, level] > 1
-            moved.words[at, space, level] = _words(coefficients, nest.tiles[level])
-            moved.child_words[at, space, level] = _words(coefficients, nest.children[level]) if is_array else 0
     cycles = 1
     for loop in range(in_time):
-        cycles *= nest.in_time.count[loop]
+        cycles *= nest.in_time.iterations[loop]
     moved.cycles[at], moved.macs[at] = cycles, cycles * places
 
 
@@ -189,24 +190,24 @@ def _of_space(
         count = moved.fanout[at, level]
         if level == 0 and count == 1:
             moved.asked[at, space, 0] = moved.came[at, space, 0] = moved.cycles[at]
-            moved.lent[at, space, 0] = 0.0
             continue
         if level:
             for rank in range(extents.shape[0]):
                 extents[rank] = _length(coefficients[rank], nest.tiles[level - 1])
+        moved.child_words[at, space, level] = _words(coefficients, nest.children[level]) if count > 1 else 0
         places = _places(coefficients, place_values, nest.in_space, in_space, level, count)
         children = Children(
             places,
             max(_product(spatial[level, 0]), machine.grid[level, 0]),
             max(_product(spatial[level, 1]), machine.grid[level, 1]),
             machine.shares[level, space],
-            _groups(places, np.zeros(count, np.bool_)) if machine.shares[level, space] else count,
+            _groups(places, np.zeros(count, np.bool_)) if count > 1 and machine.shares[level, space] else count,
         )
         moves = _moves(coefficients, place_values, nest.in_time, first, in_time, extents)
         asked, came, lent = _traffic(
             moves,
-            nest.in_time.count[first:in_time],
-            _volume(extents),
+            nest.in_time.iterations[first:in_time],
+            _product(extents),
             level == 0 or machine.is_whole[level - 1, space],
             children,
             count > 1 and machine.lends[level, space],
@@ -223,11 +224,6 @@ def _product(counts: Ints) -> int:
 
 
 @njit(cache=True)
-def _volume(extents: Ints) -> int:
-    return _product(extents)
-
-
-@njit(cache=True)
 def _places(coefficients: Ints, place_values: Ints, loops: Loops, in_space: int, level: int, count: int) -> Ints:
     """Where each child of a memory finds its words, in the order of children."""
     places = np.zeros(count, np.int64)
@@ -238,10 +234,10 @@ def _places(coefficients: Ints, place_values: Ints, loops: Loops, in_space: int,
         key = 0
         for rank in range(coefficients.shape[0]):
             key += coefficients[rank, loops.dim[loop]] * loops.stride[loop] * place_values[rank]
-        for step in range(loops.count[loop] - 1, -1, -1):  # a loop further out is slower
+        for step in range(loops.iterations[loop] - 1, -1, -1):  # a loop further out is slower
             for child in range(children):
                 places[step * children + child] = places[child] + step * key
-        children *= loops.count[loop]
+        children *= loops.iterations[loop]
     return places
 
 
@@ -270,7 +266,7 @@ def _moves(coefficients: Ints, place_values: Ints, loops: Loops, first: int, in_
     ranks, outside = extents.shape[0], in_time - first
     moves = Moves(np.zeros(outside, np.int64), np.full(outside, -1), np.zeros(outside, np.int64))
     inside = np.zeros(ranks, np.int64)
-    words = _volume(extents)
+    words = _product(extents)
     for k in range(outside):
         dim, stride = loops.dim[first + k], loops.stride[first + k]
         common, is_moving = 1, False
@@ -319,7 +315,8 @@ def _nested(
     moves: Moves, counts: Ints, words: int, is_always_whole: bool, children: Children, may_lend: bool
 ) -> tuple[float, float, float]:
     """The same from the loops put together, the innermost first."""
-    outside, present = counts.shape[0], children.places.shape[0]
+    outside, present, groups = counts.shape[0], children.places.shape[0], children.groups
+    alike, strips = moves.alike, moves.strips
     states = 2 + 2 * outside  # 0, 1: nothing is remembered; 2 + 2 i, 3 + 2 i: that it moved as loop i moves it
     asked, came, lent = np.zeros(states), np.zeros(states), np.zeros(states)
     after = np.arange(states)
@@ -331,15 +328,17 @@ def _nested(
         left = borrowers = -1  # not yet known
         for state in range(states):
             before = after[state]
-            brings, to = _step(moves, k, before, words, is_always_whole)
-            groups, owners, guests = children.groups, present, 0
-            if may_lend and brings and before % 2 and _brought(moves, before, words, is_always_whole) == brings:
+            brings, to = _step(alike[k], strips[k], before, words, is_always_whole)
+            reads, owners, guests = groups, present, 0
+            # A strip follows a strip only by the same move, and so with the same shape.
+            brought = words if is_always_whole or before < 2 else strips[before // 2 - 1]
+            if may_lend and before % 2 and brings and brings == brought:
                 if left < 0:
                     borrowers = _lend(children, moves.by[k], is_lent)
                     left = _groups(children.places, is_lent) if children.shares else present - borrowers
                 if left < groups:
-                    groups, owners, guests = left, present - borrowers, borrowers
-            new_asked[state] = asked[state] + more * (groups * brings + asked[to])
+                    reads, owners, guests = left, present - borrowers, borrowers
+            new_asked[state] = asked[state] + more * (reads * brings + asked[to])
             new_came[state] = came[state] + more * (owners * brings + came[to])
             new_lent[state] = lent[state] + more * (guests * brings + lent[to])
             new_after[state] = after[to]
@@ -347,26 +346,19 @@ def _nested(
         came, new_came = new_came, came
         lent, new_lent = new_lent, lent
         after, new_after = new_after, after
-    return children.groups * words + asked[1], present * words + came[1], lent[1]
+    return groups * words + asked[1], present * words + came[1], lent[1]
 
 
 @njit(cache=True)
-def _step(moves: Moves, k: int, state: int, words: int, is_always_whole: bool) -> tuple[int, int]:
-    """Words that a tile brings when loop k goes on, and the state after it."""
-    remembered = state // 2 - 1
+def _step(alike: int, strip: int, state: int, words: int, is_always_whole: bool) -> tuple[int, int]:
+    """Words that a tile brings when a loop goes on by which it moves like this one, and the state after it."""
     if is_always_whole:
         return words, 1
-    if moves.alike[k] < 0:
+    if alike < 0:
         return 0, state - state % 2
-    if remembered < 0 or moves.alike[remembered] == moves.alike[k]:
-        return moves.strips[k], 3 + 2 * moves.alike[k]
+    if state < 2 or state // 2 - 1 == alike:
+        return strip, 3 + 2 * alike
     return words, 1
-
-
-@njit(cache=True)
-def _brought(moves: Moves, state: int, words: int, is_always_whole: bool) -> int:
-    """Words that the visit before brought, if any: a strip follows a strip only by the same move, and so with the same shape."""
-    return words if is_always_whole or state < 2 else moves.strips[state // 2 - 1]
 
 
 @njit(cache=True)

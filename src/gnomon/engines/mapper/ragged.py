@@ -45,7 +45,7 @@ class Nest(NamedTuple):
     every: int  # the set of all
     level: Ints  # (loop)
     dim: Ints
-    count: Ints
+    iterations: Ints
     last: Ints
     stride: Ints
     is_uneven: Flags  # (loop): one further inside is another in the last pass
@@ -63,7 +63,7 @@ class Passes(NamedTuple):
 
     ends: Ints  # (loop): after its last pass
     steps: Ints  # (pass): iterations that are walked
-    index: Ints  # (pass, step)
+    at: Ints  # (pass, step): which iteration
     stands_for: Ints  # (pass, step): iterations
     is_repeat: Flags  # (pass, step): it asks for what the step before it asked for
     last_of: Ints  # (pass, step): dimensions that all loops from here outwards end
@@ -162,10 +162,10 @@ def all_moved(
             if level == 0:
                 visits, unit_macs = _unit_work(nest, passes, leaves, loops)
                 moved.macs[at] = int(unit_macs * units)
-                if loops.shape[0] == 0:
-                    moved.asked[at, :, 0] = moved.came[at, :, 0] = visits
-                    continue
             for space in range(kept.shape[1]):
+                if level == 0 and loops.shape[0] == 0:
+                    moved.asked[at, space, 0] = moved.came[at, space, 0] = visits
+                    continue
                 layout = _layout(machine, nest, passes, leaves, loops, level, space)
                 asked, came, lent = _walked(passes, leaves, layout)
                 moved.asked[at, space, level], moved.came[at, space, level] = asked, came
@@ -198,7 +198,7 @@ def _nest(
         for dim in order[level]:
             count, last = temporal[level, dim], temporal_last[level, dim]
             if count > 1:
-                nest.level[at], nest.dim[at], nest.count[at], nest.last[at] = level, dim, count, last
+                nest.level[at], nest.dim[at], nest.iterations[at], nest.last[at] = level, dim, count, last
                 nest.stride[at] = reach[dim]
                 nest.is_uneven[at] = (affected & nest.bits[dim]) != 0
                 affected |= nest.bits[dim] if count != last else 0
@@ -307,9 +307,9 @@ def _walk(nest: Nest, loop: int, ended: int, one: int, passes: Passes) -> None:
     """Write the iterations of a loop that are walked in a pass that ends these dimensions."""
     bit = nest.bits[nest.dim[loop]]
     is_last = (ended & bit) != 0
-    count = nest.last[loop] if is_last else nest.count[loop]
+    count = nest.last[loop] if is_last else nest.iterations[loop]
     walks_last = is_last and nest.is_uneven[loop]
-    walks_two = walks_last and nest.count[loop] != nest.last[loop]
+    walks_two = walks_last and nest.iterations[loop] != nest.last[loop]
     _add_step(passes, one, 0, 1, False)
     further = count - 1 - ((2 if walks_two else 1) if walks_last else 0)
     if further > 0:
@@ -319,14 +319,14 @@ def _walk(nest: Nest, loop: int, ended: int, one: int, passes: Passes) -> None:
     if walks_last and count >= 2:
         _add_step(passes, one, count - 1, 1, not walks_two and count >= 3)
     for step in range(passes.steps[one]):
-        ends = passes.index[one, step] == count - 1
+        ends = passes.at[one, step] == count - 1
         passes.last_of[one, step] = ended if ends else ended & ~bit
 
 
 @njit(cache=True)
 def _add_step(passes: Passes, one: int, index: int, stands_for: int, is_repeat: bool) -> None:
     at = passes.steps[one]
-    passes.index[one, at], passes.stands_for[one, at], passes.is_repeat[one, at] = index, stands_for, is_repeat
+    passes.at[one, at], passes.stands_for[one, at], passes.is_repeat[one, at] = index, stands_for, is_repeat
     passes.steps[one] += 1
 
 
@@ -461,7 +461,7 @@ def _unit_work(nest: Nest, passes: Passes, leaves: Leaves, loops: Ints) -> tuple
                 every[child] = True
     workers = 0
     for works in every:
-        workers += works
+        workers += int(works)
     visits, work = np.zeros(leaves.passes), np.zeros(leaves.passes)
     for one in range(leaves.passes - 1, -1, -1):
         for step in range(passes.steps[one]):
@@ -622,7 +622,7 @@ def _set_leaves(nest: Nest, leaves: Leaves, loops: Ints, level: int, shares: boo
         one[_CHILDREN] = 0
         for place in places[leaf]:
             one[_CHILDREN] += place != _NOWHERE
-        one[_GROUPS] = _groups(places[leaf], no_one) if shares else one[_CHILDREN]
+        one[_GROUPS] = _groups(places[leaf], no_one) if shares and children > 1 else one[_CHILDREN]
         if tile.lends:
             strip = tile.strips[tile.sizes[1]]
             _clear(strip)
@@ -662,16 +662,16 @@ def _interned(tile: Tile) -> int:
         if _are_alike(tile.strips[row], tile.strips[known], tile.strips.shape[1]):
             return row
     tile.sizes[1] += 1
-    return known
+    return int(known)
 
 
 @njit(cache=True)
 def _are_alike(one: Ints, other: Ints, columns: int) -> bool:
     """Whether so many columns, the first ones, are."""
-    for column in range(columns):
-        if one[column] != other[column]:
-            return False
-    return True
+    alike = 0
+    while alike < columns and one[alike] == other[alike]:
+        alike += 1
+    return alike == columns
 
 
 @njit(cache=True)
@@ -691,12 +691,12 @@ def _steps(nest: Nest, passes: Passes, leaves: Leaves, tile: Tile) -> Ints:
             inner = passes.inner[one, step - 1]
             if one < innermost:
                 leaf, before = leaves.first[passes.inner[one, step]], leaves.final[inner]
-            further = stride * (passes.index[one, step] - passes.index[one, step - 1])
+            further = stride * (passes.at[one, step] - passes.at[one, step - 1])
             for rank in range(ranks):
                 by[rank] = further * tile.coefficients[rank, dim] - (left[inner, rank] if one < innermost else 0)
             _set_step(by, before, leaf, tile, steps[one, step])
         final = passes.steps[one] - 1
-        inner, further = passes.inner[one, final], stride * passes.index[one, final]
+        inner, further = passes.inner[one, final], stride * passes.at[one, final]
         for rank in range(ranks):
             left[one, rank] = further * tile.coefficients[rank, dim] + (left[inner, rank] if one < innermost else 0)
     return steps
@@ -826,7 +826,7 @@ def _known(memo: Memo, one: int, state: int) -> int:
     entry = memo.heads[one]
     while entry >= 0 and memo.entries[entry, _STATE] != state:
         entry = memo.entries[entry, _NEXT]
-    return entry
+    return int(entry)
 
 
 @njit(cache=True)
@@ -896,7 +896,7 @@ def _lent(layout: Layout, memo: Memo, before: int, leaf: int, by: int) -> int:
     for pair in range(min(memo.size[1], _PAIRS)):
         row = memo.borrowed[pair]
         if row[_FROM] == before and row[_TO] == leaf and row[_BY] == by:
-            return pair
+            return int(pair)
     pair = memo.size[1] % _PAIRS
     memo.size[1] += 1
     row, is_lent = memo.borrowed[pair], np.zeros(layout.places.shape[1], np.bool_)
@@ -905,4 +905,4 @@ def _lent(layout: Layout, memo: Memo, before: int, leaf: int, by: int) -> int:
     row[_LEFT] = layout.leaves[leaf, _CHILDREN] - row[_BORROWERS]
     if layout.shares:
         row[_LEFT] = _groups(layout.places[leaf], is_lent)
-    return pair
+    return int(pair)

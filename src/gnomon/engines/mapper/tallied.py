@@ -110,7 +110,7 @@ def _cycles(machine: Machine, counts: Floats, active: Ints, places: Ints, cycles
         if machine.shared_words_per_cycle[level] < read + write:
             slowdown = min(slowdown, machine.shared_words_per_cycle[level] / (read + write))
         slowest = max(slowest, np.ceil(cycles / slowdown))
-    return slowest + np.ceil(machine.latency_cycles)
+    return float(slowest + np.ceil(machine.latency_cycles))
 
 
 @njit(cache=True)

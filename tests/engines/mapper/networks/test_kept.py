@@ -77,7 +77,7 @@ def test_more_effort_goes_on_from_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_less_effort_does_not_write_over_more(tmp_path: Path) -> None:
-    one = asked(layers(SCENARIO.workload).layers[0].problem, TINY)
+    one = asked(layers(SCENARIO.workload).layers[0].problem, TINY, "gnomon")
     _ask(tmp_path)
     best = kept.read(tmp_path, one, QUICK)
     state = kept.read_state(tmp_path, one, QUICK)
@@ -126,7 +126,7 @@ def test_a_state_that_is_cut_off_is_not_gone_on_with(tmp_path: Path) -> None:
     _ask(tmp_path)
     for file in _files(tmp_path):
         file.write_bytes(file.read_bytes()[:-40])
-    one = asked(layers(SCENARIO.workload).layers[0].problem, TINY)
+    one = asked(layers(SCENARIO.workload).layers[0].problem, TINY, "gnomon")
     assert kept.read(tmp_path, one, QUICK) is not None
     assert kept.read_state(tmp_path, one, QUICK) is None
     assert _ask(tmp_path, replace(QUICK, effort=30))[0] == MapperEngine(Settings(effort=30, is_kept=False)).predict(
@@ -135,7 +135,7 @@ def test_a_state_that_is_cut_off_is_not_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_mapping_that_breaks_the_rules_or_does_not_make_up_the_layer_is_not_used(tmp_path: Path) -> None:
-    one = asked(layers(SCENARIO.workload).layers[0].problem, TINY)
+    one = asked(layers(SCENARIO.workload).layers[0].problem, TINY, "gnomon")
     _ask(tmp_path)
     best, found = kept.read(tmp_path, one, QUICK), kept.read_state(tmp_path, one, QUICK)
     assert best is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
 from math import prod
@@ -13,7 +13,10 @@ from gnomon.core.accelerator import Accelerator, Actions, Memory, Units
 from gnomon.core.loop_nest import LoopNest, Tiling
 from gnomon.core.map_space import LevelRules, LoopRules, MapRules
 from gnomon.core.problem import DataSpace, Problem, Term
-from gnomon.engines.mapper.fast import Coded
+from gnomon.engines.mapper.conventions import Switches
+from gnomon.engines.mapper.fast import Coded, Fast
+
+_MOST_FACTORS, _MOST_MAPPINGS = 300_000, 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +158,19 @@ def _tuples(bound: int, places: int) -> Iterator[tuple[int, ...]]:
                 yield (factor, *rest)
 
 
-def count(one: Tiny) -> int:
-    """Ways to choose factors, not yet those over children alone."""
-    levels = len(one.rules.levels)
-    return prod(len(list(_tuples(bound, 3 * levels))) for bound in one.problem.bounds.values())
+def small(seeds: Iterable[int]) -> list[Tiny]:
+    """Those of some seeds that have few mappings, and one at least that fits."""
+    found = []
+    for one in map(tiny, seeds):
+        levels = len(one.rules.levels)
+        if prod(len(list(_tuples(bound, 3 * levels))) for bound in one.problem.bounds.values()) > _MOST_FACTORS:
+            continue
+        coded = every(one)
+        if 0 < len(coded.temporal) <= _MOST_MAPPINGS:
+            figures = Fast(one.problem, one.accelerator, one.flags, Switches()).evaluate(coded)
+            if figures.fits.any():
+                found.append(one)
+    return found
 
 
 def every(one: Tiny) -> Coded:

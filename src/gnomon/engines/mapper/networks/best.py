@@ -10,7 +10,7 @@ from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.map_space import MapRules
 from gnomon.core.problem import Problem
-from gnomon.engines.mapper.networks.counting import CONVENTIONS, IS_RAGGED, SWITCHES, Counting
+from gnomon.engines.mapper.networks.counting import TOLD, Counting, counting
 from gnomon.engines.mapper.networks.settings import Settings
 from gnomon.engines.mapper.search import state
 from gnomon.engines.mapper.search.objective import Objective
@@ -29,10 +29,16 @@ class Asked:
     design: Design
     rules: MapRules
     counting: Counting
+    conventions: str
 
     @property
     def space(self) -> Space:
-        return Space(problem=self.problem, accelerator=self.design.accelerator, rules=self.rules, is_ragged=IS_RAGGED)
+        return Space(
+            problem=self.problem,
+            accelerator=self.design.accelerator,
+            rules=self.rules,
+            is_ragged=self.conventions == "gnomon",  # Timeloop rounds the units at work down there, and so their work
+        )
 
 
 State = dict[str, Any]  # of a search, as JSON, to go on from
@@ -48,14 +54,15 @@ class Best:
     is_proved: bool  # nothing is better
 
 
-def asked(problem: Problem, design: Design) -> Asked:
+def asked(problem: Problem, design: Design, conventions: str) -> Asked:
     """A layer, ready to be searched. Unsupported where the machine has no mapping of it."""
     rules = design.rules(problem)
     found = Asked(
         problem=problem,
         design=design,
         rules=rules,
-        counting=Counting(problem, design.accelerator, rules),
+        counting=counting(problem, design.accelerator, rules, conventions),
+        conventions=conventions,
     )
     try:
         found.space.check()
@@ -85,18 +92,18 @@ def searched(layer: Asked, settings: Settings, before: tuple[int, State] | None)
         effort=spent + steps.taken,
         is_proved=search.is_proved(),
     )
-    return best, state.written(search, CONVENTIONS)
+    return best, state.written(search, TOLD[layer.conventions])
 
 
 def _begun(layer: Asked, settings: Settings, before: tuple[int, State] | None) -> tuple[Search, int]:
     """A search that stands where an earlier one ended, and the steps spent on it; a new one where its state cannot be read."""
     objectives = (Objective[settings.objective.upper()],)
-    search = Search(layer.space, layer.counting.evaluator, SWITCHES, objectives, settings.seed)
+    search = Search(layer.space, layer.counting.rules, objectives, settings.seed)
     if before is None:
         return search, 0
     spent, written = before
     try:
-        state.restore(search, written, CONVENTIONS, layer.problem.name)
+        state.restore(search, written, TOLD[layer.conventions], layer.problem.name)
     except BadInput:
         return _begun(layer, settings, None)
     return search, spent

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Protocol
 
 from gnomon.core.accelerator import Accelerator
-from gnomon.core.loop_nest import LoopNest, Tiling
+from gnomon.core.errors import BadInput
+from gnomon.core.loop_nest import LoopNest
 from gnomon.core.map_space import MapRules
 from gnomon.core.problem import Problem
 from gnomon.engines.mapper.conventions import TIMELOOP, Switches
 from gnomon.engines.mapper.costs import priced
 from gnomon.engines.mapper.counts import Activity, Counts
+from gnomon.engines.mapper.exact import evaluate as exact
 from gnomon.engines.mapper.fast import Fast, Figures
+from gnomon.engines.mapper.search.counting import CountingRules, flags, of_gnomon, of_timeloop
 
-CONVENTIONS = f"{TIMELOOP}, parts that divide their dimensions"
-IS_RAGGED = False
-SWITCHES = Switches()
+TOLD = {"gnomon": "gnomon's own, ragged parts too", "timeloop": f"{TIMELOOP}, parts that divide their dimensions"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +33,59 @@ class Price:
     slowest: str | None  # the memory that takes longer than the units; None: they take longest
 
 
-class Counting:
-    """One problem on one accelerator, its mappings counted by Timeloop's conventions."""
+class Counting(Protocol):
+    """One problem on one accelerator, its mappings counted by some conventions."""
 
-    def __init__(self, problem: Problem, accelerator: Accelerator, rules: MapRules) -> None:
-        """Unsupported where many mappings cannot be evaluated quickly."""
-        self._problem, self._accelerator = problem, accelerator
-        self.evaluator = Fast(problem, accelerator, _flags(rules), SWITCHES)
+    @property
+    def rules(self) -> CountingRules:
+        """How, for a search."""
+        ...
 
     def price(self, nest: LoopNest) -> Price | None:
-        """What a mapping costs; None: its tiles do not fit. Unsupported where a part does not divide its dimension."""
-        figures = self.evaluator.evaluate(self.evaluator.coded([nest]))
+        """What a mapping costs; None: its tiles do not fit."""
+        ...
+
+
+def counting(problem: Problem, accelerator: Accelerator, rules: MapRules, conventions: str) -> Counting:
+    """By the conventions of that name. Unsupported where many mappings cannot be counted quickly."""
+    by = _ByGnomon if conventions == "gnomon" else _ByTimeloop
+    return by(problem, accelerator, rules)
+
+
+class _ByGnomon:
+    def __init__(self, problem: Problem, accelerator: Accelerator, rules: MapRules) -> None:
+        self._problem, self._accelerator = problem, accelerator
+        self.rules = of_gnomon(problem, accelerator, rules)
+
+    def price(self, nest: LoopNest) -> Price | None:
+        try:
+            made = exact.evaluate(self._problem, self._accelerator, nest)
+        except BadInput:
+            return None
+        costs, activity = made.costs, made.activity
+        memories = self._accelerator.memories
+        slowest = max(range(len(memories)), key=costs.level_cycles.__getitem__)
+        return Price(
+            cycles=costs.cycles,
+            energy_pj={self._accelerator.units.name: costs.units_pj}
+            | {
+                memory.name: sum(costs.memories_pj[level].values()) + costs.leaks_pj[level]
+                for level, memory in enumerate(memories)
+            },
+            outside_words=sum(one.reads + one.fills + one.updates for one in activity.levels[-1].values()),
+            utilization=costs.utilization,
+            slowest=memories[slowest].name if costs.level_cycles[slowest] > activity.steps else None,
+        )
+
+
+class _ByTimeloop:
+    def __init__(self, problem: Problem, accelerator: Accelerator, rules: MapRules) -> None:
+        self._problem, self._accelerator = problem, accelerator
+        self._quick = Fast(problem, accelerator, flags(rules), Switches())
+        self.rules = of_timeloop(problem, accelerator, rules, Switches())
+
+    def price(self, nest: LoopNest) -> Price | None:
+        figures = self._quick.evaluate(self._quick.coded([nest]))
         if not figures.fits[0]:
             return None
         memories = self._accelerator.memories
@@ -59,22 +103,6 @@ class Counting:
             utilization=costs.utilization,
             slowest=memories[slowest].name if costs.level_cycles[slowest] > activity.cycles else None,
         )
-
-
-def _flags(rules: MapRules) -> LoopNest:
-    """A mapping that bears the flags of the rules, and nothing else."""
-    return LoopNest(
-        tilings=tuple(
-            Tiling(
-                kept=frozenset(),
-                no_temporal_reuse=level.no_temporal_reuse,
-                no_multicast=level.no_multicast,
-                no_link_transfer=level.no_link_transfer,
-                reads_first_update=level.reads_first_update,
-            )
-            for level in rules.levels
-        )
-    )
 
 
 def _activity(problem: Problem, nest: LoopNest, figures: Figures) -> Activity:

@@ -22,7 +22,6 @@ from typing import Any
 from gnomon.core.digest import digest
 from gnomon.core.loop_nest import Loop, LoopNest, Tiling
 from gnomon.engines.mapper.networks.best import Asked, Best, State
-from gnomon.engines.mapper.networks.counting import CONVENTIONS, IS_RAGGED
 from gnomon.engines.mapper.networks.settings import Settings
 from gnomon.engines.mapper.obeys import broken_rules
 
@@ -109,8 +108,7 @@ def _file(folder: Path, layer: Asked, settings: Settings) -> Path:
             problem.spaces,
             layer.design.accelerator,
             layer.rules.without_places(),
-            CONVENTIONS,
-            IS_RAGGED,
+            layer.conventions,
             settings.objective,
             settings.seed,
             _code(),

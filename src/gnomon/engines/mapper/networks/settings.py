@@ -10,8 +10,10 @@ from gnomon.core.errors import BadInput, near_match
 
 LEAST_EFFORT = 10  # of fewer steps a search makes none
 OBJECTIVES = ("latency", "energy", "edp")
+RULES = ("gnomon", "timeloop")
 MEANINGS = {
     "objective": "what mappings make small: latency, energy, or edp, energy times time (default)",
+    "conventions": "whose rules count: gnomon (default), with parts that need not divide their dimensions; or timeloop, with parts that do",
     "effort": "steps of the search for each layer, default 200; 200 of a convolution take some seconds",
     "seed": "of the search's random choices, default 0",
     "cache": "on (default): mappings are kept from one run to the next, and a longer search goes on from them; or off",
@@ -25,6 +27,7 @@ class Settings:
     objective: str = (
         "edp"  # as Timeloop's own mapper does: neither time nor energy is thrown away for a trace of the other
     )
+    conventions: str = "gnomon"
     effort: int = 200  # steps for each layer: an answer depends on them, not on the speed of the machine
     seed: int = 0
     is_kept: bool = True  # mappings that are found, in the user's cache
@@ -32,7 +35,12 @@ class Settings:
     @property
     def told(self) -> tuple[str, ...]:
         """What an answer depends on."""
-        return f"objective={self.objective}", f"effort={self.effort}", f"seed={self.seed}"
+        return (
+            f"objective={self.objective}",
+            f"conventions={self.conventions}",
+            f"effort={self.effort}",
+            f"seed={self.seed}",
+        )
 
 
 def parsed(given: Mapping[str, str]) -> Settings:
@@ -44,6 +52,7 @@ def parsed(given: Mapping[str, str]) -> Settings:
             )
     return Settings(
         objective=_word(given, "objective", OBJECTIVES, "edp"),
+        conventions=_word(given, "conventions", RULES, Settings().conventions),
         effort=_whole(given, "effort", LEAST_EFFORT, Settings().effort),
         seed=_whole(given, "seed", 0, Settings().seed),
         is_kept=_word(given, "cache", ("on", "off"), "on") == "on",

@@ -123,14 +123,26 @@ class Bounding:
                 return found
         return []
 
+    def try_walk(self) -> None:
+        """Walk a step of a part from its start, and forget it."""
+        if self._walks:
+            way, mask = divmod(int(self._order[0]), len(self._masks))
+            part = self._part(way, mask)
+            found = np.empty((1, *self._space.least.shape), np.int64)
+            bounds.walk(self._terms, part, self._objective.value, 0.0, True, self._start(part), 1, found, np.empty(1))
+
+    def _part(self, way: int, mask: int) -> Part:
+        space = self._space
+        return bounds.part_of(
+            self._terms, self._ways[way], self._masks[mask], space.least, space.most, not space.is_ragged
+        )
+
     def _walk(self, limit: float) -> list[Genes]:
         """Some steps in the part that is on."""
         stand, space = self.stand, self._space
         at = int(self._order[stand.part])
         way, mask = divmod(at, len(self._masks))
-        part = bounds.part_of(
-            self._terms, self._ways[way], self._masks[mask], space.least, space.most, not space.is_ragged
-        )
+        part = self._part(way, mask)
         if self._place is None:
             self._place = _restored(stand.place) if stand.place else self._start(part)
         found = np.empty((_AT_ONCE, *space.least.shape), np.int64)

@@ -53,6 +53,7 @@ class Terms(NamedTuple):
     units_pj: float  # of all multiply-accumulates
     divisors: Ints  # (dim, at), ascending; 0 behind the last
     floors: bool  # instances at work are rounded down
+    across: bool  # children share a read across all levels between two memories that keep a data space
 
 
 class Part(NamedTuple):
@@ -163,14 +164,48 @@ def part_of(terms: Terms, spatial: Ints, kept: Flags, least: Ints, most: Ints, i
         for near in range(levels):
             if far[space, near] >= 0:
                 _write_rates(
-                    terms, is_even, space, near, far[space, near], above, alike, share, may_lend, rates[space, near]
+                    terms,
+                    spatial,
+                    is_even,
+                    space,
+                    near,
+                    far[space, near],
+                    above,
+                    alike,
+                    share,
+                    may_lend,
+                    rates[space, near],
                 )
     return Part(spatial, kept, least, most, is_even, inside, above, alike, share, may_lend, far, rates, steps, rounding)
 
 
 @njit(cache=True)
+def _shared_across(terms: Terms, spatial: Ints, space: int, near: int, far: int) -> float:
+    """What is left of reads at least where loops over children of several levels move one rank, and so meet in the same words."""
+    left = 1.0
+    for rank in range(terms.ranks[space]):
+        levels, children, span = 0, 1.0, 1.0
+        for level in range(near, far + 1):
+            for dim in range(spatial.shape[1]):
+                if terms.coefficients[space, rank, dim] and spatial[level, dim] > 1:
+                    levels += 1
+                    break
+        for dim in range(spatial.shape[1]):
+            if terms.coefficients[space, rank, dim]:
+                together = 1
+                for level in range(near, far + 1):
+                    together *= spatial[level, dim]
+                children *= together
+                span += together - 1
+        if levels > 1:
+            left *= span / children
+    return left
+
+
+@njit(cache=True)
 def _write_rates(
     terms: Terms,
+    spatial: Ints,
     is_even: bool,
     space: int,
     near: int,
@@ -185,6 +220,8 @@ def _write_rates(
     rates[_REACHES] = 1.0
     for level in range(near + 1, far + 1):
         rates[_REACHES] *= share[level, space]
+    if terms.across:
+        rates[_REACHES] *= _shared_across(terms, spatial, space, near, far)
     is_rounded = not is_even or far > near or may_lend[near, space]  # counts of an instance that are not whole
     rates[_LOST] = above[far] if is_rounded else 0.0
     of_far = min(above[far], terms.clusters[far]) / above[far]

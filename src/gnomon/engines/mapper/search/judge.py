@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from gnomon.engines.mapper.fast import Coded, Figures
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
+from gnomon.engines.mapper.search.counting import CountingRules
 from gnomon.engines.mapper.search.genes import Coder, Genes, together
 from gnomon.engines.mapper.search.space import Space
-
-
-class Evaluator(Protocol):
-    """Counts and costs of many mappings by some conventions."""
-
-    def evaluate(self, coded: Coded) -> Figures: ...
+from gnomon.engines.mapper.search.whole import whole_pj
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +21,7 @@ class Judged:
 
     genes: Genes
     cycles: Ints
-    energy_pj: Floats
+    energy_pj: Floats  # of all instances that work
 
     def __len__(self) -> int:
         return len(self.cycles)
@@ -47,8 +42,9 @@ class Judged:
 class Judge:
     """Evaluates mappings of one space, counts those that a rule turns away, and keeps those that no other is better than."""
 
-    def __init__(self, space: Space, coder: Coder, evaluator: Evaluator, keeps_front: bool) -> None:
-        self._space, self._coder, self._evaluator, self._keeps_front = space, coder, evaluator, keeps_front
+    def __init__(self, space: Space, coder: Coder, rules: CountingRules, *, keeps_front: bool) -> None:
+        self._space, self._coder, self._evaluator = space, coder, rules.evaluator
+        self._keeps_front, self._makes_up = keeps_front, rules.rounds_down and space.is_ragged
         self.evaluated = 0
         self.rejected: Counter[str] = Counter()  # rule -> mappings
         self.front: Judged | None = None
@@ -58,12 +54,25 @@ class Judge:
         coded, fine = self._coder.coded(genes)
         self.rejected["iterations that the rules allow"] += int((~fine).sum())
         fits = fine & self._fits(coded, fine)
-        figures = self._evaluator.evaluate(coded.at(fits))
+        coded = coded.at(fits)
+        figures = self._evaluator.evaluate(coded)
         self.evaluated += len(figures.cycles)
-        found = Judged(genes=genes.at(fits), cycles=figures.cycles, energy_pj=figures.energy_pj).at(figures.fits)
+        energy_pj = figures.energy_pj
+        if self._makes_up:
+            energy_pj = whole_pj(self._space.problem, self._space.accelerator, coded, figures)
+        found = Judged(genes=genes.at(fits), cycles=figures.cycles, energy_pj=energy_pj).at(figures.fits)
         if self._keeps_front and len(found):
             self.front = front(self.front.with_all(found) if self.front else found)
         return found
+
+    def forget(self) -> None:
+        """Everything that was judged."""
+        self.evaluated, self.front = 0, None
+        self.rejected.clear()
+
+    def figures(self, members: Judged) -> Figures:
+        """What is counted of some mappings."""
+        return self._evaluator.evaluate(self._coder.coded(members.genes)[0])
 
     def _fits(self, coded: Coded, fine: Flags) -> Flags:
         """Whether the tiles have room in every memory, and take up as much of it as they must."""

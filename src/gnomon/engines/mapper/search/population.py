@@ -54,6 +54,10 @@ class Population:
             self.members = self.members.at(np.arange(min(_FEW, len(self.members))))
             self.add(self._judge.judged(self._random(self._children)))
 
+    def try_some(self) -> None:
+        """Judge a few random mappings, and let none in."""
+        self._judge.judged(self._random(_FEW))
+
     def _figures(self) -> tuple[float, float]:
         """Cycles and energy of the best."""
         if self.members is None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from gnomon.core.errors import BadInput
 from gnomon.core.loop_nest import LoopNest
-from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.search.bounding import Bounding
+from gnomon.engines.mapper.search.counting import CountingRules
 from gnomon.engines.mapper.search.genes import Coder
-from gnomon.engines.mapper.search.judge import Evaluator, Judge, Judged
+from gnomon.engines.mapper.search.judge import Judge, Judged
 from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.population import Population
 from gnomon.engines.mapper.search.space import Space
@@ -31,16 +31,15 @@ class Found:
 
     nest: LoopNest
     cycles: int
-    energy_pj: float
+    energy_pj: float  # as it is counted
+    weighed_pj: float  # as it was searched by: of all instances that work
 
 
 class Search:
     """A search of one space. Where several objectives are given it is one for the mappings that no other is better than."""
 
-    def __init__(
-        self, space: Space, evaluator: Evaluator, switches: Switches, objectives: tuple[Objective, ...], seed: int
-    ) -> None:
-        """BadInput where the rules leave nothing."""
+    def __init__(self, space: Space, rules: CountingRules, objectives: tuple[Objective, ...], seed: int) -> None:
+        """`rules`: how mappings are counted. BadInput where the rules of the space leave nothing."""
         space.check()
         self.space, self.objectives = space, objectives
         ways = spatials(space)
@@ -49,10 +48,10 @@ class Search:
                 f"no way over the children of the memories has {space.rules.least_units} units at work",
                 where=space.rules.units_place,
             )
-        numbers = terms(space, switches)
+        numbers = terms(space, rules)
         self.coder = Coder(space, ways.ways)
         self._place_of = {way.tobytes(): at for at, way in enumerate(ways.ways)}
-        self.judge = Judge(space, self.coder, evaluator, keeps_front=len(objectives) > 1)
+        self.judge = Judge(space, self.coder, rules, keeps_front=len(objectives) > 1)
         self.rng = np.random.default_rng(seed)
         self.boundings = [Bounding(space, ways, numbers, objective) for objective in objectives]
         self.populations = [
@@ -60,12 +59,21 @@ class Search:
             for objective, bounding in zip(objectives, self.boundings, strict=True)
         ]
         self.spent_s = 0.0
-        self._even = self._with_even_parts(evaluator, switches, seed) if space.is_ragged else None
+        self._compile()
+        self._even = self._with_even_parts(rules, seed) if space.is_ragged else None
 
-    def _with_even_parts(self, evaluator: Evaluator, switches: Switches, seed: int) -> Search | None:
+    def _compile(self) -> None:
+        """Have everything compiled before a search is on the clock; leaves no trace."""
+        state = self.rng.bit_generator.state
+        self.populations[0].try_some()
+        self.boundings[0].try_walk()
+        self.judge.forget()
+        self.rng.bit_generator.state = state
+
+    def _with_even_parts(self, rules: CountingRules, seed: int) -> Search | None:
         """A search of the mappings whose parts divide their dimensions: fewer, and quicker to evaluate. None: there are none."""
         try:
-            return Search(replace(self.space, is_ragged=False), evaluator, switches, self.objectives, seed)
+            return Search(replace(self.space, is_ragged=False), rules, self.objectives, seed)
         except BadInput:
             return None
 
@@ -139,9 +147,13 @@ class Search:
 
     def _decoded(self, members: Judged) -> list[Found]:
         coded, _ = self.coder.coded(members.genes)
+        figures = self.judge.figures(members)
         return [
             Found(
-                nest=self.coder.nest(coded, at), cycles=int(members.cycles[at]), energy_pj=float(members.energy_pj[at])
+                nest=self.coder.nest(coded, at),
+                cycles=int(figures.cycles[at]),
+                energy_pj=float(figures.energy_pj[at]),
+                weighed_pj=float(members.energy_pj[at]),
             )
             for at in range(len(members))
         ]

@@ -6,12 +6,12 @@ from math import inf
 
 import numpy as np
 
-from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.search.bounds import Terms, held, touched
+from gnomon.engines.mapper.search.counting import CountingRules
 from gnomon.engines.mapper.search.space import Space
 
 
-def terms(space: Space, switches: Switches) -> Terms:
+def terms(space: Space, counting: CountingRules) -> Terms:
     """The numbers of a space."""
     memories, spaces, dims = space.accelerator.memories, space.problem.spaces, space.dims
     ranks = max(len(one.ranks) for one in spaces)
@@ -48,12 +48,13 @@ def terms(space: Space, switches: Switches) -> Terms:
         scale=np.array([[dict(one.bandwidth_scale).get(each.name, 1.0) for each in spaces] for one in memories]),
         lends=np.array(
             [
-                [switches.link_transfers and one.name not in rules.no_link_transfer for one in spaces]
+                [counting.link_transfers and one.name not in rules.no_link_transfer for one in spaces]
                 for rules in space.rules.levels
             ]
         ),
         room_words=space.room_words,
         units_pj=space.problem.macs * space.accelerator.units.mac_pj,
         divisors=space.divisors,
-        floors=True,
+        floors=counting.rounds_down,
+        across=counting.shares_across,
     )

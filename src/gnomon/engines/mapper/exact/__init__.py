@@ -1,0 +1,1 @@
+"""Gnomon's own conventions: every iteration, every instance and every word counted, with nothing rounded on the way."""
