@@ -64,6 +64,9 @@ class MapperEngine:
     def __init__(self, chosen: Settings | None = None, folder: Path | None = None, tell: Tell = silent) -> None:
         """`folder`: of the mappings that are kept; None: the user's."""
         self._settings, self._folder, self._tell = chosen or Settings(), folder, tell
+        self._ready: tuple[str, _Job | tuple[str, ...]] | None = (
+            None  # the last scenario: asked for reasons, then for the answer
+        )
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -76,16 +79,21 @@ class MapperEngine:
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer."""
-        job = _job(scenario, self._settings.conventions)
+        job = self._job(scenario)
         return job if isinstance(job, tuple) else ()
 
     def predict(self, scenario: Scenario) -> Prediction:
         """The time of one pass. Raises Unsupported with the reasons of `missing`, or where no mapping of a layer is found."""
-        job = _job(scenario, self._settings.conventions)
+        job = self._job(scenario)
         if isinstance(job, tuple):
             raise Unsupported("; ".join(job))
         mapped = self._mapped(job)
         return _prediction(scenario, job, mapped, self._provenance(scenario))
+
+    def _job(self, scenario: Scenario) -> _Job | tuple[str, ...]:
+        if self._ready is None or self._ready[0] != scenario.digest:
+            self._ready = scenario.digest, _job(scenario, self._settings.conventions)
+        return self._ready[1]
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
         """The answers in order."""
