@@ -66,3 +66,21 @@ def test_a_misspelt_accelerator_names_the_near_one():
         BadInput, match=r"unknown accelerator 'tpu-v1'; did you mean 'tpu-v1-like'\? \(see `gnomon list"
     ):
         accelerator("tpu-v1")
+
+
+@pytest.mark.parametrize("text", ["eyeriss-like", "eyeriss-like:1"])
+def test_a_system_may_be_an_accelerator(text):
+    found = system(text)
+    assert (found.name, found.count, found.device.kind) == ("eyeriss-like", 1, "accelerator")
+    assert found.device.design is accelerator("eyeriss-like")
+
+
+def test_a_system_may_be_a_file_of_an_accelerator():
+    found = system(Path(__file__).parents[2] / "docs/how-to/my-accelerator.yaml")
+    assert found.name == "my-accelerator"
+    assert found.device.design is not None
+
+
+def test_a_misspelt_accelerator_in_place_of_a_system_names_the_near_one():
+    with pytest.raises(BadInput, match="unknown device 'eyeris-like'; did you mean 'eyeriss-like'"):
+        system("eyeris-like")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gnomon.core.convolution import convolution, product
@@ -9,6 +11,7 @@ from gnomon.core.design import rules_for
 from gnomon.core.errors import Unsupported
 from gnomon.core.map_space import LevelRules, LoopRules, MapRules
 from gnomon.core.problem import DataSpace, Problem, Term
+from gnomon.formats.accelerator_file import catalogue_accelerator
 
 SPREAD = LevelRules(
     temporal=LoopRules(exactly={"R": 1, "C": 1}, at_most={"Q": 4}, inner=("S", "Q"), outer=("M", "R")),
@@ -63,3 +66,29 @@ def test_a_problem_in_other_words_is_refused_with_those_that_are_known() -> None
     spaces = (DataSpace(name="T", ranks=((Term(dim="X"),),), is_output=True),)
     with pytest.raises(Unsupported, match=r"mine: the dataflow is for problems of R, S, .* this one has X over T"):
         _rules(Problem(name="mine", bounds={"X": 3}, spaces=spaces))
+
+
+# --- As a device
+
+
+def test_an_accelerator_as_a_device_has_two_flop_of_each_unit_in_a_cycle_and_what_its_outermost_memory_moves():
+    """168 units at 1 GHz; DRAM of 16-bit words, 8 read and 8 written in a cycle, without end."""
+    device = catalogue_accelerator("eyeriss-like").as_device()
+    assert device.product_dtypes == ("fp16", "bf16")
+    assert device.peak("fp16", is_matrix=True).value == 2 * 168 * 1e9
+    assert device.peak("fp16", is_matrix=False) is None
+    assert device.memory_bytes_per_s.value == 16 * 2 * 1e9
+    assert device.capacity_bytes is None
+
+
+def test_where_rules_are_written_and_titles_change_no_digest_and_every_number_does():
+    design = catalogue_accelerator("eyeriss-like")
+    memories = design.accelerator.memories
+    larger = replace(design.accelerator, memories=(replace(memories[0], entries=17), *memories[1:]))
+    faster = replace(design.clock_hz, value=2e9)
+    levels = design.dataflow.levels
+    elsewhere = replace(design.dataflow, levels=(replace(levels[0], keeping_place="another file:7"), *levels[1:]))
+    freer = replace(design.dataflow, levels=(replace(levels[0], bypassed=frozenset()), *levels[1:]))
+    assert replace(design, title="another", dataflow=elsewhere).digest == design.digest
+    others = [replace(design, accelerator=larger), replace(design, clock_hz=faster), replace(design, dataflow=freer)]
+    assert len({design.digest, *(other.digest for other in others)}) == 4

@@ -10,6 +10,7 @@ from gnomon.core.op import MatMul
 from gnomon.core.plan import Plan
 from gnomon.core.system import System
 from gnomon.core.workload import Node
+from gnomon.formats.accelerator_file import catalogue_accelerator
 from gnomon.testing import devices, scenarios, tiny_scenarios
 
 SCENARIO = tiny_scenarios()["decoder-decode"]
@@ -101,6 +102,8 @@ def test_digest_differs_when_any_value_of_the_device_differs(field):
         other = ()
     elif isinstance(now, str):
         other = now + "x"
+    elif field == "design":
+        other = catalogue_accelerator("eyeriss")
     else:
         other = number
     changed = replace(SCENARIO, system=replace(SCENARIO.system, device=replace(device, **{field: other})))

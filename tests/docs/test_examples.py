@@ -44,6 +44,7 @@ PAGES = (
     "docs/how-to/keep-a-ledger-of-claims.md",
     "docs/how-to/evaluate-a-mapping.md",
     "docs/how-to/export-an-experiment.md",
+    "docs/how-to/map-a-network.md",
     "docs/how-to/sweep.md",
     "docs/how-to/run-an-experiment.md",
     "docs/how-to/run-another-tool.md",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,28 +97,32 @@ class Outcome:
         if found is None:
             return base | {"value": None, "unit": "s"}
         memory = plain(found.memory)
-        return base | {
-            "value": found.value,
-            "unit": found.unit,
-            "interval": plain(found.interval),
-            "bound": found.bound,
-            "parts": [plain(part) for part in found.parts],
-            "throughput": {"value": self.items_per_s, "unit": f"{self.scenario.workload.item}/s"},
-            "mfu": self.mfu,
-            "model_flop": self.scenario.workload.model_flop,
-            "flop": found.flop,
-            "moved_bytes": found.moved_bytes,
-            "intensity_flop_per_byte": found.flop / found.moved_bytes if found.moved_bytes else None,
-            "memory": memory
+        return (
+            base
             | {
-                "total_bytes": found.memory.total_bytes,
-                "capacity_bytes": self.scenario.system.device.memory_bytes.value,
-            },
-            "fits": found.fits,
-            "assumptions": list(found.assumptions),
-            "outside": list(found.outside),
-            "provenance": plain(found.provenance),
-        }
+                "value": found.value,
+                "unit": found.unit,
+                "interval": plain(found.interval),
+                "bound": found.bound,
+                "parts": [plain(part) for part in found.parts],
+                "throughput": {"value": self.items_per_s, "unit": f"{self.scenario.workload.item}/s"},
+                "mfu": self.mfu,
+                "model_flop": self.scenario.workload.model_flop,
+                "flop": found.flop,
+                "moved_bytes": found.moved_bytes,
+                "intensity_flop_per_byte": found.flop / found.moved_bytes if found.moved_bytes else None,
+                "memory": memory
+                | {
+                    "total_bytes": found.memory.total_bytes,
+                    "capacity_bytes": self.scenario.system.device.capacity_bytes,
+                },
+                "fits": found.fits,
+                "assumptions": list(found.assumptions),
+                "outside": list(found.outside),
+                "provenance": plain(found.provenance),
+            }
+            | ({} if found.mapped is None else {"mapped": plain(found.mapped)})
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
@@ -127,6 +131,7 @@ class Answer:
 
     question: Question
     engine: str
+    settings: Mapping[str, str]  # the engine's own that were given
     outcomes: tuple[Outcome, ...]
 
     def __eq__(self, other: object) -> bool:
@@ -136,6 +141,11 @@ class Answer:
 
     def __hash__(self) -> int:
         return hash((self.engine, self.outcomes))
+
+    @property
+    def asked_engine(self) -> Engine:
+        """The engine as it was asked."""
+        return plugins.tuned(self.engine, self.settings)
 
     @property
     def is_answered(self) -> bool:
@@ -212,7 +222,7 @@ class Answer:
         """One row of the JSON document; with `operators`, each pass holds its operators and the roofs above them."""
         return self.fields | {
             "quantities": [
-                outcome.to_dict() | (operator_fields(outcome, plugins.engine(self.engine)) if operators else {})
+                outcome.to_dict() | (operator_fields(outcome, self.asked_engine) if operators else {})
                 for outcome in self.outcomes
             ],
         }
@@ -307,11 +317,11 @@ def _one_line(outcome: Outcome) -> str:
     return text if found.fits else text + ", does not fit"
 
 
-def answer(asked: Question, engine_name: str, engine: Engine) -> Answer:
-    """Put a question to an engine: its predictions, or its reasons."""
+def answer(asked: Question, engine_name: str, engine: Engine, settings: Mapping[str, str] | None = None) -> Answer:
+    """Put a question to an engine, tuned with these settings: its predictions, or its reasons."""
     outcomes = []
     for quantity, scenario in asked.scenarios().items():
         reasons = engine.missing(scenario)
         found = None if reasons else engine.predict(scenario)
         outcomes.append(Outcome(quantity=quantity, scenario=scenario, prediction=found, reasons=tuple(reasons)))
-    return Answer(question=asked, engine=engine_name, outcomes=tuple(outcomes))
+    return Answer(question=asked, engine=engine_name, settings=settings or {}, outcomes=tuple(outcomes))

@@ -17,6 +17,7 @@ from gnomon.core.digest import plain
 from gnomon.core.errors import GnomonError
 from gnomon.core.measurement import Measurement
 from gnomon.core.scenario import Scenario
+from gnomon.core.tell import Tell, silent
 from gnomon.formats.model_table import ModelTable
 from gnomon.stats.errors import percent_error
 from gnomon.zoo.models import model as zoo_model
@@ -59,9 +60,14 @@ class Compared:
         }
 
 
-def compare(scenarios: Sequence[str | Path] | str | Path, engines: Sequence[str] = ()) -> list[Compared]:
-    """Each scenario (a catalogue name or a file) under every engine, or those named, beside the built-in measurements."""
-    chosen = {name: plugins.engine(name) for name in engines} if engines else plugins.engines()
+def compare(
+    scenarios: Sequence[str | Path] | str | Path, engines: Sequence[str] = (), *, tell: Tell = silent
+) -> list[Compared]:
+    """Each scenario (a catalogue name or a file) under every engine, or those named, beside the built-in measurements.
+
+    tell: takes what is under way, of an engine that takes long.
+    """
+    chosen = {name: plugins.tuned(name, {}, tell) for name in engines or plugins.engines()}
     if isinstance(scenarios, (str, Path)):
         scenarios = [scenarios]
     table = read_measurements("published")

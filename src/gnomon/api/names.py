@@ -61,14 +61,21 @@ def model(asked: str | Path | Model) -> Model:
 
 
 def device(text: str) -> Device:
-    """A device by catalogue name, by another known spelling, or from a file. BadInput with the near match."""
+    """A device or an accelerator by name, by another known spelling, or from a file. BadInput with the near match."""
     if is_path(text):
+        if Path(text).exists() and kind_of(text) == "accelerator":
+            return accelerator(text).as_device()
         return read_device(Path(text))
     name = canonical_device(text)
-    if name is None:
-        near = near_match(text, (*catalogue_names(), *catalogue_systems()))
-        raise BadInput(f"unknown device {text!r}{near} (see `gnomon list devices`, or give a file like ./my-gpu.yaml)")
-    return catalogue_device(name)
+    if name is not None:
+        return catalogue_device(name)
+    machines = accelerator_file.catalogue_names()
+    if text in machines:
+        return accelerator(text).as_device()
+    near = near_match(text, (*catalogue_names(), *catalogue_systems(), *machines))
+    raise BadInput(
+        f"unknown device {text!r}{near} (see `gnomon list devices` and `accelerators`, or give a file like ./my-gpu.yaml)"
+    )
 
 
 def accelerator(asked: str | Path) -> Design:
@@ -83,7 +90,7 @@ def accelerator(asked: str | Path) -> Design:
 
 
 def system(asked: str | Path) -> System:
-    """What `--on` names: DEVICE, DEVICE:COUNT, a system's name, a system file, or a device file with or without :COUNT.
+    """What `--on` names: DEVICE, DEVICE:COUNT, a system, an accelerator, or a file of one, of a device with or without :COUNT.
 
     However it was spelled, the system is called by its device's own name and the count.
     """

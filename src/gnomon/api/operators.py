@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from gnomon.api import plugins
+import numpy as np
+
 from gnomon.core.dtype import DTYPES
 from gnomon.core.engine import Engine, OpBounds, OpTimer
 from gnomon.core.op import FAMILIES
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
 
 
 def operator_fields(outcome: Outcome, engine: Engine) -> dict[str, Any]:
-    """The fields `operators` and `roofs` of a pass; {} where it has no answer or the engine gives no operator times."""
+    """The fields `operators` and `roofs` of a pass; {} where it has no answer or the engine gives no operator times.
+
+    An accelerator has no roofs: its memories stand in each other.
+    """
     if outcome.prediction is None or not isinstance(engine, OpTimer):
         return {}
-    return {"operators": operator_rows(outcome, engine), "roofs": roofs(outcome)}
+    rows = {"operators": operator_rows(outcome, engine)}
+    return rows if outcome.scenario.system.device.design is not None else rows | {"roofs": roofs(outcome)}
 
 
 def operator_rows(outcome: Outcome, engine: OpTimer) -> list[dict[str, Any]]:
-    """A row for each node of the workload, in its order.
+    """A row for each node of the workload that the engine gives a time of, in its order.
 
     `flop`, `moved_bytes` and `time_s` are of one copy; `repeat` says how many there are. `bound` is there where the engine
     says what binds each operator.
@@ -46,6 +51,7 @@ def operator_rows(outcome: Outcome, engine: OpTimer) -> list[dict[str, Any]]:
         }
         | ({} if bounds is None else {"bound": bounds[index]})
         for index, node in enumerate(workload.nodes)
+        if np.isfinite(times_s[index])
     ]
 
 
@@ -71,16 +77,20 @@ def operator_table(answers: Iterable[Answer]) -> list[dict[str, Any]]:
     for answer in answers:
         for outcome in answer.outcomes:
             found = outcome.prediction
-            fields = operator_fields(outcome, plugins.engine(answer.engine))
-            head = {
-                "model": answer.question.model.name,
-                "system": answer.question.system.name,
-                "engine": answer.engine,
-                "batch": outcome.scenario.plan.batch,
-                "quantity": outcome.quantity,
-                "mode": outcome.scenario.plan.mode,
-                "pass": answer.pass_title(outcome),
-            }
+            fields = operator_fields(outcome, answer.asked_engine)
             if found is not None:
-                rows += [head | operator(row, found.value) for row in fields.get("operators", ())]
+                rows += [head(answer, outcome) | operator(row, found.value) for row in fields.get("operators", ())]
     return rows
+
+
+def head(answer: Answer, outcome: Outcome) -> dict[str, Any]:
+    """Of which pass a row is."""
+    return {
+        "model": answer.question.model.name,
+        "system": answer.question.system.name,
+        "engine": answer.engine,
+        "batch": outcome.scenario.plan.batch,
+        "quantity": outcome.quantity,
+        "mode": outcome.scenario.plan.mode,
+        "pass": answer.pass_title(outcome),
+    }

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnomon.api import plugins
 from gnomon.api.explain import Explanation, explain
 from gnomon.core.in_words import share
 from gnomon.core.prediction import Part
@@ -76,7 +75,7 @@ class Parts:
 
     def explain(self) -> Explanation:
         """What binds, where the time goes, and what would help most and by how much: the engine is asked again."""
-        return explain(self.answer, plugins.engine(self.answer.engine))
+        return explain(self.answer, self.answer.asked_engine)
 
     def trace(self, path: str | Path) -> Path:
         """Write parts and operators as a Chrome trace, for Perfetto; return its path. BadInput where it cannot be written."""

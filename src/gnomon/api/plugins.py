@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -9,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.tell import Tell, silent
 
 if TYPE_CHECKING:
     from gnomon.core.engine import Engine
@@ -123,6 +125,18 @@ def engine(name: str) -> Engine:
         )
     found: Engine = adapter
     return found
+
+
+def tuned(name: str, settings: Mapping[str, str], tell: Tell = silent) -> Engine:
+    """That engine with settings of its own. BadInput where it has none."""
+    from gnomon.core.engine import Tunable  # numpy, which a list of names does not wait for
+
+    part = engine(name)
+    if isinstance(part, Tunable):
+        return part.tuned(settings, tell)
+    if settings:
+        raise BadInput(f"engine {name!r} has no settings", field=f"{name}.{next(iter(settings))}")
+    return part
 
 
 def engines() -> dict[str, Engine]:

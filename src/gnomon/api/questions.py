@@ -131,9 +131,13 @@ _FALLBACK = {
 
 
 def usual_dtype(chosen: Model, device: Device) -> str:
-    """The format that a model is run in where none is asked for: its usual one, or the nearest that the device has."""
+    """The format that a model is run in where none is asked for: its usual one, or the nearest that the device has.
+
+    An accelerator has no other than those that fill its words, and of these integers rather.
+    """
     has = device.product_dtypes
-    return next((d for d in _FALLBACK.get(chosen.dtype, (chosen.dtype,)) if d in has), "fp32")
+    own = has[-1] if has and device.design is not None else "fp32"
+    return next((d for d in _FALLBACK.get(chosen.dtype, (chosen.dtype,)) if d in has), own)
 
 
 _QUANTITY = {"prefill": "ttft", "decode": "tpot"}

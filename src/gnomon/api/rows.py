@@ -50,6 +50,10 @@ COLUMNS: dict[str, type] = {
     "capacity_bytes": float,
     "fits": bool,
     "bound": str,
+    "cycles": int,
+    "energy_j": float,
+    "utilization": float,
+    "gap": float,
     "reasons": str,
 }
 
@@ -73,6 +77,7 @@ def _flat(answer: Answer, outcome: Outcome) -> dict[str, Any]:
         **answer.to_dict(),
         **found,
         **memory,
+        **found.get("mapped", {}),
         "value_s": found["value"],
         "low_s": interval.get("low"),
         "high_s": interval.get("high"),

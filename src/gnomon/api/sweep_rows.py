@@ -73,7 +73,7 @@ def _row(found: Answer) -> dict[str, Any]:
     predictions: list[Prediction] = []
     for outcome in found.outcomes:
         prediction, workload = outcome.prediction, outcome.scenario.workload
-        row |= {"parameters": workload.parameters, "capacity_bytes": outcome.scenario.system.device.memory_bytes.value}
+        row |= {"parameters": workload.parameters, "capacity_bytes": outcome.scenario.system.device.capacity_bytes}
         if prediction is None:
             continue
         predictions.append(prediction)

@@ -10,6 +10,7 @@ from gnomon.api import plugins
 from gnomon.api.compare import Compared, compare
 from gnomon.cli.arguments import words
 from gnomon.cli.output import print_csv, print_json, print_table, say
+from gnomon.cli.progress import telling
 from gnomon.core.errors import Unsupported
 from gnomon.core.in_words import interval, percent
 from gnomon.core.schema import COMPARE_SCENARIOS
@@ -18,7 +19,8 @@ from gnomon.core.units import show
 
 def compare_scenarios(found: argparse.Namespace) -> int:
     """Print predictions and measurements of each scenario. Unsupported when no engine answers any."""
-    compared = compare(found.scenarios, words(found.engine or ""))
+    with telling() as tell:
+        compared = compare(found.scenarios, words(found.engine or ""), tell=tell)
     silent = [one for one in compared if not one.has_predictions]
     if len(silent) == len(compared):
         if found.json:

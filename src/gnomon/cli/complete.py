@@ -86,7 +86,7 @@ def _models() -> Iterable[str]:
 
 
 def _systems() -> Iterable[str]:
-    return (*catalogue.names("devices"), *catalogue.names("systems"))
+    return (*catalogue.names("devices"), *catalogue.names("systems"), *catalogue.names("accelerators"))
 
 
 def _scenarios() -> Iterable[str]:
@@ -106,7 +106,7 @@ def _tools() -> Iterable[str]:
 
 
 def _everything() -> Iterable[str]:
-    return (*_systems(), *_models(), *_scenarios(), *catalogue.names("accelerators"))
+    return (*_systems(), *_models(), *_scenarios())
 
 
 def _lists() -> Iterable[str]:

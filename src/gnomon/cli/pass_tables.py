@@ -8,6 +8,7 @@ from typing import Any
 from gnomon.api.answers import Answer
 from gnomon.cli.output import print_table
 from gnomon.core.in_words import ratio, share
+from gnomon.core.mapped import MappedLayer
 from gnomon.core.units import show
 
 
@@ -81,4 +82,55 @@ def _operator_cells(row: Mapping[str, Any]) -> list[str]:
         show(row["total_s"], "s"),
         share(row["share"], 1),
         row.get("bound", ""),
+    ]
+
+
+LAYER_HEAD = ["layer", "times", "cycles", "time", "energy", "utilization", "bound by", "gap"]
+LAYER_SPARE = ("bound by", "cycles", "utilization")
+
+
+def print_layers(answers: Sequence[Answer]) -> None:
+    """Each layer that an accelerator maps, all of its copies together, and what every part of the machine takes."""
+    for answer in answers:
+        for outcome in answer.outcomes:
+            if outcome.prediction is None or outcome.prediction.mapped is None:
+                continue
+            mapped = outcome.prediction.mapped
+            rows = [_layer_cells(layer, mapped.clock_hz) for layer in mapped.layers]
+            rows.append(
+                [
+                    "all",
+                    "",
+                    f"{mapped.cycles:,}",
+                    show(mapped.cycles / mapped.clock_hz, "s"),
+                    show(mapped.energy_j, "J"),
+                    share(mapped.utilization, 1),
+                    "",
+                    share(mapped.gap, 1),
+                ]
+            )
+            print()
+            print_table(LAYER_HEAD, rows, title=answer.pass_title(outcome), spare=LAYER_SPARE)
+            print()
+            by_part = mapped.energy_by_part_j.items()
+            print_table(
+                ["part", "energy", "share"],
+                [[part, show(energy_j, "J"), share(energy_j / mapped.energy_j, 1)] for part, energy_j in by_part],
+            )
+            print(
+                f"gap: how much more {mapped.objective} than the least that any mapping can have, as far as that is known"
+            )
+
+
+def _layer_cells(layer: MappedLayer, clock_hz: float) -> list[str]:
+    cycles = layer.count * layer.cycles
+    return [
+        layer.name,
+        str(layer.count),
+        f"{cycles:,}",
+        show(cycles / clock_hz, "s"),
+        show(layer.count * layer.total_energy_pj * 1e-12, "J"),
+        share(layer.utilization, 1),
+        layer.bound_by,
+        share(layer.gap, 1),
     ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gnomon.api.answers import Answer, Outcome
+from gnomon.api.layers import layer_table
 from gnomon.api.operators import operator_table
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
 from gnomon.api.rows import flat_rows
@@ -16,11 +17,13 @@ from gnomon.api.trace import write_trace
 from gnomon.cli.arguments import Parser, add_output_options, wholes, words
 from gnomon.cli.flags import FLAGS, dest
 from gnomon.cli.output import print_csv, print_json, print_table, say
-from gnomon.cli.pass_tables import print_operators, print_parts
+from gnomon.cli.pass_tables import print_layers, print_operators, print_parts
+from gnomon.cli.progress import telling
 from gnomon.cli.run_options import add_override_options, add_plan_options, overrides, plan_options
-from gnomon.core.errors import BadInput, Unsupported, UsageError
+from gnomon.core.errors import BadInput, Unsupported, UsageError, near_match
 from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.schema import PREDICT
+from gnomon.core.tell import Tell
 from gnomon.core.units import show
 from gnomon.formats.files import check_writable
 from gnomon.formats.named import split_count
@@ -43,14 +46,26 @@ def parser() -> Parser:
     parser.add_argument(
         "--on",
         metavar="SYSTEM[,SYSTEM...]",
-        help="devices, DEVICE:COUNT, systems, or files of devices and systems like ./my-gpu.yaml",
+        help="devices, DEVICE:COUNT, systems, accelerators, or files of them like ./my-gpu.yaml",
     )
     parser.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME[,NAME...]", help=f"default {DEFAULT_ENGINE}")
+    parser.add_argument(
+        "--set",
+        metavar="ENGINE.SETTING=VALUE",
+        action="append",
+        default=[],
+        help="a setting of an engine's own, like mapper.objective=energy; may be given several times",
+    )
     parser.add_argument("--parts", action="store_true", help="also print where the time goes")
     parser.add_argument(
         "--operators",
         action="store_true",
         help="also give each operator's work, traffic and time; with --csv, those alone",
+    )
+    parser.add_argument(
+        "--layers",
+        action="store_true",
+        help="with --csv: the layers that an accelerator maps, alone; printed they stand below the answers",
     )
     add_plan_options(parser)
     add_override_options(parser, "shown in the provenance; no interval then")
@@ -73,9 +88,12 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(
             "predict: --parts is a table beside the answers'; with --csv leave it out, --json has the parts"
         )
+    if found.layers and (not found.csv or found.operators):
+        raise UsageError("predict: --layers is a table of its own: it goes with --csv, without --operators")
     if found.trace is not None:
         check_writable(Path(found.trace))
-    answers = _answers_of_scenario(found) if _is_scenario(found) else _answers(found)
+    with telling() as tell:
+        answers = _answers_of_scenario(found, tell) if _is_scenario(found) else _answers(found, tell)
     if found.save is not None:
         _save(answers, Path(found.save))
     if not any(answer.has_predictions for answer in answers):
@@ -95,9 +113,10 @@ def run(arguments: Sequence[str]) -> int:
     if found.json:
         print_json(_document(answers, found.operators))
     elif found.csv:
-        print_csv(operator_table(answers) if found.operators else flat_rows(answers))
+        print_csv(_csv(found, answers))
     else:
         print_answers(answers)
+        print_layers(answers)
         if found.parts:
             print_parts(answers)
         if found.operators:
@@ -105,11 +124,17 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _csv(found: Namespace, answers: Sequence[Answer]) -> Sequence[Mapping[str, Any]]:
+    if found.layers:
+        return layer_table(answers)
+    return operator_table(answers) if found.operators else flat_rows(answers)
+
+
 def _document(answers: Sequence[Answer], operators: bool) -> dict[str, Any]:
     return {"schema": PREDICT, "rows": [answer.to_dict(operators=operators) for answer in answers]}
 
 
-def _answers(found: Namespace) -> tuple[Answer, ...]:
+def _answers(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     """For every combination that the arguments name."""
     if found.on is None:
         raise UsageError("predict: the following arguments are required: --on; see `gnomon predict --help`")
@@ -123,8 +148,24 @@ def _answers(found: Namespace) -> tuple[Answer, ...]:
         words(found.on),
         batches=None if found.batch is None else wholes("batch", found.batch),
         engines=words(found.engine),
+        settings=_settings(found.set, words(found.engine)),
+        tell=tell,
         **options,
     ).answers
+
+
+def _settings(given: Sequence[str], engines: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Of each engine, its own by name. UsageError for one of an engine that is not asked."""
+    settings: dict[str, dict[str, str]] = {}
+    for one in given:
+        place, equals, value = one.partition("=")
+        engine, dot, name = place.partition(".")
+        if not equals or not dot:
+            raise UsageError(f"predict: --set takes ENGINE.SETTING=VALUE, like mapper.objective=energy, not {one!r}")
+        if engine not in engines:
+            raise UsageError(f"predict: --set: {engine!r} is not asked{near_match(engine, engines)}; --engine names it")
+        settings.setdefault(engine, {})[name] = value
+    return settings
 
 
 def _is_scenario(found: Namespace) -> bool:
@@ -133,12 +174,16 @@ def _is_scenario(found: Namespace) -> bool:
     return found.on is None and (is_yaml or found.models in scenario_names())
 
 
-def _answers_of_scenario(found: Namespace) -> tuple[Answer, ...]:
+def _answers_of_scenario(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     """For the question of a scenario. UsageError for an option that the scenario itself answers."""
     for flag in FLAGS.values():
         if getattr(found, dest(flag)) not in (None, []):
             raise UsageError(f"predict: {flag}: a scenario says this itself; write it there, or name model and --on")
-    return tuple(predict_scenario(found.models, engine=engine) for engine in words(found.engine))
+    engines = words(found.engine)
+    settings = _settings(found.set, engines)
+    return tuple(
+        predict_scenario(found.models, engine=name, settings=settings.get(name), tell=tell) for name in engines
+    )
 
 
 def _save(answers: Sequence[Answer], path: Path) -> None:

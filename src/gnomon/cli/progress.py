@@ -6,9 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
+from rich.status import Status
+
+from gnomon.core.tell import Tell
 
 LINE_EVERY_S = 30.0
 
@@ -41,3 +44,24 @@ def lines(text: Callable[[], str]) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+@contextmanager
+def telling() -> Iterator[Tell]:
+    """Show the last text that was told, as `working` does; until the first there is nothing to be seen."""
+    last: list[str] = []
+    with ExitStack() as shown:
+
+        def tell(text: str) -> None:
+            is_first = not last
+            last[:] = [text]
+            if not sys.stderr.isatty():
+                if is_first:
+                    shown.enter_context(lines(lambda: last[0]))
+            elif is_first:
+                spinners.append(shown.enter_context(Console(stderr=True).status(text)))
+            else:
+                spinners[0].update(text)
+
+        spinners: list[Status] = []
+        yield tell

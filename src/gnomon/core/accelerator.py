@@ -6,6 +6,7 @@ The terms and units are those of Timeloop. [Parashar et al., Timeloop, ISPASS 20
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,11 @@ class Network:
     hop_pj: float | None = None  # of a word to the next child; None: from wire and tile
     router_pj: float = 0.0
     can_reduce: bool = True  # partial sums are added on the way out
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether a word on its wires costs any."""
+        return bool(self.hop_pj or self.router_pj or (self.wire_pj_per_bit_mm and self.tile_mm))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,15 @@ class Memory:
     @property
     def instances(self) -> int:
         return self.mesh_x * self.mesh_y
+
+    @property
+    def words_per_cycle(self) -> float:
+        """The most that an instance reads and writes together; infinite without bound."""
+        read, write, shared = (
+            inf if rate is None else rate
+            for rate in (self.read_words_per_cycle, self.write_words_per_cycle, self.shared_words_per_cycle)
+        )
+        return min(read + write, shared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

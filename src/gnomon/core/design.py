@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
 
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.convolution import DIMS, SPACES
-from gnomon.core.device import Sourced
+from gnomon.core.device import Device, Sourced
+from gnomon.core.digest import digest
+from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import Unsupported
 from gnomon.core.map_space import LevelRules, LoopRules, MapRules
 from gnomon.core.problem import Problem
@@ -21,7 +25,7 @@ _VOCABULARIES: tuple[tuple[Names, Names], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the digest is kept once computed
 class Design:
     """One accelerator of the catalogue, or of a file of the same form."""
 
@@ -34,9 +38,51 @@ class Design:
     numbers: Mapping[str, tuple[Sourced, str]]  # every number by its field path, with its unit
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def digest(self) -> str:
+        """Digest of what can change an answer: names, sizes, energies, clock and dataflow, not titles, sources and places."""
+        return digest((self.name, self.accelerator, self.clock_hz.value, self.dataflow.without_places()))
+
     def rules(self, problem: Problem) -> MapRules:
         """The dataflow for a problem. Unsupported where it is no convolution or matrix product in the usual letters."""
         return rules_for(self.dataflow, problem)
+
+    def as_device(self) -> Device:
+        """The machine as a scenario names it: what software knows of any device, and the design itself.
+
+        Its formats are those that fill a word, their peak two flop of each unit in a cycle. What the outermost memory has
+        without bound is infinite.
+        """
+        units, outermost = self.accelerator.units, self.accelerator.memories[-1]
+        rate = outermost.words_per_cycle
+        size_bytes = inf if outermost.entries is None else outermost.entries * outermost.word_bits / 8
+
+        def derived(value: float, how: str) -> Sourced:
+            return Sourced(value=value, source=f"{self.name}: {how}", kind="assumed")
+
+        peak = derived(2 * units.instances * self.clock_hz.value, "two flop of each unit in a cycle")
+        return Device(
+            name=self.name,
+            title=self.title,
+            vendor="",
+            architecture="spatial accelerator",
+            silicon=self.name,
+            kind="accelerator",
+            matrix_flop_per_s={name: peak for name, format in DTYPES.items() if format.storage_bits == units.word_bits},
+            vector_flop_per_s={},
+            memory_kind=outermost.name,
+            memory_bytes=derived(size_bytes, f"words of {outermost.name}"),
+            memory_bytes_per_s=derived(
+                rate * outermost.instances * outermost.word_bits / 8 * self.clock_hz.value,
+                f"words of {outermost.name} in a cycle",
+            ),
+            unit_name=units.name,
+            unit_count=derived(float(units.instances), "units"),
+            base_hz=self.clock_hz,
+            launch_s=derived(0.0, "an accelerator starts no kernels"),
+            notes=self.notes,
+            design=self,
+        )
 
 
 def rules_for(dataflow: MapRules, problem: Problem) -> MapRules:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from gnomon.core.digest import digest
 from gnomon.core.dtype import DTYPES
 from gnomon.core.units import show
+
+if TYPE_CHECKING:
+    from gnomon.core.design import Design
 
 Kind = Literal["datasheet", "measured", "paper", "assumed", "override"]
 
@@ -52,7 +56,7 @@ class Device:
     vendor: str
     architecture: str
     silicon: str  # devices of the same silicon are one group when a device is left out
-    kind: Literal["gpu", "cpu"]
+    kind: Literal["gpu", "cpu", "accelerator"]
     covers: str = ""  # what "one device" is, where it is not the whole board
     matrix_flop_per_s: Mapping[str, Sourced]  # dense peak per dtype of the matrix unit
     vector_flop_per_s: Mapping[str, Sourced]  # peak per dtype of the vector unit
@@ -68,15 +72,22 @@ class Device:
     power_w: Sourced | None = None
     launch_s: Sourced  # time that one kernel launch adds when the host runs ahead
     notes: tuple[str, ...] = ()
+    design: Design | None = None  # of a spatial accelerator: what a mapping needs to know of it
 
     @cached_property
     def digest(self) -> str:
         """Digest of what can change an answer: names, silicon and values, not titles, sources and notes."""
         values = {path: number.value for path, (number, _) in self.numbers().items()}
-        return digest((self.name, self.silicon, self.kind, values))
+        of_design = () if self.design is None else (self.design.digest,)
+        return digest((self.name, self.silicon, self.kind, values, *of_design))
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    @property
+    def capacity_bytes(self) -> float | None:
+        """Of the memory; None: it has no end."""
+        return self.memory_bytes.value if math.isfinite(self.memory_bytes.value) else None
 
     def peak(self, dtype: str, is_matrix: bool) -> Sourced | None:
         """The peak that an operator in `dtype` meets; None where the device has no unit for it.

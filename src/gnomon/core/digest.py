@@ -31,6 +31,8 @@ def _canonical(value: Any) -> Any:
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_canonical(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(map(_canonical, value))
     return value
 
 

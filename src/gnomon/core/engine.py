@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gnomon.core.device import Device
 from gnomon.core.prediction import Bound, Prediction
 from gnomon.core.scenario import Scenario
+from gnomon.core.tell import Tell, silent
 from gnomon.core.workload import OpTable
 
 
@@ -31,6 +32,20 @@ class Engine(Protocol):
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
         """The answers in order; equal to one `predict` after another, only faster."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """An engine that takes settings of its own."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What each setting means, by its name."""
+        ...
+
+    def tuned(self, settings: Mapping[str, str], tell: Tell = silent) -> Engine:
+        """The engine with these settings, the others at their defaults. BadInput for one that cannot be."""
         ...
 
 

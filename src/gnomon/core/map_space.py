@@ -6,7 +6,7 @@ The terms are those of Timeloop's constraints. [Parashar et al., Timeloop, ISPAS
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +63,16 @@ class MapRules:
     levels: tuple[LevelRules, ...]
     least_units: int = 1  # of the multiply-accumulate units inside one of the outermost memory, so many must have work
     units_place: str = ""  # where that is written
+
+    def without_places(self) -> MapRules:
+        """The same rules, wherever they are written."""
+        levels = tuple(
+            replace(
+                level,
+                temporal=replace(level.temporal, place=""),
+                spatial=replace(level.spatial, place=""),
+                keeping_place="",
+            )
+            for level in self.levels
+        )
+        return replace(self, levels=levels, units_place="")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gnomon.core.footprint import Footprint
+from gnomon.core.mapped import Mapped
 
 Bound = Literal["compute", "memory", "network", "overhead"]
 
@@ -42,6 +43,7 @@ class Provenance:
     calibration: str = ""  # data behind the interval
     calibration_sha256: str = ""  # of the table that those data stood in
     overrides: tuple[str, ...] = ()  # numbers that the user set in place of the catalogue's
+    settings: tuple[str, ...] = ()  # the engine's own, each as "name=value"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +63,4 @@ class Prediction:
     assumptions: tuple[str, ...]
     outside: tuple[str, ...]  # why this is extrapolation; empty inside the validated range
     provenance: Provenance
+    mapped: Mapped | None = None  # the layers, of an engine that maps them

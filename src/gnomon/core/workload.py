@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ class OpTable:
     family: NDArray[np.int64]  # index into op.FAMILIES
     launches: NDArray[np.float64]  # kernels started by one copy
     repeat: NDArray[np.float64]  # copies in the workload
+    ops: NDArray[np.object_] | None = None  # the operators, for models that need their shapes; None: they are not known
 
     def __len__(self) -> int:
         return len(self.flop)
@@ -68,7 +69,9 @@ class OpTable:
 
     def take(self, chosen: NDArray[np.intp]) -> OpTable:
         """The operators at the positions `chosen`, in that order."""
-        return OpTable(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+        columns = {column.name: getattr(self, column.name) for column in fields(self)}
+        taken: dict[str, Any] = {name: None if one is None else one[chosen] for name, one in columns.items()}
+        return OpTable(**taken)
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: the sums and columns below are kept once computed
@@ -182,4 +185,12 @@ def _table_of(nodes: tuple[Node, ...]) -> OpTable:
         family=np.array([_FAMILY_INDEX[node.op.family] for node in nodes], dtype=np.int64),
         launches=numbers[:, 3],
         repeat=numbers[:, 4],
+        ops=_objects([node.op for node in nodes]),
     )
+
+
+def _objects(ops: list[Op]) -> NDArray[np.object_]:
+    """Operators as a column."""
+    column = np.empty(len(ops), dtype=np.object_)
+    column[:] = ops
+    return column

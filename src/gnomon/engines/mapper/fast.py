@@ -128,8 +128,7 @@ def _is_ragged(coded: Coded) -> Flags:
 
 def _check(accelerator: Accelerator, switches: Switches) -> None:
     for memory in accelerator.memories:
-        network = memory.network
-        if network.hop_pj or network.router_pj or (network.wire_pj_per_bit_mm and network.tile_mm):
+        if memory.network.has_energy:
             raise Unsupported(f"the wires inside {memory.name} have an energy, which takes a walk of every mapping")
     plain = Switches(first_read_elision=switches.first_read_elision, link_transfers=switches.link_transfers)
     if switches != plain:

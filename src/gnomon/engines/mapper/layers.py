@@ -51,7 +51,7 @@ def layers(workload: Workload) -> Layers:
         if node.op.unit == "vector":
             left_out[node.op.family] += node.repeat
             continue
-        for problem, times in _products(node):
+        for problem, times in products(node):
             key = (*problem.bounds.items(), *problem.spaces)
             problems.setdefault(key, problem)
             counts[key] = counts.get(key, 0) + times * node.repeat
@@ -69,8 +69,8 @@ def layers(workload: Workload) -> Layers:
     )
 
 
-def _products(node: Node) -> Iterator[tuple[Problem, int]]:
-    """The problems of one copy of a node, and how often it has each."""
+def products(node: Node) -> Iterator[tuple[Problem, int]]:
+    """The problems of one copy of a node, and how often it has each. Unsupported where it has none that is known here."""
     match node.op:
         case MatMul() as op:
             yield product(m=op.m, n=op.n, k=op.k, batch=op.batch), 1

@@ -116,6 +116,10 @@ class RooflineEngine:
         if system.count != 1:
             reasons.append(f"roofline answers for one device, not for the {system.count} of {system.name}")
         device = system.device
+        if device.design is not None:
+            return (
+                f"roofline answers for data sheets, and {device.name} is a spatial accelerator: --engine mapper maps it",
+            )
         table = scenario.workload.table
         peaks = device.peaks_flop_per_s.take(table.peak_index)
         names = list(DTYPES)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from math import inf
 from typing import Any
 
 import numpy as np
 
+from gnomon.core import digest as digests
 from gnomon.core.errors import BadInput
 from gnomon.engines.mapper.search.genes import Genes
 from gnomon.engines.mapper.search.judge import Judged
@@ -20,8 +20,10 @@ SCHEMA = "gnomon/mapping-search-state/1"
 def digest(search: Search, conventions: str) -> str:
     """Of what is searched, and how it is counted: a state goes on in a search of the same digest."""
     space = search.space
-    asked = (space.problem, space.accelerator, space.rules, space.is_ragged, search.objectives, conventions)
-    return hashlib.sha256(repr(asked).encode()).hexdigest()
+    objectives = [objective.name for objective in search.objectives]
+    # Genes are told by places: the order of the dimensions counts. Where the rules are written does not.
+    asked = (tuple(space.problem.bounds.items()), space.problem.spaces, space.accelerator, space.rules.without_places())
+    return digests.digest((*asked, space.is_ragged, objectives, conventions))
 
 
 def written(search: Search, conventions: str) -> dict[str, Any]:
