@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine, Moved
+from gnomon.engines.mapper.jit import compiled
 
 READS, FILLS, UPDATES, PARTITION = range(4)  # columns of counts
 
 
-@njit(cache=True)
+@compiled
 def all_tallied(machine: Machine, kept: Flags, moved: Moved, counts: Floats, cycles: Floats, energy_pj: Floats) -> None:
     """Write the counts (mapping, space, level, 4), cycles and energy (mapping) of the mappings that fit.
 
@@ -35,7 +35,7 @@ def all_tallied(machine: Machine, kept: Flags, moved: Moved, counts: Floats, cyc
         energy_pj[at] = _energy_pj(machine, counts[at], moved.active[at], moved.places[at], moved.macs[at], cycles[at])
 
 
-@njit(cache=True)
+@compiled
 def _outermost(kept: Flags) -> int:
     level: int = kept.shape[0] - 1
     while not kept[level]:
@@ -43,7 +43,7 @@ def _outermost(kept: Flags) -> int:
     return level
 
 
-@njit(cache=True)
+@compiled
 def _partition(words: Ints, child_words: Ints, counts: Floats) -> None:
     """Different words of one data space that an instance of each memory deals with in all, from outside in."""
     found = words[-1]
@@ -53,14 +53,14 @@ def _partition(words: Ints, child_words: Ints, counts: Floats) -> None:
         counts[level, PARTITION] = found
 
 
-@njit(cache=True)
+@compiled
 def _arrived(came: Floats, fanout: Ints, outermost: int, counts: Floats) -> None:
     """Words that come to one instance from outside, before anything is bypassed, in the place of fills."""
     for level in range(came.shape[0]):
         counts[level, FILLS] = came[level + 1] / fanout[level + 1] if level < outermost else 0.0
 
 
-@njit(cache=True)
+@compiled
 def _bypassed(kept: Flags, fanout: Ints, asked: Floats, came: Floats, lent: Floats) -> None:
     """What is asked of a memory that keeps nothing is asked of the next outside."""
     for level in range(kept.shape[0] - 1):
@@ -71,7 +71,7 @@ def _bypassed(kept: Flags, fanout: Ints, asked: Floats, came: Floats, lent: Floa
             lent[level + 1] = 0.0
 
 
-@njit(cache=True)
+@compiled
 def _counted(machine: Machine, moved: Moved, at: int, space: int, kept: Flags, outermost: int, counts: Floats) -> None:
     """Write reads, fills and updates of one data space at each memory, from what arrived and the partition."""
     for level in range(kept.shape[0]):
@@ -91,7 +91,7 @@ def _counted(machine: Machine, moved: Moved, at: int, space: int, kept: Flags, o
             counts[level, UPDATES] = np.floor(asked + 0.5)
 
 
-@njit(cache=True)
+@compiled
 def _cycles(machine: Machine, counts: Floats, active: Ints, places: Ints, cycles: int) -> float:
     """Cycles of the slowest memory or of the units, and of the networks."""
     slowest = float(cycles)
@@ -113,7 +113,7 @@ def _cycles(machine: Machine, counts: Floats, active: Ints, places: Ints, cycles
     return float(slowest + np.ceil(machine.latency_cycles))
 
 
-@njit(cache=True)
+@compiled
 def _energy_pj(machine: Machine, counts: Floats, active: Ints, places: Ints, macs: int, cycles: float) -> float:
     """Of the units, of accesses in blocks and of leaks."""
     total_pj = macs * machine.mac_pj

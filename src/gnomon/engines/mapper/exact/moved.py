@@ -21,7 +21,6 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 import numpy as np
-from numba import njit
 
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine
 from gnomon.engines.mapper.exact.found import (
@@ -34,6 +33,7 @@ from gnomon.engines.mapper.exact.found import (
     LAST_WORDS,
     Found,
 )
+from gnomon.engines.mapper.jit import compiled
 
 MOST_KINDS = 62  # of children along one rank: bits of a number
 # In place of a loop that goes on, and of a memory; as literals of Python numba would compile anew for each of them.
@@ -98,7 +98,7 @@ class Cells(NamedTuple):
 # -- the loops of a mapping --------------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@compiled
 def flattened(
     temporal: Ints, temporal_last: Ints, order: Ints, spatial: Ints, spatial_last: Ints, spatial_order: Ints, nest: Nest
 ) -> int:
@@ -134,7 +134,7 @@ def flattened(
     return in_time
 
 
-@njit(cache=True)
+@compiled
 def begin_of(nest: Nest, dim: int, child: int) -> int:
     """The first place in the chain of a dimension outside of the tile of a memory."""
     begin: int = nest.length[dim]
@@ -143,7 +143,7 @@ def begin_of(nest: Nest, dim: int, child: int) -> int:
     return begin
 
 
-@njit(cache=True)
+@compiled
 def first_row(nest: Nest, dim: int, child: int) -> int:
     """The row of sums over first tiles: that of the outermost loop in time."""
     for place in range(nest.length[dim] - 1, -1, -1):
@@ -154,7 +154,7 @@ def first_row(nest: Nest, dim: int, child: int) -> int:
     return 0
 
 
-@njit(cache=True)
+@compiled
 def is_even(nest: Nest, dim: int) -> bool:
     """Whether all parts of a dimension divide it."""
     return bool(nest.full[-1, dim] == nest.cut[-1, dim])
@@ -163,7 +163,7 @@ def is_even(nest: Nest, dim: int) -> bool:
 # -- passes along one dimension ----------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@compiled
 def write_kind(
     chain: Ints, begin: int, end: int, split: int, is_beyond: bool, each: Ints, before: Ints, moved: Ints
 ) -> None:
@@ -197,7 +197,7 @@ def write_kind(
             moved[loop] = so_far
 
 
-@njit(cache=True)
+@compiled
 def write_kinds(
     nest: Nest, kinds: Kinds, dim: int, child: int, parent: int, first_free: int, last_free: int, alone: Flags
 ) -> None:
@@ -249,7 +249,7 @@ def write_kinds(
     kinds.inner[dim], kinds.number[dim] = inner if inner >= 0 else found, found + 1
 
 
-@njit(cache=True)
+@compiled
 def write_sums(nest: Nest, kinds: Kinds, dim: int, child: int, sums: Ints) -> None:
     """Write the sums over passes and instances of a dimension, as the loops outside of a memory's tile are passed."""
     full, number, each = nest.full[child + 1, dim], kinds.number[dim], kinds.each[dim]
@@ -277,7 +277,7 @@ def write_sums(nest: Nest, kinds: Kinds, dim: int, child: int, sums: Ints) -> No
             sums[1 + loop, _EXTENTS] += many * ((made - 1) * full + extent)
 
 
-@njit(cache=True)
+@compiled
 def write_even_sums(
     nest: Nest, dim: int, child: int, first_free: int, last_free: int, alone: Flags, sums: Ints
 ) -> None:
@@ -298,7 +298,7 @@ def write_even_sums(
             sums[1 + loop, _STAYS], sums[1 + loop, _STAYING] = 0, 0
 
 
-@njit(cache=True)
+@compiled
 def sum_up(
     nest: Nest, kinds: Kinds, dim: int, child: int, first_free: int, last_free: int, alone: Flags, sums: Ints
 ) -> None:
@@ -310,7 +310,7 @@ def sum_up(
         write_sums(nest, kinds, dim, child, sums)
 
 
-@njit(cache=True)
+@compiled
 def last_along(kinds: Kinds, dim: int, factor: int) -> int:
     """Words along a dimension of the tiles of those instances that have work in the last step; factor 0: how many there are."""
     longest = words = 0
@@ -325,7 +325,7 @@ def last_along(kinds: Kinds, dim: int, factor: int) -> int:
 # -- ranks that more than one dimension moves along --------------------------------------------------------------------
 
 
-@njit(cache=True)
+@compiled
 def write_side(
     nest: Nest, is_one_kind: bool, child: int, parent: int, dim: int, factor: int, alone: Flags, far: int, side: Ints
 ) -> tuple[int, int]:
@@ -360,7 +360,7 @@ def write_side(
     return found, far
 
 
-@njit(cache=True)
+@compiled
 def write_table(
     nest: Nest,
     kinds: Kinds,
@@ -414,7 +414,7 @@ def write_table(
     return True
 
 
-@njit(cache=True)
+@compiled
 def stepped_in(begin: int, end: int, count: int) -> int:
     """Passes from `begin` to before `end` in which a loop of `count` is not at its first iteration; 0: all of them."""
     if begin >= end:
@@ -424,7 +424,7 @@ def stepped_in(begin: int, end: int, count: int) -> int:
     return end - begin - ((end + count - 1) // count - (begin + count - 1) // count)
 
 
-@njit(cache=True)
+@compiled
 def write_cell(
     kinds: Kinds,
     dim: int,
@@ -453,7 +453,7 @@ def write_cell(
         cell[3] = reached - stride
 
 
-@njit(cache=True)
+@compiled
 def write_cells(
     kinds: Kinds, cells: Cells, dim: int, full: int, row: int, reached: int, fan: int, count: int, stride: int
 ) -> None:
@@ -498,7 +498,7 @@ def write_cells(
     cells.number[dim] = found
 
 
-@njit(cache=True)
+@compiled
 def write_key(
     kinds: Kinds, cells: Cells, coefficients: Ints, fan: Ints, at: Ints, combination: int, is_first: bool
 ) -> int:
@@ -526,7 +526,7 @@ def write_key(
     return many
 
 
-@njit(cache=True)
+@compiled
 def add_cell(
     kinds: Kinds,
     cells: Cells,
@@ -574,7 +574,7 @@ def add_cell(
     out[1] += weight * overlap
 
 
-@njit(cache=True)
+@compiled
 def along_uneven(
     nest: Nest,
     kinds: Kinds,
@@ -619,7 +619,7 @@ def along_uneven(
             return
 
 
-@njit(cache=True)
+@compiled
 def along_even(
     nest: Nest, tables: Tables, standing: Standing, child: int, rank: int, coefficients: Ints, mover: int, out: Ints
 ) -> None:
@@ -643,7 +643,7 @@ def along_even(
     out[0], out[1] = out[2] // children * groups, out[3] // children * groups
 
 
-@njit(cache=True)
+@compiled
 def along_one(standing: Standing, dim: int, factor: int, mover: int, out: Ints) -> None:
     """Write the sums of a rank of one dimension, along which a tile that moves shares nothing with the one before it."""
     row = standing.sums[dim, standing.row[dim]]
@@ -657,7 +657,7 @@ def along_one(standing: Standing, dim: int, factor: int, mover: int, out: Ints) 
     out[2], out[3] = out[0], out[1]
 
 
-@njit(cache=True)
+@compiled
 def along(
     nest: Nest,
     kinds: Kinds,
@@ -693,7 +693,7 @@ def along(
 # -- one data space between a memory and those inside of it ------------------------------------------------------------
 
 
-@njit(cache=True)
+@compiled
 def prepare(
     nest: Nest,
     kinds: Kinds,
@@ -746,7 +746,7 @@ def prepare(
     return True
 
 
-@njit(cache=True)
+@compiled
 def between(
     nest: Nest,
     kinds: Kinds,
@@ -838,7 +838,7 @@ def between(
     return True
 
 
-@njit(cache=True)
+@compiled
 def write_even_ends(nest: Nest, child: int, parent: int, words: int, is_output: bool, figures: Ints) -> None:
     """Write what the first parent reads for the first tiles of its children, and what the last ones give back to it.
 
@@ -854,7 +854,7 @@ def write_even_ends(nest: Nest, child: int, parent: int, words: int, is_output: 
     figures[LAST_WORDS] = words if is_output else 0
 
 
-@njit(cache=True)
+@compiled
 def write_ends(
     nest: Nest,
     kinds: Kinds,
@@ -901,7 +901,7 @@ def write_ends(
 # -- a whole mapping ---------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@compiled
 def words_of(coefficients: Ints, extents: Ints) -> int:
     """Words of a tile of one data space; coefficients (rank, dim)."""
     product = 1
@@ -913,7 +913,7 @@ def words_of(coefficients: Ints, extents: Ints) -> int:
     return product
 
 
-@njit(cache=True)
+@compiled
 def misfit(room: Ints, least: Floats, kept: Flags, words: Ints) -> int:
     """1 + the innermost memory that the tiles do not fit, or not fill enough; 0: none."""
     for level in range(kept.shape[1]):
@@ -926,7 +926,7 @@ def misfit(room: Ints, least: Floats, kept: Flags, words: Ints) -> int:
     return 0
 
 
-@njit(cache=True)
+@compiled
 def passes_of(nest: Nest, dim: int, level: int) -> int:
     """Steps along a dimension of all instances of a memory (-1: the units), as `activity` has them."""
     before, at_top = 0, 1
@@ -939,7 +939,7 @@ def passes_of(nest: Nest, dim: int, level: int) -> int:
     return before + at_top
 
 
-@njit(cache=True)
+@compiled
 def write_at_work(nest: Nest, at_work: Floats) -> int:
     """Write how many instances of each memory have work, on average over the steps; at the end, units. -> the steps."""
     levels, dims = nest.full.shape[0] - 1, nest.full.shape[1]
@@ -954,7 +954,7 @@ def write_at_work(nest: Nest, at_work: Floats) -> int:
     return steps
 
 
-@njit(cache=True)
+@compiled
 def all_counted(
     machine: Machine,
     rank_of: Ints,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine
 from gnomon.engines.mapper.exact.found import (
@@ -20,11 +19,12 @@ from gnomon.engines.mapper.exact.found import (
     UPDATES,
     Found,
 )
+from gnomon.engines.mapper.jit import compiled
 
 _SLACK = 1e-12  # of a time, so that a division that comes out even is not rounded up
 
 
-@njit(cache=True)
+@compiled
 def write_counts(is_output: bool, skips_first: Flags, kept: Flags, figures: Ints, counts: Ints) -> None:
     """Write what every memory does with one data space, over all instances; counts (level, 4), figures (1 + child, figure)."""
     counts[:] = 0
@@ -41,7 +41,7 @@ def write_counts(is_output: bool, skips_first: Flags, kept: Flags, figures: Ints
         child = parent
 
 
-@njit(cache=True)
+@compiled
 def at_ports(machine: Machine, level: int, reads: float, writes: float) -> float:
     """Cycles that one instance of a memory needs for so many words; an infinite limit gives 0."""
     return float(
@@ -53,7 +53,7 @@ def at_ports(machine: Machine, level: int, reads: float, writes: float) -> float
     )
 
 
-@njit(cache=True)
+@compiled
 def end_cycles(machine: Machine, kept: Flags, words: Ints, figures: Ints, child: int, is_drain: bool) -> float:
     """Cycles of the first fill of a memory, or of its last drain, as `costs` has them."""
     spaces, levels = kept.shape
@@ -79,7 +79,7 @@ def end_cycles(machine: Machine, kept: Flags, words: Ints, figures: Ints, child:
     return longest
 
 
-@njit(cache=True)
+@compiled
 def priced(
     machine: Machine, kept: Flags, words: Ints, figures: Ints, counts: Ints, at_work: Floats, places: Ints, steps: int
 ) -> tuple[float, float]:
@@ -110,7 +110,7 @@ def priced(
     return float(cycles), float(energy_pj)
 
 
-@njit(cache=True)
+@compiled
 def all_tallied(machine: Machine, kept: Flags, found: Found) -> None:
     """Write counts, cycles and energy of the mappings of which all else is found; kept (mapping, space, level)."""
     for at in range(kept.shape[0]):

@@ -18,8 +18,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from gnomon.engines.mapper.jit import compiled
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -84,7 +85,7 @@ class Place(NamedTuple):
     temporal: Ints  # (level, dim)
 
 
-@njit(cache=True)
+@compiled
 def different(one: int, two: int, n_one: int, n_two: int) -> int:
     """Different values of one * i + two * j, or fewer, for as many i and j."""
     if one > two:
@@ -95,7 +96,7 @@ def different(one: int, two: int, n_one: int, n_two: int) -> int:
     return (n_two - 1) * step + n_one if step <= n_one else n_one * n_two
 
 
-@njit(cache=True)
+@compiled
 def touched(coefficients: Ints, ranks: int, is_separable: bool, box: Ints) -> float:
     """Different words that a box of loops touches, or fewer; without the gaps of strides."""
     product, most = 1.0, 1.0
@@ -116,7 +117,7 @@ def touched(coefficients: Ints, ranks: int, is_separable: bool, box: Ints) -> fl
     return product if is_separable else most
 
 
-@njit(cache=True)
+@compiled
 def held(coefficients: Ints, ranks: int, box: Ints) -> float:
     """Words of the bounding box, gaps among them."""
     product = 1.0
@@ -128,7 +129,7 @@ def held(coefficients: Ints, ranks: int, box: Ints) -> float:
     return product
 
 
-@njit(cache=True)
+@compiled
 def part_of(terms: Terms, spatial: Ints, kept: Flags, least: Ints, most: Ints, is_even: bool) -> Part:
     """A part of the space by its loops over children (level, dim) and by what is kept (space, level)."""
     levels, dims = spatial.shape
@@ -179,7 +180,7 @@ def part_of(terms: Terms, spatial: Ints, kept: Flags, least: Ints, most: Ints, i
     return Part(spatial, kept, least, most, is_even, inside, above, alike, share, may_lend, far, rates, steps, rounding)
 
 
-@njit(cache=True)
+@compiled
 def _shared_across(terms: Terms, spatial: Ints, space: int, near: int, far: int) -> float:
     """What is left of reads at least where loops over children of several levels move one rank, and so meet in the same words."""
     left = 1.0
@@ -202,7 +203,7 @@ def _shared_across(terms: Terms, spatial: Ints, space: int, near: int, far: int)
     return left
 
 
-@njit(cache=True)
+@compiled
 def _write_rates(
     terms: Terms,
     spatial: Ints,
@@ -236,7 +237,7 @@ def _write_rates(
             rates[_FILL_FIRST] = terms.boxes[space] * alike[space, near - 1]
 
 
-@njit(cache=True)
+@compiled
 def _may_lend(terms: Terms, spatial: Ints, level: int, space: int) -> bool:
     """Whether a neighbour may have had the words that a child needs: where two dimensions move a rank, or nothing moves."""
     if not terms.lends[level, space]:
@@ -247,7 +248,7 @@ def _may_lend(terms: Terms, spatial: Ints, level: int, space: int) -> bool:
     return not terms.is_separable[space]
 
 
-@njit(cache=True)
+@compiled
 def _share(terms: Terms, spatial: Ints, space: int, may_lend: bool) -> float:
     """Of the words that the children of a memory take, the part that is read at least."""
     children, groups, most = 1.0, 1.0, 1.0
@@ -265,7 +266,7 @@ def _share(terms: Terms, spatial: Ints, space: int, may_lend: bool) -> float:
     return (groups if terms.is_separable[space] else most) / children
 
 
-@njit(cache=True)
+@compiled
 def swept(
     bounds: Ints,
     moves: Flags,
@@ -295,7 +296,7 @@ def swept(
     return runs, runs_alike, whole
 
 
-@njit(cache=True)
+@compiled
 def cut(
     runs: float,
     runs_alike: float,
@@ -314,7 +315,7 @@ def cut(
     return max(runs_alike * alike / alike_box * words - runs * above / above_box * room + above * room, 0.0)
 
 
-@njit(cache=True)
+@compiled
 def priced(rates: Floats, asked: float, filled: float) -> float:
     """Energy of what is asked of one memory and filled into another."""
     words = max(asked * rates[_REACHES] - rates[_LOST], 0.0)
@@ -323,7 +324,7 @@ def priced(rates: Floats, asked: float, filled: float) -> float:
     return float(reads * rates[_READ_PJ] + words * rates[_UPDATE_PJ] + fills * rates[_FILL_PJ])
 
 
-@njit(cache=True)
+@compiled
 def bound(terms: Terms, part: Part, temporal: Ints, known: int) -> tuple[float, float]:
     """Cycles and picojoules of every mapping of a part whose innermost `known` memories have these loops in time (level, dim)."""
     spaces, levels = part.kept.shape
@@ -356,7 +357,7 @@ def bound(terms: Terms, part: Part, temporal: Ints, known: int) -> tuple[float, 
     return max(part.steps, _slowest(terms, part, asked, filled)), energy_pj
 
 
-@njit(cache=True)
+@compiled
 def _brought(
     terms: Terms,
     part: Part,
@@ -403,7 +404,7 @@ def _brought(
         waits[space, near] = level
 
 
-@njit(cache=True)
+@compiled
 def has_loops(counts: Ints) -> bool:
     """Whether any of these loops runs more than once."""
     for dim in range(counts.shape[0]):  # noqa: SIM110  numba compiles no generator in any()
@@ -412,7 +413,7 @@ def has_loops(counts: Ints) -> bool:
     return False
 
 
-@njit(cache=True)
+@compiled
 def _slowest(terms: Terms, part: Part, asked: Floats, filled: Floats) -> float:
     """Cycles that the memories need for what is brought."""
     spaces, levels = part.far.shape
@@ -438,7 +439,7 @@ def _slowest(terms: Terms, part: Part, asked: Floats, filled: Floats) -> float:
     return float(cycles)
 
 
-@njit(cache=True)
+@compiled
 def _of_waiting(
     terms: Terms,
     part: Part,
@@ -509,7 +510,7 @@ def _of_waiting(
     return plain if cheapest == np.inf else cheapest
 
 
-@njit(cache=True)
+@compiled
 def _slides_further_out(terms: Terms, part: Part, known: int, dim: int) -> bool:
     """Whether a loop that is not known yet may move a tile over words that it touched, by more than one place."""
     if part.inside[part.spatial.shape[0], dim] == part.inside[known + 1, dim]:
@@ -520,7 +521,7 @@ def _slides_further_out(terms: Terms, part: Part, known: int, dim: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@compiled
 def _least_count(terms: Terms, part: Part, wide: Ints, known: int, dim: int) -> int:
     """The least iterations of a loop in time that is not known yet; 1: there is none."""
     levels = part.spatial.shape[0]
@@ -537,7 +538,7 @@ def _least_count(terms: Terms, part: Part, wide: Ints, known: int, dim: int) -> 
     return 1
 
 
-@njit(cache=True)
+@compiled
 def _next_count(terms: Terms, part: Part, level: int, dim: int, left: int, count: int) -> int:
     """The next iterations to try after `count`; 0: none. Ragged: the smallest tile for each number of passes outside."""
     least, most = part.least[level, dim], min(part.most[level, dim], left)
@@ -561,7 +562,7 @@ def _next_count(terms: Terms, part: Part, level: int, dim: int, left: int, count
     return found if found <= most else 0
 
 
-@njit(cache=True)
+@compiled
 def _left_after(part: Part, left: int, level: int, dim: int, count: int) -> int:
     """What is left of a dimension outside of a loop in time, and of those over the children of the next memory; 0: it cannot be."""
     if part.is_even:
@@ -579,7 +580,7 @@ def _left_after(part: Part, left: int, level: int, dim: int, count: int) -> int:
     return left
 
 
-@njit(cache=True)
+@compiled
 def _can_end(part: Part, left: int, level: int, dim: int) -> bool:
     """Whether the loops outside of a level can make up what is left."""
     most = 1
@@ -590,7 +591,7 @@ def _can_end(part: Part, left: int, level: int, dim: int) -> bool:
     return most >= left
 
 
-@njit(cache=True)
+@compiled
 def _fits(terms: Terms, part: Part, temporal: Ints, level: int) -> bool:
     """Whether the tile of a memory fits, as far as its loops are chosen; those that are not count once."""
     if terms.room_words[level] < 0:
@@ -609,7 +610,7 @@ def _fits(terms: Terms, part: Part, temporal: Ints, level: int) -> bool:
     return bool(words <= terms.room_words[level])
 
 
-@njit(cache=True)
+@compiled
 def least(objective: int, cycles: float, energy_pj: float) -> float:
     """What is made small."""
     if objective == CYCLES:
@@ -617,7 +618,7 @@ def least(objective: int, cycles: float, energy_pj: float) -> float:
     return energy_pj if objective == ENERGY else cycles * energy_pj
 
 
-@njit(cache=True)
+@compiled
 def walk(
     terms: Terms,
     part: Part,
@@ -673,7 +674,7 @@ def walk(
     return count, limit
 
 
-@njit(cache=True)
+@compiled
 def of_parts(terms: Terms, ways: Ints, masks: Flags, least: Ints, most: Ints, is_even: bool, values: Floats) -> None:
     """Write cycles and picojoules (way, mask, 2) of the parts, with no loop in time known."""
     temporal = np.ones(least.shape, np.int64)

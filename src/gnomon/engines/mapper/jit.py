@@ -1,0 +1,18 @@
+"""Compilation of functions over arrays of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def compiled(function: _F) -> _F:
+    """A function compiled by numba, kept on disk where there is a folder to write to, else compiled by each process."""
+    try:
+        return cast(_F, njit(cache=True)(function))
+    except RuntimeError:  # neither beside the source nor in the user's cache: a sandbox, a read-only installation
+        return cast(_F, njit(function))
