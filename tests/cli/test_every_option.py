@@ -87,7 +87,7 @@ def test_an_option_of_show_and_check_changes_what_is_said_or_is_refused(gnomon, 
 
 
 REST = {
-    "predict": {"--on", "--engine", "--parts", "--operators", "--save", "--trace"},
+    "predict": {"--on", "--engine", "--set", "--parts", "--layers", "--operators", "--save", "--trace"},
     "compare": {"--measurements", "--engine", "--where", "--rows", "--sample", "--resample", "--report", "--calibrate"},
     "sweep": {"--out", "--workers", "--resume"},
     "init": {"--git"},
