@@ -15,6 +15,8 @@ from gnomon.cli import progress
 from gnomon.cli.complete import candidates
 from tests.engines.mapper.networks.machine import TEXT
 
+pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+
 GRAPH = ("--engine", "mapper", "--set", "mapper.effort=10", "--image", "32")
 
 
@@ -134,7 +136,6 @@ def test_a_quick_engine_tells_nothing(gnomon, monkeypatch: pytest.MonkeyPatch) -
     assert gnomon("predict", "resnet-18", "--on", "t4").err == ""
 
 
-@pytest.mark.slow
 def test_compare_sets_the_mapper_beside_those_that_decline(gnomon, tiny: str, tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text("schema: gnomon/scenario/1\nmodel: resnet-18\non: ./tiny.yaml\nimage: 32\n")
     run = gnomon("compare", str(tmp_path / "small.yaml"), "--json")

@@ -45,12 +45,17 @@ PAGES = (
     "docs/how-to/evaluate-a-mapping.md",
     "docs/how-to/export-an-experiment.md",
     "docs/how-to/map-a-network.md",
+    "docs/how-to/search-for-a-mapping.md",
     "docs/how-to/sweep.md",
     "docs/how-to/run-an-experiment.md",
     "docs/how-to/run-another-tool.md",
     "docs/how-to/write-a-scenario.md",
 )
 NEED_TORCH = ("docs/how-to/bring-an-onnx-file.md",)
+SEARCH = (
+    "docs/how-to/map-a-network.md",
+    "docs/how-to/search-for-a-mapping.md",
+)  # what is compiled for it takes a minute
 
 
 def _criteria(file: Path) -> list[dict[str, Any]]:
@@ -83,7 +88,11 @@ def test_what_a_page_tells_to_save_is_saved(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=[pytest.mark.torch] * (page in NEED_TORCH)) for page in PAGES]
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.torch] * (page in NEED_TORCH) + [pytest.mark.slow] * (page in SEARCH))
+        for page in PAGES
+    ],
 )
 def test_a_page_shows_what_its_commands_print(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if page in NEED_TORCH:

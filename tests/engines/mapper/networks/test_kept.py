@@ -20,6 +20,8 @@ from gnomon.engines.mapper.networks.best import asked
 from gnomon.engines.mapper.networks.settings import Settings
 from tests.engines.mapper.networks.machine import SQUARE, TINY, WIDE, on
 
+pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+
 QUICK = Settings(effort=10)
 SCENARIO = on(TINY, SQUARE, WIDE)
 

@@ -24,6 +24,8 @@ from gnomon.formats.device_file import catalogue_device
 from gnomon.testing import EngineContract, tiny_scenarios
 from tests.engines.mapper.networks.machine import RELU, SQUARE, TINY, WIDE, on
 
+pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+
 QUICK = Settings(effort=10, is_kept=False)
 ENGINE = MapperEngine(QUICK)
 
