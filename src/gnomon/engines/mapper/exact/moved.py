@@ -461,7 +461,7 @@ def write_cells(
     number, inner = kinds.number[dim], kinds.inner[dim]
     each, weights = cells.each[dim], cells.weight[dim]
     found = 0
-    for kind in range(max(inner, number == 1)):  # instances that differ by the place of their parents
+    for kind in range(max(inner, 1 if number == 1 else 0)):  # instances that differ by the place of their parents
         if kinds.each[dim, kind, _PASSES_MADE] == 0:
             continue
         made = kinds.before[dim, kind, row - 1] if row else kinds.each[dim, kind, _PASSES_MADE]
