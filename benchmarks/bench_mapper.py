@@ -11,9 +11,9 @@ from tests.engines.mapper.golden import given, shared_cases
 from tests.engines.mapper.sampling import drawn
 
 from gnomon.core.loop_nest import LoopNest
+from gnomon.engines.mapper.coded import coded
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.evaluate import evaluate
-from gnomon.engines.mapper.exact.coding import coded
 from gnomon.engines.mapper.exact.quick import Quick
 from gnomon.engines.mapper.fast import Fast
 
@@ -74,16 +74,16 @@ def _is_quick_enough(report, case: Path, kind: str, *, is_ragged: bool, bar: int
         nests = [
             drawn(asked.problem, asked.accelerator, asked.nest, rng, is_ragged=is_ragged) for _ in range(_VALID * 3)
         ]
-        fits = quick.evaluate(quick.coded(nests)).fits
+        fits = quick.evaluate(coded(asked.problem, nests)).fits
         valid += [nest for nest, fit in zip(nests, fits, strict=True) if fit]
     del valid[_VALID:]
-    coded = quick.coded(valid)
-    figures = quick.evaluate(coded)
+    many = coded(asked.problem, valid)
+    figures = quick.evaluate(many)
     rates = []
     for _ in range(5):
         start = time.process_time()
         for _ in range(_REPEATS):
-            quick.evaluate(coded)
+            quick.evaluate(many)
         rates.append(_REPEATS * len(valid) / (time.process_time() - start))
     start = time.process_time()
     for at, nest in enumerate(valid[:_WALKED]):

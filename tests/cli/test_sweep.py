@@ -143,7 +143,7 @@ def _command(*arguments: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("how", "stops"), [(signal.SIGKILL, 8), (signal.SIGINT, 3)], ids=["8 times killed", "3 times interrupted"]
+    ("how", "stops"), [(signal.SIGKILL, 20), (signal.SIGINT, 5)], ids=["20 times killed", "5 times interrupted"]
 )
 def test_stopped_at_random_and_resumed_no_row_is_lost_or_doubled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals, stops: int

@@ -21,7 +21,7 @@ from tests.lab.plain_worker import HOST
 from tests.lab.samples import bytes_of, changed
 from tests.lab.waiting import until
 
-KILLS = int(os.environ.get("GNOMON_KILLS", "10"))
+KILLS = int(os.environ.get("GNOMON_KILLS", "20"))
 TRANSCRIPTS = os.environ.get("GNOMON_TRANSCRIPTS", "")  # folder where what happened is written down; empty: nowhere
 VARYING = {"timestamp", "run_id", "journal_head", "gpu_hours", "wall_clock_seconds", "attempts"}
 SPEC = changed(

@@ -12,8 +12,8 @@ from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.loop_nest import Loop, LoopNest, Tiling
 from gnomon.core.problem import DataSpace, Problem, Term
 from gnomon.engines.mapper import evaluate as timeloop
+from gnomon.engines.mapper.coded import coded
 from gnomon.engines.mapper.conventions import Switches
-from gnomon.engines.mapper.exact.coding import coded
 from gnomon.engines.mapper.exact.costs import priced
 from gnomon.engines.mapper.exact.evaluate import evaluate
 from gnomon.engines.mapper.exact.quick import Quick

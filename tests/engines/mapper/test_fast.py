@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gnomon.core.errors import BadInput, Unsupported
+from gnomon.engines.mapper.coded import coded
 from gnomon.engines.mapper.conventions import Switches, of_environment
 from gnomon.engines.mapper.evaluate import evaluate
 from gnomon.engines.mapper.fast import Fast
@@ -30,7 +31,7 @@ def _same(problem, figures, made):
 def _pair(asked, nest, switches):
     """The quick figures and the whole evaluation of a mapping; None where it does not fit."""
     quick = Fast(asked.problem, asked.accelerator, nest, switches)
-    figures = quick.evaluate(quick.coded([nest]))
+    figures = quick.evaluate(coded(asked.problem, [nest]))
     try:
         made = evaluate(asked.problem, asked.accelerator, nest, switches)
         assert figures.fits[0]
@@ -103,9 +104,9 @@ def test_even_and_ragged_mappings_of_one_batch_are_as_each_alone():
     asked, rng = given(CASES["19_spatial_2d_MC"]), random.Random(0)
     nests = [drawn(asked.problem, asked.accelerator, asked.nest, rng, is_ragged=at % 3 > 0) for at in range(30)]
     quick = Fast(asked.problem, asked.accelerator, asked.nest, Switches())
-    together = quick.evaluate(quick.coded(nests))
+    together = quick.evaluate(coded(asked.problem, nests))
     for at, nest in enumerate(nests):
-        alone = quick.evaluate(quick.coded([nest]))
+        alone = quick.evaluate(coded(asked.problem, [nest]))
         for figures in ("fits", "cycles", "energy_pj", "counts", "words"):
             assert np.array_equal(getattr(together, figures)[at], getattr(alone, figures)[0])
 

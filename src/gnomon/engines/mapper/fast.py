@@ -5,16 +5,16 @@ Only on machines whose wires have no energy and with the rules that are usual; `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.errors import Unsupported
-from gnomon.core.loop_nest import Loop, LoopNest
+from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import Problem
 from gnomon.engines.mapper import even, ragged
+from gnomon.engines.mapper.coded import Coded
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, unmoved
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.machine import machine
@@ -32,30 +32,12 @@ class Figures:
     words: Ints  # (mapping, space, level): of a tile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coded:
-    """Many mappings as numbers; level 0 is the innermost memory."""
-
-    temporal: Ints  # (mapping, level, dim): iterations
-    temporal_last: Ints  # the same in the last pass of all
-    order: Ints  # (mapping, level, place): dim, the innermost first
-    spatial: Ints  # (mapping, level, axis, dim)
-    spatial_last: Ints
-    spatial_order: Ints  # (mapping, level, axis, place)
-    kept: Flags  # (mapping, space, level)
-
-    def at(self, which: Ints | Flags) -> Coded:
-        """Some of them."""
-        return replace(self, **{field.name: getattr(self, field.name)[which] for field in fields(self)})
-
-
 class Fast:
     """A problem and an accelerator, ready to evaluate mappings that bear the same flags."""
 
     def __init__(self, problem: Problem, accelerator: Accelerator, flags: LoopNest, switches: Switches) -> None:
         """`flags`: a mapping that bears them. Unsupported where `evaluate` has to be asked."""
         _check(accelerator, switches)
-        self._problem = problem
         self._machine = machine(problem, accelerator, flags, switches)
 
     def evaluate(self, coded: Coded) -> Figures:
@@ -92,32 +74,6 @@ class Fast:
             fits=moved.fits, cycles=cycles.astype(np.int64), energy_pj=energy_pj, counts=counts, words=moved.words
         )
 
-    def coded(self, nests: Sequence[LoopNest]) -> Coded:
-        """Mappings as numbers."""
-        dims = {dim: at for at, dim in enumerate(self._problem.bounds)}
-        size = (len(nests), len(nests[0].tilings))
-        temporal, order = np.ones((*size, len(dims)), np.int64), np.zeros((*size, len(dims)), np.int64)
-        spatial, spatial_order = np.ones((*size, 2, len(dims)), np.int64), np.zeros((*size, 2, len(dims)), np.int64)
-        temporal_last, spatial_last = np.ones_like(temporal), np.ones_like(spatial)
-        kept = np.zeros((size[0], len(self._problem.spaces), size[1]), np.bool_)
-        for at, nest in enumerate(nests):
-            for level, tiling in enumerate(nest.tilings):
-                order[at, level] = _code(tiling.temporal, dims, temporal[at, level], temporal_last[at, level])
-                for axis, loops in enumerate((tiling.spatial_x, tiling.spatial_y)):
-                    spatial_order[at, level, axis] = _code(
-                        loops, dims, spatial[at, level, axis], spatial_last[at, level, axis]
-                    )
-                kept[at, :, level] = [space.name in tiling.kept for space in self._problem.spaces]
-        return Coded(
-            temporal=temporal,
-            temporal_last=temporal_last,
-            order=order,
-            spatial=spatial,
-            spatial_last=spatial_last,
-            spatial_order=spatial_order,
-            kept=kept,
-        )
-
 
 def _is_ragged(coded: Coded) -> Flags:
     in_time = (coded.temporal != coded.temporal_last).any(axis=(1, 2))
@@ -134,11 +90,3 @@ def _check(accelerator: Accelerator, switches: Switches) -> None:
     if switches != plain:
         turned = ", ".join(name for name, value in switches.told().items() if plain.told()[name] != value)
         raise Unsupported(f"{turned} takes a walk of every mapping")
-
-
-def _code(loops: tuple[Loop, ...], dims: dict[str, int], counts: Ints, lasts: Ints) -> list[int]:
-    """Write the counts, and those of the last pass; the order of dimensions, those without a loop behind the others."""
-    for loop in loops:
-        counts[dims[loop.dim]], lasts[dims[loop.dim]] = loop.count, loop.last
-    first = [dims[loop.dim] for loop in loops]
-    return [*first, *(at for at in dims.values() if at not in first)]

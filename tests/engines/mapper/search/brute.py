@@ -10,13 +10,14 @@ from math import prod
 import numpy as np
 
 from gnomon.core.accelerator import Accelerator, Actions, Memory, Units
-from gnomon.core.loop_nest import LoopNest, Tiling
 from gnomon.core.map_space import LevelRules, LoopRules, MapRules
 from gnomon.core.problem import DataSpace, Problem, Term
+from gnomon.engines.mapper.coded import Coded
 from gnomon.engines.mapper.conventions import Switches
-from gnomon.engines.mapper.fast import Coded, Fast
+from gnomon.engines.mapper.fast import Fast
+from gnomon.engines.mapper.search.counting import flags
 
-_MOST_FACTORS, _MOST_MAPPINGS = 300_000, 2_000
+_MOST_FACTORS = 300_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,21 +25,6 @@ class Tiny:
     problem: Problem
     accelerator: Accelerator
     rules: MapRules
-
-    @property
-    def flags(self) -> LoopNest:
-        return LoopNest(
-            tilings=tuple(
-                Tiling(
-                    kept=frozenset(),
-                    no_temporal_reuse=one.no_temporal_reuse,
-                    no_multicast=one.no_multicast,
-                    no_link_transfer=one.no_link_transfer,
-                    reads_first_update=one.reads_first_update,
-                )
-                for one in self.rules.levels
-            )
-        )
 
 
 def _problem(rng: np.random.Generator) -> Problem:
@@ -158,7 +144,7 @@ def _tuples(bound: int, places: int) -> Iterator[tuple[int, ...]]:
                 yield (factor, *rest)
 
 
-def small(seeds: Iterable[int]) -> list[Tiny]:
+def small(seeds: Iterable[int], most_mappings: int = 2_000) -> list[Tiny]:
     """Those of some seeds that have few mappings, and one at least that fits."""
     found = []
     for one in map(tiny, seeds):
@@ -166,8 +152,8 @@ def small(seeds: Iterable[int]) -> list[Tiny]:
         if prod(len(list(_tuples(bound, 3 * levels))) for bound in one.problem.bounds.values()) > _MOST_FACTORS:
             continue
         coded = every(one)
-        if 0 < len(coded.temporal) <= _MOST_MAPPINGS:
-            figures = Fast(one.problem, one.accelerator, one.flags, Switches()).evaluate(coded)
+        if 0 < len(coded.temporal) <= most_mappings:
+            figures = Fast(one.problem, one.accelerator, flags(one.rules), Switches()).evaluate(coded)
             if figures.fits.any():
                 found.append(one)
     return found

@@ -10,7 +10,6 @@ from gnomon.core.errors import BadInput
 from gnomon.core.map_space import LevelRules, LoopRules, MapRules
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.evaluate import evaluate
-from gnomon.engines.mapper.fast import Fast
 from gnomon.engines.mapper.obeys import broken_rules
 from gnomon.engines.mapper.search import state
 from gnomon.engines.mapper.search.counting import of_timeloop
@@ -40,7 +39,7 @@ def _search(one, *objectives, seed=0, rules=None, is_ragged=False):
 
 
 def _all_figures(one):
-    figures = Fast(one.problem, one.accelerator, one.flags, Switches()).evaluate(every(one))
+    figures = of_timeloop(one.problem, one.accelerator, one.rules, Switches()).evaluator.evaluate(every(one))
     return figures.cycles[figures.fits], figures.energy_pj[figures.fits]
 
 

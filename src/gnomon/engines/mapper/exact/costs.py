@@ -33,8 +33,7 @@ class Costs:
 def check_wires(accelerator: Accelerator) -> None:
     """Unsupported where wires have an energy."""
     for memory in accelerator.memories:
-        network = memory.network
-        if network.hop_pj or network.router_pj or (network.wire_pj_per_bit_mm and network.tile_mm):
+        if memory.network.has_energy:
             raise Unsupported(f"the wires inside {memory.name} have an energy, which only timeloop's conventions count")
 
 

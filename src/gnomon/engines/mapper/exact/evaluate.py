@@ -10,9 +10,9 @@ from gnomon.core.accelerator import Accelerator
 from gnomon.core.errors import Unsupported
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import Problem
+from gnomon.engines.mapper.coded import coded
 from gnomon.engines.mapper.evaluate import check_fit
 from gnomon.engines.mapper.exact.activity import Activity, Counts, parent_of, passes, tile_words
-from gnomon.engines.mapper.exact.coding import coded
 from gnomon.engines.mapper.exact.costs import Costs, check_wires, priced
 from gnomon.engines.mapper.exact.found import ASKED, FIRST_ASKED, LAST_UPDATED, LAST_WORDS
 from gnomon.engines.mapper.exact.walk import walked

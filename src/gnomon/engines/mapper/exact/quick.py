@@ -10,12 +10,13 @@ from gnomon.core.accelerator import Accelerator
 from gnomon.core.errors import Unsupported
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import DataSpace, Problem, Term
+from gnomon.engines.mapper.coded import Coded
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.exact.costs import check_wires
 from gnomon.engines.mapper.exact.found import Found, nothing
 from gnomon.engines.mapper.exact.moved import all_counted
 from gnomon.engines.mapper.exact.tallied import all_tallied
-from gnomon.engines.mapper.fast import Coded, Figures
+from gnomon.engines.mapper.fast import Figures
 from gnomon.engines.mapper.machine import machine
 
 _LARGEST = 2**62  # words that one number of 64 bits can count

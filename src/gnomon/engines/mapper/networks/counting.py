@@ -12,6 +12,7 @@ from gnomon.core.errors import BadInput
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.map_space import MapRules
 from gnomon.core.problem import Problem
+from gnomon.engines.mapper.coded import coded
 from gnomon.engines.mapper.conventions import TIMELOOP, Switches
 from gnomon.engines.mapper.costs import priced
 from gnomon.engines.mapper.counts import Activity, Counts
@@ -85,7 +86,7 @@ class _ByTimeloop:
         self.rules = of_timeloop(problem, accelerator, rules, Switches())
 
     def price(self, nest: LoopNest) -> Price | None:
-        figures = self._quick.evaluate(self._quick.coded([nest]))
+        figures = self._quick.evaluate(coded(self._problem, [nest]))
         if not figures.fits[0]:
             return None
         memories = self._accelerator.memories

@@ -9,9 +9,10 @@ from gnomon.core.accelerator import Accelerator
 from gnomon.core.loop_nest import LoopNest, Tiling
 from gnomon.core.map_space import MapRules
 from gnomon.core.problem import Problem
+from gnomon.engines.mapper.coded import Coded
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.exact.quick import Quick
-from gnomon.engines.mapper.fast import Coded, Fast, Figures
+from gnomon.engines.mapper.fast import Fast, Figures
 
 
 class Evaluator(Protocol):

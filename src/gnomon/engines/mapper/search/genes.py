@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from gnomon.core.loop_nest import Loop, LoopNest, Tiling
-from gnomon.engines.mapper.fast import Coded
+from gnomon.engines.mapper.coded import Coded
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
 from gnomon.engines.mapper.search.space import Space, X, Y
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnomon.engines.mapper.fast import Coded, Figures
+from gnomon.engines.mapper.coded import Coded
+from gnomon.engines.mapper.fast import Figures
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
 from gnomon.engines.mapper.search.counting import CountingRules
 from gnomon.engines.mapper.search.genes import Coder, Genes, together

@@ -8,7 +8,8 @@ import numpy as np
 
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.problem import Problem
-from gnomon.engines.mapper.fast import Coded, Figures
+from gnomon.engines.mapper.coded import Coded
+from gnomon.engines.mapper.fast import Figures
 from gnomon.engines.mapper.search.bounds import Floats
 
 

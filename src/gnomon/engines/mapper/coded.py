@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from gnomon.core.loop_nest import Loop, LoopNest
 from gnomon.core.problem import Problem
-from gnomon.engines.mapper.compiled import Ints
-from gnomon.engines.mapper.fast import Coded
+from gnomon.engines.mapper.compiled import Flags, Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coded:
+    """Many mappings as numbers; level 0 is the innermost memory."""
+
+    temporal: Ints  # (mapping, level, dim): iterations
+    temporal_last: Ints  # the same in the last pass of all
+    order: Ints  # (mapping, level, place): dim, the innermost first
+    spatial: Ints  # (mapping, level, axis, dim)
+    spatial_last: Ints
+    spatial_order: Ints  # (mapping, level, axis, place)
+    kept: Flags  # (mapping, space, level)
+
+    def at(self, which: Ints | Flags) -> Coded:
+        """Some of them."""
+        return replace(self, **{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
 def coded(problem: Problem, nests: Sequence[LoopNest]) -> Coded:
