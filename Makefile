@@ -21,7 +21,7 @@ endif
 
 # How many tests run at once: a number, 0 for none beside another (to step through one), logical for one on each core.
 WORKERS ?= logical
-at_once = -n $(WORKERS) --maxprocesses 8
+at_once = -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 
 READY := .venv/installed $(extras:%=.venv/installed-%)
 PIP := -m pip install --quiet --quiet --disable-pip-version-check

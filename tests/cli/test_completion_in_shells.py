@@ -16,6 +16,8 @@ import pytest
 
 from gnomon.cli.completion import SCRIPTS
 
+pytestmark = pytest.mark.slow  # the shells are the same whatever versions are installed
+
 # Everything that fits the last word; a line and the words that it can end in.
 EVERYTHING = {
     "gnomon pre": ["predict"],

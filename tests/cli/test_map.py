@@ -9,6 +9,8 @@ import pytest
 import gnomon
 from gnomon.cli.main import main
 
+pytestmark = pytest.mark.xdist_group("compiled")  # by one worker, which compiles what the others need not
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "timeloop"
 
 

@@ -9,7 +9,10 @@ import pytest
 
 from gnomon.cli.main import main
 
-pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("compiled"),
+]  # what is compiled takes a minute: once, and by one worker
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "search-for-a-mapping.md"
 FILES = ("gemm.yaml", "row-of-four.yaml", "constraints.yaml")

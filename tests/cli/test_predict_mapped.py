@@ -15,7 +15,10 @@ from gnomon.cli import progress
 from gnomon.cli.complete import candidates
 from tests.engines.mapper.networks.machine import TEXT
 
-pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("compiled"),
+]  # what is compiled takes a minute: once, and by one worker
 
 GRAPH = ("--engine", "mapper", "--set", "mapper.effort=10", "--image", "32")
 

@@ -51,11 +51,16 @@ PAGES = (
     "docs/how-to/run-another-tool.md",
     "docs/how-to/write-a-scenario.md",
 )
-NEED_TORCH = ("docs/how-to/bring-an-onnx-file.md",)
-SEARCH = (
+COMPILED = (
+    "docs/how-to/evaluate-a-mapping.md",
     "docs/how-to/map-a-network.md",
     "docs/how-to/search-for-a-mapping.md",
-)  # what is compiled for it takes a minute
+)
+MARKS = {
+    "docs/how-to/bring-an-onnx-file.md": [pytest.mark.torch],
+    # What is compiled takes a minute: once, and by one worker.
+    **{page: [pytest.mark.slow, pytest.mark.xdist_group("compiled")] for page in COMPILED},
+}
 
 
 def _criteria(file: Path) -> list[dict[str, Any]]:
@@ -87,15 +92,9 @@ def test_what_a_page_tells_to_save_is_saved(tmp_path: Path, monkeypatch: pytest.
     assert [Path(name).read_text() for name in ("a.txt", "b.txt")] == ["one\n", "two\n"]
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, marks=[pytest.mark.torch] * (page in NEED_TORCH) + [pytest.mark.slow] * (page in SEARCH))
-        for page in PAGES
-    ],
-)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=MARKS.get(page, [])) for page in PAGES])
 def test_a_page_shows_what_its_commands_print(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if page in NEED_TORCH:
+    if pytest.mark.torch in MARKS.get(page, []):
         for package in ("torch", "onnxscript"):
             pytest.importorskip(package, reason=f"{package} is not installed (make test EXTRAS=torch)")
     monkeypatch.chdir(tmp_path)

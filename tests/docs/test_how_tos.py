@@ -90,6 +90,7 @@ def test_a_page_shows_its_example_whole(page: str) -> None:
     assert f"{{literalinclude}} examples/{page}.diff\n" in (PAGES / f"{page}.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # which versions are installed is no matter to what the pages say
 @pytest.mark.parametrize("page", PROMISES)
 def test_the_commands_of_a_page_do_what_it_says(clone: Clone, page: str) -> None:
     if page == "add-an-operator-rule":

@@ -20,7 +20,10 @@ from gnomon.engines.mapper.exact.quick import Quick
 from gnomon.engines.mapper.exact.walk import walked
 from tests.engines.mapper import ragged
 
-pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("compiled"),
+]  # what is compiled takes a minute: once, and by one worker
 
 MOST_UNITS = 200  # that are walked quickly
 

@@ -13,6 +13,8 @@ from gnomon.engines.mapper.fast import Fast
 from tests.engines.mapper.golden import environment, given, own_cases, shared_cases
 from tests.engines.mapper.sampling import drawn, flagged
 
+pytestmark = pytest.mark.xdist_group("compiled")  # by one worker, which compiles what the others need not
+
 CASES = {case.name: case for case in own_cases()}
 
 

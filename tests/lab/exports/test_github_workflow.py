@@ -52,6 +52,7 @@ def test_the_workflow_runs_verifies_reads_and_keeps_the_results_of_the_spec(tmp_
     assert "secrets." not in target.read_text()
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_workflow_do_on_a_checkout_what_they_are_to_do(tmp_path):
     """Run in a clone, as the job would: first the run itself, then, with its results in the repository, a replicate."""
     root, clone, programs = tmp_path / "origin", tmp_path / "clone", tmp_path / "bin"

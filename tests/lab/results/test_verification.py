@@ -46,6 +46,7 @@ def test_an_untouched_run_is_whole(sealed):
     assert "nothing outside of the folder" in found.limits[0]
 
 
+@pytest.mark.slow
 def test_every_one_of_500_changed_bytes_is_found_with_its_file(sealed):
     path, folder = sealed
     files = sorted(

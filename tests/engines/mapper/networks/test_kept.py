@@ -20,7 +20,10 @@ from gnomon.engines.mapper.networks.best import asked
 from gnomon.engines.mapper.networks.settings import Settings
 from tests.engines.mapper.networks.machine import SQUARE, TINY, WIDE, on
 
-pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("compiled"),
+]  # what is compiled takes a minute: once, and by one worker
 
 QUICK = Settings(effort=10)
 SCENARIO = on(TINY, SQUARE, WIDE)

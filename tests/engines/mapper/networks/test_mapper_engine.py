@@ -24,7 +24,10 @@ from gnomon.formats.device_file import catalogue_device
 from gnomon.testing import EngineContract, tiny_scenarios
 from tests.engines.mapper.networks.machine import RELU, SQUARE, TINY, WIDE, on
 
-pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("compiled"),
+]  # what is compiled takes a minute: once, and by one worker
 
 QUICK = Settings(effort=10, is_kept=False)
 ENGINE = MapperEngine(QUICK)

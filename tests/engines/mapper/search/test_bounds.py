@@ -8,7 +8,10 @@ from gnomon.engines.mapper.search.counting import of_gnomon, of_timeloop
 from tests.engines.mapper.search import below
 from tests.engines.mapper.search.brute import small
 
-pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("compiled"),
+]  # what is compiled takes a minute: once, and by one worker
 
 
 def _timeloop(one):

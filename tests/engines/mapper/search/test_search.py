@@ -18,7 +18,10 @@ from gnomon.engines.mapper.search.run import Search
 from gnomon.engines.mapper.search.space import Space
 from tests.engines.mapper.search.brute import every, small
 
-pytestmark = pytest.mark.slow  # what is compiled for it takes a minute
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("compiled"),
+]  # what is compiled takes a minute: once, and by one worker
 
 
 class _Ticks:
