@@ -21,7 +21,7 @@ from gnomon.core.problem import Problem
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.search.counting import CountingRules, of_gnomon, of_timeloop
 
-_DRAWN, _MOST_MAPPINGS = 30, 400
+_DRAWN, _MOST_MAPPINGS = 60, 400
 
 
 def _timeloop(problem: Problem, accelerator: Accelerator, rules: MapRules) -> CountingRules:

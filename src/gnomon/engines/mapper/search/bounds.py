@@ -67,6 +67,7 @@ class Part(NamedTuple):
     is_even: bool  # parts divide their dimensions
     inside: Ints  # (level + 1, dim): iterations over the children of all levels further in
     above: Floats  # (level): instances at work; and of the units in the last place
+    used: Floats  # (level): of those, how many work at some time at least
     alike: Floats  # (space, level): of those, how many need the same words
     share: Floats  # (level, space): of the words that the children take, the part that is read at least
     may_lend: Flags  # (level, space): a child may get words from a neighbour
@@ -137,13 +138,14 @@ def part_of(terms: Terms, spatial: Ints, kept: Flags, least: Ints, most: Ints, i
     inside = np.ones((levels + 1, dims), np.int64)
     for level in range(levels):
         inside[level + 1] = inside[level] * spatial[level]
-    above, alike = np.ones(levels + 1), np.ones((spaces, levels + 1))
+    above, used, alike = np.ones(levels + 1), np.ones(levels + 1), np.ones((spaces, levels + 1))
     steps, rounding = 1.0, 1.0
     for dim in range(dims):
         steps *= -(-terms.bounds[dim] // inside[levels, dim])
         for level in range(levels + 1):  # the last place is that of the units
             outside = inside[levels, dim] // (inside[level + 1, dim] if level < levels else 1)
             above[level] *= outside
+            used[level] *= outside if is_even else _least_used(spatial, level, dim)
             for space in range(spaces):
                 if not terms.moves[space, dim]:
                     alike[space, level] *= outside
@@ -177,7 +179,18 @@ def part_of(terms: Terms, spatial: Ints, kept: Flags, least: Ints, most: Ints, i
                     may_lend,
                     rates[space, near],
                 )
-    return Part(spatial, kept, least, most, is_even, inside, above, alike, share, may_lend, far, rates, steps, rounding)
+    return Part(
+        spatial, kept, least, most, is_even, inside, above, used, alike, share, may_lend, far, rates, steps, rounding
+    )
+
+
+@compiled
+def _least_used(spatial: Ints, level: int, dim: int) -> int:
+    """Children of all memories outside of a level that have a part of a dimension, where the last one may have little of it."""
+    used = 1
+    for outer in range(spatial.shape[0] - 1, level, -1):
+        used = spatial[outer, dim] if used == 1 else (used - 1) * spatial[outer, dim] + 1
+    return used
 
 
 @compiled
@@ -298,21 +311,22 @@ def swept(
 
 @compiled
 def cut(
+    part: Part,
+    space: int,
+    holder: int,
+    level: int,
     runs: float,
     runs_alike: float,
     words: float,
-    above: float,
-    above_box: float,
-    alike: float,
-    alike_box: float,
     room: float,
 ) -> float:
-    """Words brought at least to all instances of a memory, from the argument above with the loops up to a box.
+    """Words brought at least to all instances of a holder, of so much room each, by the argument above with loops up to a level.
 
-    Of `above` instances, of `room` words each, `alike` need the same words; outside of the box are `above_box` and `alike_box`
-    places likewise. Those that need the same words need them in every run.
+    Instances that need the same words need them in every run. What one holds at its first run it is brought too.
     """
-    return max(runs_alike * alike / alike_box * words - runs * above / above_box * room + above * room, 0.0)
+    asked = runs_alike * part.alike[space, holder] / part.alike[space, level] * words
+    kept = runs * part.above[holder] / part.above[level] * room
+    return max(asked - kept + part.used[holder] * room, 0.0)
 
 
 @compiled
@@ -384,18 +398,16 @@ def _brought(
         return
     coefficients, ranks, separable = terms.coefficients[space], terms.ranks[space], terms.is_separable[space]
     bounds, moves, whole = terms.bounds, terms.moves[space], terms.whole[space]
-    above, alike = part.above, part.alike[space]
     around = held(coefficients, ranks, wide[near])
     own = held(coefficients, ranks, tiles[near - 1]) if near else 1.0
     for level in range(near, levels):
         if level < known or level == levels - 1:
             box = tiles[level] if level < known else bounds
             runs, runs_alike, words = swept(bounds, moves, coefficients, ranks, separable, part.is_even, whole, box)
-            above_box, alike_box = above[level], alike[level]
-            came = cut(runs, runs_alike, words, above[near], above_box, alike[near], alike_box, around)
+            came = cut(part, space, near, level, runs, runs_alike, words, around)
             asked[space, near] = max(asked[space, near], came)
             if near:
-                came = cut(runs, runs_alike, words, above[near - 1], above_box, alike[near - 1], alike_box, own)
+                came = cut(part, space, near - 1, level, runs, runs_alike, words, own)
                 filled[space, near] = max(filled[space, near], came)
     level = near
     while level < known and not has_loops(temporal[level]):
@@ -477,6 +489,7 @@ def _of_waiting(
             continue
         if level < known or not _slides_further_out(terms, part, known, dim):
             box[dim] = min(wide[level, dim] * iterations, bounds[dim])
+        more = 1.0 if level < known else _further_runs(terms, part, level, dim, box[dim])
         found, last = 0.0, -1
         runs = runs_alike = words = 0.0
         for at in range(count):
@@ -493,16 +506,10 @@ def _of_waiting(
                     terms.whole[space],
                     box,
                 )
-            above, alike, above_box, alike_box = (
-                part.above,
-                part.alike[space],
-                part.above[level],
-                part.alike[space, level],
-            )
-            came = cut(runs, runs_alike, words, above[near], above_box, alike[near], alike_box, around[at])
-            fills = 0.0
+                runs *= more
+            came, fills = cut(part, space, near, level, runs, runs_alike, words, around[at]), 0.0
             if near:
-                fills = cut(runs, runs_alike, words, above[near - 1], above_box, alike[near - 1], alike_box, own[at])
+                fills = cut(part, space, near - 1, level, runs, runs_alike, words, own[at])
             came, fills = max(came, asked[space, near]), max(fills, filled[space, near])
             found += priced(rates[space, near], came, fills)
         cheapest = min(cheapest, found)
@@ -519,6 +526,19 @@ def _slides_further_out(terms: Terms, part: Part, known: int, dim: int) -> bool:
         if terms.slides[space, dim]:
             return True
     return False
+
+
+@compiled
+def _further_runs(terms: Terms, part: Part, level: int, dim: int, extent: int) -> float:
+    """Runs of a loop that is not known yet over those that its extent says: it may go around children that not all have a last one."""
+    if part.is_even:
+        return 1.0
+    bound, between = terms.bounds[dim], 1
+    runs = most = (bound + extent - 1) // extent
+    for outer in range(level + 1, part.spatial.shape[0]):
+        between *= part.spatial[outer, dim]
+        most = max(most, between * ((bound + between * extent - 1) // (between * extent)))
+    return float(most / runs)
 
 
 @compiled
