@@ -110,7 +110,8 @@ def test_ctrl_c_leaves_the_best_so_far(files, capsys, monkeypatch):
         (("--budget", "0 s"), 3, "no time to search"),
         (("--resume",), 3, "--resume: of which state?"),
         (("--resume", "--state", "none.json"), 3, "none.json: cannot be read"),
-        (("--out", "no/such/folder/best.yaml", "--budget", "0.1s"), 3, "cannot be written"),
+        (("--out", "gemm.yaml/best.yaml"), 3, "cannot be written"),
+        (("--out", "best.yaml", "--state", "gemm.yaml/state.json"), 3, "cannot be written"),
     ],
 )
 def test_a_slip_ends_in_one_line(files, capsys, words, code, said):

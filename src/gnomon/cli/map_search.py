@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.core.errors import BadInput
 from gnomon.core.units import parse, show
+from gnomon.formats.files import check_writable, write_whole
 
 
 def search(arguments: Sequence[str]) -> int:
@@ -21,18 +23,23 @@ def search(arguments: Sequence[str]) -> int:
     parser = _parser()
     found = parser.read(arguments)
     limit_s = searching_s(found.budget)
-    made = MappingSearch(
-        found.files,
-        on=found.on,
-        objective=found.objective,
-        ragged=found.ragged,
-        seed=found.seed,
-        settings=settings("search", found.set),
-        rules=found.conventions,
-    )
     state = _state_path(found)
+    before = _read_state(state) if found.resume else None
+    for path in (state, Path(found.out) if found.out else None):
+        if path is not None:
+            check_writable(path)
+    with working("getting ready (the first search on a machine compiles for a minute or two)"):
+        made = MappingSearch(
+            found.files,
+            on=found.on,
+            objective=found.objective,
+            ragged=found.ragged,
+            seed=found.seed,
+            settings=settings("search", found.set),
+            rules=found.conventions,
+        )
     if found.resume:
-        made.restore(_read_state(state), str(state))
+        made.restore(before, str(state))
     code = 0
     try:
         with working(f"searching for {show(limit_s, 's')}"):
@@ -40,10 +47,10 @@ def search(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         code = 130
     if state is not None:
-        _replace(state, json.dumps(made.state()))
+        write_whole(state, json.dumps(made.state()))
     document = made.to_dict()
     if found.out:
-        _replace(Path(found.out), document["best"]["mapping"])
+        write_whole(Path(found.out), document["best"]["mapping"])
     if found.json:
         print_json(document)
     else:
@@ -125,16 +132,6 @@ def _read_state(path: Path | None) -> Any:
         raise BadInput(f"is not JSON: {fault}", where=str(path)) from None
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file that is there whole or as it was before."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text)
-        part.replace(path)
-    except OSError as fault:
-        raise BadInput(f"cannot be written: {fault.strerror}", where=str(path)) from None
-
-
 def _as_text(made: MappingSearch, document: dict[str, Any]) -> None:
     mappings = made.mappings()
     if made.objective == PARETO:
@@ -164,6 +161,9 @@ def _as_text(made: MappingSearch, document: dict[str, Any]) -> None:
         f"{best['cycles']:,} cycles, {shown_energy(best['energy_pj'])}"
         + ("; optimal: proved" if document["optimal"] else "")
     )
+    counted, weighed = mappings[0].found.energy_pj, mappings[0].found.weighed_pj
+    if not isclose(counted, weighed, rel_tol=1e-6):
+        say(f"Timeloop rounds the instances at work down; found and bound have all of them: {shown_energy(weighed)}")
     candidates = document["candidates"]
     say(f"{candidates['evaluated']:,} mappings evaluated in {show(document['time_s'], 's')}")
     for rule, count in candidates["rejected"].items():
