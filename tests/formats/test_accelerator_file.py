@@ -258,6 +258,13 @@ def test_nvdla_has_the_units_and_the_buffer_of_its_primer(name: str, units: int,
     assert accelerator.memories[2].entries == buffer_kib * 1024
 
 
+@pytest.mark.parametrize("name", ["nvdla-like", "nvdla-small-like"])
+def test_nvdla_s_accumulator_has_twice_as_many_rows_as_there_are_kernels(name: str) -> None:
+    """CACC_ABUF_DEPTH, where a cell has as many lanes as there are cells, or twice as many. [NV_NVDLA_CACC.h]"""
+    accelerator = catalogue_accelerator(name).accelerator
+    assert accelerator.memories[1].entries == 2 * accelerator.units.mesh_x
+
+
 def test_of_a_rule_for_children_nothing_is_left_free() -> None:
     spread = catalogue_accelerator("eyeriss-like").dataflow.levels[4]
     assert spread.along_x == 2
