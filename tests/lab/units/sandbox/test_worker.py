@@ -151,6 +151,7 @@ def test_a_unit_has_its_own_environment_and_four_descriptors(place: Make, held: 
         "GIT_OPTIONAL_LOCKS",
         "GNOMON_FD",
         "PATH",
+        "PYTHONDONTWRITEBYTECODE",
         "TMPDIR",
         "0",
         "1",
@@ -313,6 +314,21 @@ def test_a_unit_that_asks_git_how_things_stand_leaves_no_event(held: str, tmp_pa
     assert isinstance(ended, Ended), ended
     assert (rooms.work / "u" / "stderr.log").read_text() == ""
     assert ended.exit_code == 0
+
+
+@everywhere
+def test_a_program_that_imports_a_file_beside_it_leaves_no_event(held: str, tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "one.py").write_text("import two\nprint(two.__name__)\n")
+    (tmp_path / "code" / "two.py").write_text("")
+    rooms = Rooms(protected=(), work=tmp_path / "work", visible=(tmp_path / "code",))
+    with Worker(rooms, reach_or_skip(held)) as worker:
+        worker.start(Command(unit="u", argv=(sys.executable, str(tmp_path / "code" / "one.py")), room=rooms.work / "u"))
+        ended = worker.poll(60.0)
+    assert isinstance(ended, Ended), ended
+    assert (rooms.work / "u" / "stdout.log").read_text() == "two\n"
+    assert ended.events == ()
+    assert not (tmp_path / "code" / "__pycache__").exists()
 
 
 def test_a_room_is_a_folder_of_its_own_in_work(place: Make, tmp_path: Path) -> None:

@@ -31,9 +31,8 @@ class Command:
     # observations.jsonl, none of which may be there before; the unit can remove them, as all that lies in its room.
     room: Path
     cwd: Path | None = None  # none: the room
-    env: Mapping[str, str] = field(
-        default_factory=dict
-    )  # the whole environment, but for GNOMON_FD, TMPDIR and GIT_OPTIONAL_LOCKS=0
+    # The whole environment, but for GNOMON_FD, TMPDIR, GIT_OPTIONAL_LOCKS=0 and PYTHONDONTWRITEBYTECODE=1
+    env: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
 
 

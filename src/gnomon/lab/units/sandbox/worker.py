@@ -68,6 +68,7 @@ class Worker:
         order["env"] = {
             "TMPDIR": self._temporary,
             "GIT_OPTIONAL_LOCKS": "0",  # else `git status` tries to write the index, and an innocent unit is on record
+            "PYTHONDONTWRITEBYTECODE": "1",  # likewise a program that imports a file beside it
             **command.env,
             "GNOMON_FD": str(offspring.OBSERVATIONS),
         }
