@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, floor, prod
 
-from gnomon.core.loop_nest import Loop, LoopNest, Tiling
+from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import DataSpace, Problem
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.movement import Movement, Shared
@@ -49,12 +49,12 @@ def counted(problem: Problem, nest: LoopNest, movement: Movement, switches: Swit
     """What every memory does."""
     names = [space.name for space in problem.spaces]
     of_space = {space.name: _space(space, nest, movement, switches) for space in problem.spaces}
-    places = [prod(_spatial_counts(nest, level)) for level in range(len(nest.tilings) + 1)]
-    is_array = bool(nest.tilings[0].spatial_x or nest.tilings[0].spatial_y)
+    places = [prod(tiling.children for tiling in nest.tilings[level:]) for level in range(len(nest.tilings) + 1)]
+    is_array = bool(nest.tilings[0].spatial)
     units = floor(movement.active[0]) * movement.fanout[0] if is_array else floor(movement.active_units)
     macs = int(movement.unit_macs * units)
     passes = [loop for tiling in nest.tilings for loop in tiling.temporal]
-    is_even = all(loop.count == loop.last for tiling in nest.tilings for loop in _all_loops(tiling))
+    is_even = all(loop.count == loop.last for tiling in nest.tilings for loop in tiling.loops)
     return Activity(
         levels=tuple({name: of_space[name][level] for name in names} for level in range(len(nest.tilings))),
         fanout=movement.fanout,
@@ -64,18 +64,6 @@ def counted(problem: Problem, nest: LoopNest, movement: Movement, switches: Swit
         macs=macs,
         cycles=ceil(macs / movement.active_units) if is_even else prod(loop.count for loop in passes),
     )
-
-
-def _all_loops(tiling: Tiling) -> tuple[Loop, ...]:
-    return (*tiling.temporal, *tiling.spatial_x, *tiling.spatial_y)
-
-
-def _spatial_counts(nest: LoopNest, level: int) -> list[int]:
-    """Counts of the loops over children of this memory and of all outside of it; level 0: over the units."""
-    loops: list[Loop] = []
-    for tiling in nest.tilings[level:]:
-        loops += [*tiling.spatial_x, *tiling.spatial_y]
-    return [loop.count for loop in loops]
 
 
 @dataclass(slots=True)

@@ -82,10 +82,7 @@ def _in_closed_form(problem: Problem, accelerator: Accelerator, nest: LoopNest) 
         levels=tuple(counts),
         at_work=tuple(Fraction(steps(level), of_first) for level in levels),
         units_at_work=Fraction(problem.macs, of_first),
-        expansions=tuple(
-            prod(loop.count for tiling in nest.tilings[level + 1 :] for loop in (*tiling.spatial_x, *tiling.spatial_y))
-            for level in levels
-        ),
+        expansions=tuple(prod(tiling.children for tiling in nest.tilings[level + 1 :]) for level in levels),
         macs=problem.macs,
         steps=of_first,
     )

@@ -176,7 +176,7 @@ def _is_whole(nest: LoopNest, layer: Asked) -> bool:
     """Whether its loops make up the problem and obey the rules."""
     left = dict(layer.problem.bounds)
     for tiling in nest.tilings:
-        for loop in (*tiling.spatial_x, *tiling.spatial_y, *tiling.temporal):
+        for loop in tiling.loops:
             if loop.dim not in left or loop.count < 1:
                 return False
             left[loop.dim] = ceil(left[loop.dim] / loop.count)
