@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, prod
 
@@ -82,7 +83,7 @@ def _space(space: DataSpace, nest: LoopNest, movement: Movement, switches: Switc
     outermost = max(level for level, keeps in enumerate(kept) if keeps)
     partition = _partitions([one.words for one in traffic], [one.child_words for one in traffic])
     asked = [_Asked(dict(one.shared), one.accesses, one.link_words) for one in traffic]
-    arrived = [_arrivals(asked[level], movement.fanout[level]) for level in range(1, len(asked))]
+    arrived = [arrivals(asked[level].shared, movement.fanout[level]) for level in range(1, len(asked))]
     arrived[outermost:] = [0.0] * (len(asked) - outermost)  # before anything is bypassed: it stays so
     _bypass(asked, kept, movement.fanout)
     for one in asked[outermost + 1 :]:
@@ -123,9 +124,9 @@ def _space(space: DataSpace, nest: LoopNest, movement: Movement, switches: Switc
     return found
 
 
-def _arrivals(outer: _Asked, fanout: int) -> float:
-    """Words that come to one child of a memory."""
-    return sum(one.accesses * children for (children, _), one in outer.shared.items()) / fanout
+def arrivals(shared: Mapping[tuple[int, int], Shared], fanout: int) -> float:
+    """Words that come to one child of a memory by its reads, as `Traffic` has them."""
+    return sum(one.accesses * children for (children, _), one in shared.items()) / fanout
 
 
 def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> None:
@@ -135,8 +136,8 @@ def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> N
             continue
         if level + 1 < len(asked):
             outer = asked[level + 1]
-            arrivals = _arrivals(outer, fanout[level + 1])
-            share = asked[level].accesses / arrivals if arrivals else 0.0
+            came = arrivals(outer.shared, fanout[level + 1])
+            share = asked[level].accesses / came if came else 0.0
             outer.shared = {key: Shared(one.accesses * share, one.hops * share) for key, one in outer.shared.items()}
             outer.accesses, outer.link_words = sum(one.accesses for one in outer.shared.values()), 0.0
         asked[level].accesses = 0.0

@@ -38,11 +38,11 @@ def evaluate(problem: Problem, accelerator: Accelerator, nest: LoopNest) -> Eval
         if problem.macs > _MOST_WORK:
             raise Unsupported(f"{reason}; up to {_MOST_WORK:,} multiply-accumulates are walked") from None
         activity = walked(problem, nest)
-    return Evaluation(activity=activity, costs=priced(problem, accelerator, activity))
+    return Evaluation(activity=activity, costs=priced(accelerator, activity))
 
 
 def _in_closed_form(problem: Problem, accelerator: Accelerator, nest: LoopNest) -> Activity:
-    """The activity of `walk`, from `compiled`. Unsupported where only a walk can tell."""
+    """The activity of `walk`, from `moved` and `tallied`. Unsupported where only a walk can tell."""
     from gnomon.engines.mapper.exact.quick import Quick  # imports numba
 
     found = Quick(problem, accelerator, nest).found(coded(problem, [nest]), with_ends=True)
