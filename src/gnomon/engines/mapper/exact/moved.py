@@ -12,8 +12,7 @@ through the data space. Along a rank of one dimension a tile that moves shares n
 needs to tell only a few kinds of passes apart: the last pass of an instance, in which its tile may be cut off, and those before.
 Instances are of one kind where their last passes are the same.
 
-Everything that is called stands in one file because numba keeps what it compiled until the file of a function changes, and does not look at
-those of the functions that it calls.
+[see `compiled` on why all of it is one file]
 """
 
 from __future__ import annotations
@@ -38,8 +37,6 @@ from gnomon.engines.mapper.jit import compiled
 MOST_KINDS = 62  # of children along one rank: bits of a number
 # In place of a loop that goes on, and of a memory; as literals of Python numba would compile anew for each of them.
 STANDS, FIRST_TILE, _UNITS = cast(int, np.int64(-1)), cast(int, np.int64(-2)), cast(int, np.int64(-1))
-
-
 # Columns of a loop, and of a place in the chain of a dimension, which has the number of the loop in place of its dimension.
 _LEVEL, _DIM, _COUNT, _STRIDE, _TOP = range(5)
 _LOOP = _DIM  # -1: over children
@@ -839,7 +836,7 @@ def between(
 
 
 @compiled
-def write_even_ends(nest: Nest, child: int, parent: int, words: int, is_output: bool, figures: Ints) -> None:
+def write_even_ends(nest: Nest, parent: int, words: int, is_output: bool, figures: Ints) -> None:
     """Write what the first parent reads for the first tiles of its children, and what the last ones give back to it.
 
     Where all parts divide their dimensions: all parents read as much, and the last tiles are like the first.
@@ -1061,7 +1058,7 @@ def all_counted(
                 ):
                     states[at] = -1
                 elif wants_ends and child >= 0 and are_even:
-                    write_even_ends(nest, child, parent, words[at, space, child], is_output, told)
+                    write_even_ends(nest, parent, words[at, space, child], is_output, told)
                 elif wants_ends and child >= 0:
                     write_ends(
                         nest,

@@ -7,7 +7,7 @@ together; one that has no work waits and keeps what it has.
 A visit of a memory is one value of the loops in time outside of its tile. What a visit brings to an instance is its tile
 without the tile that the instance had before, whichever way it moved. Children of one instance share a read where, along every
 rank, their tiles are the same and so is what each of them has of it already. What is brought of an output is given back once,
-together with what shared its read; `compiled` gives the same sums in closed form.
+together with what shared its read; `moved` gives the same sums in closed form.
 """
 
 from __future__ import annotations

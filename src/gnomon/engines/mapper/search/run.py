@@ -31,8 +31,7 @@ class Found:
 
     nest: LoopNest
     cycles: int
-    energy_pj: float  # as it is counted
-    weighed_pj: float  # as it was searched by: of all instances that work
+    energy_pj: float  # as it is counted, which is not always as it is weighed (see `whole`)
 
 
 class Search:
@@ -153,7 +152,6 @@ class Search:
                 nest=self.coder.nest(coded, at),
                 cycles=int(figures.cycles[at]),
                 energy_pj=float(figures.energy_pj[at]),
-                weighed_pj=float(members.energy_pj[at]),
             )
             for at in range(len(members))
         ]
