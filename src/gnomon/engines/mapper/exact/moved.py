@@ -98,7 +98,7 @@ class Loop(NamedTuple):
     full: int  # extent of a tile
     row: int  # as in `Standing`
     reached: int
-    count: int  # of the loop that goes on; 0: none does
+    iterations: int  # of the loop that goes on; 0: none does
     stride: int
 
 
@@ -473,9 +473,9 @@ def write_cell(kinds: Kinds, dim: int, kind: int, at: Loop, place: int, cell: In
     if place == made - 1:  # its last one
         if moved == 0:
             cell[1] = kinds.each[dim, kind, _EXTENT]
-        if at.count == 0:
+        if at.iterations == 0:
             cell[2], cell[3] = kinds.each[dim, kind, _EXTENT], moved
-    if at.count:
+    if at.iterations:
         cell[3] = at.reached - at.stride
 
 
@@ -490,7 +490,7 @@ def write_cells(kinds: Kinds, cells: Cells, dim: int, fan: int, at: Loop) -> Non
             continue
         made, many = made_by(kinds, dim, kind, at.row), kinds.each[dim, kind, _MANY] // fan
         for begin in (0, made - 1):
-            weight = stepped_in(begin, made if begin or made == 1 else made - 1, at.count) * many
+            weight = stepped_in(begin, made if begin or made == 1 else made - 1, at.iterations) * many
             if weight:
                 for slot in range(max(number - inner, 1)):
                     write_cell(kinds, dim, kind, at, begin, each[found, slot])
@@ -510,7 +510,7 @@ def write_cells(kinds: Kinds, cells: Cells, dim: int, fan: int, at: Loop) -> Non
                     end = edge
         if end < 0:
             break
-        weight = stepped_in(begin, end, at.count)
+        weight = stepped_in(begin, end, at.iterations)
         if weight:
             for slot in range(number - inner):
                 write_cell(kinds, dim, inner + slot, at, begin, each[found, slot])
