@@ -112,11 +112,7 @@ def _without_wires(accelerator: Accelerator) -> Accelerator:
 
 
 def _is_ragged(nest: LoopNest) -> bool:
-    return any(
-        loop.count != loop.last
-        for tiling in nest.tilings
-        for loop in (*tiling.temporal, *tiling.spatial_x, *tiling.spatial_y)
-    )
+    return any(loop.count != loop.last for tiling in nest.tilings for loop in tiling.loops)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gnomon.api.mapping_comparison import difference, question_of
+from gnomon.api.mapping_tools import mapper_answer
 from gnomon.core.card import Card, differing
 from gnomon.core.tool import Answer, EnergyPart
 from gnomon.engines.mapper.card import CARD
@@ -61,6 +62,16 @@ def test_cards_differ_in_terms_and_not_in_names():
 def test_a_total_that_cannot_be_one_is_refused(terms, energy_pj, told):
     with pytest.raises(Exception, match=told):
         checked(replace(_answer("a", terms, {}), energy_pj=energy_pj))
+
+
+def test_the_ideal_is_that_of_all_work_whatever_a_model_rounds_off():
+    case = next(case for case in own_cases() if case.name == "37_imperfect_spatial")
+    question = question_of(read([case / f"{name}.yaml" for name in ("problem", "arch", "mapping", "ert")]))
+    assert question.nest is not None
+    found = mapper_answer(question, question.nest)
+    # 13 x 8 x 8 multiply-accumulates, of which Timeloop's rounding leaves 768
+    assert found.cycle_terms["ideal"] == 832 / question.accelerator.units.instances
+    assert sum(found.cycle_terms.values()) == found.cycles
 
 
 def test_a_total_that_is_not_its_parts_is_refused():

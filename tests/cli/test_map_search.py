@@ -72,6 +72,13 @@ def test_gnomons_own_conventions_count(files, capsys):
     assert found["evaluation"]["cycles"] == found["best"]["cycles"]
 
 
+def test_what_was_found_is_told_as_by_an_evaluation_of_it_by_gnomons_own_conventions_too(files, capsys):
+    found = _json(capsys, *files, "--conventions", "gnomon", "--budget", "1s", "--no-ragged", "--out", "best.yaml")
+    assert main(["map", "evaluate", *files[:2], "best.yaml", "--conventions", "gnomon", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == found["evaluation"]
+    assert max(network["fanout"] for network in found["evaluation"]["networks"]) == 4
+
+
 def test_a_machine_of_the_catalogue_brings_its_dataflow(files, capsys):
     found = _json(capsys, "gemm.yaml", "--on", "eyeriss-like", "--budget", "1s", "--objective", "latency")
     assert found["architecture"] == "eyeriss-like"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, prod
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class MappingEvaluation:
         costs, memories = self.evaluation.costs, self.given.accelerator.memories
         if isinstance(self.evaluation, ExactEvaluation):
             levels = [_exact_memory(self.given, self.evaluation, level) for level in range(len(memories))]
-            networks = [_exact_network(self.given, self.evaluation, level) for level in range(len(memories))]
+            networks = [_exact_network(self.given, self.nest, self.evaluation, level) for level in range(len(memories))]
         else:
             levels = [_memory(self.given, self.evaluation, level) for level in range(len(memories))]
             networks = [_network(self.given, self.evaluation, level) for level in range(len(memories))]
@@ -215,16 +215,19 @@ def _exact_memory(given: TimeloopInput, made: ExactEvaluation, level: int) -> di
     }
 
 
-def _exact_network(given: TimeloopInput, made: ExactEvaluation, level: int) -> dict[str, Any]:
+def _exact_network(given: TimeloopInput, nest: LoopNest, made: ExactEvaluation, level: int) -> dict[str, Any]:
     """The words that are asked of an instance with work; without an energy, which is refused before."""
     at_work = made.activity.at_work[level]
     spaces = {
         name: {"words": _number(one.asked / at_work), "energy_pj": 0.0}
         for name, one in made.activity.levels[level].items()
     }
-    tiling = given.nest.tilings[level] if given.nest else None
-    fanout = prod(loop.count for loop in (*tiling.spatial_x, *tiling.spatial_y)) if tiling else 1
-    return {"name": _wires(given.accelerator, level), "fanout": fanout, "dataspaces": spaces, "energy_pj": 0.0}
+    return {
+        "name": _wires(given.accelerator, level),
+        "fanout": nest.tilings[level].children,
+        "dataspaces": spaces,
+        "energy_pj": 0.0,
+    }
 
 
 def _wires(accelerator: Accelerator, level: int) -> str:

@@ -113,7 +113,7 @@ class MappingSearch:
         return ", ".join(f"{count:,} broke: {rule}" for rule, count in counts if count) or "none"
 
     def replayed(self, one: FoundMapping) -> MappingEvaluation | None:
-        """The mapping walked through by the definition of all counts; None where that takes too long.
+        """The mapping as `evaluate_mapping` has it, which is a walk by Timeloop's rules; None where that takes too long.
 
         AssertionError where it breaks a rule or costs something else than the search says: a fault of the search.
         """

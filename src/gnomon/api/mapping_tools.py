@@ -46,7 +46,7 @@ def mapper_answer(question: Question, nest: LoopNest) -> Answer:
     problem, accelerator = question.problem, question.accelerator
     found = evaluate(problem, accelerator, nest, conventions.of_environment(os.environ))
     costs, activity = found.costs, found.activity
-    ideal = activity.macs / accelerator.units.instances
+    ideal = problem.macs / accelerator.units.instances  # as for every tool; what Timeloop rounds off is still asked
     longest = max(activity.cycles, *costs.level_cycles)
     parts = [EnergyPart(part=accelerator.units.name, energy_pj=costs.units_pj)]
     for level, memory in enumerate(accelerator.memories):

@@ -108,7 +108,8 @@ def _as_text(made: MappingComparison) -> None:
         for note in answer.notes:
             say(f"{answer.tool}: {note}")
     for name, fault in made.faults.items():
-        say(f"no answer of {name}: {fault}".replace(f"no answer of {name}: {name}: ", f"no answer of {name}: "))
+        reason = str(fault).removeprefix(f"{name}: ")  # some faults begin with the name
+        say(f"no answer of {name}: {reason}")
 
 
 def _energies(made: MappingComparison) -> None:

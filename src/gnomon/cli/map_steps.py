@@ -82,8 +82,7 @@ def add_timeloop_options(parser: Parser) -> None:
         metavar="SWITCH=on|off",
         action="append",
         default=[],
-        help="turn one of Timeloop's switches: first_read_elision, link_transfers, toroidal_links, "
-        "temporal_extrapolation, last_iteration, updated_rmw",
+        help=f"turn one of Timeloop's switches: {', '.join(Switches().told())}",
     )
 
 

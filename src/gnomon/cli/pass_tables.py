@@ -118,7 +118,7 @@ def print_layers(answers: Sequence[Answer]) -> None:
                 [[part, show(energy_j, "J"), share(energy_j / mapped.energy_j, 1)] for part, energy_j in by_part],
             )
             print(
-                f"gap: how much more {mapped.objective} than the least that any mapping can have, as far as that is known"
+                f"gap: the share of its {mapped.objective} above the least that any mapping can have, as far as that is known"
             )
 
 

@@ -100,3 +100,11 @@ class Accelerator:
         inner: Memory | Units = self.memories[level - 1] if level else self.units
         outer = self.memories[level]
         return inner.mesh_x // outer.mesh_x, inner.mesh_y // outer.mesh_y
+
+    def leaking(self, level: int) -> tuple[int, int]:
+        """The memory each of whose working instances lets some of this one leak, and how many: itself and 1 without a gate."""
+        gate = next(
+            (at for at, one in enumerate(self.memories) if one.name == self.memories[level].power_gated_by), level
+        )
+        together = self.memories[level].instances // self.memories[gate].instances
+        return (gate, together) if together > 1 else (level, 1)

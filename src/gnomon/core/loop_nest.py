@@ -6,6 +6,7 @@ The terms are those of Timeloop. [Parashar et al., Timeloop, ISPASS 2019, sectio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,21 @@ class Tiling:
     no_multicast: frozenset[str] = frozenset()
     no_link_transfer: frozenset[str] = frozenset()
     reads_first_update: frozenset[str] = frozenset()  # outputs whose first partial sum is read too
+
+    @property
+    def spatial(self) -> tuple[Loop, ...]:
+        """The loops over its children along both axes, the innermost first."""
+        return (*self.spatial_x, *self.spatial_y)
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """All of them, the innermost first."""
+        return (*self.spatial, *self.temporal)
+
+    @property
+    def children(self) -> int:
+        """How many of an instance the mapping takes, where none is beyond the end of a dimension."""
+        return prod(loop.count for loop in self.spatial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,12 @@ from gnomon.core.tool import Pin
 
 _RECORD = "gnomon-tool.json"  # written last: an environment without it is none
 _MAKING = re.compile(r"\.(?P<name>.+)\.(?:making|leaving)-(?P<process>\d+)$")
+_VENV_HINT = "; on Debian and Ubuntu, install python3-venv"
+_CONTENTS = (
+    "import json, platform; from importlib.metadata import distributions; "
+    "print(json.dumps({'python': platform.python_version(), "
+    "'packages': dict(sorted((one.name, one.version) for one in distributions()))}))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +113,6 @@ def remove(name: str, home: Path) -> bool:
     except OSError as fault:
         raise ToolError(f"{name}: {fault.filename or folder}: {fault.strerror or fault}") from None
     return True
-
-
-_VENV_HINT = "; on Debian and Ubuntu, install python3-venv"
-_CONTENTS = (
-    "import json, platform; from importlib.metadata import distributions; "
-    "print(json.dumps({'python': platform.python_version(), "
-    "'packages': dict(sorted((one.name, one.version) for one in distributions()))}))"
-)
 
 
 def _put(made: Path, place: Path) -> None:

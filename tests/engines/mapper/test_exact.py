@@ -45,7 +45,7 @@ def test_the_closed_form_is_the_walk():
         made = evaluate(asked, accelerator, nest)
         activity = walked(asked, nest)
         assert made.activity == activity
-        costs = priced(asked, accelerator, activity)
+        costs = priced(accelerator, activity)
         assert made.costs == costs
         figures = Quick(asked, accelerator, nest).evaluate(coded(asked, [nest]))
         assert figures.cycles[0] == costs.cycles

@@ -10,7 +10,7 @@ import yaml
 from gnomon.adapters.zigzag.array import array_of
 from gnomon.adapters.zigzag.operands import INPUT, OUTPUT, WEIGHT, operands
 from gnomon.core.accelerator import Accelerator, Memory
-from gnomon.core.problem import DataSpace, Problem
+from gnomon.core.problem import DataSpace, Problem, Term
 from gnomon.core.tool import Files, Question
 
 _OBJECTIVES = {"latency": "latency", "energy": "energy", "edp": "EDP"}
@@ -59,7 +59,7 @@ def _indexed(operand: str, space: DataSpace) -> str:
     return operand + "".join(f"[{_index(rank)}]" for rank in space.ranks)
 
 
-def _index(rank: Any) -> str:
+def _index(rank: tuple[Term, ...]) -> str:
     """A dimension, or the name of the sum of two."""
     return "".join(term.dim.upper() for term in rank)
 
@@ -94,7 +94,7 @@ def _accelerator(question: Question) -> dict[str, Any]:
         if not held:
             continue
         # Where no bandwidth is given: no wider, for ZigZag rounds the accesses of a port down to whole widths of it.
-        unbounded_bits = units_inside(accelerator, memory) * memory.block_size * memory.word_bits
+        unbounded_bits = _units_inside(accelerator, memory) * memory.block_size * memory.word_bits
         memories[memory.name] = {
             "size": max(_LEAST_DRAM_BITS, _ROOM * data_bits)
             if memory.entries is None
@@ -148,7 +148,7 @@ def _one_or_each(
     return [_port(f"{name}_{at}", kind, width_bits, block_bits, group) for at, group in enumerate(groups, 1)]
 
 
-def units_inside(accelerator: Accelerator, memory: Memory) -> int:
+def _units_inside(accelerator: Accelerator, memory: Memory) -> int:
     """Units that an instance of the memory serves."""
     return accelerator.units.instances // memory.instances
 

@@ -1,7 +1,9 @@
 """What the compiled functions work on: a problem and an accelerator as numbers, and what was found of many mappings.
 
-They stand in three files, `even` and `ragged` for what moves and `tallied` for what comes of it. None calls into another, because
-numba keeps what it compiled until the file of a function changes, and does not look at those of the functions that it calls.
+They stand in six files: `even` and `ragged` for what moves and `tallied` for what comes of it, `exact.moved` and `exact.tallied`
+for the same by Gnomon's own conventions, and `search.bounds`. None calls into another, and a few short functions stand in two of
+them, because numba keeps what it compiled until the file of a function changes, and does not look at those of the functions that
+it calls.
 """
 
 from __future__ import annotations

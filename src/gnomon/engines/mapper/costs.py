@@ -21,9 +21,9 @@ class Costs:
     utilization: float  # multiply-accumulates over what all units could do in that time
     units_pj: float
     memories_pj: tuple[dict[str, float], ...]  # the innermost first; by data space
-    leaks_pj: tuple[float, ...]
+    leaks_pj: tuple[float, ...]  # of each memory
     networks_pj: tuple[dict[str, float], ...]  # inside of each memory
-    level_cycles: tuple[int, ...]
+    level_cycles: tuple[int, ...]  # that each memory needs; those of the units where its ports suffice
 
     @property
     def energy_pj(self) -> float:
@@ -56,7 +56,8 @@ def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Co
             for level in levels
         ),
         leaks_pj=tuple(
-            memories[level].actions.leak_pj * cycles * _leaking(accelerator, activity, level) for level in levels
+            memory.actions.leak_pj * cycles * (activity.instances[gate] * together)
+            for memory, (gate, together) in zip(memories, map(accelerator.leaking, levels), strict=True)
         ),
         networks_pj=tuple(
             {
@@ -67,14 +68,6 @@ def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Co
         ),
         level_cycles=level_cycles,
     )
-
-
-def _leaking(accelerator: Accelerator, activity: Activity, level: int) -> int:
-    """Instances that leak: those with work, and with them what a gate further out cannot turn off alone."""
-    memories = accelerator.memories
-    gate = next((at for at, one in enumerate(memories) if one.name == memories[level].power_gated_by), level)
-    together = memories[level].instances // memories[gate].instances
-    return activity.instances[gate] * together if together > 1 else activity.instances[level]
 
 
 def _cycles(memory: Memory, counts: dict[str, Counts], cycles: int, expansion: int, instances: int) -> int:

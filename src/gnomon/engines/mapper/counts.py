@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, prod
 
-from gnomon.core.loop_nest import Loop, LoopNest, Tiling
+from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import DataSpace, Problem
 from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.movement import Movement, Shared
@@ -49,12 +50,12 @@ def counted(problem: Problem, nest: LoopNest, movement: Movement, switches: Swit
     """What every memory does."""
     names = [space.name for space in problem.spaces]
     of_space = {space.name: _space(space, nest, movement, switches) for space in problem.spaces}
-    places = [prod(_spatial_counts(nest, level)) for level in range(len(nest.tilings) + 1)]
-    is_array = bool(nest.tilings[0].spatial_x or nest.tilings[0].spatial_y)
+    places = [prod(tiling.children for tiling in nest.tilings[level:]) for level in range(len(nest.tilings) + 1)]
+    is_array = bool(nest.tilings[0].spatial)
     units = floor(movement.active[0]) * movement.fanout[0] if is_array else floor(movement.active_units)
     macs = int(movement.unit_macs * units)
     passes = [loop for tiling in nest.tilings for loop in tiling.temporal]
-    is_even = all(loop.count == loop.last for tiling in nest.tilings for loop in _all_loops(tiling))
+    is_even = all(loop.count == loop.last for tiling in nest.tilings for loop in tiling.loops)
     return Activity(
         levels=tuple({name: of_space[name][level] for name in names} for level in range(len(nest.tilings))),
         fanout=movement.fanout,
@@ -64,18 +65,6 @@ def counted(problem: Problem, nest: LoopNest, movement: Movement, switches: Swit
         macs=macs,
         cycles=ceil(macs / movement.active_units) if is_even else prod(loop.count for loop in passes),
     )
-
-
-def _all_loops(tiling: Tiling) -> tuple[Loop, ...]:
-    return (*tiling.temporal, *tiling.spatial_x, *tiling.spatial_y)
-
-
-def _spatial_counts(nest: LoopNest, level: int) -> list[int]:
-    """Counts of the loops over children of this memory and of all outside of it; level 0: over the units."""
-    loops: list[Loop] = []
-    for tiling in nest.tilings[level:]:
-        loops += [*tiling.spatial_x, *tiling.spatial_y]
-    return [loop.count for loop in loops]
 
 
 @dataclass(slots=True)
@@ -94,7 +83,7 @@ def _space(space: DataSpace, nest: LoopNest, movement: Movement, switches: Switc
     outermost = max(level for level, keeps in enumerate(kept) if keeps)
     partition = _partitions([one.words for one in traffic], [one.child_words for one in traffic])
     asked = [_Asked(dict(one.shared), one.accesses, one.link_words) for one in traffic]
-    arrived = [_arrivals(asked[level], movement.fanout[level]) for level in range(1, len(asked))]
+    arrived = [arrivals(asked[level].shared, movement.fanout[level]) for level in range(1, len(asked))]
     arrived[outermost:] = [0.0] * (len(asked) - outermost)  # before anything is bypassed: it stays so
     _bypass(asked, kept, movement.fanout)
     for one in asked[outermost + 1 :]:
@@ -135,9 +124,9 @@ def _space(space: DataSpace, nest: LoopNest, movement: Movement, switches: Switc
     return found
 
 
-def _arrivals(outer: _Asked, fanout: int) -> float:
-    """Words that come to one child of a memory."""
-    return sum(one.accesses * children for (children, _), one in outer.shared.items()) / fanout
+def arrivals(shared: Mapping[tuple[int, int], Shared], fanout: int) -> float:
+    """Words that come to one child of a memory by its reads, as `Traffic` has them."""
+    return sum(one.accesses * children for (children, _), one in shared.items()) / fanout
 
 
 def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> None:
@@ -147,8 +136,8 @@ def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> N
             continue
         if level + 1 < len(asked):
             outer = asked[level + 1]
-            arrivals = _arrivals(outer, fanout[level + 1])
-            share = asked[level].accesses / arrivals if arrivals else 0.0
+            came = arrivals(outer.shared, fanout[level + 1])
+            share = asked[level].accesses / came if came else 0.0
             outer.shared = {key: Shared(one.accesses * share, one.hops * share) for key, one in outer.shared.items()}
             outer.accesses, outer.link_words = sum(one.accesses for one in outer.shared.values()), 0.0
         asked[level].accesses = 0.0

@@ -64,9 +64,8 @@ class MapperEngine:
     def __init__(self, chosen: Settings | None = None, folder: Path | None = None, tell: Tell = silent) -> None:
         """`folder`: of the mappings that are kept; None: the user's."""
         self._settings, self._folder, self._tell = chosen or Settings(), folder, tell
-        self._ready: tuple[str, _Job | tuple[str, ...]] | None = (
-            None  # the last scenario: asked for reasons, then for the answer
-        )
+        # Of the last scenario, by its digest: it is asked for its reasons first, and then for its answer.
+        self._ready: tuple[str, _Job | tuple[str, ...]] | None = None
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -119,12 +118,9 @@ class MapperEngine:
         cycles = 0
         try:
             for problem, times in products(Node(name=op.family, op=op)):
-                cycles += (
-                    times
-                    * self._best(asked(problem, design, self._settings.conventions), f"mapping {problem.name}")[
-                        1
-                    ].cycles
-                )
+                layer = asked(problem, design, self._settings.conventions)
+                _, price = self._best(layer, f"mapping {problem.name}")
+                cycles += times * price.cycles
         except Unsupported:
             return np.nan
         return cycles / design.clock_hz.value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, prod
+from math import floor
 
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.errors import BadInput, Unsupported
@@ -45,9 +45,8 @@ def _can_be_walked(nest: LoopNest) -> None:
     if loops > _MOST_LOOPS:
         raise Unsupported(f"{loops} loops in time take a walk of 2^{loops} steps; up to {_MOST_LOOPS} are walked")
     for tiling in nest.tilings:
-        children = prod(loop.count for loop in (*tiling.spatial_x, *tiling.spatial_y))
-        if children > _MOST_CHILDREN:
-            raise Unsupported(f"{children:,} children of one memory; up to {_MOST_CHILDREN:,} are told apart")
+        if tiling.children > _MOST_CHILDREN:
+            raise Unsupported(f"{tiling.children:,} children of one memory; up to {_MOST_CHILDREN:,} are told apart")
 
 
 def check_fit(accelerator: Accelerator, tiles: Sequence[Mapping[str, int]]) -> None:

@@ -8,7 +8,7 @@ remembered to what is brought and what is then remembered, and that of k + 1 loo
     G(k + 1, s) = G(k, s) + (count - 1) (step(k, s') + G(k, s''))
 
 Beside what is remembered a state says whether the last visit brought anything, because neighbours can only lend that.
-`movement` is the definition of these functions. [see compiled on the files]
+`movement` is the definition of these functions. [see `compiled` on the files]
 """
 
 from __future__ import annotations

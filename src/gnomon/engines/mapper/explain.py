@@ -9,6 +9,7 @@ from gnomon.core.accelerator import Accelerator
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import Problem
 from gnomon.engines.mapper.conventions import Switches
+from gnomon.engines.mapper.counts import arrivals
 from gnomon.engines.mapper.evaluate import Evaluation
 
 
@@ -89,10 +90,8 @@ def _lent(made: Evaluation, level: int, name: str) -> list[Reason]:
 def _brought(accelerator: Accelerator, made: Evaluation, level: int, name: str) -> list[Reason]:
     """What comes to one instance of a memory from outside, as the loops around it move its tile."""
     outer = made.movement.traffic[level + 1][name]
-    arrivals = (
-        sum(one.accesses * children for (children, _), one in outer.shared.items()) / made.movement.fanout[level + 1]
-    )
-    return _of_loops(accelerator, made, level + 1, name, arrivals / outer.accesses if outer.accesses else 0.0)
+    share = arrivals(outer.shared, made.movement.fanout[level + 1]) / outer.accesses if outer.accesses else 0.0
+    return _of_loops(accelerator, made, level + 1, name, share)
 
 
 def _of_loops(accelerator: Accelerator, made: Evaluation, level: int, name: str, share: float) -> list[Reason]:

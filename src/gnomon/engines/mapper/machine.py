@@ -19,9 +19,7 @@ _LARGEST = 2**62  # a word's place is one number of 64 bits
 def machine(problem: Problem, accelerator: Accelerator, flags: LoopNest, switches: Switches) -> Machine:
     """The numbers of a problem, an accelerator and the flags that a mapping bears. Unsupported where they are too large."""
     memories, spaces = accelerator.memories, problem.spaces
-    names = [memory.name for memory in memories]
-    gates = [names.index(one.power_gated_by) if one.power_gated_by else level for level, one in enumerate(memories)]
-    together = [max(one.instances // memories[gate].instances, 1) for one, gate in zip(memories, gates, strict=True)]
+    leaking = [accelerator.leaking(level) for level in range(len(memories))]
     room = [-1 if one.entries is None else floor(one.entries / one.multiple_buffering) for one in memories]
     ranks = max(len(space.ranks) for space in spaces)
 
@@ -41,10 +39,8 @@ def machine(problem: Problem, accelerator: Accelerator, flags: LoopNest, switche
         fill_pj=np.array([one.actions.fill_pj for one in memories], float),
         update_pj=np.array([one.actions.update_pj for one in memories], float),
         leak_pj=np.array([one.actions.leak_pj for one in memories], float),
-        leaks_with=np.array(
-            [gate if count > 1 else own for own, (gate, count) in enumerate(zip(gates, together, strict=True))]
-        ),
-        leaks_each=np.array(together),
+        leaks_with=np.array([gate for gate, _ in leaking]),
+        leaks_each=np.array([together for _, together in leaking]),
         read_words_per_cycle=_bounds([one.read_words_per_cycle for one in memories]),
         write_words_per_cycle=_bounds([one.write_words_per_cycle for one in memories]),
         shared_words_per_cycle=_bounds([one.shared_words_per_cycle for one in memories]),

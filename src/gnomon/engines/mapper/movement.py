@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal
 
 from gnomon.core.accelerator import Accelerator
@@ -156,10 +157,9 @@ class _Walk:
     def walk(self) -> Movement:
         self._visit(len(self.nodes) - 1)
         active = self._active()
-        counts = [_count(tiling.spatial_x) * _count(tiling.spatial_y) for tiling in self.nest.tilings]
         return Movement(
             traffic=tuple(self.traffic),
-            fanout=tuple(counts),
+            fanout=tuple(tiling.children for tiling in self.nest.tilings),
             active=tuple(active[1:]),
             active_units=active[0],
             unit_macs=sum(self.macs.values()) / len(self.macs),
@@ -313,7 +313,8 @@ class _Walk:
         """Children along x and y: those that are there, or where a mapping takes more, those."""
         tiling = self.nest.tilings[level]
         x, y = self.grids[level]
-        return max(x, _count(tiling.spatial_x)), max(y, _count(tiling.spatial_y))
+        mapped_x, mapped_y = (prod(loop.count for loop in loops) for loops in (tiling.spatial_x, tiling.spatial_y))
+        return max(x, mapped_x), max(y, mapped_y)
 
     def _groups(self, level: int, places: Mapping[int, Point], is_shared: bool) -> dict[int, tuple[int, float]]:
         """Children that one read serves -> how many such reads, and hops of them all."""
@@ -356,13 +357,6 @@ class _Walk:
                     passes = outer.loop.last + outer.loop.count * (passes - 1)
             product *= (loop.last + loop.count * (passes - 1)) / passes
         return [product, *reversed(found)]
-
-
-def _count(loops: tuple[Loop, ...]) -> int:
-    product = 1
-    for loop in loops:
-        product *= loop.count
-    return product
 
 
 def _steps(count: int, walks_last: bool, walks_two: bool) -> Iterator[tuple[int, int, bool]]:

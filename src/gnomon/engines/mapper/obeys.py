@@ -17,17 +17,16 @@ def broken_rules(nest: LoopNest, problem: Problem, rules: MapRules) -> list[str]
         for level, (tiling, given) in enumerate(zip(nest.tilings, rules.levels, strict=True))
         for line in _of_level(tiling, given, given.memory or f"level {level}", problem)
     ]
-    units = prod(loop.count for tiling in nest.tilings for loop in (*tiling.spatial_x, *tiling.spatial_y))
+    units = prod(tiling.children for tiling in nest.tilings)
     if units < rules.least_units:
         found.append(f"{units} units have work, not at least {rules.least_units}{_at(rules.units_place)}")
     return found
 
 
 def _of_level(tiling: Tiling, rules: LevelRules, name: str, problem: Problem) -> Iterator[str]:
-    spatial = (*tiling.spatial_x, *tiling.spatial_y)
     for loops, given, what in (
         (tiling.temporal, rules.temporal, f"{name} in time"),
-        (spatial, rules.spatial, f"{name} over its children"),
+        (tiling.spatial, rules.spatial, f"{name} over its children"),
     ):
         for line in (*_factors(loops, given), *_order(loops, given)):
             yield f"{what}: {line}{_at(given.place)}"

@@ -8,7 +8,7 @@ remembered when it begins, s. Each such pair is worked out once, from passes of 
                  n(i) (step(k, E, i, s') + G(k - 1, E(i), s''))
 
 n(i) are the iterations that i stands for, E(i) what of E is left inside of it. What is remembered is how the tile moved last and,
-where neighbours lend, what was brought last. `movement` is the definition of all this. [see compiled on the files]
+where neighbours lend, what was brought last. `movement` is the definition of all this. [see `compiled` on the files]
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def all_moved(
     which: Ints,
     moved: Moved,
 ) -> None:
-    """Write what moves under these ones of many mappings; shapes as in `fast.Coded`."""
+    """Write what moves under these ones of many mappings; shapes as in `coded.Coded`."""
     for at in which:
         nest = _nest(temporal[at], temporal_last[at], order[at], spatial[at], spatial_last[at], spatial_order[at])
         _set_sizes(machine, nest, spatial[at], at, moved)

@@ -1,4 +1,4 @@
-"""Counts and costs of what moved, compiled: `counts` and `costs` are the definition. [see compiled on the three files]"""
+"""Counts and costs of what moved, compiled: `counts` and `costs` are the definition. [see `compiled` on the files]"""
 
 from __future__ import annotations
 

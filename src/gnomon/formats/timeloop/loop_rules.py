@@ -19,6 +19,13 @@ NOT_COVERED = {
     "maximize_dims": "factors that are made as large as they can be; write the factors",
     "maximize_dims_capacity": "factors that are made as large as they can be; write the factors",
 }
+_DEFAULTS: Mapping[str, Sign] = {"default_max_factor": "<=", "default_min_factor": ">="}
+# Of two bounds that contradict each other where the first is above the second: what the second does to the first.
+_ORDERED: Mapping[tuple[Sign, Sign], str] = {
+    (">=", "<="): "leaves nothing of",
+    ("=", "<="): "does not allow",
+    (">=", "="): "does not reach",
+}
 
 
 @dataclass(slots=True)
@@ -126,9 +133,6 @@ def _add_defaults(draft: LoopDraft, node: Node, problem: Problem) -> None:
                 draft.factors[sign, dim] = (found.whole(), found)
 
 
-_DEFAULTS: Mapping[str, Sign] = {"default_max_factor": "<=", "default_min_factor": ">="}
-
-
 def _add(draft: LoopDraft, sign: Sign, dim: str, count: int, node: Node) -> None:
     if (sign, dim) in draft.factors:
         raise node.fault(f"{dim}{sign}{count}: {_there(draft, sign, dim)} already")
@@ -150,10 +154,3 @@ def _check(draft: LoopDraft, problem: Problem) -> None:
         least = draft.factors.get((">=", dim))
         if least and least[0] > bound:
             raise least[1].fault(f"{dim}>={least[0]}: {dim} has {bound} iterations in all")
-
-
-_ORDERED: Mapping[tuple[Sign, Sign], str] = {
-    (">=", "<="): "leaves nothing of",
-    ("=", "<="): "does not allow",
-    (">=", "="): "does not reach",
-}

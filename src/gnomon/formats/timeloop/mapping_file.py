@@ -124,7 +124,7 @@ def _check_bounds(node: Node, problem: Problem, tilings: Sequence[Tiling]) -> No
     """BadInput for every dimension whose factors do not make up its bound."""
     last = dict.fromkeys(problem.bounds, 0)  # the index of the last iteration, from outside in
     for tiling in reversed(tilings):
-        for loop in (*tiling.temporal, *tiling.spatial_x, *tiling.spatial_y):
+        for loop in reversed(tiling.loops):
             last[loop.dim] = last[loop.dim] * loop.count + loop.last - 1
     faults = [
         _unequal(node, dim, last[dim] + 1, bound) for dim, bound in problem.bounds.items() if last[dim] + 1 != bound

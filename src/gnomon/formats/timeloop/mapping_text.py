@@ -42,11 +42,10 @@ def _keeping(name: str, tiling: Tiling, problem: Problem) -> dict[str, Any]:
 
 def _loops(name: str, tiling: Tiling, problem: Problem, *, has_children: bool) -> Iterator[dict[str, Any]]:
     """The loops over the children, where there is more than one, and those in time."""
-    over = (*tiling.spatial_x, *tiling.spatial_y)
     if has_children:  # else no directive may stand, and no flag would change a thing
         flags = _flags(problem, no_reuse=tiling.no_multicast, no_link_transfer=tiling.no_link_transfer)
         split = {"split": len(tiling.spatial_x)}
-        yield {"target": name, "type": "spatial", **_order(name, over, problem), **split, **flags}
+        yield {"target": name, "type": "spatial", **_order(name, tiling.spatial, problem), **split, **flags}
     flags = _flags(problem, no_reuse=tiling.no_temporal_reuse, rmw_first_update=tiling.reads_first_update)
     yield {"target": name, "type": "temporal", **_order(name, tiling.temporal, problem), **flags}
 

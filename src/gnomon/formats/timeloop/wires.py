@@ -10,6 +10,7 @@ from gnomon.formats.timeloop.attributes import is_dram
 from gnomon.formats.timeloop.hardware import Hardware, Part
 
 _KINDS = ("1:1", "1:N", "M:N")
+_LATENCIES = ("network_fill_latency", "network_drain_latency")
 
 
 def network(part: Part, tile_um2: float, wire_pj_per_bit_mm: float, word_bits: int) -> Network:
@@ -45,9 +46,6 @@ def network(part: Part, tile_um2: float, wire_pj_per_bit_mm: float, word_bits: i
         router_pj=numbers["router_energy"] or 0.0,
         can_reduce=reduces.truth() if reduces else not is_dram(part),
     )
-
-
-_LATENCIES = ("network_fill_latency", "network_drain_latency")
 
 
 def tile_areas_um2(hardware: Hardware, memories: Sequence[Memory], areas_um2: Mapping[str, float]) -> tuple[float, ...]:

@@ -48,7 +48,7 @@ def tile_words(problem: Problem, nest: LoopNest) -> tuple[dict[str, int], ...]:
     reach = dict.fromkeys(problem.bounds, 1)
     found = []
     for tiling in nest.tilings:
-        for loop in (*tiling.spatial_x, *tiling.spatial_y, *tiling.temporal):
+        for loop in tiling.loops:
             reach[loop.dim] *= loop.count
         extents = {dim: min(reach[dim], bound) for dim, bound in problem.bounds.items()}
         found.append({space.name: space.words(extents) for space in problem.spaces if space.name in tiling.kept})
@@ -63,7 +63,7 @@ def passes(nest: LoopNest, dim: str, level: int) -> int:
     """
     before, at_top = 0, 1  # ways to write the digits so far, below the last index and along it
     for outer, tiling in reversed(list(enumerate(nest.tilings))):
-        in_space = [(loop, True) for loop in (*tiling.spatial_x, *tiling.spatial_y)]
+        in_space = [(loop, True) for loop in tiling.spatial]
         for loop, is_space in reversed([*in_space, *((loop, False) for loop in tiling.temporal)]):
             if loop.dim != dim:
                 continue

@@ -8,7 +8,6 @@ from math import ceil
 
 from gnomon.core.accelerator import Accelerator, Memory
 from gnomon.core.errors import Unsupported
-from gnomon.core.problem import Problem
 from gnomon.engines.mapper.exact.activity import Activity, Counts, parent_of
 
 
@@ -23,7 +22,7 @@ class Costs:
     utilization: float  # multiply-accumulates over what all units could do in that time
     units_pj: float
     memories_pj: tuple[dict[str, float], ...]  # by data space
-    leaks_pj: tuple[float, ...]
+    leaks_pj: tuple[float, ...]  # of each memory
 
     @property
     def energy_pj(self) -> float:
@@ -37,7 +36,7 @@ def check_wires(accelerator: Accelerator) -> None:
             raise Unsupported(f"the wires inside {memory.name} have an energy, which only timeloop's conventions count")
 
 
-def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Costs:
+def priced(accelerator: Accelerator, activity: Activity) -> Costs:
     """Energy and cycles of an activity."""
     check_wires(accelerator)
     memories = accelerator.memories
@@ -62,8 +61,8 @@ def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Co
             for level, counts in enumerate(activity.levels)
         ),
         leaks_pj=tuple(
-            memory.actions.leak_pj * cycles * float(_leaking(accelerator, activity, level))
-            for level, memory in enumerate(memories)
+            memory.actions.leak_pj * cycles * float(activity.at_work[gate] * together)
+            for memory, (gate, together) in zip(memories, map(accelerator.leaking, levels), strict=True)
         ),
     )
 
@@ -116,11 +115,3 @@ def _energy_pj(memory: Memory, one: Counts, expansion: int) -> float:
     words_pj = one.reads * actions.read_pj + one.fills * actions.fill_pj + one.updates * actions.update_pj
     clusters = min(expansion, memory.instances // memory.cluster_size)
     return words_pj / memory.block_size * clusters / expansion
-
-
-def _leaking(accelerator: Accelerator, activity: Activity, level: int) -> Fraction:
-    """Instances that leak: those with work, and with them what a gate further out cannot turn off alone."""
-    memories = accelerator.memories
-    gate = next((at for at, one in enumerate(memories) if one.name == memories[level].power_gated_by), level)
-    together = memories[level].instances // memories[gate].instances
-    return activity.at_work[gate] * together if together > 1 else activity.at_work[level]

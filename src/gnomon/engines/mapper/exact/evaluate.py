@@ -38,11 +38,11 @@ def evaluate(problem: Problem, accelerator: Accelerator, nest: LoopNest) -> Eval
         if problem.macs > _MOST_WORK:
             raise Unsupported(f"{reason}; up to {_MOST_WORK:,} multiply-accumulates are walked") from None
         activity = walked(problem, nest)
-    return Evaluation(activity=activity, costs=priced(problem, accelerator, activity))
+    return Evaluation(activity=activity, costs=priced(accelerator, activity))
 
 
 def _in_closed_form(problem: Problem, accelerator: Accelerator, nest: LoopNest) -> Activity:
-    """The activity of `walk`, from `compiled`. Unsupported where only a walk can tell."""
+    """The activity of `walk`, from `moved` and `tallied`. Unsupported where only a walk can tell."""
     from gnomon.engines.mapper.exact.quick import Quick  # imports numba
 
     found = Quick(problem, accelerator, nest).found(coded(problem, [nest]), with_ends=True)
@@ -82,10 +82,7 @@ def _in_closed_form(problem: Problem, accelerator: Accelerator, nest: LoopNest) 
         levels=tuple(counts),
         at_work=tuple(Fraction(steps(level), of_first) for level in levels),
         units_at_work=Fraction(problem.macs, of_first),
-        expansions=tuple(
-            prod(loop.count for tiling in nest.tilings[level + 1 :] for loop in (*tiling.spatial_x, *tiling.spatial_y))
-            for level in levels
-        ),
+        expansions=tuple(prod(tiling.children for tiling in nest.tilings[level + 1 :]) for level in levels),
         macs=problem.macs,
         steps=of_first,
     )

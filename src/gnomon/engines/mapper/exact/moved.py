@@ -12,8 +12,7 @@ through the data space. Along a rank of one dimension a tile that moves shares n
 needs to tell only a few kinds of passes apart: the last pass of an instance, in which its tile may be cut off, and those before.
 Instances are of one kind where their last passes are the same.
 
-Everything that is called stands in one file because numba keeps what it compiled until the file of a function changes, and does not look at
-those of the functions that it calls.
+[see `compiled` on why all of it is one file]
 """
 
 from __future__ import annotations
@@ -38,8 +37,6 @@ from gnomon.engines.mapper.jit import compiled
 MOST_KINDS = 62  # of children along one rank: bits of a number
 # In place of a loop that goes on, and of a memory; as literals of Python numba would compile anew for each of them.
 STANDS, FIRST_TILE, _UNITS = cast(int, np.int64(-1)), cast(int, np.int64(-2)), cast(int, np.int64(-1))
-
-
 # Columns of a loop, and of a place in the chain of a dimension, which has the number of the loop in place of its dimension.
 _LEVEL, _DIM, _COUNT, _STRIDE, _TOP = range(5)
 _LOOP = _DIM  # -1: over children
@@ -93,6 +90,16 @@ class Cells(NamedTuple):
     weight: Ints  # (dim, cell)
     each: Ints  # (dim, cell, kind, 4): is there, extent after, extent before, move
     keys: Ints  # (combination, 4): is there, length, where the overlap begins, and the overlap
+
+
+class Loop(NamedTuple):
+    """Where the loops of one dimension stand when one of them goes on, or when none does."""
+
+    full: int  # extent of a tile
+    row: int  # as in `Standing`
+    reached: int
+    iterations: int  # of the loop that goes on; 0: none does
+    stride: int
 
 
 # -- the loops of a mapping --------------------------------------------------------------------------------------------
@@ -361,6 +368,55 @@ def write_side(
 
 
 @compiled
+def write_places(
+    nest: Nest,
+    kinds: Kinds,
+    fan: Ints,
+    child: int,
+    parent: int,
+    coefficients: Ints,
+    alone: Flags,
+    are_even: bool,
+    far: int,
+    places: Ints,
+) -> None:
+    """Write the place of each child along a rank, times 64, and the number of its kind behind it."""
+    side = np.zeros((places.shape[0], 2), np.int64)
+    found = base = 1
+    for dim in range(coefficients.shape[0]):
+        is_one_kind = are_even or kinds.number[dim] == 1
+        if coefficients[dim] == 0 or (fan[dim] == 1 and is_one_kind):
+            continue
+        count, far = write_side(nest, is_one_kind, child, parent, dim, abs(coefficients[dim]), alone, far, side)
+        for at in range(found - 1, -1, -1):
+            start = places[at]
+            for other in range(count - 1, -1, -1):
+                places[at * count + other] = start + side[other, 0] * 64 + side[other, 1] * base
+        found *= count
+        base *= 1 if is_one_kind else kinds.number[dim] - kinds.inner[dim]
+
+
+@compiled
+def write_masks(tables: Tables, rank: int, places: Ints) -> None:
+    """Write which kinds of children stand at one place, and at how many places; places are sorted."""
+    masks, sizes = tables.masks[rank], tables.places[rank]
+    number = at = 0
+    while at < places.shape[0]:
+        here, mask = places[at] >> 6, 0
+        while at < places.shape[0] and places[at] >> 6 == here:
+            mask |= 1 << (places[at] & 63)
+            at += 1
+        known = 0
+        while known < number and masks[known] != mask:
+            known += 1
+        if known == number:
+            masks[number], sizes[number] = mask, 0
+            number += 1
+        sizes[known] += 1
+    tables.number[rank] = number
+
+
+@compiled
 def write_table(
     nest: Nest,
     kinds: Kinds,
@@ -373,44 +429,19 @@ def write_table(
     rank: int,
     are_even: bool,
 ) -> bool:
-    """Write which kinds of children stand at one place of a rank, and at how many places. -> whether that can be told."""
-    children = base = far = 1
+    """Write the table of a rank. -> whether its kinds of children are few enough for one."""
+    children = combinations = far = 1
     for dim in range(coefficients.shape[0]):
         if coefficients[dim]:
             children *= fan[dim]
             far += abs(coefficients[dim]) * nest.full[-1, dim]
-            base *= 1 if are_even else kinds.number[dim] - kinds.inner[dim]
-    if base > MOST_KINDS:
+            combinations *= 1 if are_even else kinds.number[dim] - kinds.inner[dim]
+    if combinations > MOST_KINDS:
         return False
-    places, side = np.zeros(children, np.int64), np.zeros((children, 2), np.int64)
-    found = base = 1
-    for dim in range(coefficients.shape[0]):
-        if coefficients[dim] == 0 or (fan[dim] == 1 and (are_even or kinds.number[dim] == 1)):
-            continue
-        is_one_kind = are_even or kinds.number[dim] == 1
-        count, far = write_side(nest, is_one_kind, child, parent, dim, abs(coefficients[dim]), alone, far, side)
-        for at in range(found - 1, -1, -1):
-            start = places[at]
-            for other in range(count - 1, -1, -1):
-                places[at * count + other] = start + side[other, 0] * 64 + side[other, 1] * base
-        found *= count
-        base *= 1 if is_one_kind else kinds.number[dim] - kinds.inner[dim]
+    places = np.zeros(children, np.int64)
+    write_places(nest, kinds, fan, child, parent, coefficients, alone, are_even, far, places)
     places.sort()
-    masks, sizes = tables.masks[rank], tables.places[rank]
-    number = at = 0
-    while at < found:
-        here, mask = places[at] >> 6, 0
-        while at < found and places[at] >> 6 == here:
-            mask |= 1 << (places[at] & 63)
-            at += 1
-        known = 0
-        while known < number and masks[known] != mask:
-            known += 1
-        if known == number:
-            masks[number], sizes[number] = mask, 0
-            number += 1
-        sizes[known] += 1
-    tables.number[rank] = number
+    write_masks(tables, rank, places)
     return True
 
 
@@ -425,53 +456,44 @@ def stepped_in(begin: int, end: int, count: int) -> int:
 
 
 @compiled
-def write_cell(
-    kinds: Kinds,
-    dim: int,
-    kind: int,
-    row: int,
-    full: int,
-    reached: int,
-    place: int,
-    count: int,
-    stride: int,
-    cell: Ints,
-) -> None:
-    """Write of one kind of instance in one pass: whether it has work, its extents after and before, and how far it moved."""
-    made = kinds.before[dim, kind, row - 1] if row else kinds.each[dim, kind, _PASSES_MADE]
-    cell[0] = kinds.each[dim, kind, _PASSES_MADE] > 0 and place < made
-    if cell[0] == 0:
-        return
-    moved = kinds.moved[dim, kind, row - 1] if row else 0
-    cell[1], cell[2], cell[3] = full, full, reached
-    if place == made - 1:  # its last one
-        if moved == 0:
-            cell[1] = kinds.each[dim, kind, _EXTENT]
-        if count == 0:
-            cell[2], cell[3] = kinds.each[dim, kind, _EXTENT], moved
-    if count:
-        cell[3] = reached - stride
+def made_by(kinds: Kinds, dim: int, kind: int, row: int) -> int:
+    """Passes that a kind of instance makes of the loops of a dimension that have not been passed, as the row says."""
+    return int(kinds.before[dim, kind, row - 1] if row else kinds.each[dim, kind, _PASSES_MADE])
 
 
 @compiled
-def write_cells(
-    kinds: Kinds, cells: Cells, dim: int, full: int, row: int, reached: int, fan: int, count: int, stride: int
-) -> None:
-    """Write the kinds of passes of a dimension and how many there are of each; count: of its loop that goes on, or 0."""
+def write_cell(kinds: Kinds, dim: int, kind: int, at: Loop, place: int, cell: Ints) -> None:
+    """Write of one kind of instance in one pass: whether it has work, its extents after and before, and how far it moved."""
+    made = made_by(kinds, dim, kind, at.row)
+    cell[0] = kinds.each[dim, kind, _PASSES_MADE] > 0 and place < made
+    if cell[0] == 0:
+        return
+    moved = kinds.moved[dim, kind, at.row - 1] if at.row else 0
+    cell[1], cell[2], cell[3] = at.full, at.full, at.reached
+    if place == made - 1:  # its last one
+        if moved == 0:
+            cell[1] = kinds.each[dim, kind, _EXTENT]
+        if at.iterations == 0:
+            cell[2], cell[3] = kinds.each[dim, kind, _EXTENT], moved
+    if at.iterations:
+        cell[3] = at.reached - at.stride
+
+
+@compiled
+def write_cells(kinds: Kinds, cells: Cells, dim: int, fan: int, at: Loop) -> None:
+    """Write the kinds of passes of a dimension, and how many there are of each."""
     number, inner = kinds.number[dim], kinds.inner[dim]
     each, weights = cells.each[dim], cells.weight[dim]
     found = 0
     for kind in range(max(inner, 1 if number == 1 else 0)):  # instances that differ by the place of their parents
         if kinds.each[dim, kind, _PASSES_MADE] == 0:
             continue
-        made = kinds.before[dim, kind, row - 1] if row else kinds.each[dim, kind, _PASSES_MADE]
+        made, many = made_by(kinds, dim, kind, at.row), kinds.each[dim, kind, _MANY] // fan
         for begin in (0, made - 1):
-            weight = stepped_in(begin, made if begin or made == 1 else made - 1, count) * (
-                kinds.each[dim, kind, _MANY] // fan
-            )
+            weight = stepped_in(begin, made if begin or made == 1 else made - 1, at.iterations) * many
             if weight:
                 for slot in range(max(number - inner, 1)):
-                    write_cell(kinds, dim, kind, row, full, reached, begin, count, stride, each[found, slot])
+                    write_cell(kinds, dim, kind, at, begin, each[found, slot])
                 weights[found] = weight
                 found += 1
             if made == 1:
@@ -482,16 +504,16 @@ def write_cells(
         for kind in range(inner, number):
             if kinds.each[dim, kind, _PASSES_MADE] == 0:
                 continue
-            made = kinds.before[dim, kind, row - 1] if row else kinds.each[dim, kind, _PASSES_MADE]
+            made = made_by(kinds, dim, kind, at.row)
             for edge in range(made - 1, made + 1):
                 if edge > begin and (end < 0 or edge < end):
                     end = edge
         if end < 0:
             break
-        weight = stepped_in(begin, end, count)
+        weight = stepped_in(begin, end, at.iterations)
         if weight:
             for slot in range(number - inner):
-                write_cell(kinds, dim, inner + slot, row, full, reached, begin, count, stride, each[found, slot])
+                write_cell(kinds, dim, inner + slot, at, begin, each[found, slot])
             weights[found] = weight
             found += 1
         begin = end
@@ -527,6 +549,32 @@ def write_key(
 
 
 @compiled
+def shared_in(tables: Tables, rank: int, keys: Ints, combinations: int) -> tuple[int, int]:
+    """Lengths and overlaps of so many combinations, where children at one place with the same of both count once.
+
+    What is counted is taken out of the keys.
+    """
+    length = overlap = 0
+    for combination in range(combinations):
+        key = keys[combination]
+        if key[0] == 0:
+            continue
+        alike = 0
+        for other in range(combination, combinations):
+            one = keys[other]
+            if one[0] and one[1] == key[1] and one[2] == key[2] and one[3] == key[3]:
+                alike |= 1 << other
+                one[0] = 0
+        shared = 0
+        for table in range(tables.number[rank]):
+            if tables.masks[rank, table] & alike:
+                shared += tables.places[rank, table]
+        length += shared * key[1]
+        overlap += shared * key[3]
+    return length, overlap
+
+
+@compiled
 def add_cell(
     kinds: Kinds,
     cells: Cells,
@@ -553,23 +601,7 @@ def add_cell(
     out[2] += weight * length
     out[3] += weight * overlap
     if tables.number[rank]:
-        length = overlap = 0
-        for combination in range(combinations):
-            key = cells.keys[combination]
-            if key[0] == 0:
-                continue
-            alike = 0
-            for other in range(combination, combinations):
-                one = cells.keys[other]
-                if one[0] and one[1] == key[1] and one[2] == key[2] and one[3] == key[3]:
-                    alike |= 1 << other
-                    one[0] = 0
-            shared = 0
-            for table in range(tables.number[rank]):
-                if tables.masks[rank, table] & alike:
-                    shared += tables.places[rank, table]
-            length += shared * key[1]
-            overlap += shared * key[3]
+        length, overlap = shared_in(tables, rank, cells.keys, combinations)
     out[0] += weight * length
     out[1] += weight * overlap
 
@@ -596,13 +628,8 @@ def along_uneven(
             count = stride = 0
             if mover >= 0 and nest.loops[mover, _DIM] == dim:
                 count, stride = nest.loops[mover, _COUNT], nest.loops[mover, _STRIDE]
-            full, row, reached, fan = (
-                nest.full[child + 1, dim],
-                standing.row[dim],
-                standing.reached[dim],
-                standing.fan[dim],
-            )
-            write_cells(kinds, cells, dim, full, row, reached, fan, count, stride)
+            loop = Loop(nest.full[child + 1, dim], standing.row[dim], standing.reached[dim], count, stride)
+            write_cells(kinds, cells, dim, standing.fan[dim], loop)
             if cells.number[dim] == 0:
                 return
     while True:
@@ -747,6 +774,27 @@ def prepare(
 
 
 @compiled
+def write_others(
+    nest: Nest, kinds: Kinds, child: int, parent: int, rank_of: Ints, alone: Flags, others: Ints
+) -> tuple[int, int]:
+    """Write the sums (dim, 1 + loop, 4) of dimensions that do not move the data space, children that share once.
+
+    -> the products of their passes at the first tiles, by children that share and by parents.
+    """
+    levels, nowhere = alone.shape[0], np.zeros(alone.shape[0], np.bool_)
+    of_children = of_parents = 1
+    for dim in range(rank_of.shape[0]):
+        if rank_of[dim] < 0:
+            row = first_row(nest, dim, child)
+            sum_up(nest, kinds, dim, child, parent + 1, levels, nowhere, others[dim])
+            of_parents *= others[dim, row, _PASSES]
+            if alone.any():
+                sum_up(nest, kinds, dim, child, parent + 1, levels, alone, others[dim])
+            of_children *= others[dim, row, _PASSES]
+    return of_children, of_parents
+
+
+@compiled
 def between(
     nest: Nest,
     kinds: Kinds,
@@ -767,19 +815,10 @@ def between(
 ) -> bool:
     """Write what goes between the instances of a memory (-1: the units) and those of its parent. -> whether it can be told."""
     ranks, dims = coefficients.shape
-    levels, nowhere = alone.shape[0], np.zeros(alone.shape[0], np.bool_)
-    shared_first = all_first = first_sums = 1
-    for dim in range(dims):
-        if rank_of[dim] < 0:
-            row = first_row(nest, dim, child)
-            sum_up(nest, kinds, dim, child, parent + 1, levels, nowhere, others[dim])
-            first_sums *= others[dim, row, _PASSES]
-            if alone.any():
-                sum_up(nest, kinds, dim, child, parent + 1, levels, alone, others[dim])
-            shared_first *= others[dim, row, _PASSES]
-    if not prepare(nest, kinds, tables, standing, child, parent, coefficients, rank_of, alone, levels):
+    shared_first, first_sums = write_others(nest, kinds, child, parent, rank_of, alone, others)
+    if not prepare(nest, kinds, tables, standing, child, parent, coefficients, rank_of, alone, alone.shape[0]):
         return False
-    shared_others = all_others = 1
+    shared_others = all_others = all_first = 1
     for dim in range(dims):
         if rank_of[dim] < 0:
             shared_others *= others[dim, 0, _PASSES]
@@ -839,7 +878,7 @@ def between(
 
 
 @compiled
-def write_even_ends(nest: Nest, child: int, parent: int, words: int, is_output: bool, figures: Ints) -> None:
+def write_even_ends(nest: Nest, parent: int, words: int, is_output: bool, figures: Ints) -> None:
     """Write what the first parent reads for the first tiles of its children, and what the last ones give back to it.
 
     Where all parts divide their dimensions: all parents read as much, and the last tiles are like the first.
@@ -914,6 +953,18 @@ def words_of(coefficients: Ints, extents: Ints) -> int:
 
 
 @compiled
+def write_words(machine: Machine, nest: Nest, words: Ints) -> None:
+    """Write the words of the largest tiles; words (space, level)."""
+    spaces, levels = words.shape
+    extents = np.zeros(nest.length.shape[0], np.int64)
+    for level in range(levels):
+        for dim in range(extents.shape[0]):
+            extents[dim] = min(nest.full[level + 1, dim], nest.cut[levels, dim])
+        for space in range(spaces):
+            words[space, level] = words_of(machine.coefficients[space], extents)
+
+
+@compiled
 def misfit(room: Ints, least: Floats, kept: Flags, words: Ints) -> int:
     """1 + the innermost memory that the tiles do not fit, or not fill enough; 0: none."""
     for level in range(kept.shape[1]):
@@ -955,23 +1006,22 @@ def write_at_work(nest: Nest, at_work: Floats) -> int:
 
 
 @compiled
-def all_counted(
-    machine: Machine,
-    rank_of: Ints,
-    wants_ends: bool,
-    temporal: Ints,
-    temporal_last: Ints,
-    order: Ints,
-    spatial: Ints,
-    spatial_last: Ints,
-    spatial_order: Ints,
-    kept: Flags,
-    found: Found,
-) -> None:
-    """Write what is found of many mappings; rank_of (space, dim): the rank that it moves along; -1: none."""
-    words, figures, at_work, places, states = found.words, found.figures, found.at_work, found.places, found.states
-    many, spaces, levels = kept.shape
-    dims, ranks = temporal.shape[2], machine.coefficients.shape[1]
+def most_children(spatial: Ints) -> int:
+    """Units that any of the mappings takes, and so the most children that are told apart; spatial (mapping, level, axis, dim)."""
+    most = 1
+    for at in range(spatial.shape[0]):
+        product = 1
+        for level in range(spatial.shape[1]):
+            for axis in range(2):
+                for dim in range(spatial.shape[3]):
+                    product *= spatial[at, level, axis, dim]
+        most = max(most, product)
+    return most
+
+
+@compiled
+def room_for(levels: int, dims: int, ranks: int, children: int) -> tuple[Nest, Kinds, Cells, Tables, Standing]:
+    """Room for any mapping of so many memories, dimensions, ranks and children."""
     loops, most = levels * dims, 4 * levels + 1
     nest = Nest(
         np.zeros((loops, 5), np.int64),
@@ -993,18 +1043,10 @@ def all_counted(
         np.zeros((dims, 4 * most + 1, most, 4), np.int64),
         np.zeros((MOST_KINDS, 4), np.int64),
     )
-    most_places = 1
-    for at in range(many):
-        product = 1
-        for level in range(levels):
-            for axis in range(2):
-                for dim in range(dims):
-                    product *= spatial[at, level, axis, dim]
-        most_places = max(most_places, product)
     tables = Tables(
         np.zeros(ranks, np.int64),
-        np.zeros((ranks, most_places), np.int64),
-        np.zeros((ranks, most_places), np.int64),
+        np.zeros((ranks, children), np.int64),
+        np.zeros((ranks, children), np.int64),
     )
     standing = Standing(
         np.zeros((dims, loops + 1, 4), np.int64),
@@ -1012,18 +1054,35 @@ def all_counted(
         np.zeros(dims, np.int64),
         np.zeros(dims, np.int64),
     )
-    others, stay = np.zeros((dims, loops + 1, 4), np.int64), np.zeros((ranks, 4), np.int64)
-    extents = np.zeros(dims, np.int64)
+    return nest, kinds, cells, tables, standing
+
+
+@compiled
+def all_counted(
+    machine: Machine,
+    rank_of: Ints,
+    wants_ends: bool,
+    temporal: Ints,
+    temporal_last: Ints,
+    order: Ints,
+    spatial: Ints,
+    spatial_last: Ints,
+    spatial_order: Ints,
+    kept: Flags,
+    found: Found,
+) -> None:
+    """Write what is found of many mappings; rank_of (space, dim): the rank that it moves along; -1: none."""
+    words, figures, at_work, places, states = found.words, found.figures, found.at_work, found.places, found.states
+    many, spaces, levels = kept.shape
+    dims, ranks = temporal.shape[2], machine.coefficients.shape[1]
+    nest, kinds, cells, tables, standing = room_for(levels, dims, ranks, most_children(spatial))
+    others, stay = np.zeros((dims, levels * dims + 1, 4), np.int64), np.zeros((ranks, 4), np.int64)
     alone = np.zeros(levels, np.bool_)
     for at in range(many):
         in_time = flattened(
             temporal[at], temporal_last[at], order[at], spatial[at], spatial_last[at], spatial_order[at], nest
         )
-        for level in range(levels):
-            for dim in range(dims):
-                extents[dim] = min(nest.full[level + 1, dim], nest.cut[levels, dim])
-            for space in range(spaces):
-                words[at, space, level] = words_of(machine.coefficients[space], extents)
+        write_words(machine, nest, words[at])
         states[at] = misfit(machine.room_words, machine.least_words, kept[at], words[at])
         if states[at]:
             continue
@@ -1061,7 +1120,7 @@ def all_counted(
                 ):
                     states[at] = -1
                 elif wants_ends and child >= 0 and are_even:
-                    write_even_ends(nest, child, parent, words[at, space, child], is_output, told)
+                    write_even_ends(nest, parent, words[at, space, child], is_output, told)
                 elif wants_ends and child >= 0:
                     write_ends(
                         nest,

@@ -7,7 +7,7 @@ together; one that has no work waits and keeps what it has.
 A visit of a memory is one value of the loops in time outside of its tile. What a visit brings to an instance is its tile
 without the tile that the instance had before, whichever way it moved. Children of one instance share a read where, along every
 rank, their tiles are the same and so is what each of them has of it already. What is brought of an output is given back once,
-together with what shared its read; `compiled` gives the same sums in closed form.
+together with what shared its read; `moved` gives the same sums in closed form.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fractions import Fraction
 from itertools import product
 from math import prod
 
-from gnomon.core.loop_nest import Loop, LoopNest, Tiling
+from gnomon.core.loop_nest import Loop, LoopNest
 from gnomon.core.problem import DataSpace, Problem
 from gnomon.engines.mapper.boxes import Box, Point, image
 from gnomon.engines.mapper.exact.activity import Activity, Counts, parent_of, tile_words
@@ -75,7 +75,7 @@ class _Walk:
         reach = dict.fromkeys(problem.bounds, 1)
         self.reach = {-1: dict(reach)}  # memory -> extents of its tile
         for level, tiling in enumerate(nest.tilings):
-            for found, loops in ((self.in_space, _over_children(tiling)), (self.in_time, tiling.temporal)):
+            for found, loops in ((self.in_space, tiling.spatial), (self.in_time, tiling.temporal)):
                 for loop in loops:
                     found.insert(0, _Stepped(level, loop, reach[loop.dim]))
                     reach[loop.dim] *= loop.count
@@ -206,10 +206,6 @@ class _Walk:
         bounds = self.problem.bounds
         high = {dim: min(start + self.reach[level][dim], bounds[dim]) - 1 for dim, start in low.items()}
         return image(space, low, high)
-
-
-def _over_children(tiling: Tiling) -> tuple[Loop, ...]:
-    return (*tiling.spatial_x, *tiling.spatial_y)
 
 
 def _sum(one: Place, other: Mapping[str, int]) -> Place:

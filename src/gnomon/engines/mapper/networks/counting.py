@@ -108,7 +108,7 @@ class _ByTimeloop:
 
 def _activity(problem: Problem, nest: LoopNest, figures: Figures) -> Activity:
     """The first of the figures as an activity: every part divides its dimension, so all places of the mapping have work."""
-    fanout = [prod(loop.count for loop in (*tiling.spatial_x, *tiling.spatial_y)) for tiling in nest.tilings]
+    fanout = [tiling.children for tiling in nest.tilings]
     places = tuple(prod(fanout[level:]) for level in range(len(fanout) + 1))
     levels = []
     for level, tiling in enumerate(nest.tilings):

@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -24,6 +25,7 @@ from gnomon.core.loop_nest import Loop, LoopNest, Tiling
 from gnomon.engines.mapper.networks.best import Asked, Best, State
 from gnomon.engines.mapper.networks.settings import Settings
 from gnomon.engines.mapper.obeys import broken_rules
+from gnomon.engines.mapper.search.counting import flags
 
 _SCHEMA = "gnomon/kept-mapping/1"
 
@@ -157,17 +159,14 @@ def _nest(given: list[dict[str, Any]], layer: Asked) -> LoopNest:
 
     return LoopNest(
         tilings=tuple(
-            Tiling(
+            replace(
+                bare,
                 temporal=loops(one["temporal"]),
                 spatial_x=loops(one["spatial_x"]),
                 spatial_y=loops(one["spatial_y"]),
                 kept=frozenset(map(str, one["kept"])),
-                no_temporal_reuse=rules.no_temporal_reuse,
-                no_multicast=rules.no_multicast,
-                no_link_transfer=rules.no_link_transfer,
-                reads_first_update=rules.reads_first_update,
             )
-            for one, rules in zip(given, layer.rules.levels, strict=True)
+            for one, bare in zip(given, flags(layer.rules).tilings, strict=True)
         )
     )
 
@@ -176,7 +175,7 @@ def _is_whole(nest: LoopNest, layer: Asked) -> bool:
     """Whether its loops make up the problem and obey the rules."""
     left = dict(layer.problem.bounds)
     for tiling in nest.tilings:
-        for loop in (*tiling.spatial_x, *tiling.spatial_y, *tiling.temporal):
+        for loop in tiling.loops:
             if loop.dim not in left or loop.count < 1:
                 return False
             left[loop.dim] = ceil(left[loop.dim] / loop.count)

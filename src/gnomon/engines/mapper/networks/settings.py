@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.tool import Objective
 
 LEAST_EFFORT = 10  # of fewer steps a search makes none
-OBJECTIVES = ("latency", "energy", "edp")
+OBJECTIVES: tuple[str, ...] = get_args(Objective)
 RULES = ("gnomon", "timeloop")
 MEANINGS = {
     "objective": "what mappings make small: latency, energy, or edp, energy times time (default)",
@@ -24,9 +26,8 @@ MEANINGS = {
 class Settings:
     """How layers are mapped."""
 
-    objective: str = (
-        "edp"  # as Timeloop's own mapper does: neither time nor energy is thrown away for a trace of the other
-    )
+    # As of Timeloop's own mapper: neither time nor energy is thrown away for a trace of the other.
+    objective: str = "edp"
     conventions: str = "gnomon"
     effort: int = 200  # steps for each layer: an answer depends on them, not on the speed of the machine
     seed: int = 0
@@ -51,7 +52,7 @@ def parsed(given: Mapping[str, str]) -> Settings:
                 f"the mapper has no setting {name!r}{near_match(name, MEANINGS)} (it has: {', '.join(MEANINGS)})"
             )
     return Settings(
-        objective=_word(given, "objective", OBJECTIVES, "edp"),
+        objective=_word(given, "objective", OBJECTIVES, Settings().objective),
         conventions=_word(given, "conventions", RULES, Settings().conventions),
         effort=_whole(given, "effort", LEAST_EFFORT, Settings().effort),
         seed=_whole(given, "seed", 0, Settings().seed),

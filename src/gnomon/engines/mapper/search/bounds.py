@@ -326,7 +326,7 @@ def cut(
     """
     asked = runs_alike * part.alike[space, holder] / part.alike[space, level] * words
     kept = runs * part.above[holder] / part.above[level] * room
-    return max(asked - kept + part.used[holder] * room, 0.0)
+    return float(max(asked - kept + part.used[holder] * room, 0.0))
 
 
 @compiled

@@ -10,9 +10,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from gnomon.core.loop_nest import Loop, LoopNest, Tiling
+from gnomon.core.loop_nest import Loop, LoopNest
 from gnomon.engines.mapper.coded import Coded
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
+from gnomon.engines.mapper.search.counting import flags
 from gnomon.engines.mapper.search.space import Space, X, Y
 
 
@@ -161,9 +162,10 @@ class Coder:
     def nest(self, coded: Coded, at: int) -> LoopNest:
         """One of them, with the flags that the rules bear."""
         tilings = []
-        for level, rules in enumerate(self._space.rules.levels):
+        for level, bare in enumerate(flags(self._space.rules).tilings):
             tilings.append(
-                Tiling(
+                replace(
+                    bare,
                     temporal=self._loops(
                         coded.order[at, level], coded.temporal[at, level], coded.temporal_last[at, level]
                     ),
@@ -172,10 +174,6 @@ class Coder:
                     kept=frozenset(
                         one.name for row, one in enumerate(self._space.problem.spaces) if coded.kept[at, row, level]
                     ),
-                    no_temporal_reuse=rules.no_temporal_reuse,
-                    no_multicast=rules.no_multicast,
-                    no_link_transfer=rules.no_link_transfer,
-                    reads_first_update=rules.reads_first_update,
                 )
             )
         return LoopNest(tilings=tuple(tilings))

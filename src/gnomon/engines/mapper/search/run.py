@@ -32,7 +32,7 @@ class Found:
     nest: LoopNest
     cycles: int
     energy_pj: float  # as it is counted
-    weighed_pj: float  # as it was searched by: of all instances that work
+    weighed_pj: float  # as it was searched by: of all instances at work (see `whole`)
 
 
 class Search:

@@ -41,12 +41,12 @@ class Space:
 
     @cached_property
     def least(self) -> Ints:
-        """(level, dim) iterations in time."""
+        """(level, dim): the fewest iterations in time."""
         return np.array([[_least(level.temporal, dim) for dim in self.dims] for level in self.rules.levels], np.int64)
 
     @cached_property
     def most(self) -> Ints:
-        """(level, dim) iterations in time."""
+        """(level, dim): the most iterations in time."""
         return np.array(
             [
                 [_most(level.temporal, dim, bound) for dim, bound in self.problem.bounds.items()]
@@ -57,7 +57,7 @@ class Space:
 
     @cached_property
     def least_children(self) -> Ints:
-        """(level, dim) iterations over children."""
+        """(level, dim): the fewest iterations over children."""
         return np.array([[_least(level.spatial, dim) for dim in self.dims] for level in self.rules.levels], np.int64)
 
     @cached_property
@@ -69,7 +69,7 @@ class Space:
 
     @cached_property
     def may_keep(self) -> Flags:
-        """(space, level)"""
+        """(space, level): what the rules leave to be kept."""
         return ~self._of_spaces("bypassed")
 
     def _of_spaces(self, field: str) -> Flags:

@@ -26,10 +26,8 @@ def whole_pj(problem: Problem, accelerator: Accelerator, coded: Coded, figures: 
         # What arrives is averaged over all instances that the mapping takes, what children ask over those that work.
         total += (reads * actions.read_pj + updates * actions.update_pj) * clusters * working[:, level]
         total += fills * actions.fill_pj * clusters * places[:, level]
-        gate = next((at for at, one in enumerate(accelerator.memories) if one.name == memory.power_gated_by), level)
-        together = max(memory.instances // accelerator.memories[gate].instances, 1)
-        leaking = working[:, gate if together > 1 else level] * together
-        total += actions.leak_pj * figures.cycles * leaking
+        gate, together = accelerator.leaking(level)
+        total += actions.leak_pj * figures.cycles * working[:, gate] * together
     return total
 
 
