@@ -10,12 +10,22 @@ from gnomon.engines.mapper.search.judge import Judge, Judged
 from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.space import Space
 
+# Chosen by trying on layers of ResNet-50: they decide how soon a mapping is found, not which can be.
 _SIZE = 96
 _CHILDREN, _RAGGED_CHILDREN = 512, 64  # of a generation; ragged ones take longer to evaluate
 _UNITS = 2**20  # of all mappings of a generation together: on large arrays it is smaller, or it would take seconds
 _FEWEST = 8
 _PATIENCE = 25  # generations without a better one, after which all but the best few make room
 _FEW = 4
+_MATED, _FROM_MATE = 0.3, 0.3  # children with a second parent, and what each of these has of it
+_CHANGES, _CHANGED = 3, 0.6  # changes of a child at most, and how likely each is
+_NEAR = 0.4  # ragged parts that change by little
+_COUNTS, _EXCHANGE, _ORDER, _KEEPING = (
+    0.5,
+    0.65,
+    0.85,
+    0.93,
+)  # kinds of change, each up to here; the last lays children out too
 
 
 class Population:
@@ -104,14 +114,14 @@ class Population:
         count = len(genes)
         one, other = (np.minimum(*rng.integers(0, count, (2, many))) for _ in range(2))
         child = genes.at(one)
-        mixed = rng.random(many) < 0.3
+        mixed = rng.random(many) < _MATED
         mate = genes.at(other)
-        from_mate = mixed[:, None, None] & (rng.random((many, 1, child.wanted.shape[2])) < 0.3)
+        from_mate = mixed[:, None, None] & (rng.random((many, 1, child.wanted.shape[2])) < _FROM_MATE)
         child.wanted[...] = np.where(from_mate, mate.wanted, child.wanted)
-        orders_of_mate = mixed[:, None, None] & (rng.random((many, child.keys.shape[1], 1)) < 0.3)
+        orders_of_mate = mixed[:, None, None] & (rng.random((many, child.keys.shape[1], 1)) < _FROM_MATE)
         child.keys[...] = np.where(orders_of_mate, mate.keys, child.keys)
-        for _ in range(3):
-            self._change(child, rng.random(many) < 0.6)
+        for _ in range(_CHANGES):
+            self._change(child, rng.random(many) < _CHANGED)
         return child
 
     def _change(self, child: Genes, which: Flags) -> None:
@@ -121,25 +131,25 @@ class Population:
         kind = rng.random(len(rows))
         levels, dims = self._space.least.shape
         if self._free:
-            picked = rows[kind < 0.5]
+            picked = rows[kind < _COUNTS]
             loops = rng.integers(0, len(self._free), len(picked))
             for at, (level, dim) in enumerate(self._free):
                 here = picked[loops == at]
                 counts = self._counts(dim, len(here))
                 if self._space.is_ragged:
                     near = child.wanted[here, level, dim] + rng.integers(-2, 3, len(here))
-                    counts = np.where(rng.random(len(here)) < 0.4, np.clip(near, 1, self._space.bounds[dim]), counts)
+                    counts = np.where(rng.random(len(here)) < _NEAR, np.clip(near, 1, self._space.bounds[dim]), counts)
                 child.wanted[here, level, dim] = counts
-            moved = rows[(kind >= 0.5) & (kind < 0.65)]
+            moved = rows[(kind >= _COUNTS) & (kind < _EXCHANGE)]
             self._move(child, moved)
-        keyed = rows[(kind >= 0.65) & (kind < 0.85)]
+        keyed = rows[(kind >= _EXCHANGE) & (kind < _ORDER)]
         child.keys[keyed, rng.integers(0, levels, len(keyed)), rng.integers(0, dims, len(keyed))] = rng.random(
             len(keyed)
         )
-        laid = rows[kind >= 0.85]
+        laid = rows[kind >= _ORDER]
         child.way[laid] = self._some_ways(len(laid))
         if len(self._keeping):
-            flipped = rows[kind >= 0.93]
+            flipped = rows[kind >= _KEEPING]
             one, level = self._keeping[rng.integers(0, len(self._keeping), len(flipped))].T
             child.kept[flipped, one, level] ^= True
 
