@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import count, islice
 
 from tests.engines.mapper.search import below
-from tests.engines.mapper.search.brute import Tiny, small
+from tests.engines.mapper.search.brute import Tiny, small, with_odd_bounds
 
 from gnomon.core.accelerator import Accelerator
 from gnomon.core.map_space import MapRules
@@ -42,7 +42,7 @@ def main() -> int:
     asked = parser.parse_args()
     found = Counter[str]()
     for seen, (seed, one) in enumerate(islice(_drawn(asked.first), asked.spaces), start=1):
-        odd = below.with_odd_bounds(one)
+        odd = with_odd_bounds(one)
         for rules, counting in (("timeloop", _timeloop), ("gnomon", of_gnomon)):
             for parts, held in (
                 ("even", below.even(one, counting(one.problem, one.accelerator, one.rules))),

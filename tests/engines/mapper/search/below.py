@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gnomon.engines.mapper.coded import Coded
 from gnomon.engines.mapper.search import bounds
 from gnomon.engines.mapper.search.counting import CountingRules
-from gnomon.engines.mapper.search.genes import Coder, Genes
-from gnomon.engines.mapper.search.judge import Judge
 from gnomon.engines.mapper.search.space import Space
-from gnomon.engines.mapper.search.spatial import spatials
 from gnomon.engines.mapper.search.terms import terms
-from tests.engines.mapper.search.brute import Tiny, every
+from gnomon.engines.mapper.search.whole import whole_pj
+from tests.engines.mapper.search.brute import Tiny, every, some
 
 _ROUNDING = 1e-9
 
@@ -54,31 +52,28 @@ def _held(space: Space, rules: CountingRules, coded: Coded, cycles: np.ndarray, 
 
 def even(one: Tiny, rules: CountingRules) -> Held:
     """Every mapping whose parts divide their dimensions."""
-    coded = every(one)
-    figures = rules.evaluator.evaluate(coded)
-    fits = np.flatnonzero(figures.fits)
-    space = Space(problem=one.problem, accelerator=one.accelerator, rules=one.rules, is_ragged=False)
-    return _held(space, rules, coded.at(fits), figures.cycles[fits], figures.energy_pj[fits])
-
-
-def with_odd_bounds(one: Tiny) -> Tiny:
-    """The same space with some dimensions that few parts divide."""
-    longer = {dim: bound + at % 3 for at, (dim, bound) in enumerate(one.problem.bounds.items())}
-    return replace(one, problem=replace(one.problem, bounds=longer))
+    return _of(one, rules, every(one), is_ragged=False)
 
 
 def ragged(one: Tiny, rules: CountingRules, count: int, seed: int) -> Held:
     """So many mappings drawn at random, with parts of any size."""
-    space = Space(problem=one.problem, accelerator=one.accelerator, rules=one.rules, is_ragged=True)
-    ways = spatials(space).ways
-    coder, rng = Coder(space, ways), np.random.default_rng(seed)
-    levels, dims = space.least.shape
-    drawn = Genes(
-        way=rng.integers(0, len(ways), count),
-        wanted=rng.integers(1, 5, (count, levels, dims)),
-        keys=rng.random((count, levels, dims)),
-        kept=np.where(rng.random((count, *space.may_keep.shape)) < 0.5, space.may_keep, space.must_keep),
-    )
-    found = Judge(space, coder, rules, keeps_front=False).judged(drawn)
-    coded, _ = coder.coded(found.genes)
-    return _held(space, rules, coded, found.cycles, found.energy_pj)
+    return _of(one, rules, some(one, count, np.random.default_rng(seed)), is_ragged=True)
+
+
+def _of(one: Tiny, rules: CountingRules, coded: Coded, *, is_ragged: bool) -> Held:
+    space = Space(problem=one.problem, accelerator=one.accelerator, rules=one.rules, is_ragged=is_ragged)
+    fitting, cycles, energy_pj = weighed(one, rules, coded)
+    return _held(space, rules, fitting, cycles, energy_pj)
+
+
+def weighed(one: Tiny, rules: CountingRules, coded: Coded) -> tuple[Coded, np.ndarray, np.ndarray]:
+    """Those that fit, with the cycles and picojoules that a search goes by."""
+    figures = rules.evaluator.evaluate(coded)
+    energy_pj = figures.energy_pj
+    if (
+        rules.rounds_down
+        and (coded.temporal != coded.temporal_last).any() | (coded.spatial != coded.spatial_last).any()
+    ):
+        energy_pj = whole_pj(one.problem, one.accelerator, coded, figures)
+    fits = np.flatnonzero(figures.fits)
+    return coded.at(fits), figures.cycles[fits], energy_pj[fits]

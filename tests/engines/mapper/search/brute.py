@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 from math import prod
 
@@ -133,25 +133,55 @@ def tiny(seed: int) -> Tiny:
     )
 
 
-def _tuples(bound: int, places: int) -> Iterator[tuple[int, ...]]:
-    """Ways to write a bound as so many factors."""
-    if places == 1:
-        yield (bound,)
-        return
-    for factor in range(1, bound + 1):
-        if bound % factor == 0:
-            for rest in _tuples(bound // factor, places - 1):
-                yield (factor, *rest)
+def with_fixed_loop(one: Tiny, seed: int) -> Tiny:
+    """The same space with the iterations of one loop in time fixed, at any memory."""
+    rng = np.random.default_rng(seed)
+    levels, dims = list(one.rules.levels), list(one.problem.bounds)
+    level, dim, count = int(rng.integers(len(levels))), dims[rng.integers(len(dims))], int(rng.integers(1, 4))
+    temporal = levels[level].temporal
+    levels[level] = replace(levels[level], temporal=replace(temporal, exactly={**temporal.exactly, dim: count}))
+    return replace(one, rules=replace(one.rules, levels=tuple(levels)))
 
 
-def small(seeds: Iterable[int], most_mappings: int = 2_000) -> list[Tiny]:
+def with_odd_bounds(one: Tiny) -> Tiny:
+    """The same space with some dimensions that few parts divide."""
+    longer = {dim: bound + at % 3 for at, (dim, bound) in enumerate(one.problem.bounds.items())}
+    return replace(one, problem=replace(one.problem, bounds=longer))
+
+
+_Chain = tuple[tuple[int, int, int], ...]  # by level: iterations over children along x and y, and in time
+
+
+def _chains(one: Tiny, dim: str, *, is_ragged: bool) -> list[_Chain]:
+    """Ways to write a dimension as loops, the innermost level first: each has some of what those inside leave, the last the rest.
+
+    With ragged parts a loop in time has no more than it takes for as many passes of the loops outside.
+    """
+    found: list[tuple[_Chain, int]] = [((), one.problem.bounds[dim])]  # with what is left
+    for level, rules in enumerate(one.rules.levels):
+        wide, high = one.accelerator.fanout(level)
+        longer = []
+        for chain, left in found:
+            for x, y in ((x, y) for x in range(1, wide + 1) for y in range(1, high + 1) if x == 1 or y == 1):
+                if x * y > left or (not is_ragged and left % (x * y)):
+                    continue
+                rest = -(-left // (x * y))
+                passes = {-(-rest // count) for count in range(1, rest + 1)}
+                counts = {-(-rest // many) for many in passes} if is_ragged else set(range(1, rest + 1))
+                for count in counts & {rules.temporal.exactly.get(dim, count) for count in counts}:
+                    if is_ragged or rest % count == 0:
+                        longer.append(((*chain, (x, y, count)), -(-rest // count)))
+        found = longer
+    return [chain for chain, left in found if left == 1]
+
+
+def small(seeds: Iterable[int], most_mappings: int = 2_000, *, is_ragged: bool = False) -> list[Tiny]:
     """Those of some seeds that have few mappings, and one at least that fits."""
     found = []
     for one in map(tiny, seeds):
-        levels = len(one.rules.levels)
-        if prod(len(list(_tuples(bound, 3 * levels))) for bound in one.problem.bounds.values()) > _MOST_FACTORS:
+        if prod(len(_chains(one, dim, is_ragged=is_ragged)) for dim in one.problem.bounds) > _MOST_FACTORS:
             continue
-        coded = every(one)
+        coded = every(one, is_ragged=is_ragged)
         if 0 < len(coded.temporal) <= most_mappings:
             figures = Fast(one.problem, one.accelerator, flags(one.rules), Switches()).evaluate(coded)
             if figures.fits.any():
@@ -159,60 +189,72 @@ def small(seeds: Iterable[int], most_mappings: int = 2_000) -> list[Tiny]:
     return found
 
 
-def every(one: Tiny) -> Coded:
-    """All mappings with parts that divide their dimensions, whatever room they take."""
-    problem, levels, dims = one.problem, len(one.rules.levels), len(one.problem.bounds)
-    each = []
-    for dim, bound in problem.bounds.items():
-        found = []
-        for factors in _tuples(bound, 3 * levels):
-            x, y, time = factors[:levels], factors[levels : 2 * levels], factors[2 * levels :]
-            fits = all(
-                x[level] <= one.accelerator.fanout(level)[0]
-                and y[level] <= one.accelerator.fanout(level)[1]
-                and (x[level] == 1 or y[level] == 1)
-                and time[level] == one.rules.levels[level].temporal.exactly.get(dim, time[level])
-                for level in range(levels)
-            )
-            if fits:
-                found.append(factors)
-        each.append(found)
-    masks = list(
-        product(
-            *(
-                [True] if space.name in rules.kept else [False] if space.name in rules.bypassed else [True, False]
-                for space in problem.spaces
-                for rules in one.rules.levels
-            )
-        )
+def every(one: Tiny, *, is_ragged: bool = False) -> Coded:
+    """All mappings with parts that divide their dimensions, or need not, whatever room they take."""
+    each = [_chains(one, dim, is_ragged=is_ragged) for dim in one.problem.bounds]
+    tables = [table for chains in product(*each) if (table := _table(one, chains)) is not None]
+    masks = _masks(one)
+    rows = [
+        (table, order, mask)
+        for table in tables
+        for order in product(*(permutations(np.flatnonzero(counts > 1).tolist()) for counts in table[:, 2]))
+        for mask in masks
+    ]
+    return _coded(one, rows)
+
+
+def some(one: Tiny, count: int, rng: np.random.Generator) -> Coded:
+    """Mappings drawn at random, with parts of any size."""
+    each = [_chains(one, dim, is_ragged=True) for dim in one.problem.bounds]
+    masks, rows = _masks(one), []
+    for _ in range(count):
+        table = _table(one, tuple(chains[rng.integers(len(chains))] for chains in each)) if all(each) else None
+        if table is not None:
+            order = tuple(tuple(rng.permutation(np.flatnonzero(counts > 1)).tolist()) for counts in table[:, 2])
+            rows.append((table, order, masks[rng.integers(len(masks))]))
+    return _coded(one, rows)
+
+
+def _table(one: Tiny, chains: tuple[_Chain, ...]) -> np.ndarray | None:
+    """(level, axis or time, dim); None: the children are too few."""
+    table = np.array(chains, np.int64).transpose(1, 2, 0)
+    fits = all(
+        table[level, axis].prod() <= one.accelerator.fanout(level)[axis]
+        for level in range(len(table))
+        for axis in (0, 1)
     )
-    temporal, spatial, orders, kept = [], [], [], []
-    for factors in product(*each):
-        table = np.array(factors).T.reshape(3, levels, dims)
-        space = np.stack([table[0], table[1]], axis=1)
-        if any(
-            space[level, axis].prod() > one.accelerator.fanout(level)[axis]
-            for level in range(levels)
-            for axis in (0, 1)
-        ):
-            continue
-        moving = [[dim for dim in range(dims) if table[2, level, dim] > 1] for level in range(levels)]
-        for chosen in product(*(permutations(dims_of) for dims_of in moving)):
-            order = [[*inner, *(dim for dim in range(dims) if dim not in inner)] for inner in chosen]
-            for mask in masks:
-                keeps = np.array(mask).reshape(len(problem.spaces), levels)
-                if keeps.any(axis=1).all():
-                    temporal.append(table[2])
-                    spatial.append(space)
-                    orders.append(order)
-                    kept.append(keeps)
-    in_time, in_space = np.array(temporal, np.int64), np.array(spatial, np.int64)
+    return table if fits else None
+
+
+def _masks(one: Tiny) -> list[np.ndarray]:
+    """(space, level): what the memories may keep, each data space somewhere."""
+    choices = (
+        [True] if space.name in rules.kept else [False] if space.name in rules.bypassed else [True, False]
+        for space in one.problem.spaces
+        for rules in one.rules.levels
+    )
+    found = [np.array(mask).reshape(len(one.problem.spaces), -1) for mask in product(*choices)]
+    return [mask for mask in found if mask.any(axis=1).all()]
+
+
+def _coded(one: Tiny, rows: list[tuple[np.ndarray, tuple[tuple[int, ...], ...], np.ndarray]]) -> Coded:
+    """Rows of loops, of the moving dimensions of each level in order, and of what is kept."""
+    levels, dims, spaces = len(one.rules.levels), len(one.problem.bounds), len(one.problem.spaces)
+    tables = np.array([table for table, _, _ in rows], np.int64).reshape(-1, levels, 3, dims)
+    lasts, index = np.empty_like(tables), np.array(list(one.problem.bounds.values())) - 1
+    index = np.broadcast_to(index, (len(rows), dims))
+    for level in range(levels):
+        for loop in range(3):
+            count = tables[:, level, loop]
+            lasts[:, level, loop], index = index % count + 1, index // count
+    orders = [[[*inner, *(dim for dim in range(dims) if dim not in inner)] for inner in order] for _, order, _ in rows]
+    spatial = tables[:, :, :2]
     return Coded(
-        temporal=in_time,
-        temporal_last=in_time,
-        order=np.array(orders, np.int64),
-        spatial=in_space,
-        spatial_last=in_space,
-        spatial_order=np.broadcast_to(np.arange(dims), in_space.shape).copy(),
-        kept=np.array(kept, bool),
+        temporal=tables[:, :, 2],
+        temporal_last=lasts[:, :, 2],
+        order=np.array(orders, np.int64).reshape(-1, levels, dims),
+        spatial=spatial,
+        spatial_last=lasts[:, :, :2],
+        spatial_order=np.broadcast_to(np.arange(dims), spatial.shape).copy(),
+        kept=np.array([mask for _, _, mask in rows], bool).reshape(-1, spaces, levels),
     )

@@ -6,7 +6,7 @@ from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.search import bounds
 from gnomon.engines.mapper.search.counting import of_gnomon, of_timeloop
 from tests.engines.mapper.search import below
-from tests.engines.mapper.search.brute import small, tiny
+from tests.engines.mapper.search.brute import small, tiny, with_odd_bounds
 
 pytestmark = [
     pytest.mark.slow,
@@ -48,7 +48,7 @@ def test_different_words_are_never_counted_too_many(one, two, n_one, n_two):
     [(50, 200), (51, 200), (52, 200), (116, 30), (283, 30), (472, 30), (735, 30), (1756, 60), (6896, 60)],
 )
 def test_no_ragged_mapping_is_below_a_bound_either(seed, count, counting):
-    one = below.with_odd_bounds(tiny(seed))
+    one = with_odd_bounds(tiny(seed))
     held = below.ragged(one, counting(one), count, seed)
     assert held.mappings > 0
     assert held.below == ()

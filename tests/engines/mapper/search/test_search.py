@@ -12,11 +12,12 @@ from gnomon.engines.mapper.conventions import Switches
 from gnomon.engines.mapper.evaluate import evaluate
 from gnomon.engines.mapper.obeys import broken_rules
 from gnomon.engines.mapper.search import state
-from gnomon.engines.mapper.search.counting import of_timeloop
+from gnomon.engines.mapper.search.counting import of_gnomon, of_timeloop
 from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.run import Search
 from gnomon.engines.mapper.search.space import Space
-from tests.engines.mapper.search.brute import every, small
+from tests.engines.mapper.search import below
+from tests.engines.mapper.search.brute import every, small, with_fixed_loop, with_odd_bounds
 
 pytestmark = [
     pytest.mark.slow,
@@ -41,6 +42,10 @@ def _search(one, *objectives, seed=0, rules=None, is_ragged=False):
     return Search(space, counting, objectives, seed)
 
 
+def _timeloop(problem, accelerator, rules):
+    return of_timeloop(problem, accelerator, rules, Switches())
+
+
 def _all_figures(one):
     figures = of_timeloop(one.problem, one.accelerator, one.rules, Switches()).evaluator.evaluate(every(one))
     return figures.cycles[figures.fits], figures.energy_pj[figures.fits]
@@ -58,6 +63,30 @@ def test_the_best_of_all_is_found_and_proved(one, objective):
     assert objective.of(best.cycles, best.energy_pj) == pytest.approx(objective.of(cycles[first], energy_pj[first]))
     assert (best.cycles, best.energy_pj) == (cycles[first], pytest.approx(energy_pj[first]))
     assert search.bound(0) == pytest.approx(objective.of(best.cycles, best.energy_pj))
+
+
+def _ragged_spaces():
+    """Some with a loop that is fixed, some with more children than a dimension has parts for."""
+    odd = [with_odd_bounds(one) for one in small(range(100, 112), 300)]
+    fixed = [with_fixed_loop(one, seed) for seed, one in enumerate(odd)]
+    return [one for one in (*odd, *fixed) if 0 < len(every(one, is_ragged=True).temporal) <= 4000]
+
+
+@pytest.mark.parametrize("counting", [_timeloop, of_gnomon])
+@pytest.mark.parametrize("at", range(12))
+def test_the_best_ragged_one_of_all_is_found_and_proved(at, counting):
+    one = _ragged_spaces()[at]
+    rules = counting(one.problem, one.accelerator, one.rules)
+    _, cycles, energy_pj = below.weighed(one, rules, every(one, is_ragged=True))
+    space = Space(problem=one.problem, accelerator=one.accelerator, rules=one.rules, is_ragged=True)
+    objective = list(Objective)[at % 3]
+    search = Search(space, rules, (objective,), 0)
+    search.run(1500.0, clock=_Ticks())
+    (best,) = search.found()
+    least = min(objective.of(*one) for one in zip(cycles, energy_pj, strict=True))
+    assert search.is_proved()
+    assert objective.of(best.cycles, best.weighed_pj) <= least * (1 + 1e-9)
+    assert search.bound(0) <= least * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("one", small(range(20, 24)))

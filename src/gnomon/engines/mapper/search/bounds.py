@@ -68,7 +68,7 @@ class Part(NamedTuple):
     inside: Ints  # (level + 1, dim): iterations over the children of all levels further in
     above: Floats  # (level): instances at work; and of the units in the last place
     used: Floats  # (level): of those, how many work at some time at least
-    alike: Floats  # (space, level): of those, how many need the same words
+    alike: Floats  # (space, level): of those at work, how many need the same words
     share: Floats  # (level, space): of the words that the children take, the part that is read at least
     may_lend: Flags  # (level, space): a child may get words from a neighbour
     far: Ints  # (space, level): the memory that is asked by what is inside of this one; -1: none, or nothing is inside
@@ -289,12 +289,12 @@ def swept(
     is_even: bool,
     whole: float,
     box: Ints,
-) -> tuple[float, float, float]:
-    """-> runs of the loops up to a box, how many of them touch the same words, and the words that the others touch in all.
+) -> tuple[float, float]:
+    """-> runs of the loops up to a box, and the words that those of them touch in all that touch different ones.
 
     moves (dim), coefficients (rank, dim) and `whole`, the words that all loops touch, are those of one data space.
     """
-    runs, runs_moved, runs_alike = 1.0, 1.0, 1.0
+    runs, runs_moved = 1.0, 1.0
     for dim in range(box.shape[0]):
         if box[dim] == bounds[dim]:
             continue
@@ -302,21 +302,42 @@ def swept(
         runs *= passes
         if moves[dim]:
             runs_moved *= passes
-        else:
-            runs_alike *= bounds[dim] / box[dim]
     if is_even and runs_moved > 1:
-        return runs, runs_alike, max(whole, runs_moved * touched(coefficients, ranks, is_separable, box))
-    return runs, runs_alike, whole
+        return runs, max(whole, runs_moved * touched(coefficients, ranks, is_separable, box))
+    return runs, whole
+
+
+@compiled
+def needing(terms: Terms, part: Part, space: int, holder: int, level: int, reach: Ints) -> float:
+    """Runs of the loops up to a level, times instances of a holder at work in them, that need the same words.
+
+    reach (dim): iterations up to the level, be they more than there are. In a run an instance has as many as come to each at most.
+    """
+    found, is_outermost = 1.0, level == part.spatial.shape[0] - 1
+    for dim in range(reach.shape[0]):
+        if terms.moves[space, dim]:
+            continue
+        children = part.inside[level + 1, dim] / part.inside[holder + 1, dim]
+        if part.is_even:
+            found *= children * (1.0 if is_outermost else terms.bounds[dim] / reach[dim])
+        elif is_outermost:
+            found *= _least_used(part.spatial, holder, dim)
+        elif reach[dim] < terms.bounds[dim]:
+            found *= children * terms.bounds[dim] / reach[dim]
+        else:  # all that are outside of it are here
+            found *= max(children * terms.bounds[dim] / reach[dim], _least_used(part.spatial, holder, dim))
+    return found
 
 
 @compiled
 def cut(
+    terms: Terms,
     part: Part,
     space: int,
     holder: int,
     level: int,
+    reach: Ints,
     runs: float,
-    runs_alike: float,
     words: float,
     room: float,
 ) -> float:
@@ -324,7 +345,7 @@ def cut(
 
     Instances that need the same words need them in every run. What one holds at its first run it is brought too.
     """
-    asked = runs_alike * part.alike[space, holder] / part.alike[space, level] * words
+    asked = needing(terms, part, space, holder, level, reach) * words
     kept = runs * part.above[holder] / part.above[level] * room
     return float(max(asked - kept + part.used[holder] * room, 0.0))
 
@@ -343,14 +364,15 @@ def bound(terms: Terms, part: Part, temporal: Ints, known: int) -> tuple[float, 
     """Cycles and picojoules of every mapping of a part whose innermost `known` memories have these loops in time (level, dim)."""
     spaces, levels = part.kept.shape
     dims = terms.bounds.shape[0]
-    tiles, wide = np.ones((levels, dims), np.int64), np.ones((levels, dims), np.int64)
+    # Iterations of the children of each memory together, and with its own loops in time; more than there are at a ragged end.
+    wide, tiles = np.ones((levels, dims), np.int64), np.ones((levels, dims), np.int64)
     for dim in range(dims):
         reach = 1
         for level in range(min(known + 1, levels)):
-            reach = min(reach * part.spatial[level, dim], terms.bounds[dim])
+            reach *= part.spatial[level, dim]
             wide[level, dim] = reach
             if level < known:
-                reach = min(reach * temporal[level, dim], terms.bounds[dim])
+                reach *= temporal[level, dim]
                 tiles[level, dim] = reach
     # Of each data space, words that the children of a memory take, and those that are written into them.
     asked, filled = np.zeros((spaces, levels)), np.zeros((spaces, levels))
@@ -388,8 +410,9 @@ def _brought(
     """Write what is brought to what is inside of a memory, whatever the order of the loops."""
     levels = part.kept.shape[1]
     if near > known:  # not even the tile is known: every word comes once
-        asked[space, near] = terms.whole[space] * part.alike[space, near]
-        filled[space, near] = terms.whole[space] * part.alike[space, near - 1]
+        everything = terms.whole[space]
+        asked[space, near] = everything * needing(terms, part, space, near, levels - 1, terms.bounds)
+        filled[space, near] = everything * needing(terms, part, space, near - 1, levels - 1, terms.bounds)
         return
     if near == 0 and not part.may_lend[0, space]:  # units remember nothing
         asked[space, 0] = part.share[0, space]
@@ -398,16 +421,17 @@ def _brought(
         return
     coefficients, ranks, separable = terms.coefficients[space], terms.ranks[space], terms.is_separable[space]
     bounds, moves, whole = terms.bounds, terms.moves[space], terms.whole[space]
-    around = held(coefficients, ranks, wide[near])
-    own = held(coefficients, ranks, tiles[near - 1]) if near else 1.0
+    around = held(coefficients, ranks, np.minimum(wide[near], bounds))
+    own = held(coefficients, ranks, np.minimum(tiles[near - 1], bounds)) if near else 1.0
     for level in range(near, levels):
         if level < known or level == levels - 1:
-            box = tiles[level] if level < known else bounds
-            runs, runs_alike, words = swept(bounds, moves, coefficients, ranks, separable, part.is_even, whole, box)
-            came = cut(part, space, near, level, runs, runs_alike, words, around)
+            reach = tiles[level] if level < known else bounds
+            box = np.minimum(reach, bounds)
+            runs, words = swept(bounds, moves, coefficients, ranks, separable, part.is_even, whole, box)
+            came = cut(terms, part, space, near, level, reach, runs, words, around)
             asked[space, near] = max(asked[space, near], came)
             if near:
-                came = cut(part, space, near - 1, level, runs, runs_alike, words, own)
+                came = cut(terms, part, space, near - 1, level, reach, runs, words, own)
                 filled[space, near] = max(filled[space, near], came)
     level = near
     while level < known and not has_loops(temporal[level]):
@@ -475,28 +499,30 @@ def _of_waiting(
             if waits[space, near] == level:
                 plain += priced(rates[space, near], asked[space, near], filled[space, near])
                 who[count, 0], who[count, 1] = space, near
-                around[count] = held(terms.coefficients[space], terms.ranks[space], wide[near])
+                coefficients, ranks = terms.coefficients[space], terms.ranks[space]
+                around[count] = held(coefficients, ranks, np.minimum(wide[near], bounds))
                 if near:
-                    own[count] = held(terms.coefficients[space], terms.ranks[space], tiles[near - 1])
+                    own[count] = held(coefficients, ranks, np.minimum(tiles[near - 1], bounds))
                 count += 1
     if count == 0:
         return 0.0
     cheapest = np.inf
-    box = wide[level].copy()
+    reach = wide[level].copy()
     for dim in range(bounds.shape[0]):
         iterations = temporal[level, dim] if level < known else _least_count(terms, part, wide[level], known, dim)
         if iterations == 1:
             continue
         if level < known or not _slides_further_out(terms, part, known, dim):
-            box[dim] = min(wide[level, dim] * iterations, bounds[dim])
+            reach[dim] = wide[level, dim] * iterations
+        box = np.minimum(reach, bounds)
         more = 1.0 if level < known else _further_runs(terms, part, level, dim, box[dim])
         found, last = 0.0, -1
-        runs = runs_alike = words = 0.0
+        runs = words = 0.0
         for at in range(count):
             space, near = who[at, 0], who[at, 1]
             if space != last:
                 last = space
-                runs, runs_alike, words = swept(
+                runs, words = swept(
                     bounds,
                     terms.moves[space],
                     terms.coefficients[space],
@@ -507,13 +533,13 @@ def _of_waiting(
                     box,
                 )
                 runs *= more
-            came, fills = cut(part, space, near, level, runs, runs_alike, words, around[at]), 0.0
+            came, fills = cut(terms, part, space, near, level, reach, runs, words, around[at]), 0.0
             if near:
-                fills = cut(part, space, near - 1, level, runs, runs_alike, words, own[at])
+                fills = cut(terms, part, space, near - 1, level, reach, runs, words, own[at])
             came, fills = max(came, asked[space, near]), max(fills, filled[space, near])
             found += priced(rates[space, near], came, fills)
         cheapest = min(cheapest, found)
-        box[dim] = wide[level, dim]
+        reach[dim] = wide[level, dim]
     return plain if cheapest == np.inf else cheapest
 
 
@@ -602,12 +628,14 @@ def _left_after(part: Part, left: int, level: int, dim: int, count: int) -> int:
 
 @compiled
 def _can_end(part: Part, left: int, level: int, dim: int) -> bool:
-    """Whether the loops outside of a level can make up what is left."""
-    most = 1
-    for outer in range(level + 1, part.spatial.shape[0]):
-        if part.most[outer, dim] >= left:
-            return True
+    """Whether the loops outside of a level, and of the children there, can make up what is left."""
+    levels, most = part.spatial.shape[0], 1
+    for outer in range(level + 1, levels):
         most *= part.most[outer, dim]
+        if outer + 1 < levels:
+            most *= part.spatial[outer + 1, dim]
+        if most >= left:
+            return True
     return most >= left
 
 

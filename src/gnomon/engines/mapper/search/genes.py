@@ -95,34 +95,49 @@ class Coder:
         space = self._space
         spatial = self.ways[genes.way].copy()
         temporal = np.ones_like(genes.wanted)
-        levels, dims = space.least.shape
         fine = np.ones(len(genes), bool)
-        for dim in range(dims):
-            bound = int(space.bounds[dim])
-            left = np.full(len(genes), bound)
-            if not space.is_ragged:
-                left //= spatial[:, :, :, dim].prod(axis=(1, 2))
-            for level in range(levels):
-                if space.is_ragged:
-                    for axis in (X, Y):
-                        spatial[:, level, axis, dim] = np.minimum(spatial[:, level, axis, dim], left)
-                        left = -(-left // spatial[:, level, axis, dim])
-                if level == self._takes_rest[dim]:
-                    later = space.least[level + 1 :, dim].prod()  # what loops further out must have
-                    temporal[:, level, dim] = (
-                        -(-left // later) if space.is_ragged else np.where(left % later == 0, left // later, 1)
-                    )
-                else:
-                    wanted = np.clip(genes.wanted[:, level, dim], space.least[level, dim], space.most[level, dim])
-                    temporal[:, level, dim] = (
-                        np.minimum(wanted, left) if space.is_ragged else self._part(dim, left, wanted)
-                    )
-                left = -(-left // temporal[:, level, dim])
+        wanted = np.clip(genes.wanted, space.least, space.most)
+        for dim in range(len(space.dims)):
+            if space.is_ragged:
+                left = self._share_out(dim, wanted[:, :, dim], temporal[:, :, dim], spatial[:, :, :, dim])
+            else:
+                left = self._divide(dim, wanted[:, :, dim], temporal[:, :, dim], spatial[:, :, :, dim])
             fine &= left == 1
             fine &= np.all(temporal[:, :, dim] >= space.least[:, dim], axis=1)
             fine &= np.all(temporal[:, :, dim] <= space.most[:, dim], axis=1)
             fine &= np.all(spatial[:, :, :, dim].prod(axis=2) >= space.least_children[:, dim], axis=1)
+        fine &= spatial.reshape(len(genes), -1).prod(axis=1) >= space.rules.least_units
         return temporal, spatial, fine
+
+    def _share_out(self, dim: int, wanted: Ints, temporal: Ints, spatial: Ints) -> Ints:
+        """Write iterations of a dimension, where parts need not divide it. -> (mapping): what no loop has; 1: nothing.
+
+        wanted, temporal (mapping, level), spatial (mapping, level, axis): no loop has more than what those inside leave of it.
+        """
+        left = np.full(len(wanted), self._space.bounds[dim])
+        rest = self._takes_rest[dim]
+        outside = wanted[:, rest + 1 :].prod(axis=1) * spatial[:, rest + 1 :].prod(axis=(1, 2))
+        for level in range(wanted.shape[1]):
+            for axis in (X, Y):
+                spatial[:, level, axis] = np.minimum(spatial[:, level, axis], left)
+                left = -(-left // spatial[:, level, axis])
+            temporal[:, level] = np.minimum(wanted[:, level], left)
+            if level == rest:
+                temporal[:, level] = np.maximum(temporal[:, level], -(-left // outside))
+            left = -(-left // temporal[:, level])
+        return left
+
+    def _divide(self, dim: int, wanted: Ints, temporal: Ints, spatial: Ints) -> Ints:
+        """The same where parts divide it: each loop has the largest divisor of what is left up to what it wants."""
+        rest = self._takes_rest[dim]
+        left: Ints = self._space.bounds[dim] // spatial.prod(axis=(1, 2))
+        # Loops that must have some come first.
+        for level in sorted(range(wanted.shape[1]), key=lambda at: (self._space.least[at, dim] == 1, at)):
+            if level != rest:
+                temporal[:, level] = self._part(dim, left, wanted[:, level])
+                left = left // temporal[:, level]
+        temporal[:, rest] = left
+        return np.ones_like(left)
 
     def _part(self, dim: int, left: Ints, wanted: Ints) -> Ints:
         """The largest divisor of what is left up to what is wanted."""
