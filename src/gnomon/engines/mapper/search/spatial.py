@@ -52,14 +52,16 @@ def _busiest(ways: Ints, most: int) -> Ints:
 
 def _can_be(space: Space, ways: Ints) -> Flags:
     """Whether loops in time can make up the rest of every dimension; of ragged parts each loop has some, and not the last alone."""
+    found: Flags
     if not space.is_ragged:
-        found: Flags = np.all(space.bounds % ways.prod(axis=(1, 2)) == 0, axis=1)
+        found = np.all(space.bounds % ways.prod(axis=(1, 2)) == 0, axis=1)
         return found
     left, can_be = np.broadcast_to(space.bounds, ways[:, 0, 0].shape), np.ones(ways[:, 0, 0].shape, bool)
     for count in ways.reshape(len(ways), -1, len(space.dims)).transpose(1, 0, 2):
         can_be &= count <= left
         left = -(-left // count)
-    return can_be.all(axis=1)
+    found = np.all(can_be, axis=1)
+    return found
 
 
 def _of_level(space: Space, level: int) -> tuple[Ints, bool]:
