@@ -1,0 +1,79 @@
+"""Halving and doubling: partners at distance 1, 2, 4 ... swap half of what they have, then double it back.
+
+[astra-sim 518bd51, HalvingDoubling.cc; Thakur, Rabenseifner & Gropp, IJHPCA 2005] The size of a message is halved and doubled from
+the one before and drops its fraction each time, so that an odd chunk comes back smaller.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import log2
+
+from gnomon.core.errors import BadInput
+from gnomon.core.trace import CollectiveKind
+from gnomon.engines.training.simulate.algorithms.ring import peer
+from gnomon.engines.training.simulate.algorithms.turns import turns_of
+from gnomon.engines.training.simulate.phase import Phase, Seat
+
+
+class HalvingDoubling:
+    """A rank's part."""
+
+    __slots__ = ("_bytes", "_distance", "_factor", "_free", "_left", "_made", "_partner", "_phase", "_ready", "_seat", "_turns")
+
+    def __init__(self, seat: Seat, phase: Phase) -> None:
+        ranks = len(phase.members)
+        self._seat, self._phase = seat, phase
+        match phase.kind:
+            case CollectiveKind.ALL_REDUCE:
+                self._left, self._bytes, self._distance, self._factor = int(2 * log2(ranks)), phase.chunk_bytes // 2, 1, 2.0
+            case CollectiveKind.REDUCE_SCATTER:
+                self._left, self._bytes, self._distance, self._factor = int(log2(ranks)), phase.chunk_bytes // 2, 1, 2.0
+            case CollectiveKind.ALL_GATHER:
+                self._left, self._bytes, self._distance, self._factor = int(log2(ranks)), phase.chunk_bytes, ranks // 2, 0.5
+            case _:
+                raise BadInput(f"halvingDoubling does no {phase.kind.name.lower()}")
+        self._turns = turns_of(phase, 1, int(log2(ranks) - 1))
+        self._made = 0  # packets
+        self._free = 0  # packets through to the network, and not sent
+        self._ready: deque[tuple[int, int]] = deque()  # partner and bytes of the packets made and not sent
+        self._partner = self._find_partner(phase.members[phase.place])
+
+    def start(self) -> None:
+        self._make(None)
+
+    def _make(self, _: None) -> None:
+        passed = self._turns.hand_over(self._made, self._bytes)
+        self._made += 1
+        self._ready.append((self._partner, self._bytes))
+        self._seat.pass_on(passed, self._through)
+        self._go_further()
+
+    def _go_further(self) -> None:
+        """To the partner and the size of the next packet."""
+        self._scale()
+        if self._distance == len(self._phase.members) and self._phase.kind is CollectiveKind.ALL_REDUCE:
+            self._factor = 0.5
+            self._scale()
+        self._partner = self._find_partner(self._partner)
+
+    def _scale(self) -> None:
+        self._distance = int(self._distance * self._factor)
+        self._bytes = int(self._bytes / self._factor)
+
+    def _find_partner(self, last: int) -> int:
+        if not self._distance:
+            return last  # beyond the last step: made, never sent
+        is_ahead = self._phase.place // self._distance % 2 == 0
+        return self._phase.members[(self._phase.place + (self._distance if is_ahead else -self._distance)) % len(self._phase.members)]
+
+    def _through(self, _: None) -> None:
+        self._free += 1
+        if self._ready and self._left:
+            partner, message_bytes = self._ready.popleft()
+            self._seat.send(partner, message_bytes)
+            self._seat.receive(partner, message_bytes, self._make)
+            self._left -= 1
+            self._free -= 1
+        if not self._left and self._free == 1:
+            self._seat.finish()

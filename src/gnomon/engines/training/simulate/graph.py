@@ -1,0 +1,85 @@
+"""The nodes of a rank and what waits for what, made once for all ranks that do the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gnomon.core.errors import BadInput
+from gnomon.core.trace import RankTrace, TraceNode
+
+_SHOWN = 8  # nodes of a cycle in a message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Nodes by ascending id; edges by place in that order."""
+
+    nodes: tuple[TraceNode, ...]
+    children: tuple[tuple[int, ...], ...]
+    waits_for: tuple[int, ...]  # how many parents each has
+    place: str  # the file, for messages
+
+    @property
+    def roots(self) -> list[int]:
+        """Places of the nodes that wait for none."""
+        return [at for at, count in enumerate(self.waits_for) if not count]
+
+
+class Graphs:
+    """The graph of each trace, made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[RankTrace, Graph]] = {}  # the trace is kept, so that its id stays its own
+
+    def of(self, trace: RankTrace) -> Graph:
+        """The graph of a trace. BadInput."""
+        if id(trace) not in self._made:
+            self._made[id(trace)] = trace, graph_of(trace)
+        return self._made[id(trace)][1]
+
+
+def graph_of(trace: RankTrace) -> Graph:
+    """The graph of a trace. BadInput where a parent is missing, or nodes wait for one another."""
+    at = {node.id: place for place, node in enumerate(trace.nodes)}
+    children: list[list[int]] = [[] for _ in trace.nodes]
+    for place, node in enumerate(trace.nodes):
+        for parent in node.parents:
+            if parent not in at:
+                raise BadInput(f"{called(node)} waits for node {parent}, which does not exist", where=trace.place)
+            children[at[parent]].append(place)
+    made = Graph(
+        nodes=trace.nodes,
+        children=tuple(map(tuple, children)),
+        waits_for=tuple(len(node.parents) for node in trace.nodes),
+        place=trace.place,
+    )
+    _check_order(made)
+    return made
+
+
+def called(node: TraceNode) -> str:
+    """A node in a message."""
+    return f"node {node.id} {node.name!r}"
+
+
+def _check_order(graph: Graph) -> None:
+    """BadInput that shows a cycle, where there is one."""
+    left, ready = list(graph.waits_for), graph.roots
+    while ready:
+        for child in graph.children[ready.pop()]:
+            left[child] -= 1
+            if not left[child]:
+                ready.append(child)
+    stuck = {at for at, count in enumerate(left) if count}
+    if not stuck:
+        return
+    parents: dict[int, int] = {}  # of each stuck node, one that is stuck too
+    for at in stuck:
+        parents.update(dict.fromkeys((child for child in graph.children[at] if child in stuck), at))
+    path, at = {}, min(stuck)
+    while at not in path:
+        path[at] = len(path)
+        at = parents[at]
+    cycle = [graph.nodes[one].id for one in list(path)[path[at] :]]
+    shown = " waits for ".join(f"node {one}" for one in [*cycle[:_SHOWN], *(["..."] * (len(cycle) > _SHOWN)), cycle[0]])
+    raise BadInput(f"nodes wait for one another: {shown.replace('node ...', '...')}", where=graph.place)
