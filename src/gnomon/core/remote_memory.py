@@ -37,3 +37,6 @@ class RemoteMemory:
     def access_ns(self, tensor_bytes: int) -> int:
         """Time of one access, in ns."""
         return self.latency_ns + int(tensor_bytes / self.bytes_per_ns)
+
+
+NO_REMOTE_MEMORY = RemoteMemory(kind=RemoteMemoryKind.NONE)

@@ -58,7 +58,9 @@ class TraceNode:
     tag: int | None = None  # a message is matched by it
     group: str = ""  # process group; empty or "0": all ranks
     dimensions: tuple[bool, ...] | None = None  # of the network, whether the collective runs in it; None: all
-    groups: tuple[tuple[str, tuple[int, ...]], ...] = ()  # of a METADATA node: process group -> its ranks, empty for all
+    groups: tuple[
+        tuple[str, tuple[int, ...]], ...
+    ] = ()  # of a METADATA node: process group -> its ranks, empty for all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

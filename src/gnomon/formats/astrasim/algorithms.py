@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, CustomAlgorithm
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.trace import RankTrace
 from gnomon.formats.chakra.file import path_of, read_rank
 
 _PLAIN = {
@@ -36,7 +37,7 @@ def algorithm(text: str) -> Algorithm:
 def custom_algorithm(text: str, folder: Path) -> CustomAlgorithm:
     """The traces of a prefix, from the folder of system.json. BadInput where there is none."""
     prefix = folder / text
-    members = []
+    members: list[RankTrace] = []
     while (path := path_of(prefix, len(members))).exists():
         members.append(read_rank(path))
     if not members:

@@ -74,12 +74,16 @@ def read_system(path: Path, dimensions: int, injection_scale: float) -> ClusterR
         if names is not None:
             native[kind] = tuple(_named(algorithm, name, f"{word}-implementation", path) for name in names)
             if len(names) > dimensions:
-                raise _fault(f"{len(names)} algorithms for a network of {dimensions} dimensions", f"{word}-implementation", path)
+                raise _fault(
+                    f"{len(names)} algorithms for a network of {dimensions} dimensions", f"{word}-implementation", path
+                )
         own = getattr(found, f"custom_{word.replace('-', '_')}")
         if own is not None:
             if len(own) > 1:
                 raise _fault("one trace covers all dimensions", f"{word}-implementation-custom", path)
-            custom[kind] = _named(lambda name: custom_algorithm(name, path.parent), own[0], f"{word}-implementation-custom", path)
+            custom[kind] = _named(
+                lambda name: custom_algorithm(name, path.parent), own[0], f"{word}-implementation-custom", path
+            )
     return ClusterRules(
         place=str(path),
         splits=None if found.splits is None else int(found.splits),
@@ -115,7 +119,9 @@ def _of_nodes(text: str | None, path: Path) -> dict[int, CustomAlgorithm]:
         return {}
     table = path.parent / text
     data, _ = load_yaml(read_text(table), str(table))
-    if not isinstance(data, dict) or not all(type(key) is int and isinstance(value, str) for key, value in data.items()):
+    if not isinstance(data, dict) or not all(
+        type(key) is int and isinstance(value, str) for key, value in data.items()
+    ):
         raise BadInput("expected the id of a node and the prefix of its traces, on each line", where=str(table))
     return {key: custom_algorithm(value, path.parent) for key, value in data.items()}
 

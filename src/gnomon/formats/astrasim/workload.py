@@ -40,17 +40,17 @@ class _Node(Strict):
     type: str
     start_time_micros: int = Field(0, ge=0)
     duration_micros: int = Field(0, ge=0)
-    data_deps: list[int] = []
-    ctrl_deps: list[int] = []
+    data_deps: tuple[int, ...] = ()
+    ctrl_deps: tuple[int, ...] = ()
     inputs_values: str = ""
-    attrs: dict[str, tuple[str, Any]] = {}
+    attrs: dict[str, tuple[str, Any]] = Field(default_factory=dict)
 
 
 class _Document(Strict):
     npus: int = Field(gt=0)
     source: str = ""  # where it comes from, for the reader
-    all: list[Any] = []
-    per_rank: dict[str, list[Any]] = {}
+    all: tuple[Any, ...] = ()
+    per_rank: dict[str, list[Any]] = Field(default_factory=dict)
 
 
 def read_workload(text: str, fabric: Fabric) -> ClusterTrace:
@@ -67,7 +67,9 @@ def _count_files(prefix: Path, fabric: Fabric) -> None:
     for rank in range(fabric.npus):
         path = path_of(prefix, rank)
         if not path.exists():
-            raise BadInput(f"no such file: {_npus(fabric)} need a trace each, {prefix.name}.0.et and on", where=str(path))
+            raise BadInput(
+                f"no such file: {_npus(fabric)} need a trace each, {prefix.name}.0.et and on", where=str(path)
+            )
     beyond = path_of(prefix, fabric.npus)
     if beyond.exists():
         raise BadInput(f"a trace for rank {fabric.npus}, but the network has {_npus(fabric)}", where=str(beyond))
@@ -104,7 +106,9 @@ def _message(data: Any, path: Path, within: FieldPath) -> NodeMessage:
     found = shaped(_Node, data, str(path), within=within)
     told = ".".join(map(str, within))
     if found.type not in _TYPES:
-        raise BadInput(f"no node type {found.type!r}{near_match(found.type, _TYPES)}", field=f"{told}.type", where=str(path))
+        raise BadInput(
+            f"no node type {found.type!r}{near_match(found.type, _TYPES)}", field=f"{told}.type", where=str(path)
+        )
     return NodeMessage(
         id=found.id,
         name=found.name,
@@ -147,5 +151,5 @@ def _value(kind: str, value: Any, field: str, path: Path) -> Any:
         case _:
             is_right = type(value) is int
     if not is_right:
-        raise BadInput(f"{str(value):.60} is no {kind}", field=field, where=str(path))
+        raise BadInput(f"{value!s:.60} is no {kind}", field=field, where=str(path))
     return value

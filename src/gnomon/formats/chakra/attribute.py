@@ -67,7 +67,12 @@ def _decoded(kind: str, value: wire.Value, at: int) -> Scalar | tuple[bool, ...]
             return bool(wire.number(value, at))
         case "bool_list":
             inside = wire.fields(wire.message(value, at), at)
-            return tuple(bool(one) for number, _, run, start in inside if number == _LIST_VALUES for one in wire.packed(run, start))
+            return tuple(
+                bool(one)
+                for number, _, run, start in inside
+                if number == _LIST_VALUES
+                for one in wire.packed(run, start)
+            )
         case "sint32" | "sint64":
             return wire.zigzag(wire.number(value, at))
         case "int32" | "int64":

@@ -31,7 +31,8 @@ def decode(data: memoryview, offset: int) -> NodeMessage:
     """The node in the bytes of its message; what is not needed here is passed over."""
     numbers = dict.fromkeys((_ID, _TYPE, _START, _DURATION), 0)
     parents: dict[int, list[int]] = {_CONTROL: [], _DATA: []}
-    name, inputs, attributes = "", "", {}
+    name = inputs = ""
+    attributes: dict[str, Attribute] = {}
     for number, _, value, at in wire.fields(data, offset):
         if number in numbers:
             numbers[number] = wire.number(value, at)

@@ -116,5 +116,5 @@ def _groups(values: str, called: str) -> Iterable[tuple[str, tuple[int, ...]]]:
     for one in listed if isinstance(listed, list) else [listed]:
         ranks = one.get("ranks") if isinstance(one, dict) else None
         if not isinstance(ranks, list) or not all(isinstance(rank, int) for rank in ranks) or "pg_name" not in one:
-            raise BadInput(f'{called}: a process group is {{"pg_name": "1", "ranks": [0, 1]}}, not {str(one):.60}')
+            raise BadInput(f'{called}: a process group is {{"pg_name": "1", "ranks": [0, 1]}}, not {one!s:.60}')
         yield str(one["pg_name"]), tuple(ranks)

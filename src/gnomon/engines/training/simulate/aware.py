@@ -121,7 +121,5 @@ class Aware:
         key = (dimension, side, npu, towards)
         link = self._links.get(key)
         if link is None:
-            link = self._links[key] = Link(
-                self._dimensions[dimension][1], self._clock, self._by_class[dimension][side]
-            )
+            link = self._links[key] = Link(self._dimensions[dimension][1], self._clock, self._by_class[dimension][side])
         return link

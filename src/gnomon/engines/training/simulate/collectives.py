@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, CustomAlgorithm, Scheduling
@@ -18,7 +18,7 @@ from gnomon.engines.training.simulate.cluster import Cluster
 from gnomon.engines.training.simulate.endpoint import BusEndpoint, DelayedEndpoint, Endpoint, HandOver
 from gnomon.engines.training.simulate.messages import COLLECTIVE, RENDEZVOUS, Key
 from gnomon.engines.training.simulate.native import needed, recorded_ns
-from gnomon.engines.training.simulate.phase import Phase, Running
+from gnomon.engines.training.simulate.phase import Phase, Running, Seat
 from gnomon.engines.training.simulate.plan import Circle, Planner, chunks, circles, group_circle
 from gnomon.engines.training.simulate.queues import Queues, Stream
 
@@ -29,7 +29,7 @@ SIMULATED = {
     CollectiveKind.ALL_TO_ALL: "all-to-all",
 }
 _STREAMS_OF_A_GROUP = 1_000_000  # between the first numbers of two groups [CommunicatorGroup.cc]
-_NATIVE = {
+_NATIVE: dict[AlgorithmName, Callable[[Seat, Phase], Running]] = {
     AlgorithmName.RING: Ring,
     AlgorithmName.DIRECT: Direct,
     AlgorithmName.HALVING_DOUBLING: HalvingDoubling,
@@ -108,7 +108,11 @@ class Collectives:
         number = int(node.group)
         if number not in self._groups:
             if number not in self._cluster.groups:
-                known = f"known are {', '.join(map(str, self._cluster.groups))}" if self._cluster.groups else "no groups are given"
+                known = (
+                    f"known are {', '.join(map(str, self._cluster.groups))}"
+                    if self._cluster.groups
+                    else "no groups are given"
+                )
                 raise BadInput(f"no process group {number}; {known}")
             members = self._cluster.groups[number]
             self._groups[number] = _Group(members=members, streams=number * _STREAMS_OF_A_GROUP, ways={})
@@ -117,7 +121,9 @@ class Collectives:
     def _way(self, kind: CollectiveKind, group: _Group, node: TraceNode) -> _Way:
         if group.members is None:
             custom = self._custom(kind, node)
-            return _Way(custom=custom, around=() if custom else circles(self.rank, self._cluster.fabric, self._native(kind)))
+            return _Way(
+                custom=custom, around=() if custom else circles(self.rank, self._cluster.fabric, self._native(kind))
+            )
         if self.rank not in group.members:
             raise BadInput(f"rank {self.rank} is not in process group {node.group}")
         if kind not in group.ways:
@@ -142,7 +148,9 @@ class Collectives:
     def _native(self, kind: CollectiveKind) -> Sequence[Algorithm]:
         rules = self._cluster.rules
         if kind not in rules.algorithms:
-            raise BadInput("missing, and the trace has one", field=f"{SIMULATED[kind]}-implementation", where=rules.place)
+            raise BadInput(
+                "missing, and the trace has one", field=f"{SIMULATED[kind]}-implementation", where=rules.place
+            )
         return rules.algorithms[kind]
 
     def _custom_phase(self, kind: CollectiveKind, custom: CustomAlgorithm, group: _Group) -> Phase:
@@ -156,7 +164,9 @@ class Collectives:
         if group.members is not None or node.dimensions is None:
             return (True,) * dimensions
         if len(node.dimensions) < dimensions:
-            raise BadInput(f"involved_dim tells of {len(node.dimensions)} dimensions, the algorithms are for {dimensions}")
+            raise BadInput(
+                f"involved_dim tells of {len(node.dimensions)} dimensions, the algorithms are for {dimensions}"
+            )
         return node.dimensions[:dimensions]
 
     def _priority(self, node: TraceNode) -> int:

@@ -83,5 +83,7 @@ class BusEndpoint:
 def reduction_ns(message_bytes: int, rules: ClusterRules) -> int:
     """Time to add a message to what is there, in ns: two reads and a write of local memory. BadInput without its speed."""
     if not rules.local_bytes_per_s:
-        raise BadInput("missing, and a reduction reads and writes local memory", field="local-mem-bw", where=rules.place)
+        raise BadInput(
+            "missing, and a reduction reads and writes local memory", field="local-mem-bw", where=rules.place
+        )
     return 3 * int(message_bytes / rules.local_bytes_per_s * 1e9)

@@ -76,7 +76,8 @@ def _check_order(graph: Graph) -> None:
     parents: dict[int, int] = {}  # of each stuck node, one that is stuck too
     for at in stuck:
         parents.update(dict.fromkeys((child for child in graph.children[at] if child in stuck), at))
-    path, at = {}, min(stuck)
+    path: dict[int, int] = {}
+    at = min(stuck)
     while at not in path:
         path[at] = len(path)
         at = parents[at]

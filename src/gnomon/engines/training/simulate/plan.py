@@ -27,7 +27,9 @@ class Circle:
 def circles(rank: int, fabric: Fabric, algorithms: Sequence[Algorithm]) -> tuple[Circle, ...]:
     """A circle for each algorithm given; one that spans all takes every rank, and is the last. [GeneralComplexTopology.cc]"""
     made = []
-    for at, (stride, dimension, algorithm) in enumerate(zip(fabric.strides, fabric.dimensions, algorithms, strict=False)):
+    for at, (stride, dimension, algorithm) in enumerate(
+        zip(fabric.strides, fabric.dimensions, algorithms, strict=False)
+    ):
         if algorithm.spans_all:
             made.append(Circle(members=range(fabric.npus), place=rank, dimension=at, algorithm=algorithm))
             break
@@ -63,12 +65,16 @@ def chunks(kind: CollectiveKind, comm_bytes: int, rules: ClusterRules, npus: int
     A chunk holds a byte for each NPU of the cluster at least; that of an all-gather one byte.
     """
     if rules.splits is None:
-        raise BadInput("missing: into how many chunks is a collective cut?", field="preferred-dataset-splits", where=rules.place)
+        raise BadInput(
+            "missing: into how many chunks is a collective cut?", field="preferred-dataset-splits", where=rules.place
+        )
     chunk_bytes = comm_bytes // rules.splits
     if kind is not CollectiveKind.ALL_GATHER and chunk_bytes < npus:
         return Chunks(count=rules.splits, bytes=npus)
     if not chunk_bytes:
-        raise BadInput(f"an all-gather of {comm_bytes:,} bytes cannot be cut into preferred-dataset-splits ({rules.splits}) chunks")
+        raise BadInput(
+            f"an all-gather of {comm_bytes:,} bytes cannot be cut into preferred-dataset-splits ({rules.splits}) chunks"
+        )
     return Chunks(count=-(-comm_bytes // chunk_bytes), bytes=chunk_bytes)
 
 
@@ -87,17 +93,17 @@ class Planner:
     ) -> list[Phase]:
         """The phases of one chunk; none where no dimension is involved. BadInput."""
         active = [circle for circle, is_involved in zip(around, involved, strict=True) if is_involved]
+        if not active:
+            return []
         if kind is CollectiveKind.ALL_GATHER:
             active.reverse()
-        if kind is not CollectiveKind.ALL_REDUCE:
-            visits = [(kind, circle, Turnstile.any) for circle in active]
-        elif self._optimization(len(around)) is Optimization.BASELINE:
+        if kind is not CollectiveKind.ALL_REDUCE or self._optimization(len(active)) is Optimization.BASELINE:
             visits = [(kind, circle, Turnstile.any) for circle in active]
         else:
-            *inner, last = active or [None]
+            *inner, last = active
             scatter, gather = CollectiveKind.REDUCE_SCATTER, CollectiveKind.ALL_GATHER
             visits = [(scatter, circle, Turnstile.first) for circle in inner]
-            visits += [(kind, last, Turnstile.first)] if last else []
+            visits.append((kind, last, Turnstile.first))
             visits += [(gather, circle, Turnstile.last) for circle in reversed(inner)]
         made = []
         for part, circle, choose in visits:
@@ -121,7 +127,9 @@ class Planner:
     def _optimization(self, dimensions: int) -> Optimization:
         if self._rules.optimization is None:
             if dimensions > 1 or self._queues > 1:
-                raise BadInput("missing; write baseline or localBWAware", field="collective-optimization", where=self._rules.place)
+                raise BadInput(
+                    "missing; write baseline or localBWAware", field="collective-optimization", where=self._rules.place
+                )
             return Optimization.BASELINE  # in one dimension with one queue both are the same
         return self._rules.optimization
 

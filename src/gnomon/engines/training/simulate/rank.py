@@ -76,20 +76,23 @@ class Rank:
         return [self.graph.nodes[at] for at in sorted(self._fresh)]
 
     def _issue_free(self) -> None:
-        for at in self._fresh:
-            heappush(self._free[_resource(self.graph.nodes[at])], at)
-        self._fresh = []
+        self._admit(self._fresh)
         while True:
             ready = [
-                (heap[0], heap)
-                for heap, is_busy in zip(self._free, self._busy, strict=True)
-                if heap and not is_busy
+                (heap[0], heap) for heap, is_busy in zip(self._free, self._busy, strict=True) if heap and not is_busy
             ]
             if not ready:
                 return
             at, heap = min(ready)
             heappop(heap)
             self._issue(at)
+            if self.graph.nodes[at].kind is NodeKind.METADATA:  # where ASTRA-sim fails; nothing is to wait for a name
+                self._admit(self._fresh)
+
+    def _admit(self, fresh: list[int]) -> None:
+        self._fresh = []
+        for at in fresh:
+            heappush(self._free[_resource(self.graph.nodes[at])], at)
 
     def _issue(self, at: int) -> None:
         node = self.graph.nodes[at]
@@ -105,7 +108,9 @@ class Rank:
         """The fault with the rank and the node, unless it names a file of its own."""
         told = f"rank {self.number}, {called(node)}"
         if isinstance(fault, BadInput):
-            return fault if fault.where else BadInput(f"{told}: {fault.text}", field=fault.field, where=self.graph.place)
+            return (
+                fault if fault.where else BadInput(f"{told}: {fault.text}", field=fault.field, where=self.graph.place)
+            )
         return Unsupported(f"{self.graph.place}: {told}: {fault}")
 
     def _start(self, node: TraceNode, at: int) -> None:
@@ -122,13 +127,13 @@ class Rank:
             case NodeKind.COMP:
                 self._compute(node, at)
             case NodeKind.INVALID:
-                self._pass_over(at)
+                self._leave(at)
             case NodeKind.METADATA:
                 for name, members in node.groups:
                     if not name.isdecimal():
                         raise BadInput(f"pg_name {name!r} is no number of a group")
                     self.collectives.name_group(int(name), members)
-                self._pass_over(at)
+                self._leave(at)
             case _:
                 self._communicate(node, at)
 
@@ -142,7 +147,7 @@ class Rank:
         flop = needed(node, "flop", self.graph.place)
         tensor_bytes = needed(node, "tensor_bytes", self.graph.place)
         if not tensor_bytes:
-            self._pass_over(at)
+            self._leave(at)
             return
         time_ns = computation_ns(flop, tensor_bytes, self._cluster.rules)
         self.compute_ns += time_ns
@@ -156,10 +161,16 @@ class Rank:
             self.collectives.issue(node, place, self._ended, at)
             return
         source = self.number if node.kind is NodeKind.SEND and node.source is None else needed(node, "source", place)
-        destination = self.number if node.kind is NodeKind.RECV and node.destination is None else needed(node, "destination", place)
+        destination = (
+            self.number
+            if node.kind is NodeKind.RECV and node.destination is None
+            else needed(node, "destination", place)
+        )
         own, peer = (source, destination) if node.kind is NodeKind.SEND else (destination, source)
         if own != self.number:
-            raise BadInput(f"{'comm_src' if node.kind is NodeKind.SEND else 'comm_dst'} is {own}: a rank sends and receives for itself")
+            raise BadInput(
+                f"{'comm_src' if node.kind is NodeKind.SEND else 'comm_dst'} is {own}: a rank sends and receives for itself"
+            )
         if peer >= self._cluster.fabric.npus:
             raise BadInput(f"no rank {peer}: the network has {self._cluster.fabric.npus} NPUs")
         tag = native_tag(needed(node, "tag", place))
@@ -169,11 +180,11 @@ class Rank:
         else:
             self._cluster.messages.receive(key, self._ended, at)
 
-    def _pass_over(self, at: int) -> None:
-        """End a node at once. What waited for it is tried when another node ends. [Workload.cc: skip_invalid]"""
-        self._leave(at)
-
     def _leave(self, at: int) -> None:
+        """End a node. What waited for it is tried the next time that nodes are; of one that takes no time, that is later.
+
+        [Workload.cc: skip_invalid]
+        """
         node = self.graph.nodes[at]
         self._busy[_resource(node)] = False
         self._undone -= 1

@@ -54,7 +54,18 @@ class End:
     """One end."""
 
     __slots__ = (
-        "_agenda", "_before", "_inner", "_is_reducing", "_last_ns", "_reducing", "_receiving", "_rules", "_sending", "_sent", "_state", "partner",
+        "_agenda",
+        "_before",
+        "_inner",
+        "_is_reducing",
+        "_last_ns",
+        "_receiving",
+        "_reducing",
+        "_rules",
+        "_sending",
+        "_sent",
+        "_state",
+        "partner",
     )  # fmt: skip
 
     def __init__(self, rules: SharedBus, agenda: Agenda, inner: Bus | None) -> None:
@@ -70,7 +81,9 @@ class End:
 
     def request(self, message_bytes: int, is_reduced: bool, is_sent_back: bool, call: Call, argument: Any) -> None:
         """Send bytes to the other end."""
-        asked = _Request(bytes=message_bytes, is_reduced=is_reduced, is_sent_back=is_sent_back, call=call, argument=argument)
+        asked = _Request(
+            bytes=message_bytes, is_reduced=is_reduced, is_sent_back=is_sent_back, call=call, argument=argument
+        )
         if self._inner is not None:
             self._inner.memory.request(message_bytes, False, False, self._came_back, (self._sending.append, asked))
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gnomon.core.cluster_rules import ClusterRules, RunOptions
 from gnomon.core.fabric import Fabric
-from gnomon.core.remote_memory import RemoteMemory, RemoteMemoryKind
+from gnomon.core.remote_memory import NO_REMOTE_MEMORY, RemoteMemory
 from gnomon.core.trace import ClusterTrace
 from gnomon.engines.training.simulate.aware import Aware
 from gnomon.engines.training.simulate.clock import Clock
@@ -30,9 +30,9 @@ class Given:
     trace: ClusterTrace
     fabric: Fabric
     rules: ClusterRules
-    memory: RemoteMemory = RemoteMemory(kind=RemoteMemoryKind.NONE)
+    memory: RemoteMemory = NO_REMOTE_MEMORY
     groups: Groups = field(default_factory=dict)
-    options: RunOptions = RunOptions()
+    options: RunOptions = field(default_factory=RunOptions)
     backend: str = "unaware"  # one of BACKENDS
 
 

@@ -60,7 +60,7 @@ def _passed_over(stuck: Sequence[Rank]) -> Iterator[str]:
 def _in_collectives(stuck: Sequence[Rank], ranks: Sequence[Rank], messages: Messages) -> Iterator[str]:
     """Collectives in which a rank waits for another."""
     for key in messages.awaited:
-        if not COLLECTIVE <= key.tag % RENDEZVOUS:
+        if not key.tag % RENDEZVOUS >= COLLECTIVE:
             continue
         waiting, peer = ranks[key.destination], ranks[key.source]
         nodes = [node for node in waiting.under_way if node.kind is NodeKind.COLLECTIVE]

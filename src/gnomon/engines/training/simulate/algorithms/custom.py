@@ -27,7 +27,9 @@ class Custom:
         assert isinstance(phase.algorithm, CustomAlgorithm)
         members = phase.algorithm.members
         if phase.place >= len(members):
-            raise BadInput(f"no trace for place {phase.place} of the group: there are {len(members)}", where=phase.algorithm.place)
+            raise BadInput(
+                f"no trace for place {phase.place} of the group: there are {len(members)}", where=phase.algorithm.place
+            )
         self._graph = graphs.of(members[phase.place])
         self._rank, self._agenda, self._messages, self._finish = rank, agenda, messages, finish
         self._group = phase.group
@@ -52,7 +54,10 @@ class Custom:
             case NodeKind.COMP:
                 self._agenda.after(recorded_ns(node), self._done, at)
             case _:
-                raise BadInput(f"{called(node)}: a custom algorithm sends, receives and computes, nothing else", where=self._graph.place)
+                raise BadInput(
+                    f"{called(node)}: a custom algorithm sends, receives and computes, nothing else",
+                    where=self._graph.place,
+                )
 
     def _key(self, node: TraceNode, source: int, destination: int) -> Key:
         tag = native_tag(needed(node, "tag", self._graph.place))
@@ -64,7 +69,9 @@ class Custom:
         if self._group is None:
             return member
         if member >= len(self._group):
-            raise BadInput(f"{called(node)}: no member {member} in a group of {len(self._group)}", where=self._graph.place)
+            raise BadInput(
+                f"{called(node)}: no member {member} in a group of {len(self._group)}", where=self._graph.place
+            )
         return self._group[member]
 
     def _done(self, at: Any) -> None:

@@ -15,14 +15,26 @@ from gnomon.engines.training.simulate.phase import Phase, Seat
 class Direct:
     """A rank's part."""
 
-    __slots__ = ("_at_once", "_bytes", "_free", "_left", "_made", "_others", "_phase", "_received", "_seat", "_sent", "_turns")
+    __slots__ = (
+        "_at_once",
+        "_bytes",
+        "_free",
+        "_left",
+        "_made",
+        "_others",
+        "_phase",
+        "_received",
+        "_seat",
+        "_sent",
+        "_turns",
+    )
 
     def __init__(self, seat: Seat, phase: Phase) -> None:
         assert isinstance(phase.algorithm, Algorithm)
         self._seat, self._phase = seat, phase
         self._others = len(phase.members) - 1
         window = phase.algorithm.window
-        self._at_once = self._others if window is None else min(window, self._others)
+        self._at_once = min(window or self._others, self._others)
         self._bytes = message_bytes(phase)
         self._left = (2 if phase.kind is CollectiveKind.ALL_REDUCE else 1) * self._others  # messages still to send
         # In a group smaller than the cluster a turn is longer, and so more of an all-reduce is summed [get_non_zero_latency_packets]

@@ -11,7 +11,6 @@ from math import log2
 
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import CollectiveKind
-from gnomon.engines.training.simulate.algorithms.ring import peer
 from gnomon.engines.training.simulate.algorithms.turns import turns_of
 from gnomon.engines.training.simulate.phase import Phase, Seat
 
@@ -19,18 +18,40 @@ from gnomon.engines.training.simulate.phase import Phase, Seat
 class HalvingDoubling:
     """A rank's part."""
 
-    __slots__ = ("_bytes", "_distance", "_factor", "_free", "_left", "_made", "_partner", "_phase", "_ready", "_seat", "_turns")
+    __slots__ = (
+        "_bytes",
+        "_distance",
+        "_factor",
+        "_free",
+        "_left",
+        "_made",
+        "_partner",
+        "_phase",
+        "_ready",
+        "_seat",
+        "_turns",
+    )
 
     def __init__(self, seat: Seat, phase: Phase) -> None:
         ranks = len(phase.members)
         self._seat, self._phase = seat, phase
         match phase.kind:
             case CollectiveKind.ALL_REDUCE:
-                self._left, self._bytes, self._distance, self._factor = int(2 * log2(ranks)), phase.chunk_bytes // 2, 1, 2.0
+                self._left, self._bytes, self._distance, self._factor = (
+                    int(2 * log2(ranks)),
+                    phase.chunk_bytes // 2,
+                    1,
+                    2.0,
+                )
             case CollectiveKind.REDUCE_SCATTER:
                 self._left, self._bytes, self._distance, self._factor = int(log2(ranks)), phase.chunk_bytes // 2, 1, 2.0
             case CollectiveKind.ALL_GATHER:
-                self._left, self._bytes, self._distance, self._factor = int(log2(ranks)), phase.chunk_bytes, ranks // 2, 0.5
+                self._left, self._bytes, self._distance, self._factor = (
+                    int(log2(ranks)),
+                    phase.chunk_bytes,
+                    ranks // 2,
+                    0.5,
+                )
             case _:
                 raise BadInput(f"halvingDoubling does no {phase.kind.name.lower()}")
         self._turns = turns_of(phase, 1, int(log2(ranks) - 1))
@@ -65,7 +86,9 @@ class HalvingDoubling:
         if not self._distance:
             return last  # beyond the last step: made, never sent
         is_ahead = self._phase.place // self._distance % 2 == 0
-        return self._phase.members[(self._phase.place + (self._distance if is_ahead else -self._distance)) % len(self._phase.members)]
+        return self._phase.members[
+            (self._phase.place + (self._distance if is_ahead else -self._distance)) % len(self._phase.members)
+        ]
 
     def _through(self, _: None) -> None:
         self._free += 1
