@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import count, takewhile
 from pathlib import Path
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, CustomAlgorithm
 from gnomon.core.errors import BadInput, near_match
-from gnomon.core.trace import RankTrace
-from gnomon.formats.chakra.file import path_of, read_rank
+from gnomon.formats.chakra.file import path_of, read_ranks
 
 _PLAIN = {
     "ring": Algorithm(name=AlgorithmName.RING),
@@ -37,9 +37,9 @@ def algorithm(text: str) -> Algorithm:
 def custom_algorithm(text: str, folder: Path) -> CustomAlgorithm:
     """The traces of a prefix, from the folder of system.json. BadInput where there is none."""
     prefix = folder / text
-    members: list[RankTrace] = []
-    while (path := path_of(prefix, len(members))).exists():
-        members.append(read_rank(path))
-    if not members:
-        raise BadInput(f"{path}: no such file; a custom algorithm has a trace for each member of the group")
-    return CustomAlgorithm(members=tuple(members), place=str(prefix))
+    paths = list(takewhile(Path.exists, (path_of(prefix, member) for member in count())))
+    if not paths:
+        raise BadInput(
+            f"{path_of(prefix, 0)}: no such file; a custom algorithm has a trace for each member of the group"
+        )
+    return CustomAlgorithm(members=read_ranks(paths), place=str(prefix))

@@ -17,7 +17,7 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.core.fabric import Fabric
 from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace
 from gnomon.formats.chakra.attribute import KINDS, Attribute
-from gnomon.formats.chakra.file import path_of, read_rank
+from gnomon.formats.chakra.file import path_of, read_ranks
 from gnomon.formats.chakra.message import NodeMessage
 from gnomon.formats.chakra.node import rank_trace
 from gnomon.formats.strict import FieldPath, Strict, read_json, shaped
@@ -59,7 +59,7 @@ def read_workload(text: str, fabric: Fabric) -> ClusterTrace:
         return ClusterTrace(ranks=_document(Path(text), fabric))
     prefix = Path(text)
     _count_files(prefix, fabric)
-    return ClusterTrace(ranks=tuple(read_rank(path_of(prefix, rank)) for rank in range(fabric.npus)))
+    return ClusterTrace(ranks=read_ranks(path_of(prefix, rank) for rank in range(fabric.npus)))
 
 
 def _count_files(prefix: Path, fabric: Fabric) -> None:

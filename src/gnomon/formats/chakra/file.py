@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from gnomon.core.errors import BadInput
@@ -19,21 +20,30 @@ def path_of(prefix: Path, rank: int) -> Path:
     return prefix.with_name(f"{prefix.name}.{rank}.et")
 
 
-def read_rank(path: Path) -> RankTrace:
-    """The trace in a file. BadInput, with the offset of what is broken."""
-    return rank_trace(read_messages(path), str(path))
+def read_ranks(paths: Iterable[Path]) -> tuple[RankTrace, ...]:
+    """The traces in files; equal files share their nodes. BadInput, with the offset of what is broken."""
+    known: dict[bytes, RankTrace] = {}
+    made = []
+    for path in paths:
+        data = _bytes(path)
+        if data not in known:
+            known[data] = _trace(data, path)
+        made.append(replace(known[data], place=str(path)))
+    return tuple(made)
 
 
-def read_messages(path: Path) -> list[NodeMessage]:
-    """The nodes of a file, in its order. BadInput."""
+def _trace(data: bytes, path: Path) -> RankTrace:
     try:
-        data = path.read_bytes()
+        return rank_trace(decode(data), str(path))
+    except wire.Cut as fault:
+        raise fault.at(where=str(path)) from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as fault:
         raise BadInput(f"{(fault.strerror or str(fault)).lower()}", where=str(path)) from None
-    try:
-        return list(decode(data))
-    except BadInput as fault:
-        raise fault.at(where=str(path)) from None
 
 
 def decode(data: bytes) -> Iterator[NodeMessage]:

@@ -89,6 +89,12 @@ class Collectives:
         cut = chunks(kind, needed(node, "comm_bytes", place), self._cluster.rules, self._cluster.fabric.npus)
         priority = self._priority(node)
         if way.custom is not None:
+            if cut.count > 1:  # ASTRA-sim runs one, and waits for the others for ever
+                raise BadInput(
+                    f"a custom algorithm runs as one chunk, and this collective is cut into {cut.count}: make it 1",
+                    field="preferred-dataset-splits",
+                    where=self._cluster.rules.place,
+                )
             phases = [[self._custom_phase(kind, way.custom, group)]]
         else:
             involved = self._involved(node, group, len(way.around))
@@ -155,9 +161,7 @@ class Collectives:
 
     def _custom_phase(self, kind: CollectiveKind, custom: CustomAlgorithm, group: _Group) -> Phase:
         place = self.rank if group.members is None else group.members.index(self.rank)
-        return Phase(
-            kind=kind, algorithm=custom, members=(), place=place, chunk_bytes=0, queue=0, group=group.members
-        )  # fmt: skip
+        return Phase(kind=kind, algorithm=custom, members=(), place=place, chunk_bytes=0, queue=0, group=group.members)
 
     def _involved(self, node: TraceNode, group: _Group, dimensions: int) -> Sequence[bool]:
         """Of each dimension, whether the collective runs in it; a group runs in all that it has."""

@@ -17,7 +17,6 @@ class Graph:
     nodes: tuple[TraceNode, ...]
     children: tuple[tuple[int, ...], ...]
     waits_for: tuple[int, ...]  # how many parents each has
-    place: str  # the file, for messages
 
     @property
     def roots(self) -> list[int]:
@@ -26,16 +25,19 @@ class Graph:
 
 
 class Graphs:
-    """The graph of each trace, made once."""
+    """The graph of each trace, made once for those with the same nodes."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[RankTrace, Graph]] = {}  # the trace is kept, so that its id stays its own
+        self._made: dict[
+            int, tuple[RankTrace, Graph]
+        ] = {}  # the trace is kept, so that the id of its nodes stays theirs
 
     def of(self, trace: RankTrace) -> Graph:
         """The graph of a trace. BadInput."""
-        if id(trace) not in self._made:
-            self._made[id(trace)] = trace, graph_of(trace)
-        return self._made[id(trace)][1]
+        key = id(trace.nodes)
+        if key not in self._made:
+            self._made[key] = trace, graph_of(trace)
+        return self._made[key][1]
 
 
 def graph_of(trace: RankTrace) -> Graph:
@@ -51,9 +53,8 @@ def graph_of(trace: RankTrace) -> Graph:
         nodes=trace.nodes,
         children=tuple(map(tuple, children)),
         waits_for=tuple(len(node.parents) for node in trace.nodes),
-        place=trace.place,
     )
-    _check_order(made)
+    _check_order(made, trace.place)
     return made
 
 
@@ -62,7 +63,7 @@ def called(node: TraceNode) -> str:
     return f"node {node.id} {node.name!r}"
 
 
-def _check_order(graph: Graph) -> None:
+def _check_order(graph: Graph, place: str) -> None:
     """BadInput that shows a cycle, where there is one."""
     left, ready = list(graph.waits_for), graph.roots
     while ready:
@@ -83,4 +84,4 @@ def _check_order(graph: Graph) -> None:
         at = parents[at]
     cycle = [graph.nodes[one].id for one in list(path)[path[at] :]]
     shown = " waits for ".join(f"node {one}" for one in [*cycle[:_SHOWN], *(["..."] * (len(cycle) > _SHOWN)), cycle[0]])
-    raise BadInput(f"nodes wait for one another: {shown.replace('node ...', '...')}", where=graph.place)
+    raise BadInput(f"nodes wait for one another: {shown.replace('node ...', '...')}", where=place)

@@ -42,11 +42,25 @@ class Rank:
     """One rank under way."""
 
     __slots__ = (
-        "_busy", "_cluster", "_free", "_fresh", "_left", "_starts", "_undone", "agenda", "collectives", "compute_ns", "end_ns", "graph", "log", "number",
-    )  # fmt: skip
+        "_busy",
+        "_cluster",
+        "_free",
+        "_fresh",
+        "_left",
+        "_starts",
+        "_undone",
+        "agenda",
+        "collectives",
+        "compute_ns",
+        "end_ns",
+        "graph",
+        "log",
+        "number",
+        "place",
+    )
 
     def __init__(self, number: int, trace: RankTrace, cluster: Cluster) -> None:
-        self.number, self._cluster = number, cluster
+        self.number, self.place, self._cluster = number, trace.place, cluster
         self.graph = cluster.graphs.of(trace)
         self.agenda = Agenda(cluster.clock)
         self.collectives = Collectives(number, cluster, self.agenda)
@@ -108,10 +122,8 @@ class Rank:
         """The fault with the rank and the node, unless it names a file of its own."""
         told = f"rank {self.number}, {called(node)}"
         if isinstance(fault, BadInput):
-            return (
-                fault if fault.where else BadInput(f"{told}: {fault.text}", field=fault.field, where=self.graph.place)
-            )
-        return Unsupported(f"{self.graph.place}: {told}: {fault}")
+            return fault if fault.where else BadInput(f"{told}: {fault.text}", field=fault.field, where=self.place)
+        return Unsupported(f"{self.place}: {told}: {fault}")
 
     def _start(self, node: TraceNode, at: int) -> None:
         rules = self._cluster.rules
@@ -120,7 +132,7 @@ class Rank:
             return
         match node.kind:
             case NodeKind.MEM_LOAD | NodeKind.MEM_STORE:
-                tensor_bytes = needed(node, "tensor_bytes", self.graph.place)
+                tensor_bytes = needed(node, "tensor_bytes", self.place)
                 self._cluster.memories.access(self.number, tensor_bytes, self.agenda, self._ended, at)
             case NodeKind.COMP if node.is_cpu or not rules.has_roofline:
                 self._replay(node, at)
@@ -144,8 +156,8 @@ class Rank:
         self.agenda.after(time_ns, self._ended, at)
 
     def _compute(self, node: TraceNode, at: int) -> None:
-        flop = needed(node, "flop", self.graph.place)
-        tensor_bytes = needed(node, "tensor_bytes", self.graph.place)
+        flop = needed(node, "flop", self.place)
+        tensor_bytes = needed(node, "tensor_bytes", self.place)
         if not tensor_bytes:
             self._leave(at)
             return
@@ -154,7 +166,7 @@ class Rank:
         self.agenda.after(time_ns, self._ended, at)
 
     def _communicate(self, node: TraceNode, at: int) -> None:
-        place = self.graph.place
+        place = self.place
         if node.is_cpu:
             raise BadInput("is_cpu_op is true of a node that communicates")
         if node.kind is NodeKind.COLLECTIVE:

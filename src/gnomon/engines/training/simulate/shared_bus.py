@@ -66,7 +66,7 @@ class End:
         "_sent",
         "_state",
         "partner",
-    )  # fmt: skip
+    )
 
     def __init__(self, rules: SharedBus, agenda: Agenda, inner: Bus | None) -> None:
         self.partner = self

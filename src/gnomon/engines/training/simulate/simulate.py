@@ -13,7 +13,7 @@ from gnomon.engines.training.simulate.aware import Aware
 from gnomon.engines.training.simulate.clock import Clock
 from gnomon.engines.training.simulate.cluster import Cluster, Groups
 from gnomon.engines.training.simulate.graph import Graph, Graphs
-from gnomon.engines.training.simulate.messages import Messages, Network
+from gnomon.engines.training.simulate.messages import Key, Messages, Network
 from gnomon.engines.training.simulate.rank import Done, Rank
 from gnomon.engines.training.simulate.remote_memory import RemoteMemories
 from gnomon.engines.training.simulate.stall import check_ended
@@ -57,6 +57,7 @@ class Simulation:
 
     ranks: tuple[RankResult, ...]
     traffic: tuple[Traffic, ...]
+    unreceived: tuple[Key, ...]  # messages of traces that nobody waited for
 
 
 def simulate(given: Given) -> Simulation:
@@ -79,7 +80,9 @@ def simulate(given: Given) -> Simulation:
         rank.begin()
     clock.run()
     check_ended(ranks, cluster.messages)
-    return Simulation(ranks=tuple(map(_result, ranks)), traffic=tuple(network.traffic))
+    return Simulation(
+        ranks=tuple(map(_result, ranks)), traffic=tuple(network.traffic), unreceived=tuple(cluster.messages.arrived)
+    )
 
 
 def _result(rank: Rank) -> RankResult:

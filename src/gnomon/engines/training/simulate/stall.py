@@ -19,7 +19,7 @@ def check_ended(ranks: Sequence[Rank], messages: Messages) -> None:
     reasons = [*_unmatched(stuck, messages), *_passed_over(stuck), *_in_collectives(stuck, ranks, messages)]
     told = reasons[0] if reasons else f"rank {stuck[0].number} waits for nothing that will happen"
     count = f"{len(stuck)} of {len(ranks)} ranks never end" if len(ranks) > 1 else "the rank never ends"
-    raise BadInput(f"{count}: {told}", where=stuck[0].graph.place)
+    raise BadInput(f"{count}: {told}", where=stuck[0].place)
 
 
 def _unmatched(stuck: Sequence[Rank], messages: Messages) -> Iterator[str]:

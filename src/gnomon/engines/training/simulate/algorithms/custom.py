@@ -30,7 +30,7 @@ class Custom:
             raise BadInput(
                 f"no trace for place {phase.place} of the group: there are {len(members)}", where=phase.algorithm.place
             )
-        self._graph = graphs.of(members[phase.place])
+        self._graph, self._place = graphs.of(members[phase.place]), members[phase.place].place
         self._rank, self._agenda, self._messages, self._finish = rank, agenda, messages, finish
         self._group = phase.group
         self._left = list(self._graph.waits_for)
@@ -38,7 +38,7 @@ class Custom:
 
     def start(self) -> None:
         if not self._unfinished:
-            raise BadInput("a custom algorithm without nodes never ends", where=self._graph.place)
+            raise BadInput("a custom algorithm without nodes never ends", where=self._place)
         for at in self._graph.roots:
             self._issue(at)
 
@@ -56,22 +56,20 @@ class Custom:
             case _:
                 raise BadInput(
                     f"{called(node)}: a custom algorithm sends, receives and computes, nothing else",
-                    where=self._graph.place,
+                    where=self._place,
                 )
 
     def _key(self, node: TraceNode, source: int, destination: int) -> Key:
-        tag = native_tag(needed(node, "tag", self._graph.place))
-        return Key(tag, source, destination, needed(node, "comm_bytes", self._graph.place))
+        tag = native_tag(needed(node, "tag", self._place))
+        return Key(tag, source, destination, needed(node, "comm_bytes", self._place))
 
     def _real(self, node: TraceNode, field: str) -> int:
         """The rank that a member of the algorithm is."""
-        member = needed(node, field, self._graph.place)
+        member = needed(node, field, self._place)
         if self._group is None:
             return member
         if member >= len(self._group):
-            raise BadInput(
-                f"{called(node)}: no member {member} in a group of {len(self._group)}", where=self._graph.place
-            )
+            raise BadInput(f"{called(node)}: no member {member} in a group of {len(self._group)}", where=self._place)
         return self._group[member]
 
     def _done(self, at: Any) -> None:

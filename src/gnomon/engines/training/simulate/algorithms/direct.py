@@ -61,7 +61,7 @@ class Direct:
         if self._phase.kind is CollectiveKind.ALL_REDUCE and self._left <= self._others:
             if self._received < self._others:
                 return
-            for _ in range(self._at_once):
+            for _packet in range(self._at_once):
                 self._send_one()
         else:
             self._send_one()
