@@ -65,9 +65,9 @@ class TraceNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankTrace:
-    """The nodes of one rank, by ascending id; ranks that do the same may share one."""
+    """The nodes of one rank, as they are written; ranks that do the same may share them."""
 
-    nodes: tuple[TraceNode, ...]
+    nodes: tuple[TraceNode, ...]  # no two with the same id
     place: str  # the file, for messages
 
 

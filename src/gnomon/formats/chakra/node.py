@@ -28,7 +28,7 @@ def rank_trace(messages: Iterable[NodeMessage], place: str) -> RankTrace:
         if found.id in nodes:
             raise BadInput(f"two nodes have id {found.id}: {nodes[found.id].name!r} and {found.name!r}", where=place)
         nodes[found.id] = found
-    return RankTrace(nodes=tuple(nodes[key] for key in sorted(nodes)), place=place)
+    return RankTrace(nodes=tuple(nodes.values()), place=place)
 
 
 def node(message: NodeMessage) -> TraceNode:

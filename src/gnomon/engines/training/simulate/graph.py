@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import RankTrace, TraceNode
+from gnomon.engines.training.simulate.hash_order import HashOrder
 
 _SHOWN = 8  # nodes of a cycle in a message
 
@@ -31,6 +34,7 @@ class Graphs:
         self._made: dict[
             int, tuple[RankTrace, Graph]
         ] = {}  # the trace is kept, so that the id of its nodes stays theirs
+        self._tables: dict[int, TableOrder] = {}
 
     def of(self, trace: RankTrace) -> Graph:
         """The graph of a trace. BadInput."""
@@ -39,20 +43,53 @@ class Graphs:
             self._made[key] = trace, graph_of(trace)
         return self._made[key][1]
 
+    def table_of(self, trace: RankTrace) -> TableOrder:
+        """The order in which the nodes of a trace begin as a custom algorithm. BadInput."""
+        key = id(self.of(trace))
+        if key not in self._tables:
+            self._tables[key] = table_order(trace, self.of(trace))
+        return self._tables[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOrder:
+    """Ids in the order in which ASTRA-sim's hash tables give them back."""
+
+    places: Mapping[int, int]  # of each id, its place in the graph
+    roots: tuple[int, ...]
+    children: tuple[tuple[int, ...], ...]  # by place of the parent
+
+
+def table_order(trace: RankTrace, graph: Graph) -> TableOrder:
+    """The order of a trace, as its nodes are written. [Chakra, feeder_v3, dependancy_solver.cpp]"""
+    places = {node.id: place for place, node in enumerate(graph.nodes)}
+    known, children = HashOrder(), [HashOrder() for _ in graph.nodes]
+    for node in trace.nodes:
+        known.add(node.id)
+        for parent in HashOrder(node.parents):
+            known.add(parent)
+            children[places[parent]].add(node.id)
+    return TableOrder(
+        places=places,
+        roots=tuple(HashOrder(number for number in known if not graph.waits_for[places[number]])),
+        children=tuple(map(tuple, children)),
+    )
+
 
 def graph_of(trace: RankTrace) -> Graph:
     """The graph of a trace. BadInput where a parent is missing, or nodes wait for one another."""
-    at = {node.id: place for place, node in enumerate(trace.nodes)}
-    children: list[list[int]] = [[] for _ in trace.nodes]
-    for place, node in enumerate(trace.nodes):
+    nodes = tuple(sorted(trace.nodes, key=attrgetter("id")))
+    at = {node.id: place for place, node in enumerate(nodes)}
+    children: list[list[int]] = [[] for _ in nodes]
+    for place, node in enumerate(nodes):
         for parent in node.parents:
             if parent not in at:
                 raise BadInput(f"{called(node)} waits for node {parent}, which does not exist", where=trace.place)
             children[at[parent]].append(place)
     made = Graph(
-        nodes=trace.nodes,
+        nodes=nodes,
         children=tuple(map(tuple, children)),
-        waits_for=tuple(len(node.parents) for node in trace.nodes),
+        waits_for=tuple(len(node.parents) for node in nodes),
     )
     _check_order(made, trace.place)
     return made

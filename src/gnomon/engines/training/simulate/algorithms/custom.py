@@ -13,6 +13,7 @@ from gnomon.core.errors import BadInput
 from gnomon.core.trace import NodeKind, TraceNode
 from gnomon.engines.training.simulate.clock import Agenda
 from gnomon.engines.training.simulate.graph import Graphs, called
+from gnomon.engines.training.simulate.hash_order import HashOrder
 from gnomon.engines.training.simulate.messages import Key, Messages
 from gnomon.engines.training.simulate.native import native_tag, needed, recorded_ns
 from gnomon.engines.training.simulate.phase import Phase
@@ -30,17 +31,26 @@ class Custom:
             raise BadInput(
                 f"no trace for place {phase.place} of the group: there are {len(members)}", where=phase.algorithm.place
             )
-        self._graph, self._place = graphs.of(members[phase.place]), members[phase.place].place
+        trace = members[phase.place]
+        self._graph, self._order, self._place = graphs.of(trace), graphs.table_of(trace), trace.place
         self._rank, self._agenda, self._messages, self._finish = rank, agenda, messages, finish
         self._group = phase.group
         self._left = list(self._graph.waits_for)
         self._unfinished = len(self._graph.nodes)
+        self._free = HashOrder()
 
     def start(self) -> None:
         if not self._unfinished:
             raise BadInput("a custom algorithm without nodes never ends", where=self._place)
-        for at in self._graph.roots:
-            self._issue(at)
+        for number in self._order.roots:
+            self._free.add(number)
+        self._issue_free()
+
+    def _issue_free(self) -> None:
+        free = tuple(self._free)
+        self._free.clear()
+        for number in free:
+            self._issue(self._order.places[number])
 
     def _issue(self, at: int) -> None:
         node = self._graph.nodes[at]
@@ -74,12 +84,11 @@ class Custom:
 
     def _done(self, at: Any) -> None:
         self._unfinished -= 1
-        ready = []
-        for child in self._graph.children[at]:
+        for number in self._order.children[at]:
+            child = self._order.places[number]
             self._left[child] -= 1
             if not self._left[child]:
-                ready.append(child)
-        for child in ready:
-            self._issue(child)
+                self._free.add(number)
+        self._issue_free()
         if not self._unfinished:
             self._finish()
