@@ -174,6 +174,18 @@ def test_a_metadata_node_names_a_group_before_what_waits_for_it():
     assert min(ends(run(_SWITCH8, nodes))) > 0
 
 
+def test_a_metadata_node_names_no_rank_that_is_not_there():
+    names = TraceNode(id=0, name="groups", kind=NodeKind.METADATA, groups=(("4", (0, 8)),))
+    with pytest.raises(BadInput, match="process group 4 has a rank that the network has not: it has 8 NPUs"):
+        run(_SWITCH8, [[names]])
+
+
+def test_group_0_is_everyone_whatever_a_metadata_node_says():
+    names = TraceNode(id=0, name="groups", kind=NodeKind.METADATA, groups=(("0", (0, 1)),))
+    asked = collective(AR, _MIB, id=1, group="0")
+    assert ends(run(_SWITCH8, [[names, asked]])) == ends(run(_SWITCH8, [[asked]]))
+
+
 @pytest.mark.parametrize(
     ("node", "made", "error", "text"),
     [

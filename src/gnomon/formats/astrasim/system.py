@@ -23,6 +23,7 @@ IGNORED = {  # keys that this revision of ASTRA-sim does not read, or that chang
     "track-local-mem",
     "local-mem-trace-filename",
 }
+_INT_MAX = 2**31 - 1  # of what ASTRA-sim holds in an int
 _Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Read = TypeVar("_Read")
 _Flag = Annotated[float, Field(allow_inf_nan=False)]  # on unless 0
@@ -38,9 +39,9 @@ _COLLECTIVES = {
 class _System(Strict):
     scheduling: Scheduling = Field(Scheduling.LIFO, alias="scheduling-policy")
     optimization: Optimization | None = Field(None, alias="collective-optimization")
-    endpoint_delay: _Number | None = Field(None, alias="endpoint-delay")
-    active_chunks: Annotated[float, Field(ge=1)] = Field(1, alias="active-chunks-per-dimension")
-    splits: Annotated[float, Field(ge=1)] | None = Field(None, alias="preferred-dataset-splits")
+    endpoint_delay: Annotated[float, Field(ge=0, le=_INT_MAX)] | None = Field(None, alias="endpoint-delay")
+    active_chunks: Annotated[float, Field(ge=1, le=_INT_MAX)] = Field(1, alias="active-chunks-per-dimension")
+    splits: Annotated[float, Field(ge=1, le=_INT_MAX)] | None = Field(None, alias="preferred-dataset-splits")
     all_reduce: _Names | None = Field(None, alias="all-reduce-implementation")
     all_gather: _Names | None = Field(None, alias="all-gather-implementation")
     reduce_scatter: _Names | None = Field(None, alias="reduce-scatter-implementation")

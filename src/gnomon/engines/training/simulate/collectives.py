@@ -15,12 +15,12 @@ from gnomon.engines.training.simulate.algorithms.halving_doubling import Halving
 from gnomon.engines.training.simulate.algorithms.ring import Ring
 from gnomon.engines.training.simulate.clock import Agenda, Call
 from gnomon.engines.training.simulate.cluster import Cluster
-from gnomon.engines.training.simulate.endpoint import BusEndpoint, DelayedEndpoint, Endpoint, HandOver
-from gnomon.engines.training.simulate.messages import COLLECTIVE, RENDEZVOUS, Key
+from gnomon.engines.training.simulate.endpoint import BusEndpoint, DelayedEndpoint, Endpoint
 from gnomon.engines.training.simulate.native import needed, recorded_ns
 from gnomon.engines.training.simulate.phase import Phase, Running, Seat
 from gnomon.engines.training.simulate.plan import Circle, Planner, chunks, circles, group_circle
 from gnomon.engines.training.simulate.queues import Queues, Stream
+from gnomon.engines.training.simulate.seated import Seated
 
 SIMULATED = {
     CollectiveKind.ALL_REDUCE: "all-reduce",
@@ -57,7 +57,7 @@ class _Group:
 class Collectives:
     """Those of one rank."""
 
-    __slots__ = ("_cluster", "_endpoint", "_groups", "_planner", "_policy", "_turn", "agenda", "queues", "rank")
+    __slots__ = ("_cluster", "_endpoint", "_groups", "_planner", "_turn", "agenda", "queues", "rank")
 
     def __init__(self, rank: int, cluster: Cluster, agenda: Agenda) -> None:
         rules, per_dimension = cluster.rules, cluster.options.queues_per_dimension
@@ -69,10 +69,13 @@ class Collectives:
         self._groups = {0: _Group(members=None, streams=0, ways={})}
 
     def name_group(self, number: int, members: tuple[int, ...]) -> None:
-        """A group that the trace itself names; no members: all ranks. [Workload.cc: issue_pytorch_pg_metadata]"""
-        everyone = tuple(range(self._cluster.fabric.npus))
+        """A group that the trace itself names; no members: all ranks. BadInput. [Workload.cc: issue_pytorch_pg_metadata]"""
+        npus = self._cluster.fabric.npus
+        if members and not 0 <= min(members) <= max(members) < npus:
+            raise BadInput(f"process group {number} has a rank that the network has not: it has {npus} NPUs")
         first = (number + 1) * _STREAMS_OF_A_GROUP
-        self._groups[number] = _Group(members=members or everyone, streams=first, ways={})
+        if number:  # 0 stays all ranks
+            self._groups[number] = _Group(members=members or tuple(range(npus)), streams=first, ways={})
 
     def issue(self, node: TraceNode, place: str, done: Call, argument: int) -> None:
         """Run a collective, then go on. BadInput, Unsupported."""
@@ -187,15 +190,11 @@ class Collectives:
         """The phase that a stream has come to."""
         phase = stream.phase
         assert phase is not None
-        seat = Seated(self, stream, phase)
+        seat = Seated(self.rank, self._endpoint, self._cluster.messages, self.queues, stream)
         if isinstance(phase.algorithm, CustomAlgorithm):
             cluster = self._cluster
             return Custom(phase, self.rank, cluster.graphs, self.agenda, cluster.messages, seat.finish)
         return _NATIVE[phase.algorithm.name](seat, phase)
-
-    def exchange(self) -> tuple[Cluster, Endpoint]:
-        """What a seat works with."""
-        return self._cluster, self._endpoint
 
 
 class _Ending:
@@ -211,27 +210,3 @@ class _Ending:
         self._left -= 1
         if not self._left:
             self._done(self._argument)
-
-
-class Seated:
-    """The place of a rank in one phase of one chunk."""
-
-    __slots__ = ("_endpoint", "_messages", "_queues", "_stream", "_tag", "rank")
-
-    def __init__(self, collectives: Collectives, stream: Stream, phase: Phase) -> None:
-        cluster, self._endpoint = collectives.exchange()
-        self.rank, self._messages = collectives.rank, cluster.messages
-        self._queues, self._stream = collectives.queues, stream
-        self._tag = COLLECTIVE + stream.id % (RENDEZVOUS - COLLECTIVE)
-
-    def pass_on(self, passed: HandOver, call: Call) -> None:
-        self._endpoint.pass_on(passed, call)
-
-    def send(self, peer: int, message_bytes: int) -> None:
-        self._messages.send(Key(self._tag, self.rank, peer, message_bytes))
-
-    def receive(self, peer: int, message_bytes: int, call: Call) -> None:
-        self._messages.receive(Key(self._tag, peer, self.rank, message_bytes), call)
-
-    def finish(self) -> None:
-        self._queues.advance(self._stream)

@@ -16,7 +16,7 @@ def check_ended(ranks: Sequence[Rank], messages: Messages) -> None:
     stuck = [rank for rank in ranks if rank.end_ns is None]
     if not stuck:
         return
-    reasons = [*_unmatched(stuck, messages), *_passed_over(stuck), *_in_collectives(stuck, ranks, messages)]
+    reasons = [*_unmatched(stuck, messages), *_passed_over(stuck), *_in_collectives(ranks, messages)]
     told = reasons[0] if reasons else f"rank {stuck[0].number} waits for nothing that will happen"
     count = f"{len(stuck)} of {len(ranks)} ranks never end" if len(ranks) > 1 else "the rank never ends"
     raise BadInput(f"{count}: {told}", where=stuck[0].place)
@@ -57,7 +57,7 @@ def _passed_over(stuck: Sequence[Rank]) -> Iterator[str]:
             )
 
 
-def _in_collectives(stuck: Sequence[Rank], ranks: Sequence[Rank], messages: Messages) -> Iterator[str]:
+def _in_collectives(ranks: Sequence[Rank], messages: Messages) -> Iterator[str]:
     """Collectives in which a rank waits for another."""
     for key in messages.awaited:
         if not key.tag % RENDEZVOUS >= COLLECTIVE:
