@@ -130,3 +130,13 @@ def test_the_steps_are_told(step_name, capsys):
     assert main(["train", *filter(None, [step_name])]) == 2
     captured = capsys.readouterr()
     assert "simulate" in captured.out + captured.err
+
+
+def test_a_message_that_nobody_receives_is_told(step, capsys):
+    send = {"comm_dst": ["int32", 1], "comm_size": ["int64", 64], "comm_tag": ["int32", 7]}
+    nodes = [{"id": tag, "type": "COMM_SEND_NODE", "attrs": send | {"comm_tag": ["int32", tag]}} for tag in (7, 8)]
+    document = json.loads(Path("workload.json").read_text()) | {"per_rank": {"0": nodes}}
+    idle = [{"id": 0, "type": "COMP_NODE"}]
+    Path("workload.json").write_text(json.dumps(document | {"all": idle}))
+    (told,) = _run(capsys, *step)["assumptions"]
+    assert told == "rank 0 sends 64 bytes with tag 7 to rank 1, which never receives them, and so 1 others"

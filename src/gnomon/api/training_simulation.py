@@ -73,10 +73,12 @@ class TrainingSimulation:
             yield "messages go through the lowest dimension first: ASTRA-sim's aware backend has one dimension only"
         if self.given.backend == "unaware" and len(self.given.fabric.dimensions) > 1:
             yield "a message is charged the lowest dimension in which sender and receiver differ, and no other"
-        for key in self.simulation.unreceived:
+        if unreceived := self.simulation.unreceived:
+            first = unreceived[0]
+            others = f", and so {len(unreceived) - 1:,} others" if len(unreceived) > 1 else ""
             yield (
-                f"rank {key.source} sends {key.message_bytes:,} bytes with tag {key.tag} to rank {key.destination}, "
-                "which never receives them"
+                f"rank {first.source} sends {first.message_bytes:,} bytes with tag {first.tag} to rank {first.destination}, "
+                f"which never receives them{others}"
             )
         if any(rank.compute_ns > rank.end_ns for rank in self.simulation.ranks):
             yield "more computation is recorded than time has passed: exposed communication is below zero"

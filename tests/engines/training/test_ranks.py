@@ -87,7 +87,7 @@ def test_a_message_that_nobody_waits_for_is_reported():
         ([TraceNode(id=0, name="x", kind=SEND, source=1, destination=0, tag=0, comm_bytes=1)], "comm_src is 1: a rank sends"),
         ([TraceNode(id=0, name="x", kind=SEND, destination=1, tag=0, comm_bytes=1, is_cpu=True)], "is_cpu_op is true"),
         ([TraceNode(id=0, name="x", kind=SEND, destination=1, comm_bytes=1)], "node 0 'x': no comm_tag"),
-        ([TraceNode(id=0, name="x", kind=NodeKind.MEM_LOAD, tensor_bytes=1)], "NO_MEMORY_EXPANSION, but the trace loads or stores"),
+        ([TraceNode(id=0, name="x", kind=NodeKind.MEM_LOAD, tensor_bytes=1)], "node 0 'x': the trace loads or stores, and no remote memory is given"),
     ],
 )  # fmt: skip
 def test_what_cannot_run_is_told(nodes, text):

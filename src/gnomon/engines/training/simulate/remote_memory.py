@@ -30,6 +30,8 @@ class RemoteMemories:
     def access(self, rank: int, tensor_bytes: int, agenda: Agenda, call: Call, argument: Any) -> None:
         """Have something done when an access is over. BadInput where there is no remote memory."""
         if self._memory.kind is RemoteMemoryKind.NONE:
+            if not self._memory.place:
+                raise BadInput("the trace loads or stores, and no remote memory is given")
             raise BadInput(
                 "NO_MEMORY_EXPANSION, but the trace loads or stores", field="memory-type", where=self._memory.place
             )
