@@ -36,7 +36,14 @@ def test_members_of_a_group_stand_for_its_ranks():
     made = _custom(*(_around(2, member) for member in range(2)))
     nodes = [[collective(AR, 10**6, group="1" if rank % 2 else "2")] for rank in range(4)]
     two_hops_ns = int(1000 + 1000 / (50 * 2**30 / 1e9))
-    assert ends(run(RING, nodes, made, groups={1: (3, 1), 2: (0, 2)})) == [two_hops_ns + 2000] * 4
+    assert ends(run(RING, nodes, made, groups={1: (1, 3), 2: (0, 2)})) == [two_hops_ns + 2000] * 4
+
+
+def test_a_rank_takes_the_trace_of_its_place_by_number_and_its_peers_by_the_order_of_the_group():
+    members = [[message(0, SEND, 0, 0, 1000)], [compute(0, 1)], [compute(0, 1)]]
+    nodes = [[collective(AR, 10**6, group="1")] for _ in range(3)] + [[compute(0, 1)]]
+    (key,) = run(RING, nodes, _custom(*members), groups={1: (2, 1, 0)}).unreceived
+    assert (key.source, key.destination) == (0, 2)
 
 
 def test_an_algorithm_of_one_node_goes_before_that_of_its_kind():

@@ -163,7 +163,8 @@ class Collectives:
         return rules.algorithms[kind]
 
     def _custom_phase(self, kind: CollectiveKind, custom: CustomAlgorithm, group: _Group) -> Phase:
-        place = self.rank if group.members is None else group.members.index(self.rank)
+        # A rank takes the trace of its place by number, whatever the order of the ring [CommunicatorGroup.cc]
+        place = self.rank if group.members is None else sorted(group.members).index(self.rank)
         return Phase(kind=kind, algorithm=custom, members=(), place=place, chunk_bytes=0, queue=0, group=group.members)
 
     def _involved(self, node: TraceNode, group: _Group, dimensions: int) -> Sequence[bool]:
