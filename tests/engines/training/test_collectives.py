@@ -191,7 +191,7 @@ def test_group_0_is_everyone_whatever_a_metadata_node_says():
     [
         (collective(AG, 3), rules(), BadInput, "an all-gather of 3 bytes cannot be cut into preferred-dataset-splits"),
         (collective(AR, 8), rules(splits=None), BadInput, "system.json: preferred-dataset-splits: missing"),
-        (collective(A2A, 8), rules(AlgorithmName.HALVING_DOUBLING), BadInput, "halvingDoubling does no all_to_all"),
+        (collective(A2A, 8), rules(AlgorithmName.HALVING_DOUBLING), BadInput, "halvingDoubling does no all-to-all"),
         (collective(AR, 8), rules(algorithms={}), BadInput, "system.json: all-reduce-implementation: missing"),
         (collective(AR, 8), rules(local_bytes_per_s=0.0), BadInput, "system.json: local-mem-bw: missing"),
         (collective(AR, 8, group="3"), rules(), BadInput, "no process group 3; no groups are given"),
@@ -212,9 +212,10 @@ def test_what_cannot_run_is_told(node, made, error, text):
         run(_SWITCH8, [[node]], made)
 
 
-def test_a_tree_needs_a_power_of_two():
-    with pytest.raises(BadInput, match="doubleBinaryTree over 6 ranks: a power of two is needed"):
-        run(fabric((Wiring.SWITCH, 6)), [[collective(AR, 10**6)]], rules(AlgorithmName.DOUBLE_BINARY_TREE))
+@pytest.mark.parametrize("name", _POWERS_OF_TWO)
+def test_some_algorithms_need_a_power_of_two(name):
+    with pytest.raises(BadInput, match=f"{name} over 6 ranks: a power of two is needed"):
+        run(fabric((Wiring.SWITCH, 6)), [[collective(AR, 10**6)]], rules(name))
 
 
 def test_several_dimensions_need_an_optimization():

@@ -33,27 +33,16 @@ class HalvingDoubling:
     )
 
     def __init__(self, seat: Seat, phase: Phase) -> None:
-        ranks = len(phase.members)
+        ranks, gathers = len(phase.members), phase.kind is CollectiveKind.ALL_GATHER
+        if phase.kind is CollectiveKind.ALL_TO_ALL:
+            raise BadInput("halvingDoubling does no all-to-all")
+        if ranks & (ranks - 1) and not gathers:  # partners of a gather meet all the same
+            raise BadInput(f"halvingDoubling over {ranks} ranks: a power of two is needed, or partners miss each other")
         self._seat, self._phase = seat, phase
-        match phase.kind:
-            case CollectiveKind.ALL_REDUCE:
-                self._left, self._bytes, self._distance, self._factor = (
-                    int(2 * log2(ranks)),
-                    phase.chunk_bytes // 2,
-                    1,
-                    2.0,
-                )
-            case CollectiveKind.REDUCE_SCATTER:
-                self._left, self._bytes, self._distance, self._factor = int(log2(ranks)), phase.chunk_bytes // 2, 1, 2.0
-            case CollectiveKind.ALL_GATHER:
-                self._left, self._bytes, self._distance, self._factor = (
-                    int(log2(ranks)),
-                    phase.chunk_bytes,
-                    ranks // 2,
-                    0.5,
-                )
-            case _:
-                raise BadInput(f"halvingDoubling does no {phase.kind.name.lower()}")
+        self._left = int((2 if phase.kind is CollectiveKind.ALL_REDUCE else 1) * log2(ranks))  # messages still to send
+        self._bytes = phase.chunk_bytes if gathers else phase.chunk_bytes // 2  # of the next packet
+        self._distance = ranks // 2 if gathers else 1
+        self._factor = 0.5 if gathers else 2.0  # from one distance to the next, and from one size to the one before
         self._turns = turns_of(phase, 1, int(log2(ranks) - 1))
         self._made = 0  # packets
         self._free = 0  # packets through to the network, and not sent
