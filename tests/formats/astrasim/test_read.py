@@ -138,6 +138,7 @@ def test_memory_has_to_serve_every_npu(tmp_path):
         ),
         ({"all": [{"id": 0, "type": "COMP_NODE", "attrs": {"x": ["int", 1]}}]}, "all.0.attrs.x: no kind 'int'"),
         ({"all": [{"id": 0, "type": "COMP_NODE", "attrs": {"x": ["bool", 1]}}]}, "all.0.attrs.x: 1 is no bool"),
+        ({"per_rank": {"1": []}}, "per_rank.1: no nodes: a rank that does nothing"),
         ({"per_rank": {"7": []}}, "per_rank: no rank '7': 0 to 3"),
     ],
 )

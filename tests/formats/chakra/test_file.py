@@ -99,6 +99,12 @@ def test_equal_files_share_their_nodes(tmp_path):
     assert (first.place, second.place) == (str(paths[0]), str(paths[1]))
 
 
+def test_a_trace_without_nodes_is_refused(tmp_path):
+    (tmp_path / "w.0.et").write_bytes(encode([]))
+    with pytest.raises(BadInput, match=r"w.0.et: no nodes"):
+        read_ranks([tmp_path / "w.0.et"])
+
+
 def test_two_nodes_with_one_id_are_refused(tmp_path):
     (tmp_path / "w.0.et").write_bytes(encode([NodeMessage(type=4, name="a"), NodeMessage(type=4, name="b")]))
     with pytest.raises(BadInput, match="two nodes have id 0: 'a' and 'b'"):

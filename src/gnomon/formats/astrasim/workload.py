@@ -93,8 +93,9 @@ def _document(path: Path, fabric: Fabric) -> Sequence[RankTrace]:
     if len(own) < found.npus and not found.all:
         missing = next(rank for rank in range(found.npus) if rank not in own)
         raise BadInput(f'no nodes for rank {missing}: neither under "all" nor under "per_rank"', where=str(path))
-    common = _nodes(found.all, path, ("all",))
-    return tuple(own.get(rank, common) for rank in range(found.npus))
+    common = _nodes(found.all, path, ("all",)) if found.all else None
+    traces = (own.get(rank, common) for rank in range(found.npus))
+    return tuple(trace for trace in traces if trace is not None)
 
 
 def _nodes(nodes: Sequence[Any], path: Path, within: FieldPath) -> RankTrace:

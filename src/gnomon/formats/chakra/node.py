@@ -18,7 +18,7 @@ _WRAPPING = 2  # characters around the JSON text of process groups: a list with 
 
 
 def rank_trace(messages: Iterable[NodeMessage], place: str) -> RankTrace:
-    """The nodes of one rank. BadInput where two have one id, or an attribute is of no use."""
+    """The nodes of one rank. BadInput where there are none, two have one id, or an attribute is of no use."""
     nodes: dict[int, TraceNode] = {}
     for message in messages:
         try:
@@ -28,6 +28,8 @@ def rank_trace(messages: Iterable[NodeMessage], place: str) -> RankTrace:
         if found.id in nodes:
             raise BadInput(f"two nodes have id {found.id}: {nodes[found.id].name!r} and {found.name!r}", where=place)
         nodes[found.id] = found
+    if not nodes:
+        raise BadInput("no nodes: a rank that does nothing has no time either", where=place)
     return RankTrace(nodes=tuple(nodes.values()), place=place)
 
 
