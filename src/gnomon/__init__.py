@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gnomon.api.reports import write_report
     from gnomon.api.scenarios import write_scenario
     from gnomon.api.sweeps import SweepResult, sweep
+    from gnomon.api.training_simulation import TrainingSimulation, simulate_training
     from gnomon.core.errors import BadInput, GnomonError, Unsupported
     from gnomon.formats.traced.torch_export import from_torch
 
@@ -28,6 +29,7 @@ _HOME = {
     "MappingComparison": "gnomon.api.mapping_comparison",
     "MappingEvaluation": "gnomon.api.mapping",
     "Overrides": "gnomon.api.overrides",
+    "TrainingSimulation": "gnomon.api.training_simulation",
     "Unsupported": "gnomon.core.errors",
     "evaluate_mapping": "gnomon.api.mapping",
     "from_torch": "gnomon.formats.traced.torch_export",
@@ -37,6 +39,7 @@ _HOME = {
     "predict": "gnomon.api.predict",
     "predict_many": "gnomon.api.predict",
     "predict_scenario": "gnomon.api.predict",
+    "simulate_training": "gnomon.api.training_simulation",
     "sweep": "gnomon.api.sweeps",
     "SweepResult": "gnomon.api.sweeps",
     "system": "gnomon.api.names",
@@ -52,6 +55,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "compare",
     "compare_measurements",
     "sweep",
+    "simulate_training",
     "evaluate_mapping",
     "compare_mappings",
     "write_report",
@@ -61,6 +65,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "Answer",
     "Answers",
     "SweepResult",
+    "TrainingSimulation",
     "MappingEvaluation",
     "MappingComparison",
     "Overrides",

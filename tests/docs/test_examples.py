@@ -46,6 +46,7 @@ PAGES = (
     "docs/how-to/export-an-experiment.md",
     "docs/how-to/map-a-network.md",
     "docs/how-to/search-for-a-mapping.md",
+    "docs/how-to/simulate-a-cluster.md",
     "docs/how-to/sweep.md",
     "docs/how-to/run-an-experiment.md",
     "docs/how-to/run-another-tool.md",

@@ -1,0 +1,28 @@
+"""gnomon train STEP: training steps on clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gnomon.cli.steps import Steps, StepsParser
+
+STEPS: Steps = {
+    "simulate": ("train_simulate", "when each rank of a cluster ends, message by message, from ASTRA-sim's files"),
+}
+EXAMPLE = "gnomon train simulate --workload et/step --system system.json --network network.yml --memory memory.json"
+
+
+def parser() -> StepsParser:
+    """The arguments."""
+    return StepsParser(
+        "train",
+        "Training steps on clusters.",
+        EXAMPLE,
+        STEPS,
+        "3 a file is wrong or the ranks wait for one another, 4 a file asks for what is not simulated here",
+    )
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one step."""
+    return parser().run(arguments)

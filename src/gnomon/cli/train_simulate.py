@@ -1,0 +1,135 @@
+"""gnomon train simulate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gnomon.api.training_simulation import TrainingSimulation, simulate_training, wiring_in_words
+from gnomon.cli.arguments import Parser, add_output_options
+from gnomon.cli.output import print_json, print_table, say
+from gnomon.cli.progress import working
+from gnomon.core.errors import UsageError
+from gnomon.core.units import show
+from gnomon.engines.training.simulate.simulate import BACKENDS
+from gnomon.formats.files import check_writable
+
+_Number = TypeVar("_Number", int, float)
+_ROWS = 24  # of a table
+_KINDS = {"gpu": "computes", "comm": "communicates", "cpu": "host", "remote_memory": "remote memory", "other": "other"}
+
+
+def simulate(arguments: Sequence[str]) -> int:
+    """Simulate and print when each rank ends."""
+    found = _parser().read(arguments)
+    for path in (found.trace, found.csv):
+        if path is not None:
+            check_writable(Path(path))
+    with working("simulating"):
+        made = simulate_training(
+            found.workload,
+            system=found.system,
+            network=found.network,
+            memory=found.memory,
+            comm_groups=found.comm_groups,
+            backend=found.backend,
+            num_queues_per_dim=_number(found.num_queues_per_dim, "--num-queues-per-dim", int, 1),
+            injection_scale=_number(found.injection_scale, "--injection-scale", float, 0),
+            rendezvous_protocol=found.rendezvous_protocol,
+        )
+    if found.trace:
+        made.write_trace(found.trace)
+    if found.csv:
+        made.write_csv(found.csv)
+    if found.json:
+        print_json(made.to_dict())
+    else:
+        _as_text(made)
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "train simulate",
+        "When each rank of a cluster ends a training step, and how much of that it does not compute, message by message, as "
+        "ASTRA-sim counts it.",
+        "gnomon train simulate --workload et/step --system system.json --network network.yml --memory memory.json",
+    )
+    parser.add_argument(
+        "--workload",
+        required=True,
+        metavar="PREFIX|FILE",
+        help="Chakra traces PREFIX.<rank>.et, or a JSON file of all ranks",
+    )
+    parser.add_argument("--system", required=True, metavar="FILE", help="system.json: collectives, queues, endpoints")
+    parser.add_argument("--network", required=True, metavar="FILE", help="network.yml: the dimensions of the network")
+    parser.add_argument("--memory", metavar="FILE", help="memory.json: remote memory (default: none)")
+    parser.add_argument("--comm-groups", metavar="FILE", help="process groups, as JSON (default: none)")
+    parser.add_argument(
+        "--backend",
+        choices=tuple(BACKENDS),
+        default="unaware",
+        help="unaware: messages do not meet (default); aware: links carry one at a time",
+    )
+    parser.add_argument("--num-queues-per-dim", default="1", metavar="N", help="queues of each dimension (default: 1)")
+    parser.add_argument("--injection-scale", default="1", metavar="X", help="of the endpoint delay (default: 1)")
+    parser.add_argument(
+        "--rendezvous-protocol", action="store_true", help="a message leaves when its receiver has called for it"
+    )
+    parser.add_argument("--trace", metavar="FILE", help="write what every rank did, for Perfetto or chrome://tracing")
+    parser.add_argument("--csv", metavar="FILE", help="write a row for every node that ran")
+    add_output_options(parser, csv=False)
+    return parser
+
+
+def _number(text: str, flag: str, kind: type[_Number], least: int) -> _Number:
+    try:
+        value = kind(text)
+    except ValueError:
+        raise UsageError(f"train simulate: {flag}: {text!r} is no {'integer' if kind is int else 'number'}") from None
+    if not least <= value < float("inf"):
+        raise UsageError(f"train simulate: {flag}: {text} is not from {least} on")
+    return value
+
+
+def _as_text(made: TrainingSimulation) -> None:
+    document = made.to_dict()
+    kinds = [kind for kind in _KINDS if any(document["time_ns"][kind])]
+    rows = [
+        [str(first) if first == last else f"{first}-{last}", *(f"{figure:,}" for figure in figures)]
+        for first, last, figures in _alike(made, document, kinds)
+    ]
+    print_table(["rank", "cycles (ns)", "exposed (ns)", *(f"{_KINDS[kind]} (ns)" for kind in kinds)], rows[:_ROWS])
+    print()
+    network = [
+        [
+            f"{one['dimension']} {one['topology']}",
+            one["link_class"],
+            f"{one['messages']:,}",
+            f"{one['bytes']:,}",
+            f"{one['active_ns']:,}",
+            show(one["achieved_bytes_per_s"], "B/s") if one["achieved_bytes_per_s"] else "",
+            f"{one['utilization']:.1%}" if one["utilization"] is not None else "",
+        ]
+        for one in document["network"]
+    ]
+    print_table(["dimension", "links", "messages", "bytes", "active (ns)", "achieved", "busy"], network)
+    print()
+    print(f"{wiring_in_words(made.given)}, {made.given.backend}: {show(document['max_cycles'] / 1e9, 's')}")
+    if len(rows) > _ROWS:
+        say(f"the first {_ROWS} of {len(rows)} runs of ranks with the same figures (--json has all)")
+    for one in document["assumptions"]:
+        say(one)
+
+
+def _alike(
+    made: TrainingSimulation, document: dict[str, Any], kinds: Sequence[str]
+) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    """First and last of each run of ranks with the same figures, and the figures."""
+    columns = [made.cycles, made.exposed_comm, *(document["time_ns"][kind] for kind in kinds)]
+    for figures, run in groupby(enumerate(zip(*columns, strict=True)), key=itemgetter(1)):
+        ranks = [rank for rank, _ in run]
+        yield ranks[0], ranks[-1], figures

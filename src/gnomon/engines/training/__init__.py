@@ -1,0 +1,1 @@
+"""Clusters in training: what a step of a model takes on many NPUs. See README.md."""

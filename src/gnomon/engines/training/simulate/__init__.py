@@ -1,0 +1,1 @@
+"""Clusters message by message, by the rules of ASTRA-sim. See ../README.md."""

@@ -1,0 +1,42 @@
+"""The remote memory of a cluster: memory.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from gnomon.core.errors import BadInput
+from gnomon.core.remote_memory import RemoteMemory, RemoteMemoryKind
+from gnomon.formats.strict import Strict, read_json, shaped
+
+_Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Memory(Strict):
+    kind: RemoteMemoryKind = Field(alias="memory-type")
+    latency: _Number = Field(0.0, alias="remote-mem-latency")  # ns
+    bandwidth: _Number = Field(0.0, alias="remote-mem-bw")  # bytes per ns
+    nodes: Annotated[int, Field(ge=0)] = Field(0, alias="num-nodes")
+    npus_per_node: Annotated[int, Field(ge=0)] = Field(0, alias="num-npus-per-node")
+
+
+def read_memory(path: Path, npus: int) -> RemoteMemory:
+    """The memory of a file for a cluster of so many NPUs. BadInput. ASTRA-sim drops fractions, and so are they here."""
+    found = shaped(_Memory, read_json(path), str(path))
+    if found.kind is not RemoteMemoryKind.NONE and found.bandwidth < 1:
+        raise BadInput("at least 1 byte per ns expected", field="remote-mem-bw", where=str(path))
+    if found.kind is RemoteMemoryKind.PER_NODE and found.nodes * found.npus_per_node < npus:
+        raise BadInput(
+            f"{found.nodes} nodes of {found.npus_per_node} NPUs are fewer than the network's {npus}",
+            field="num-nodes",
+            where=str(path),
+        )
+    return RemoteMemory(
+        kind=found.kind,
+        latency_ns=int(found.latency),
+        bytes_per_ns=int(found.bandwidth),
+        npus_per_node=found.npus_per_node,
+        place=str(path),
+    )

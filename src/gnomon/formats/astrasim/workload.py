@@ -1,0 +1,156 @@
+"""The traces of all ranks: a file of each, or one JSON document for all.
+
+The document: {"npus": 8, "all": [node, ...], "per_rank": {"0": [node, ...]}}; a rank without nodes of its own does what is
+under "all". A node has id, name, type, duration_micros, data_deps, ctrl_deps, inputs_values and
+attrs: {name: [kind, value]}, as Chakra has them; comm_type may be a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from gnomon.core.errors import BadInput, near_match
+from gnomon.core.fabric import Fabric
+from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace
+from gnomon.formats.chakra.attribute import KINDS, Attribute
+from gnomon.formats.chakra.file import path_of, read_ranks
+from gnomon.formats.chakra.message import NodeMessage
+from gnomon.formats.chakra.node import rank_trace
+from gnomon.formats.strict import FieldPath, Strict, read_json, shaped
+
+_TYPES = {
+    "INVALID_NODE": NodeKind.INVALID,
+    "METADATA_NODE": NodeKind.METADATA,
+    "MEM_LOAD_NODE": NodeKind.MEM_LOAD,
+    "MEM_STORE_NODE": NodeKind.MEM_STORE,
+    "COMP_NODE": NodeKind.COMP,
+    "COMM_SEND_NODE": NodeKind.SEND,
+    "COMM_RECV_NODE": NodeKind.RECV,
+    "COMM_COLL_NODE": NodeKind.COLLECTIVE,
+}
+
+
+class _Node(Strict):
+    id: int = Field(ge=0)
+    name: str = ""
+    type: str
+    start_time_micros: int = Field(0, ge=0)
+    duration_micros: int = Field(0, ge=0)
+    data_deps: tuple[int, ...] = ()
+    ctrl_deps: tuple[int, ...] = ()
+    inputs_values: str = ""
+    attrs: dict[str, tuple[str, Any]] = Field(default_factory=dict)
+
+
+class _Document(Strict):
+    npus: int = Field(gt=0)
+    source: str = ""  # where it comes from, for the reader
+    all: tuple[Any, ...] = ()
+    per_rank: dict[str, list[Any]] = Field(default_factory=dict)
+
+
+def read_workload(text: str, fabric: Fabric) -> ClusterTrace:
+    """What every NPU of a network does: from a JSON file, or from PREFIX.<rank>.et. BadInput."""
+    if text.endswith(".json"):
+        return ClusterTrace(ranks=_document(Path(text), fabric))
+    prefix = Path(text)
+    _count_files(prefix, fabric)
+    return ClusterTrace(ranks=read_ranks(path_of(prefix, rank) for rank in range(fabric.npus)))
+
+
+def _count_files(prefix: Path, fabric: Fabric) -> None:
+    """BadInput unless there is a file for each rank and no more."""
+    for rank in range(fabric.npus):
+        path = path_of(prefix, rank)
+        if not path.exists():
+            raise BadInput(
+                f"no such file: {_npus(fabric)} need a trace each, {prefix.name}.0.et and on", where=str(path)
+            )
+    beyond = path_of(prefix, fabric.npus)
+    if beyond.exists():
+        raise BadInput(f"a trace for rank {fabric.npus}, but the network has {_npus(fabric)}", where=str(beyond))
+
+
+def _npus(fabric: Fabric) -> str:
+    counts = [str(dimension.npus) for dimension in fabric.dimensions]
+    product = f" ({' x '.join(counts)})" if len(counts) > 1 else ""
+    return f"{fabric.npus} NPUs{product}"
+
+
+def _document(path: Path, fabric: Fabric) -> Sequence[RankTrace]:
+    found = shaped(_Document, read_json(path), str(path))
+    if found.npus != fabric.npus:
+        raise BadInput(f"{found.npus}, but the network has {_npus(fabric)}", field="npus", where=str(path))
+    own: dict[int, RankTrace] = {}
+    for key, nodes in found.per_rank.items():
+        if not key.isdecimal() or int(key) >= found.npus:
+            raise BadInput(f"no rank {key!r}: 0 to {found.npus - 1}", field="per_rank", where=str(path))
+        own[int(key)] = _nodes(nodes, path, ("per_rank", key))
+    if len(own) < found.npus and not found.all:
+        missing = next(rank for rank in range(found.npus) if rank not in own)
+        raise BadInput(f'no nodes for rank {missing}: neither under "all" nor under "per_rank"', where=str(path))
+    common = _nodes(found.all, path, ("all",)) if found.all else None
+    traces = (own.get(rank, common) for rank in range(found.npus))
+    return tuple(trace for trace in traces if trace is not None)
+
+
+def _nodes(nodes: Sequence[Any], path: Path, within: FieldPath) -> RankTrace:
+    messages = [_message(one, path, (*within, index)) for index, one in enumerate(nodes)]
+    return rank_trace(messages, f"{path}: {'.'.join(map(str, within))}")
+
+
+def _message(data: Any, path: Path, within: FieldPath) -> NodeMessage:
+    found = shaped(_Node, data, str(path), within=within)
+    told = ".".join(map(str, within))
+    if found.type not in _TYPES:
+        raise BadInput(
+            f"no node type {found.type!r}{near_match(found.type, _TYPES)}", field=f"{told}.type", where=str(path)
+        )
+    return NodeMessage(
+        id=found.id,
+        name=found.name,
+        type=_TYPES[found.type],
+        control_parents=tuple(found.ctrl_deps),
+        data_parents=tuple(found.data_deps),
+        start_us=found.start_time_micros,
+        duration_us=found.duration_micros,
+        input_values=found.inputs_values,
+        attributes=_attributes(found.attrs, f"{told}.attrs", path),
+    )
+
+
+def _attributes(given: Mapping[str, tuple[str, Any]], told: str, path: Path) -> dict[str, Attribute]:
+    made = {}
+    for name, (kind, value) in given.items():
+        field = f"{told}.{name}"
+        if kind not in KINDS:
+            raise BadInput(f"no kind {kind!r}{near_match(kind, KINDS)}", field=field, where=str(path))
+        if name == "comm_type" and isinstance(value, str):
+            if value not in CollectiveKind.__members__:
+                near = near_match(value, CollectiveKind.__members__)
+                raise BadInput(f"no collective {value!r}{near}", field=field, where=str(path))
+            value = int(CollectiveKind[value])
+        made[name] = Attribute(kind=kind, value=_value(kind, value, field, path))
+    return made
+
+
+def _value(kind: str, value: Any, field: str, path: Path) -> Any:
+    match kind:
+        case "string":
+            is_right = isinstance(value, str)
+        case "bool":
+            is_right = isinstance(value, bool)
+        case "bool_list":
+            is_right = isinstance(value, list) and all(isinstance(one, bool) or one in (0, 1) for one in value)
+            value = tuple(map(bool, value)) if is_right else value
+        case "double" | "float":
+            is_right = isinstance(value, int | float)
+        case _:
+            is_right = type(value) is int
+    if not is_right:
+        raise BadInput(f"{value!s:.60} is no {kind}", field=field, where=str(path))
+    return value

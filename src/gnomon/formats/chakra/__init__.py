@@ -1,0 +1,1 @@
+"""Chakra execution traces: one file per rank, and back."""
