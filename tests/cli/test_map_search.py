@@ -115,6 +115,7 @@ def test_ctrl_c_leaves_the_best_so_far(files, capsys, monkeypatch):
         (("--objective", "edpp"), 2, "did you mean 'edp'"),
         (("--budget", "10"), 3, "--budget: '10' has no unit"),
         (("--budget", "0 s"), 3, "no time to search"),
+        (("--seed", "-1"), 3, "seed: -1 is below 0"),
         (("--resume",), 3, "--resume: of which state?"),
         (("--resume", "--state", "none.json"), 3, "none.json: cannot be read"),
         (("--out", "gemm.yaml/best.yaml"), 3, "cannot be written"),

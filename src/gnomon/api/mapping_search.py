@@ -73,6 +73,8 @@ class MappingSearch:
             raise BadInput(f"unknown objective {self.objective!r}{near} (known: {', '.join(OBJECTIVES)})")
         if ragged is None:
             ragged = self.given.search.is_ragged if self.given.search.is_ragged is not None else True
+        if seed < 0:
+            raise BadInput(f"{seed} is below 0", field="seed")
         self.seed = seed
         space = Space(
             problem=self.given.problem,
@@ -152,6 +154,10 @@ class MappingSearch:
     def excluded(self) -> list[str]:
         """What the space leaves out, in words."""
         left_out = ["a dimension along both axes of one memory", "orders of the loops over children but one"]
+        if self.search.space.may_pass_outermost:
+            left_out.append(
+                f"data that is not kept in {self.given.accelerator.memories[-1].name}, the outermost memory"
+            )
         if self.search.space.is_ragged:
             left_out.append("of ragged tiles with equally many passes all but the smallest")
         else:

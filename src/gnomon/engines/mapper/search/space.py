@@ -67,6 +67,11 @@ class Space:
         kept[:, -1] = self.may_keep[:, -1]
         return kept
 
+    @property
+    def may_pass_outermost(self) -> bool:
+        """Whether the rules leave it open to keep a data space in inner memories alone; the space has no such mapping."""
+        return bool((self.may_keep & ~self._of_spaces("kept"))[:, -1].any())
+
     @cached_property
     def may_keep(self) -> Flags:
         """(space, level): what the rules leave to be kept."""
