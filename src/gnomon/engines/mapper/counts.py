@@ -130,7 +130,10 @@ def arrivals(shared: Mapping[tuple[int, int], Shared], fanout: int) -> float:
 
 
 def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> None:
-    """What is asked of a memory that keeps nothing is asked of the next outside, in the proportions of that one's reads."""
+    """What is asked of a memory that keeps nothing is asked of the next outside, in the proportions of that one's reads.
+
+    The hops of those reads stay what they were.
+    """
     for level, keeps in enumerate(kept):
         if keeps:
             continue
@@ -138,7 +141,7 @@ def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> N
             outer = asked[level + 1]
             came = arrivals(outer.shared, fanout[level + 1])
             share = asked[level].accesses / came if came else 0.0
-            outer.shared = {key: Shared(one.accesses * share, one.hops * share) for key, one in outer.shared.items()}
+            outer.shared = {key: Shared(one.accesses * share, one.hops) for key, one in outer.shared.items()}
             outer.accesses, outer.link_words = sum(one.accesses for one in outer.shared.values()), 0.0
         asked[level].accesses = 0.0
 
