@@ -115,10 +115,11 @@ def _network_pj(accelerator: Accelerator, activity: Activity, level: int, name: 
     if not (hop_pj or network.router_pj):
         return 0.0
     needs_reads = is_output and not network.can_reduce  # partial sums go back inside to be added
-    total = 0.0
-    for _, shared in one.shared:
+    hops, routers = 0.0, 0
+    for _, shared in sorted(one.shared, key=lambda of_key: of_key[0]):
         accesses = 2 * shared.accesses - one.partition if needs_reads else shared.accesses
         if accesses > 0:
-            total += shared.hops * hop_pj + accesses * (1 + int(shared.hops / accesses)) * network.router_pj
-    total += one.link_words * (hop_pj + 2 * network.router_pj)
-    return total * activity.instances[level]
+            hops += shared.hops
+            routers = int(routers + accesses * (1 + int(shared.hops / accesses)))  # cut off at each kind of reads
+    lent_pj = one.link_words * (hop_pj + 2 * network.router_pj)
+    return (hops * hop_pj + routers * network.router_pj + lent_pj) * activity.instances[level]
