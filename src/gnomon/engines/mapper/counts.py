@@ -51,8 +51,7 @@ def counted(problem: Problem, nest: LoopNest, movement: Movement, switches: Swit
     names = [space.name for space in problem.spaces]
     of_space = {space.name: _space(space, nest, movement, switches) for space in problem.spaces}
     places = [prod(tiling.children for tiling in nest.tilings[level:]) for level in range(len(nest.tilings) + 1)]
-    is_array = bool(nest.tilings[0].spatial)
-    units = floor(movement.active[0]) * movement.fanout[0] if is_array else floor(movement.active_units)
+    units = floor(movement.active[0] * movement.fanout[0])  # rounded after the product, not before
     macs = int(movement.unit_macs * units)
     passes = [loop for tiling in nest.tilings for loop in tiling.temporal]
     is_even = all(loop.count == loop.last for tiling in nest.tilings for loop in tiling.loops)
