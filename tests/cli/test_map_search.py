@@ -66,6 +66,18 @@ def test_a_front_has_no_mapping_that_another_one_beats(files, capsys):
     assert found["bound"] is found["gap"] is None
 
 
+def test_mappings_to_which_timeloops_rules_do_not_apply_are_said_not_to_be_in_the_space(files, capsys):
+    """Rows of Z four words apart: the words between them count as first partial sums, and nobody writes them."""
+    gemm = Path("gemm.yaml").read_text().replace("[[[M]], [[N]]]", "[[[M, gap]], [[N]]]")
+    gemm = gemm.replace("[M, N, K]", "[M, N, K]\n    coefficients: [{name: gap, default: 4}]", 1)
+    Path("gemm.yaml").write_text(gemm)
+    found = _json(capsys, *files, "--budget", "1s", "--no-ragged")
+    assert "mappings of which Timeloop's rules count less than nothing" in found["space"]["excluded"]
+    assert found["candidates"]["rejected"]["counts that are not below zero"] > 0
+    found = _json(capsys, *files, "--budget", "1s", "--no-ragged", "--conventions", "gnomon")
+    assert "mappings of which Timeloop's rules count less than nothing" not in found["space"]["excluded"]
+
+
 def test_gnomons_own_conventions_count(files, capsys):
     found = _json(capsys, *files, "--conventions", "gnomon", "--budget", "1s")
     assert found["conventions"]["name"] == "gnomon"

@@ -15,6 +15,7 @@ from gnomon.engines.mapper.as_text import as_text
 from gnomon.engines.mapper.obeys import broken_rules
 from gnomon.engines.mapper.search import state as states
 from gnomon.engines.mapper.search.counting import of_gnomon, of_timeloop
+from gnomon.engines.mapper.search.judge import NOT_BELOW_ZERO
 from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.run import Found, Search
 from gnomon.engines.mapper.search.space import Space
@@ -162,6 +163,8 @@ class MappingSearch:
             left_out.append("of ragged tiles with equally many passes all but the smallest")
         else:
             left_out.append("ragged tiles: parts that do not divide their dimension")
+        if self.search.judge.rejected[NOT_BELOW_ZERO]:
+            left_out.append("mappings of which Timeloop's rules count less than nothing")
         if not self.search.boundings[0].is_all:
             left_out.append("of too many ways over children those with the fewest at work")
         return left_out

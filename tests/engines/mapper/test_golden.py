@@ -17,5 +17,5 @@ def test_a_case_beside_the_repository_is_counted_as_timeloop_counts_it(case):
 
 
 def test_the_cases_are_there(shared):
-    assert len(own_cases()) >= 33
+    assert len(own_cases()) >= 37
     assert len(shared_cases()) >= 150

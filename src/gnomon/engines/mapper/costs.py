@@ -21,7 +21,7 @@ class Costs:
     utilization: float  # multiply-accumulates over what all units could do in that time
     units_pj: float
     memories_pj: tuple[dict[str, float], ...]  # the innermost first; by data space
-    leaks_pj: tuple[float, ...]  # of each memory
+    leaks_pj: tuple[float, ...]  # of each memory, but while the networks fill and drain
     networks_pj: tuple[dict[str, float], ...]  # inside of each memory
     level_cycles: tuple[int, ...]  # that each memory needs; those of the units where its ports suffice
 
@@ -46,7 +46,8 @@ def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Co
         for level in levels
     )
     networks = [memory.network for memory in memories]
-    cycles = max(activity.cycles, *level_cycles) + ceil(sum(one.fill_cycles + one.drain_cycles for one in networks))
+    busy_cycles = max(activity.cycles, *level_cycles)
+    cycles = busy_cycles + ceil(sum(one.fill_cycles + one.drain_cycles for one in networks))
     return Costs(
         cycles=cycles,
         utilization=activity.macs / (accelerator.units.instances * cycles),
@@ -56,7 +57,7 @@ def priced(problem: Problem, accelerator: Accelerator, activity: Activity) -> Co
             for level in levels
         ),
         leaks_pj=tuple(
-            memory.actions.leak_pj * cycles * (activity.instances[gate] * together)
+            memory.actions.leak_pj * busy_cycles * (activity.instances[gate] * together)
             for memory, (gate, together) in zip(memories, map(accelerator.leaking, levels), strict=True)
         ),
         networks_pj=tuple(
@@ -114,10 +115,11 @@ def _network_pj(accelerator: Accelerator, activity: Activity, level: int, name: 
     if not (hop_pj or network.router_pj):
         return 0.0
     needs_reads = is_output and not network.can_reduce  # partial sums go back inside to be added
-    total = 0.0
-    for _, shared in one.shared:
+    hops, routers = 0.0, 0
+    for _, shared in sorted(one.shared, key=lambda of_key: of_key[0]):
         accesses = 2 * shared.accesses - one.partition if needs_reads else shared.accesses
         if accesses > 0:
-            total += shared.hops * hop_pj + accesses * (1 + int(shared.hops / accesses)) * network.router_pj
-    total += one.link_words * (hop_pj + 2 * network.router_pj)
-    return total * activity.instances[level]
+            hops += shared.hops
+            routers = int(routers + accesses * (1 + int(shared.hops / accesses)))  # cut off at each kind of reads
+    lent_pj = one.link_words * (hop_pj + 2 * network.router_pj)
+    return (hops * hop_pj + routers * network.router_pj + lent_pj) * activity.instances[level]

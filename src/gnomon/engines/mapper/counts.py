@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, prod
 
+from gnomon.core.accelerator import Accelerator, Memory
+from gnomon.core.errors import Unsupported
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.problem import DataSpace, Problem
 from gnomon.engines.mapper.conventions import Switches
@@ -46,13 +48,14 @@ class Activity:
     cycles: int  # of the units alone
 
 
-def counted(problem: Problem, nest: LoopNest, movement: Movement, switches: Switches) -> Activity:
-    """What every memory does."""
+def counted(
+    problem: Problem, accelerator: Accelerator, nest: LoopNest, movement: Movement, switches: Switches
+) -> Activity:
+    """What every memory does. Unsupported where that comes out below zero."""
     names = [space.name for space in problem.spaces]
-    of_space = {space.name: _space(space, nest, movement, switches) for space in problem.spaces}
+    of_space = {space.name: _space(space, accelerator, nest, movement, switches) for space in problem.spaces}
     places = [prod(tiling.children for tiling in nest.tilings[level:]) for level in range(len(nest.tilings) + 1)]
-    is_array = bool(nest.tilings[0].spatial)
-    units = floor(movement.active[0]) * movement.fanout[0] if is_array else floor(movement.active_units)
+    units = floor(movement.active[0] * movement.fanout[0])  # rounded after the product, not before
     macs = int(movement.unit_macs * units)
     passes = [loop for tiling in nest.tilings for loop in tiling.temporal]
     is_even = all(loop.count == loop.last for tiling in nest.tilings for loop in tiling.loops)
@@ -76,7 +79,9 @@ class _Asked:
     link_words: float
 
 
-def _space(space: DataSpace, nest: LoopNest, movement: Movement, switches: Switches) -> list[Counts]:
+def _space(
+    space: DataSpace, accelerator: Accelerator, nest: LoopNest, movement: Movement, switches: Switches
+) -> list[Counts]:
     """One data space through all memories, the innermost first."""
     traffic = [of_level[space.name] for of_level in movement.traffic]
     kept = [space.name in tiling.kept for tiling in nest.tilings]
@@ -100,15 +105,18 @@ def _space(space: DataSpace, nest: LoopNest, movement: Movement, switches: Switc
             reads, fills, updates = _rounded(one.accesses + peers), int(arrived[level] + peers), 0
         elif switches.updated_rmw:
             first = partition[level] if switches.first_read_elision else 0
+            added = _rounded(one.accesses - arrived[level])
             again = arrived[level] - first if sum(kept[level + 1 :]) == 1 else 0.0  # inside of the outermost alone
             lent = peers - partition[level] if peers else 0.0
-            reads = int(_rounded(one.accesses - arrived[level]) + again + lent)
+            reads = int(int(added + again) + lent)
             fills, updates = int(again), int(_rounded(one.accesses) + peers)
+            _check(accelerator.memories[level], space, {"partial sums": added, "reads from neighbours": int(lent)})
         else:
             is_skipped = switches.first_read_elision and space.name not in nest.tilings[level].reads_first_update
             first = partition[level] if is_skipped else 0
             reads, updates = _rounded(one.accesses + peers - first), _rounded(one.accesses)
             fills = _rounded(arrived[level] + peers - (0 if level == outermost else first))
+        _check(accelerator.memories[level], space, {"reads": reads, "fills": fills})
         found.append(
             Counts(
                 is_kept=True,
@@ -124,13 +132,26 @@ def _space(space: DataSpace, nest: LoopNest, movement: Movement, switches: Switc
     return found
 
 
+def _check(memory: Memory, space: DataSpace, counts: Mapping[str, int]) -> None:
+    """Unsupported where one is below zero: Timeloop aborts there, or its unsigned numbers begin again at the top."""
+    for what, count in counts.items():
+        if count < 0:
+            raise Unsupported(
+                f"{memory.name}: {count:,} {what} of {space.name} by Timeloop's conventions, which do not hold for this "
+                "mapping; count it by Gnomon's own (--conventions gnomon)"
+            )
+
+
 def arrivals(shared: Mapping[tuple[int, int], Shared], fanout: int) -> float:
     """Words that come to one child of a memory by its reads, as `Traffic` has them."""
     return sum(one.accesses * children for (children, _), one in shared.items()) / fanout
 
 
 def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> None:
-    """What is asked of a memory that keeps nothing is asked of the next outside, in the proportions of that one's reads."""
+    """What is asked of a memory that keeps nothing is asked of the next outside, in the proportions of that one's reads.
+
+    The hops of those reads stay what they were.
+    """
     for level, keeps in enumerate(kept):
         if keeps:
             continue
@@ -138,7 +159,7 @@ def _bypass(asked: list[_Asked], kept: list[bool], fanout: tuple[int, ...]) -> N
             outer = asked[level + 1]
             came = arrivals(outer.shared, fanout[level + 1])
             share = asked[level].accesses / came if came else 0.0
-            outer.shared = {key: Shared(one.accesses * share, one.hops * share) for key, one in outer.shared.items()}
+            outer.shared = {key: Shared(one.accesses * share, one.hops) for key, one in outer.shared.items()}
             outer.accesses, outer.link_words = sum(one.accesses for one in outer.shared.values()), 0.0
         asked[level].accesses = 0.0
 

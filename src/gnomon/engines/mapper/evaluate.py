@@ -29,14 +29,17 @@ class Evaluation:
 
 
 def evaluate(problem: Problem, accelerator: Accelerator, nest: LoopNest, switches: Switches) -> Evaluation:
-    """Evaluate a mapping. BadInput where its tiles do not fit, Unsupported where a walk of it takes too long."""
+    """Evaluate a mapping. BadInput where its tiles do not fit, Unsupported where a walk of it takes too long or no count can be told."""
     _can_be_walked(nest)
     movement = moved(problem, accelerator, nest, switches)
-    activity = counted(problem, nest, movement, switches)
     check_fit(
         accelerator,
-        [{name: one.words for name, one in counts.items() if one.is_kept} for counts in activity.levels],
+        [
+            {name: one.words for name, one in traffic.items() if name in tiling.kept}
+            for traffic, tiling in zip(movement.traffic, nest.tilings, strict=True)
+        ],
     )
+    activity = counted(problem, accelerator, nest, movement, switches)
     return Evaluation(movement=movement, activity=activity, costs=priced(problem, accelerator, activity))
 
 

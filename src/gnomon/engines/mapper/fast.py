@@ -25,7 +25,7 @@ from gnomon.engines.mapper.tallied import all_tallied
 class Figures:
     """What is counted of each of many mappings."""
 
-    fits: Flags  # (mapping); the figures of one that does not are not to be used
+    fits: Flags  # (mapping): has room for its tiles and no count below zero; else its figures are not to be used
     cycles: Ints
     energy_pj: Floats
     counts: Floats  # (mapping, space, level, 4): reads, fills, updates and partition, per instance
@@ -71,8 +71,18 @@ class Fast:
         counts, cycles, energy_pj = np.zeros((many, spaces, levels, 4)), np.zeros(many), np.zeros(many)
         all_tallied(self._machine, coded.kept, moved, counts, cycles, energy_pj)
         return Figures(
-            fits=moved.fits, cycles=cycles.astype(np.int64), energy_pj=energy_pj, counts=counts, words=moved.words
+            fits=moved.fits & ~below_zero(counts),
+            cycles=cycles.astype(np.int64),
+            energy_pj=energy_pj,
+            counts=counts,
+            words=moved.words,
         )
+
+
+def below_zero(counts: Floats) -> Flags:
+    """Whether a count of each mapping is below zero, so that Timeloop's rules do not hold for it; of `Figures.counts`."""
+    found: Flags = np.any(counts < 0, axis=(1, 2, 3))
+    return found
 
 
 def _is_ragged(coded: Coded) -> Flags:

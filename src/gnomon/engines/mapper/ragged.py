@@ -431,8 +431,9 @@ def _set_instances(
 ) -> int:
     """Write the instances that are mapped and those at work on average, and the cycles of the units. -> units at work."""
     levels, dims = temporal.shape
-    passes, active, places, cycles = np.ones(dims), 1.0, 1, 1
+    passes, active, innermost, places, cycles = np.ones(dims), 1.0, 1.0, 1, 1
     for level in range(levels - 1, -1, -1):
+        innermost = active
         moved.places[at, level], moved.active[at, level] = places, int(active)
         places *= moved.fanout[at, level]
         for dim in range(dims):
@@ -445,7 +446,7 @@ def _set_instances(
                 passes[dim] = last + count * (outside - 1)
                 active *= count if count == last else passes[dim] / outside
     moved.cycles[at] = cycles
-    return moved.active[at, 0] * moved.fanout[at, 0] if moved.fanout[at, 0] > 1 else int(active)
+    return int(innermost * moved.fanout[at, 0])
 
 
 @compiled

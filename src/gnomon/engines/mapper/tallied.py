@@ -31,8 +31,9 @@ def all_tallied(machine: Machine, kept: Flags, moved: Moved, counts: Floats, cyc
                 moved.lent[at, space],
             )
             _counted(machine, moved, at, space, kept[at, space], outermost, counts[at, space])
-        cycles[at] = _cycles(machine, counts[at], moved.active[at], moved.places[at], moved.cycles[at])
-        energy_pj[at] = _energy_pj(machine, counts[at], moved.active[at], moved.places[at], moved.macs[at], cycles[at])
+        busy = _busy_cycles(machine, counts[at], moved.active[at], moved.places[at], moved.cycles[at])
+        cycles[at] = busy + np.ceil(machine.latency_cycles)
+        energy_pj[at] = _energy_pj(machine, counts[at], moved.active[at], moved.places[at], moved.macs[at], busy)
 
 
 @compiled
@@ -92,8 +93,8 @@ def _counted(machine: Machine, moved: Moved, at: int, space: int, kept: Flags, o
 
 
 @compiled
-def _cycles(machine: Machine, counts: Floats, active: Ints, places: Ints, cycles: int) -> float:
-    """Cycles of the slowest memory or of the units, and of the networks."""
+def _busy_cycles(machine: Machine, counts: Floats, active: Ints, places: Ints, cycles: int) -> float:
+    """Cycles of the slowest memory or of the units, without those in which the networks fill and drain."""
     slowest = float(cycles)
     for level in range(counts.shape[1]):
         crowding = places[level] / active[level]
@@ -110,11 +111,11 @@ def _cycles(machine: Machine, counts: Floats, active: Ints, places: Ints, cycles
         if machine.shared_words_per_cycle[level] < read + write:
             slowdown = min(slowdown, machine.shared_words_per_cycle[level] / (read + write))
         slowest = max(slowest, np.ceil(cycles / slowdown))
-    return float(slowest + np.ceil(machine.latency_cycles))
+    return slowest
 
 
 @compiled
-def _energy_pj(machine: Machine, counts: Floats, active: Ints, places: Ints, macs: int, cycles: float) -> float:
+def _energy_pj(machine: Machine, counts: Floats, active: Ints, places: Ints, macs: int, busy: float) -> float:
     """Of the units, of accesses in blocks and of leaks."""
     total_pj = macs * machine.mac_pj
     for level in range(counts.shape[1]):
@@ -127,5 +128,5 @@ def _energy_pj(machine: Machine, counts: Floats, active: Ints, places: Ints, mac
         clusters = min(places[level], machine.clusters[level])
         total_pj += access_pj / (places[level] / clusters) * active[level]
         leaking = active[machine.leaks_with[level]] * machine.leaks_each[level]
-        total_pj += machine.leak_pj[level] * cycles * leaking
+        total_pj += machine.leak_pj[level] * busy * leaking
     return total_pj

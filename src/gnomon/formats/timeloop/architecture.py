@@ -41,7 +41,7 @@ def counted(node: Node) -> tuple[str, int]:
 
 def _tree(node: Node) -> Hardware:
     """One subtree within the other; each holds its local components, from outside in."""
-    name, parts = "accelerator", list[Part]()
+    name, parts, others = "accelerator", list[Part](), list[str]()
     for depth, (branch, copies) in enumerate(_branches(node)):
         if depth == 0:
             name = counted(branch.need("name"))[0]
@@ -50,7 +50,9 @@ def _tree(node: Node) -> Hardware:
             found = _component(component, copies)
             if found:
                 parts.append(found)
-    return assembled(name, parts, node.need("subtree"))
+            else:
+                others.append(component.need("class").text())
+    return assembled(name, parts, node.need("subtree"), others)
 
 
 def _branches(node: Node) -> Iterator[tuple[Node, int]]:

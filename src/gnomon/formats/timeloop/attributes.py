@@ -139,6 +139,8 @@ def _buffering(given: Node) -> float:
 def _utilization(given: Node, entries: int | None) -> float:
     found = given.get("min_utilization")
     least = found.number() if found else 0.0
+    if found and least > 1:
+        raise found.fault(f"{least:g} is above 1: it is a share of the words")
     if found and least and entries is None:
         raise found.fault("a memory without end has no utilization; give its size")
     return least

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
+from gnomon.core.errors import nearest
 from gnomon.formats.timeloop.node import Node
 
 Kind = Literal["memory", "units"]
@@ -39,6 +40,7 @@ class Hardware:
 # What is part of a class's name tells what it is; the first that fits decides.
 _MEMORIES = ("DRAM", "SRAM", "regfile", "smartbuffer", "storage")
 _UNITS = ("mac", "compute")
+_CLASSES = ("intmac", "fpmac", "compute", *_MEMORIES)  # that are near what is misspelt
 
 
 def kind_of(class_name: str) -> Kind | None:
@@ -48,15 +50,21 @@ def kind_of(class_name: str) -> Kind | None:
     return "units" if any(part in class_name for part in _UNITS) else None
 
 
-def assembled(name: str, parts: Sequence[Part], node: Node) -> Hardware:
-    """The parts of a list from outside in: memories, and units inside of them all. BadInput where it is not so."""
+def assembled(name: str, parts: Sequence[Part], node: Node, others: Sequence[str] = ()) -> Hardware:
+    """The parts of a list from outside in: memories, and units inside of them all. BadInput where it is not so.
+
+    others: classes of what is left out, one of which may be misspelt.
+    """
+    near = next(
+        (f"; {other!r}: did you mean {meant!r}?" for other in others if (meant := nearest(other, _CLASSES))), ""
+    )
     units = [part for part in parts if part.kind == "units"]
     memories = [part for part in parts if part.kind == "memory"]
     if len(units) != 1:
         told = ", ".join(part.name for part in units) or "none"
-        raise node.fault(f"expected one component whose class is of multiply-accumulate units, found {told}")
+        raise node.fault(f"expected one component whose class is of multiply-accumulate units, found {told}{near}")
     if not memories:
-        raise node.fault("expected at least one component whose class is of a memory, found none")
+        raise node.fault(f"expected at least one component whose class is of a memory, found none{near}")
     for index, part in enumerate(parts):
         if any(other.name == part.name for other in parts[:index]):
             raise part.attributes.fault(f"two components are named {part.name!r}")

@@ -54,7 +54,8 @@ class Node:
         """The value at a key. BadInput where there is none, with the key that may have been meant."""
         found = self.get(name)
         if found is None:
-            raise replace(self, path=(*self.path, name)).fault(f"missing{self.misspelt(name)}")
+            told = "has no value" if name in self.mapping() else f"missing{self.misspelt(name)}"
+            raise replace(self, path=(*self.path, name)).fault(told)
         return found
 
     def misspelt(self, *names: str) -> str:

@@ -13,11 +13,13 @@ from gnomon.engines.mapper.evaluate import evaluate
 from gnomon.engines.mapper.obeys import broken_rules
 from gnomon.engines.mapper.search import state
 from gnomon.engines.mapper.search.counting import of_gnomon, of_timeloop
+from gnomon.engines.mapper.search.judge import NOT_BELOW_ZERO
 from gnomon.engines.mapper.search.objective import Objective
 from gnomon.engines.mapper.search.run import Search
 from gnomon.engines.mapper.search.space import Space
 from tests.engines.mapper.search import below
-from tests.engines.mapper.search.brute import every, small, with_fixed_loop, with_odd_bounds
+from tests.engines.mapper.search.brute import Tiny, every, small, with_fixed_loop, with_odd_bounds
+from tests.engines.mapper.test_below_zero import TRANSPOSED, TWO
 
 pytestmark = [
     pytest.mark.slow,
@@ -87,6 +89,19 @@ def test_the_best_ragged_one_of_all_is_found_and_proved(at, counting):
     assert search.is_proved()
     assert objective.of(best.cycles, best.weighed_pj) <= least * (1 + 1e-9)
     assert search.bound(0) <= least * (1 + 1e-9)
+
+
+def test_mappings_with_counts_below_zero_are_turned_away_and_the_best_of_the_others_is_proved():
+    level = LevelRules(kept=frozenset("WIO"))
+    one = Tiny(problem=TRANSPOSED, accelerator=TWO, rules=MapRules(levels=(level, level)))
+    cycles, energy_pj = _all_figures(one)
+    assert 0 < len(cycles) < len(every(one).temporal)
+    search = _search(one, Objective.EDP)
+    search.run(60.0, clock=_Ticks())
+    (best,) = search.found()
+    assert search.is_proved()
+    assert best.cycles * best.energy_pj == pytest.approx((cycles * energy_pj).min())
+    assert search.judge.rejected[NOT_BELOW_ZERO] > 0
 
 
 @pytest.mark.parametrize("one", small(range(20, 24)))

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnomon.engines.mapper.coded import Coded
-from gnomon.engines.mapper.fast import Figures
+from gnomon.engines.mapper.fast import Figures, below_zero
 from gnomon.engines.mapper.search.bounds import Flags, Floats, Ints
 from gnomon.engines.mapper.search.counting import CountingRules
 from gnomon.engines.mapper.search.genes import Coder, Genes, together
 from gnomon.engines.mapper.search.space import Space
 from gnomon.engines.mapper.search.whole import whole_pj
+
+NOT_BELOW_ZERO = "counts that are not below zero"  # Timeloop's rules hold for no others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class Judge:
         coded = coded.at(fits)
         figures = self._evaluator.evaluate(coded)
         self.evaluated += len(figures.cycles)
+        if below := int(below_zero(figures.counts).sum()):
+            self.rejected[NOT_BELOW_ZERO] += below
         energy_pj = figures.energy_pj
         if self._makes_up:
             energy_pj = whole_pj(self._space.problem, self._space.accelerator, coded, figures)

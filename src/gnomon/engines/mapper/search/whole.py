@@ -4,6 +4,8 @@ energy, so that a search by its figures would look for the mapping that hides th
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 
 from gnomon.core.accelerator import Accelerator
@@ -17,6 +19,8 @@ def whole_pj(problem: Problem, accelerator: Accelerator, coded: Coded, figures: 
     """Picojoules of each mapping."""
     working, places = _instances(np.array(list(problem.bounds.values())), coded)
     total = np.full(len(figures.cycles), problem.macs * accelerator.units.mac_pj)
+    networks = [memory.network for memory in accelerator.memories]
+    busy_cycles = figures.cycles - ceil(sum(one.fill_cycles + one.drain_cycles for one in networks))
     for level, memory in enumerate(accelerator.memories):
         reads, fills, updates = np.ceil(figures.counts[:, :, level, :3].transpose(2, 0, 1) / memory.block_size).sum(
             axis=2
@@ -27,7 +31,7 @@ def whole_pj(problem: Problem, accelerator: Accelerator, coded: Coded, figures: 
         total += (reads * actions.read_pj + updates * actions.update_pj) * clusters * working[:, level]
         total += fills * actions.fill_pj * clusters * places[:, level]
         gate, together = accelerator.leaking(level)
-        total += actions.leak_pj * figures.cycles * working[:, gate] * together
+        total += actions.leak_pj * busy_cycles * working[:, gate] * together
     return total
 
 
