@@ -16,7 +16,9 @@ from gnomon.core.fabric import Wiring
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY
 from gnomon.core.trace import CollectiveKind, NodeKind, TraceNode
 from gnomon.core.version import version
-from gnomon.engines.training.simulate.simulate import BACKENDS, Given, Simulation, simulate
+from gnomon.engines.training.simulate.given import BACKENDS, Given
+from gnomon.engines.training.simulate.outcome import Simulation
+from gnomon.engines.training.simulate.simulate import simulate
 from gnomon.engines.training.simulate.statistics import KINDS, kind_of, times_of, total_ns, utilization_of
 from gnomon.engines.training.simulate.traffic import Traffic
 from gnomon.formats.astrasim.groups import read_groups

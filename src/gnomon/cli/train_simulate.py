@@ -14,7 +14,7 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.core.errors import UsageError
 from gnomon.core.units import show
-from gnomon.engines.training.simulate.simulate import BACKENDS
+from gnomon.engines.training.simulate.given import BACKENDS
 from gnomon.formats.files import check_writable
 
 _Number = TypeVar("_Number", int, float)
