@@ -86,7 +86,7 @@ def _groups(draw: Random, npus: int) -> dict[int, tuple[int, ...]]:
     size = draw.choice(sizes)
     near = [tuple(range(first, first + size)) for first in range(0, npus, size)]
     far = [tuple(range(first, npus, size)) for first in range(size)]
-    return {number: members for number, members in enumerate([*near, *far], start=1)}
+    return dict(enumerate([*near, *far], start=1))
 
 
 def _ranks(

@@ -83,6 +83,8 @@ class AwareCrossings:
         self._first = [sum(sides[:at]) for at in range(len(sides))]  # class of links of each dimension
 
     def of(self, phase: Phase, distance: int, message_bytes: int) -> Crossing | None:
+        if _spans(phase) and len(self._given.fabric.dimensions) > 1:
+            return None  # to the next may be through several dimensions, for some
         ways = self._ways.of(phase, distance)
         if not ways or len({way[:2] for way in ways}) != 1:
             return None
@@ -133,6 +135,10 @@ def _swaps(phase: Phase) -> bool:
     return isinstance(phase.algorithm, Algorithm) and phase.algorithm.name is AlgorithmName.HALVING_DOUBLING
 
 
+def _spans(phase: Phase) -> bool:
+    return isinstance(phase.algorithm, Algorithm) and phase.algorithm.spans_all
+
+
 def _one_of(crossings: Iterator[Crossing | None]) -> Crossing | None:
     """What all of them are; None where they differ."""
     first = next(crossings)
@@ -148,9 +154,8 @@ class _Ways:
 
     def of(self, phase: Phase, distance: int) -> frozenset[_Way]:
         """All that differ; none where one crosses several dimensions."""
-        members = phase.members
-        is_range = isinstance(members, range)
-        key = phase.algorithm, phase.is_clockwise, distance, len(members), phase.is_local or (is_range and members.step)
+        step = phase.members.step if isinstance(phase.members, range) and not phase.is_local else 0
+        key = phase.algorithm, phase.is_clockwise, distance, len(phase.members), step
         if key not in self._known:
             ways = {self._way(*pair) for pair in self._pairs(phase, distance)}
             self._known[key] = frozenset() if None in ways else frozenset(way for way in ways if way is not None)
