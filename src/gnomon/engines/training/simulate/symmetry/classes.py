@@ -13,7 +13,7 @@ from gnomon.engines.training.simulate.graph import Graphs
 from gnomon.engines.training.simulate.messages import Messages
 from gnomon.engines.training.simulate.outcome import How, Simulation, result_of
 from gnomon.engines.training.simulate.remote_memory import RemoteMemories
-from gnomon.engines.training.simulate.symmetry.alike import NotAlike, check_kinds, programs
+from gnomon.engines.training.simulate.symmetry.alike import NotAlike, check_kinds, distinct, programs
 from gnomon.engines.training.simulate.symmetry.fold import fold_of
 from gnomon.engines.training.simulate.symmetry.order import WatchedAgenda, WatchedRank
 from gnomon.engines.training.simulate.symmetry.seats import Phases
@@ -23,8 +23,9 @@ from gnomon.engines.training.simulate.unaware import Unaware
 
 def by_classes(given: Given) -> Simulation:
     """Run one rank of each class. NotAlike, BadInput, Unsupported."""
-    check_kinds(given)
-    fold = fold_of(programs(given), given.fabric, given.rules)
+    traces = distinct(given.trace.ranks)
+    check_kinds(given, traces)
+    fold = fold_of(programs(given, traces), given.fabric, given.rules)
     clock, is_aware = Clock(), given.backend == "aware"
     counted = partial(FoldedTraffic, weight=fold.weight)
     network = Unaware(given.fabric, clock, counted)  # with congestion all is in closed form

@@ -22,7 +22,7 @@ class Train(NamedTuple):
 
     first_ns: int  # since the phase began
     period_ns: int
-    count: int
+    repeats: int
     copies: int  # sent at once
     message_bytes: int
     crossing: Crossing
@@ -67,7 +67,7 @@ def ring_course(phase: Phase, crossings: Crossings, rules: ClusterRules) -> Cour
         Train(delay_ns + sums * (step_ns + sum_ns), step_ns, steps - sums, 1, message_bytes, crossing),
     )
     last_ns = sum_ns if steps == sums else delay_ns
-    return Course(delay_ns + steps * step_ns + sums * sum_ns, last_ns, tuple(one for one in trains if one.count))
+    return Course(delay_ns + steps * step_ns + sums * sum_ns, last_ns, tuple(one for one in trains if one.repeats))
 
 
 def direct_course(phase: Phase, crossings: Crossings, rules: ClusterRules) -> Course | None:

@@ -81,12 +81,13 @@ class Phases:
 class FoldedSeat:
     """A seat of a rank that stands for others."""
 
-    __slots__ = ("_agenda", "_fold", "_seat", "_swaps", "rank")
+    __slots__ = ("_agenda", "_fold", "_moved", "_seat", "_swaps", "rank")
 
     def __init__(self, seat: Seated, phase: Phase, agenda: WatchedAgenda, fold: Fold) -> None:
         assert isinstance(phase.algorithm, Algorithm)
         self._seat, self._agenda, self._fold, self.rank = seat, agenda, fold, seat.rank
         self._swaps = phase.algorithm.name is AlgorithmName.HALVING_DOUBLING
+        self._moved: dict[int, tuple[int, int]] = {}  # from each peer
 
     @property
     def agenda(self) -> WatchedAgenda:
@@ -101,8 +102,9 @@ class FoldedSeat:
 
     def receive(self, peer: int, message_bytes: int, call: Call) -> None:
         """Wait for what the rank that stands for another member sends in its stead."""
-        source, destination = self._fold.moved(peer, self.rank, swaps=self._swaps)
-        self._seat.receive_as(source, destination, message_bytes, call)
+        if peer not in self._moved:
+            self._moved[peer] = self._fold.moved(peer, self.rank, swaps=self._swaps)
+        self._seat.receive_as(*self._moved[peer], message_bytes, call)
 
     def finish(self) -> None:
         """The phase is over. Which of two different chunks comes first into a queue counts."""

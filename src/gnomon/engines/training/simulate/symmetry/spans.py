@@ -19,11 +19,11 @@ class Spans(NamedTuple):
     start_ns: int
     period_ns: int  # from start to start
     length_ns: int
-    count: int
+    repeats: int
 
     @property
     def end_ns(self) -> int:
-        return self.start_ns + (self.count - 1) * self.period_ns + self.length_ns
+        return self.start_ns + (self.repeats - 1) * self.period_ns + self.length_ns
 
 
 class FoldedTraffic(Traffic):
@@ -45,9 +45,9 @@ class FoldedTraffic(Traffic):
 
     def add_train(self, rank: int, members: int, begin_ns: int, train: Train, links: Links) -> None:
         """Messages of each rank of a class, in closed form, over links of this class."""
-        self._count(train.count * train.copies, train.message_bytes, links.busy_ns, halves=1 if links.is_half else 2)
+        self._count(train.repeats * train.copies, train.message_bytes, links.busy_ns, halves=1 if links.is_half else 2)
         start_ns = begin_ns + train.first_ns + links.after_ns
-        self._spans.add(Spans(start_ns, train.period_ns, links.length_ns, train.count))
+        self._spans.add(Spans(start_ns, train.period_ns, links.length_ns, train.repeats))
         if links.is_half:  # all but two links of a ring, if there is more than one round
             self._half_links = self._weight // members * (members - 2)
         else:
@@ -102,10 +102,10 @@ def _overlapping(spans: Iterable[Spans]) -> Iterator[list[Spans]]:
 def _joined_ns(spans: list[Spans]) -> int:
     if len(spans) == 1:
         (one,) = spans
-        apart = one.count == 1 or one.period_ns >= one.length_ns
-        return one.count * one.length_ns if apart else one.end_ns - one.start_ns
-    starts = np.concatenate([one.start_ns + one.period_ns * np.arange(one.count, dtype=np.int64) for one in spans])
-    ends = starts + np.repeat([one.length_ns for one in spans], [one.count for one in spans])
+        apart = one.repeats == 1 or one.period_ns >= one.length_ns
+        return one.repeats * one.length_ns if apart else one.end_ns - one.start_ns
+    starts = np.concatenate([one.start_ns + one.period_ns * np.arange(one.repeats, dtype=np.int64) for one in spans])
+    ends = starts + np.repeat([one.length_ns for one in spans], [one.repeats for one in spans])
     order = np.argsort(starts)
     starts, until = starts[order], np.maximum.accumulate(ends[order])
     before = np.concatenate([starts[:1], until[:-1]])
