@@ -49,25 +49,54 @@ def course(phase: Phase, crossings: Crossings, rules: ClusterRules) -> Course | 
     return None
 
 
-def ring_course(phase: Phase, crossings: Crossings, rules: ClusterRules) -> Course | None:
-    """A ring of n: n - 1 steps with a sum where there are any, then those without.
+class RingSteps(NamedTuple):
+    """What a ring does: steps with a sum where there are any, then those without."""
 
-    e + s (c + e) + (n - 1) r, with s of `ring.steps`, c of a message and r of its sum
-    """
+    delay_ns: int  # at the endpoint
+    crossing: Crossing
+    sum_ns: int
+    sums: int  # of the steps, the first
+    steps: int
+    message_bytes: int
+
+    @property
+    def last_ns(self) -> int:
+        return self.sum_ns if self.steps == self.sums else self.delay_ns
+
+
+def ring_steps(phase: Phase, crossings: Crossings, rules: ClusterRules) -> RingSteps | None:
+    """Those of a phase; None where not all messages take one time."""
     ranks, message_bytes = len(phase.members), ring.message_bytes(phase)
     crossing = crossings.of(phase, 1, message_bytes)
     if crossing is None or not message_bytes:
         return None
-    delay_ns, steps = hand_over_ns(phase.is_local, rules), ring.steps(phase.kind, ranks)
     sums = ranks - 1 if phase.kind in (CollectiveKind.ALL_REDUCE, CollectiveKind.REDUCE_SCATTER) else 0
-    sum_ns = reduction_ns(message_bytes, rules) if sums else 0
+    return RingSteps(
+        delay_ns=hand_over_ns(phase.is_local, rules),
+        crossing=crossing,
+        sum_ns=reduction_ns(message_bytes, rules) if sums else 0,
+        sums=sums,
+        steps=ring.steps(phase.kind, ranks),
+        message_bytes=message_bytes,
+    )
+
+
+def ring_course(phase: Phase, crossings: Crossings, rules: ClusterRules) -> Course | None:
+    """A ring of n whose members begin together.
+
+    e + s (c + e) + (n - 1) r, with s of `ring.steps`, c of a message and r of its sum
+    """
+    made = ring_steps(phase, crossings, rules)
+    if made is None:
+        return None
+    delay_ns, crossing, sum_ns, sums, steps, message_bytes = made
     step_ns = crossing.time_ns + delay_ns
     trains = (
         Train(delay_ns, step_ns + sum_ns, sums, 1, message_bytes, crossing),
         Train(delay_ns + sums * (step_ns + sum_ns), step_ns, steps - sums, 1, message_bytes, crossing),
     )
-    last_ns = sum_ns if steps == sums else delay_ns
-    return Course(delay_ns + steps * step_ns + sums * sum_ns, last_ns, tuple(one for one in trains if one.repeats))
+    time_ns = delay_ns + steps * step_ns + sums * sum_ns
+    return Course(time_ns, made.last_ns, tuple(one for one in trains if one.repeats))
 
 
 def direct_course(phase: Phase, crossings: Crossings, rules: ClusterRules) -> Course | None:

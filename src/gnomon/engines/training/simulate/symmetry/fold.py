@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, ClusterRules
 from gnomon.core.fabric import Fabric
-from gnomon.engines.training.simulate.symmetry.alike import NotAlike
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Fold:
 
 
 def fold_of(program: npt.NDArray[np.int64], fabric: Fabric, rules: ClusterRules) -> Fold:
-    """The cut of a cluster. NotAlike where no two ranks do the same."""
+    """The cut of a cluster; where no two ranks do the same, each stands for itself."""
     shape = tuple(one.npus for one in reversed(fabric.dimensions))
     table, last = program.reshape(shape), len(shape) - 1
     is_one = bool((program == program[0]).all())
@@ -80,10 +79,7 @@ def fold_of(program: npt.NDArray[np.int64], fabric: Fabric, rules: ClusterRules)
             periods.append(one.npus)
         else:
             periods.append(1 if is_one else _period(table, last - at))
-    made = Fold(fabric=fabric, periods=tuple(periods))
-    if made.weight == 1:
-        raise NotAlike("no two ranks have the same program and the same place")
-    return made
+    return Fold(fabric=fabric, periods=tuple(periods))
 
 
 def _looks_the_same(algorithm: Algorithm, ranks: int) -> bool:

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName
 from gnomon.core.trace import CollectiveKind
 from gnomon.engines.training.simulate.algorithms.machine import machine
-from gnomon.engines.training.simulate.clock import Call
-from gnomon.engines.training.simulate.endpoint import HandOver
 from gnomon.engines.training.simulate.given import Given
 from gnomon.engines.training.simulate.phase import Phase, Running
 from gnomon.engines.training.simulate.seated import Seated
 from gnomon.engines.training.simulate.symmetry.alike import NotAlike
-from gnomon.engines.training.simulate.symmetry.course import Course, course
+from gnomon.engines.training.simulate.symmetry.course import Course, course, ring_steps
 from gnomon.engines.training.simulate.symmetry.crossing import AwareCrossings, UnawareCrossings
 from gnomon.engines.training.simulate.symmetry.fold import Fold
+from gnomon.engines.training.simulate.symmetry.folded_seat import FoldedSeat
 from gnomon.engines.training.simulate.symmetry.order import WatchedAgenda
 from gnomon.engines.training.simulate.symmetry.spans import FoldedTraffic
+from gnomon.engines.training.simulate.symmetry.uneven_ring import UnevenRings
 
 
 class Phases:
@@ -34,6 +34,7 @@ class Phases:
             self._several = ""
         self._crossings = (AwareCrossings if self._is_aware else UnawareCrossings)(given, fold)
         self._courses: dict[tuple[object, ...], Course | None] = {}
+        self._rings = UnevenRings(traffic)
         self.closed = 0  # phases in closed form
 
     def run(self, seat: Seated, phase: Phase) -> Running:
@@ -46,8 +47,25 @@ class Phases:
             if found is not None:
                 self.closed += 1
                 return Elapsing(folded, len(phase.members), found, self._traffic)
+        else:
+            count = self._in_ring(phase)
+            steps = ring_steps(phase, self._crossings, self._given.rules) if count else None
+            if steps is not None:
+                self.closed += 1
+                return self._rings.run(folded, phase, steps, count)
         self._check_messages(phase)
         return machine(folded, phase)
+
+    def _in_ring(self, phase: Phase) -> int:
+        """How many members of a ring stand for all of it; 0: it is no ring whose messages go one way, without congestion."""
+        assert isinstance(phase.algorithm, Algorithm)
+        if self._is_aware or phase.algorithm.name is not AlgorithmName.RING:
+            return 0
+        if isinstance(phase.members, range) and not phase.is_local:
+            dimensions = self._fold.fabric.dimensions
+            is_whole = len(phase.members) == self._fold.fabric.npus and len(dimensions) > 1
+            return 0 if is_whole else self._fold.periods[self._fold.fabric.strides.index(phase.members.step)]
+        return len(phase.members) if self._fold.weight == 1 else 0
 
     def _is_one_class(self, rank: int, phase: Phase) -> bool:
         if phase.is_local:
@@ -68,6 +86,8 @@ class Phases:
     def _check_messages(self, phase: Phase) -> None:
         """NotAlike unless the messages of a phase are those of its class, and do not meet."""
         assert isinstance(phase.algorithm, Algorithm)
+        if self._fold.weight == 1:
+            raise NotAlike("no two ranks have the same program and the same place")
         if self._is_aware:
             raise NotAlike("with congestion, messages may meet on links")
         if phase.is_local:
@@ -76,43 +96,6 @@ class Phases:
             raise NotAlike("an algorithm spans dimensions, and its messages go different ways")
         if phase.algorithm.name is AlgorithmName.DIRECT and phase.kind is CollectiveKind.ALL_REDUCE:
             raise NotAlike("a direct all-reduce waits for all its messages, which take different times")
-
-
-class FoldedSeat:
-    """A seat of a rank that stands for others."""
-
-    __slots__ = ("_agenda", "_fold", "_moved", "_seat", "_swaps", "rank")
-
-    def __init__(self, seat: Seated, phase: Phase, agenda: WatchedAgenda, fold: Fold) -> None:
-        assert isinstance(phase.algorithm, Algorithm)
-        self._seat, self._agenda, self._fold, self.rank = seat, agenda, fold, seat.rank
-        self._swaps = phase.algorithm.name is AlgorithmName.HALVING_DOUBLING
-        self._moved: dict[int, tuple[int, int]] = {}  # from each peer
-
-    @property
-    def agenda(self) -> WatchedAgenda:
-        """Of the rank."""
-        return self._agenda
-
-    def pass_on(self, passed: HandOver, call: Call) -> None:
-        self._seat.pass_on(passed, call)
-
-    def send(self, peer: int, message_bytes: int) -> None:
-        self._seat.send(peer, message_bytes)
-
-    def receive(self, peer: int, message_bytes: int, call: Call) -> None:
-        """Wait for what the rank that stands for another member sends in its stead."""
-        if peer not in self._moved:
-            self._moved[peer] = self._fold.moved(peer, self.rank, swaps=self._swaps)
-        self._seat.receive_as(*self._moved[peer], message_bytes, call)
-
-    def finish(self) -> None:
-        """The phase is over. Which of two different chunks comes first into a queue counts."""
-        coming = self._seat.stream.phases
-        if coming:
-            rest = tuple((one.kind, one.algorithm, one.chunk_bytes, one.queue, one.tree) for one in coming)
-            self._agenda.note(coming[0].queue, rest)
-        self._seat.finish()
 
 
 class Elapsing:
@@ -128,11 +111,4 @@ class Elapsing:
         for train in self._course.trains:
             for links in train.crossing.links:
                 self._traffic[links.traffic].add_train(self._seat.rank, self._members, agenda.clock.now, train, links)
-        agenda.after(self._course.time_ns - self._course.last_ns, self._ask)
-
-    def _ask(self, _: None) -> None:
-        """When the machine would ask for its end: what ends at one time does so in the order of asking."""
-        self._seat.agenda.after(self._course.last_ns, self._end)
-
-    def _end(self, _: None) -> None:
-        self._seat.finish()
+        self._seat.end_at(agenda.clock.now + self._course.time_ns, self._course.last_ns)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from gnomon.engines.training.simulate.symmetry.alike import NotAlike
 from gnomon.engines.training.simulate.symmetry.course import Train
 from gnomon.engines.training.simulate.symmetry.crossing import Links
 from gnomon.engines.training.simulate.traffic import Traffic
+
+_Times = npt.NDArray[np.int64]
 
 
 class Spans(NamedTuple):
@@ -29,12 +32,13 @@ class Spans(NamedTuple):
 class FoldedTraffic(Traffic):
     """Of one class of links, of which some ranks tell what all do."""
 
-    __slots__ = ("_half_links", "_spans", "_towards", "_weight")
+    __slots__ = ("_half_links", "_sent", "_spans", "_towards", "_weight")
 
     def __init__(self, dimension: int, name: str, weight: int) -> None:
         super().__init__(dimension, name)
         self._weight = weight
         self._spans: set[Spans] = set()
+        self._sent: list[tuple[_Times, int]] = []  # starts and the length of each
         self._towards: dict[int, set[tuple[bool, int]]] = {}  # of each rank that tells, links of it and of its class
         self._half_links = 0
 
@@ -53,6 +57,11 @@ class FoldedTraffic(Traffic):
         else:
             self._towards.setdefault(rank, set()).update(links.towards)
 
+    def add_all(self, sent_ns: _Times, message_bytes: int, links: Links) -> None:
+        """Messages of each rank of a class, sent at these times, without congestion."""
+        self._count(sent_ns.size, message_bytes, links.busy_ns)
+        self._sent.append((np.unique(sent_ns), links.length_ns))
+
     def _count(self, messages: int, message_bytes: int, busy_ns: int, halves: int = 2) -> None:
         count = messages * self._weight * halves // 2
         self.messages += count
@@ -63,7 +72,7 @@ class FoldedTraffic(Traffic):
         """The figures of all. NotAlike where links cannot be counted."""
         made = Traffic(self.dimension, self.name)
         made.messages, made.bytes, made.busy_ns = self.messages, self.bytes, self.busy_ns
-        made.active_ns = union_ns(self._spans)
+        made.active_ns = union_ns(self._spans, self._sent)
         if has_links:
             links = sum(_links(one, npus) for one in self._towards.values()) * self._weight
             made.links = max(links, self._half_links)
@@ -80,9 +89,11 @@ def _links(towards: set[tuple[bool, int]], npus: int) -> int:
     return len(towards)
 
 
-def union_ns(spans: Iterable[Spans]) -> int:
-    """In which anything is under way, in ns."""
-    return sum(_joined_ns(together) for together in _overlapping(spans))
+def union_ns(spans: Iterable[Spans], more: Sequence[tuple[_Times, int]] = ()) -> int:
+    """In which anything is under way, in ns; more: starts and the length of each."""
+    if not more:
+        return sum(_alone_ns(one[0]) if len(one) == 1 else _joined_ns(map(_starts, one)) for one in _overlapping(spans))
+    return _joined_ns([*map(_starts, spans), *more])
 
 
 def _overlapping(spans: Iterable[Spans]) -> Iterator[list[Spans]]:
@@ -99,13 +110,20 @@ def _overlapping(spans: Iterable[Spans]) -> Iterator[list[Spans]]:
         yield together
 
 
-def _joined_ns(spans: list[Spans]) -> int:
-    if len(spans) == 1:
-        (one,) = spans
-        apart = one.repeats == 1 or one.period_ns >= one.length_ns
-        return one.repeats * one.length_ns if apart else one.end_ns - one.start_ns
-    starts = np.concatenate([one.start_ns + one.period_ns * np.arange(one.repeats, dtype=np.int64) for one in spans])
-    ends = starts + np.repeat([one.length_ns for one in spans], [one.repeats for one in spans])
+def _alone_ns(spans: Spans) -> int:
+    is_apart = spans.repeats == 1 or spans.period_ns >= spans.length_ns
+    return spans.repeats * spans.length_ns if is_apart else spans.end_ns - spans.start_ns
+
+
+def _starts(spans: Spans) -> tuple[_Times, int]:
+    return spans.start_ns + spans.period_ns * np.arange(spans.repeats, dtype=np.int64), spans.length_ns
+
+
+def _joined_ns(runs: Iterable[tuple[_Times, int]]) -> int:
+    """The length of the union: of each span, what lies beyond the ends of those that began before."""
+    known = list(runs)
+    starts = np.concatenate([one for one, _ in known])
+    ends = np.concatenate([one + length_ns for one, length_ns in known])
     order = np.argsort(starts)
     starts, until = starts[order], np.maximum.accumulate(ends[order])
     before = np.concatenate([starts[:1], until[:-1]])
