@@ -100,20 +100,21 @@ def ring_course(phase: Phase, crossings: Crossings, rules: ClusterRules) -> Cour
 
 
 def direct_course(phase: Phase, crossings: Crossings, rules: ClusterRules) -> Course | None:
-    """All to all at once, in an all-reduce twice: e + (c + e + r), with r where the messages are summed."""
+    """All to all at once, in an all-reduce twice: e + (c + e + r), c of the slowest, with r where the messages are summed."""
     others, message_bytes = len(phase.members) - 1, ring.message_bytes(phase)
+    halves = 2 if phase.kind is CollectiveKind.ALL_REDUCE else 1
     if direct.at_once(phase) < others or not message_bytes:
         return None
-    crossing = crossings.for_all(phase, message_bytes)
-    if crossing is None:
+    kinds = crossings.for_all(phase, message_bytes)
+    if not kinds or (len(kinds) > 1 and halves > 1):  # the second half begins message by message
         return None
     turns, delay_ns = direct.turns(phase), hand_over_ns(phase.is_local, rules)
     now_ns, last_ns, trains = delay_ns, delay_ns, []
-    for half in range(2 if phase.kind is CollectiveKind.ALL_REDUCE else 1):
-        trains.append(Train(now_ns, 0, 1, others, message_bytes, crossing))
+    for half in range(halves):
+        trains += [Train(now_ns, 0, 1, count, message_bytes, crossing) for crossing, count in kinds.items()]
         reduces = turns.hand_over((half + 1) * others, message_bytes).reduces
         last_ns = reduction_ns(message_bytes, rules) if reduces else delay_ns
-        now_ns += crossing.time_ns + delay_ns + (last_ns if reduces else 0)
+        now_ns += max(crossing.time_ns for crossing in kinds) + delay_ns + (last_ns if reduces else 0)
     return Course(now_ns, last_ns, tuple(trains))
 
 

@@ -6,7 +6,8 @@ or to a partner, all in step, with one chunk under way. Those that go some way r
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName
@@ -50,8 +51,8 @@ class Crossings(Protocol):
     def of(self, phase: Phase, distance: int, message_bytes: int) -> Crossing | None:
         """To the members so many places on, or all swapping with those so far off; None: they differ, or meet."""
 
-    def for_all(self, phase: Phase, message_bytes: int) -> Crossing | None:
-        """To all other members at once; None: they differ, or meet."""
+    def for_all(self, phase: Phase, message_bytes: int) -> Mapping[Crossing, int]:
+        """To all other members at once, how many of each kind; none: they meet."""
 
 
 class UnawareCrossings:
@@ -70,8 +71,10 @@ class UnawareCrossings:
         time_ns = int(way.hops * dimension.latency_ns + wire_ns)
         return Crossing(time_ns, (Links(way.dimension, 0, time_ns, int(wire_ns)),))
 
-    def for_all(self, phase: Phase, message_bytes: int) -> Crossing | None:
-        return _one_of(self.of(phase, distance, message_bytes) for distance in range(1, len(phase.members)))
+    def for_all(self, phase: Phase, message_bytes: int) -> Mapping[Crossing, int]:
+        found = [self.of(phase, distance, message_bytes) for distance in range(1, len(phase.members))]
+        known = Counter(one for one in found if one is not None)
+        return known if known.total() == len(found) else {}
 
 
 class AwareCrossings:
@@ -110,14 +113,17 @@ class AwareCrossings:
         ]
         return Crossing(hops * hop_ns, tuple(parts))
 
-    def for_all(self, phase: Phase, message_bytes: int) -> Crossing | None:
+    def for_all(self, phase: Phase, message_bytes: int) -> Mapping[Crossing, int]:
         """Between two, or over links of their own."""
         one, distances = self.of(phase, 1, message_bytes), range(1, len(phase.members))
-        if one is None or len(distances) == 1:
-            return one
+        if one is None:
+            return {}
+        if len(distances) == 1:
+            return {one: 1}
         if self._given.fabric.dimensions[self._dimension(phase)].wiring is not Wiring.FULLY_CONNECTED:
-            return None
-        return one._replace(links=tuple(part._replace(towards=_towards(phase, distances)) for part in one.links))
+            return {}
+        parts = (part._replace(towards=_towards(phase, distances)) for part in one.links)
+        return {one._replace(links=tuple(parts)): len(distances)}
 
     def _dimension(self, phase: Phase) -> int:
         return next(iter(self._ways.of(phase, 1))).dimension
@@ -137,12 +143,6 @@ def _swaps(phase: Phase) -> bool:
 
 def _spans(phase: Phase) -> bool:
     return isinstance(phase.algorithm, Algorithm) and phase.algorithm.spans_all
-
-
-def _one_of(crossings: Iterator[Crossing | None]) -> Crossing | None:
-    """What all of them are; None where they differ."""
-    first = next(crossings)
-    return first if all(one == first for one in crossings) else None
 
 
 class _Ways:
