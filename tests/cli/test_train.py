@@ -43,7 +43,7 @@ def test_the_reference_describes_every_field(step, capsys):
     (section,) = re.findall(r"^## gnomon/training-simulation/1\n(.*?)(?=^## )", PAGE.read_text(), re.M | re.S)
     told = set(re.findall(r"`(\w+)`", section))
     found = _run(capsys, *step)
-    inner = {*found["time_ns"], *found["roofline"], *(name for one in found["network"] for name in one)}
+    inner = {*found["time_ns"], *found["roofline"], *found["how"], *(name for one in found["network"] for name in one)}
     assert ({*found} - {"schema"}) | inner <= told
 
 
@@ -71,6 +71,18 @@ def test_bytes_and_bandwidth_are_those_of_the_messages(step, capsys):
 )
 def test_an_option_changes_what_it_says(step, capsys, words, cycles):
     assert _run(capsys, *step, *words)["cycles"] == [cycles] * 4
+
+
+def test_equal_ranks_are_simulated_once_unless_events_are_asked_for(step, capsys):
+    found = _run(capsys, *step)
+    assert found["how"] == {"ranks": 1, "closed_phases": 1, "why_all": None}
+    events = _run(capsys, *step, "--exact-events")
+    assert events["how"] == {"ranks": 4, "closed_phases": 0, "why_all": "asked for"}
+    assert {**events, "how": None} == {**found, "how": None}
+    assert main(["train", "simulate", *step]) == 0
+    assert "by classes: 1 of 4 ranks, 1 phases in closed form" in capsys.readouterr().err
+    assert main(["train", "simulate", *step, "--exact-events"]) == 0
+    assert "every rank, message by message: asked for" in capsys.readouterr().err
 
 
 def test_groups_are_read(tmp_path, monkeypatch, capsys):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gnomon.core.cluster_rules import RunOptions
 from gnomon.core.errors import BadInput, near_match
@@ -16,7 +16,9 @@ from gnomon.core.fabric import Wiring
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY
 from gnomon.core.trace import CollectiveKind, NodeKind, TraceNode
 from gnomon.core.version import version
-from gnomon.engines.training.simulate.simulate import BACKENDS, Given, Simulation, simulate
+from gnomon.engines.training.simulate.given import BACKENDS, Given
+from gnomon.engines.training.simulate.outcome import RankResult, Simulation
+from gnomon.engines.training.simulate.simulate import simulate
 from gnomon.engines.training.simulate.statistics import KINDS, kind_of, times_of, total_ns, utilization_of
 from gnomon.engines.training.simulate.traffic import Traffic
 from gnomon.formats.astrasim.groups import read_groups
@@ -27,6 +29,7 @@ from gnomon.formats.astrasim.workload import read_workload
 from gnomon.formats.files import write_whole
 from gnomon.report.step_timeline import Event, step_trace
 
+_Figures = TypeVar("_Figures")
 SCHEMA = "gnomon/training-simulation/1"
 _NS_PER_S = 1_000_000_000
 _LANES = {"gpu": "accelerator", "comm": "network", "cpu": "host", "remote_memory": "remote memory", "other": "other"}
@@ -51,7 +54,7 @@ class TrainingSimulation:
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object; times in ns, lists by rank."""
-        times, fabric = [times_of(rank) for rank in self.simulation.ranks], self.given.fabric
+        times, fabric = self._of_each(times_of), self.given.fabric
         return {
             "schema": SCHEMA,
             "backend": self.given.backend,
@@ -63,8 +66,15 @@ class TrainingSimulation:
             "overlap_ns": [one.overlap for one in times],
             "roofline": self._roofline(),
             "network": [self._network(one) for one in self.simulation.traffic],
+            "how": asdict(self.simulation.how),
             "assumptions": list(self.assumptions),
         }
+
+    def _of_each(self, of: Callable[[RankResult], _Figures]) -> list[_Figures]:
+        """Figures of each rank, worked out once for those that share a result."""
+        known = {id(rank): rank for rank in self.simulation.ranks}
+        made = {key: of(rank) for key, rank in known.items()}
+        return [made[id(rank)] for rank in self.simulation.ranks]
 
     @property
     def assumptions(self) -> Iterator[str]:
@@ -86,7 +96,7 @@ class TrainingSimulation:
     def _roofline(self) -> dict[str, list[float]] | None:
         if not self.given.rules.has_roofline:
             return None
-        made = [asdict(utilization_of(rank, self.given.rules)) for rank in self.simulation.ranks]
+        made = self._of_each(lambda rank: asdict(utilization_of(rank, self.given.rules)))
         return {name: [one[name] for one in made] for name in made[0]}
 
     def _network(self, traffic: Traffic) -> dict[str, Any]:
@@ -158,10 +168,12 @@ def simulate_training(
     num_queues_per_dim: int = 1,
     injection_scale: float = 1.0,
     rendezvous_protocol: bool = False,
+    exact_events: bool = False,
 ) -> TrainingSimulation:
-    """Simulate a step from ASTRA-sim's files, message by message. BadInput, Unsupported.
+    """Simulate a step from ASTRA-sim's files. BadInput, Unsupported.
 
-    `workload`: a JSON file, or the prefix of Chakra traces, PREFIX.<rank>.et.
+    `workload`: a JSON file, or the prefix of Chakra traces, PREFIX.<rank>.et. `exact_events`: every rank, message by message,
+    also where one rank of each class of equal ranks says the same.
     """
     if backend not in BACKENDS:
         raise BadInput(f"no backend {backend!r}{near_match(backend, BACKENDS)}", field="backend")
@@ -182,7 +194,7 @@ def simulate_training(
         options=options,
         backend=backend,
     )
-    return TrainingSimulation(given=given, simulation=simulate(given))
+    return TrainingSimulation(given=given, simulation=simulate(given, exact_events=exact_events))
 
 
 def wiring_in_words(given: Given) -> str:

@@ -14,7 +14,7 @@ from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.core.errors import UsageError
 from gnomon.core.units import show
-from gnomon.engines.training.simulate.simulate import BACKENDS
+from gnomon.engines.training.simulate.given import BACKENDS
 from gnomon.formats.files import check_writable
 
 _Number = TypeVar("_Number", int, float)
@@ -39,6 +39,7 @@ def simulate(arguments: Sequence[str]) -> int:
             num_queues_per_dim=_number(found.num_queues_per_dim, "--num-queues-per-dim", int, 1),
             injection_scale=_number(found.injection_scale, "--injection-scale", float, 0),
             rendezvous_protocol=found.rendezvous_protocol,
+            exact_events=found.exact_events,
         )
     if found.trace:
         made.write_trace(found.trace)
@@ -54,8 +55,8 @@ def simulate(arguments: Sequence[str]) -> int:
 def _parser() -> Parser:
     parser = Parser(
         "train simulate",
-        "When each rank of a cluster ends a training step, and how much of that it does not compute, message by message, as "
-        "ASTRA-sim counts it.",
+        "When each rank of a cluster ends a training step, and how much of that it does not compute, as ASTRA-sim "
+        "counts it.",
         "gnomon train simulate --workload et/step --system system.json --network network.yml --memory memory.json",
     )
     parser.add_argument(
@@ -78,6 +79,11 @@ def _parser() -> Parser:
     parser.add_argument("--injection-scale", default="1", metavar="X", help="of the endpoint delay (default: 1)")
     parser.add_argument(
         "--rendezvous-protocol", action="store_true", help="a message leaves when its receiver has called for it"
+    )
+    parser.add_argument(
+        "--exact-events",
+        action="store_true",
+        help="every rank, message by message, also where equal ranks need not be (default: one of each class)",
     )
     parser.add_argument("--trace", metavar="FILE", help="write what every rank did, for Perfetto or chrome://tracing")
     parser.add_argument("--csv", metavar="FILE", help="write a row for every node that ran")
@@ -119,10 +125,18 @@ def _as_text(made: TrainingSimulation) -> None:
     print_table(["dimension", "links", "messages", "bytes", "active (ns)", "achieved", "busy"], network)
     print()
     print(f"{wiring_in_words(made.given)}, {made.given.backend}: {show(document['max_cycles'] / 1e9, 's')}")
+    say(_how(document["how"], document["npus"]))
     if len(rows) > _ROWS:
         say(f"the first {_ROWS} of {len(rows)} runs of ranks with the same figures (--json has all)")
     for one in document["assumptions"]:
         say(one)
+
+
+def _how(how: dict[str, Any], npus: int) -> str:
+    """How it was simulated, in a line."""
+    if how["why_all"] is not None:
+        return f"every rank, message by message: {how['why_all']}"
+    return f"by classes: {how['ranks']:,} of {npus:,} ranks, {how['closed_phases']:,} phases in closed form"
 
 
 def _alike(

@@ -8,7 +8,9 @@ from typing import Any
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, ClusterRules, Optimization, RunOptions
 from gnomon.core.fabric import Fabric, FabricDimension, Wiring
 from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
-from gnomon.engines.training.simulate.simulate import Given, Simulation, simulate
+from gnomon.engines.training.simulate.given import Given
+from gnomon.engines.training.simulate.outcome import Simulation
+from gnomon.engines.training.simulate.simulate import simulate
 
 KINDS = (
     CollectiveKind.ALL_REDUCE,

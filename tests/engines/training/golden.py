@@ -53,10 +53,10 @@ def expected(case: Path) -> dict[str, dict[str, Any]]:
     return {name: one for name, one in known.items() if isinstance(one, dict) and "cycles" in one}
 
 
-def differences(case: Path) -> Iterator[tuple[Any, ...]]:
+def differences(case: Path, **options: Any) -> Iterator[tuple[Any, ...]]:
     """What is simulated otherwise: backend, what, ours, theirs."""
     for backend, theirs in expected(case).items():
-        made = simulated(case, backend)
+        made = simulated(case, backend, **options)
         for what, ours in (("cycles", made.cycles), ("exposed_comm", made.exposed_comm)):
             if ours != by_rank(theirs[what], len(ours)):
                 yield backend, what, ours, theirs[what]

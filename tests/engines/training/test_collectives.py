@@ -11,7 +11,7 @@ from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.fabric import Wiring
 from gnomon.core.trace import CollectiveKind, NodeKind, TraceNode
 from gnomon.engines.training.simulate.algorithms.double_binary_tree import branch
-from gnomon.engines.training.simulate.simulate import BACKENDS
+from gnomon.engines.training.simulate.given import BACKENDS
 from tests.engines.training.clusters import KINDS, collective, compute, ends, fabric, message, rules, run
 
 AR, AG, RS, A2A = KINDS

@@ -20,15 +20,17 @@ def _cases():
         yield pytest.param(case, marks=marks, id=case.name)
 
 
+@pytest.mark.parametrize("exact_events", [False, True], ids=["by classes", "by events"])
 @pytest.mark.parametrize("case", own_cases(), ids=lambda case: case.name)
-def test_a_case_comes_out_as_worked_by_hand(case):
+def test_a_case_comes_out_as_worked_by_hand(case, exact_events):
     assert expected(case)
-    assert list(differences(case)) == []
+    assert list(differences(case, exact_events=exact_events)) == []
 
 
+@pytest.mark.parametrize("exact_events", [False, True], ids=["by classes", "by events"])
 @pytest.mark.parametrize("case", list(_cases()))
-def test_a_case_beside_the_repository_comes_out_as_from_astra_sim(case):
-    assert list(differences(case)) == []
+def test_a_case_beside_the_repository_comes_out_as_from_astra_sim(case, exact_events):
+    assert list(differences(case, exact_events=exact_events)) == []
 
 
 @pytest.mark.slow

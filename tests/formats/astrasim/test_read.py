@@ -6,7 +6,7 @@ import pytest
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName
 from gnomon.core.errors import BadInput
-from gnomon.core.fabric import Wiring
+from gnomon.core.fabric import Fabric, FabricDimension, Wiring
 from gnomon.core.trace import CollectiveKind
 from gnomon.formats.astrasim.groups import read_groups
 from gnomon.formats.astrasim.memory import read_memory
@@ -130,7 +130,7 @@ def test_memory_has_to_serve_every_npu(tmp_path):
     ("change", "text"),
     [
         ({"npus": 8}, "npus: 8, but the network has 4 NPUs"),
-        ({"all": []}, 'no nodes for rank 0: neither under "all" nor under "per_rank"'),
+        ({"all": []}, 'no nodes for rank 0: neither under "all" nor under "classes" nor under "per_rank"'),
         ({"all": [{"id": 0, "type": "COMP"}]}, r"all.0.type: no node type 'COMP'; did you mean 'COMP_NODE'\?"),
         (
             {"all": [{"id": 0, "type": "COMM_COLL_NODE", "attrs": {"comm_type": ["int64", "ALLREDUCE"]}}]},
@@ -156,3 +156,40 @@ def test_there_is_one_trace_for_each_npu(tmp_path, ranks, text):
         (tmp_path / f"w.{rank}.et").write_bytes(b"\x00")
     with pytest.raises(BadInput, match=text):
         read_workload(str(tmp_path / "w"), read_network(OWN / "ring_all_reduce" / "network.yml"))
+
+
+_ONE = [{"id": 0, "type": "COMP_NODE"}]
+_FABRIC = Fabric(dimensions=(FabricDimension(wiring=Wiring.RING, npus=8, bandwidth_gib_per_s=50.0, latency_ns=500.0),))
+
+
+def _classes(tmp_path, **keys):
+    path = tmp_path / "workload.json"
+    path.write_text(json.dumps({"npus": 8, **keys}))
+    return read_workload(str(path), _FABRIC).ranks
+
+
+def test_the_ranks_of_a_class_share_their_nodes(tmp_path):
+    two = [*_ONE, {"id": 1, "type": "COMP_NODE"}]
+    found = _classes(tmp_path, all=_ONE, classes=[{"ranks": "0-2, 5", "nodes": two}], per_rank={"1": _ONE, "7": _ONE})
+    assert [len(rank.nodes) for rank in found] == [2, 1, 2, 1, 1, 2, 1, 1]
+    assert found[0] is found[2] is found[5]
+    assert found[3] is found[4] is found[6]
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ({"classes": [{"ranks": "0-8", "nodes": _ONE}]}, r"classes.0.ranks: '0-8' is no rank and no run of ranks"),
+        ({"classes": [{"ranks": "3-1", "nodes": _ONE}]}, r"'3-1' is no rank"),
+        ({"classes": [{"ranks": "x", "nodes": _ONE}]}, r"'x' is no rank"),
+        (
+            {"classes": [{"ranks": "0-4", "nodes": _ONE}, {"ranks": "4-7", "nodes": _ONE}]},
+            "classes.1.ranks: a rank is in two",
+        ),
+        ({"classes": [{"ranks": "0-4", "nodes": _ONE}]}, "no nodes for rank 5"),
+        ({"classes": [{"ranks": "0-7"}]}, "classes.0.nodes"),
+    ],
+)
+def test_what_is_wrong_with_a_class_is_told(tmp_path, keys, text):
+    with pytest.raises(BadInput, match=text):
+        _classes(tmp_path, **keys)

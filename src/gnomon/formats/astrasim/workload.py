@@ -1,13 +1,14 @@
 """The traces of all ranks: a file of each, or one JSON document for all.
 
-The document: {"npus": 8, "all": [node, ...], "per_rank": {"0": [node, ...]}}; a rank without nodes of its own does what is
-under "all". A node has id, name, type, duration_micros, data_deps, ctrl_deps, inputs_values and
+The document: {"npus": 8, "all": [node, ...], "classes": [{"ranks": "0-3,6", "nodes": [node, ...]}], "per_rank": {"0": [node, ...]}};
+a rank without nodes of its own does what its class does, and one in no class what is under "all". Ranks share the nodes that they
+have in common. A node has id, name, type, duration_micros, data_deps, ctrl_deps, inputs_values and
 attrs: {name: [kind, value]}, as Chakra has them; comm_type may be a word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,16 @@ class _Node(Strict):
     attrs: dict[str, tuple[str, Any]] = Field(default_factory=dict)
 
 
+class _Class(Strict):
+    ranks: str
+    nodes: tuple[Any, ...]
+
+
 class _Document(Strict):
     npus: int = Field(gt=0)
     source: str = ""  # where it comes from, for the reader
     all: tuple[Any, ...] = ()
+    classes: tuple[_Class, ...] = ()
     per_rank: dict[str, list[Any]] = Field(default_factory=dict)
 
 
@@ -85,17 +92,36 @@ def _document(path: Path, fabric: Fabric) -> Sequence[RankTrace]:
     found = shaped(_Document, read_json(path), str(path))
     if found.npus != fabric.npus:
         raise BadInput(f"{found.npus}, but the network has {_npus(fabric)}", field="npus", where=str(path))
-    own: dict[int, RankTrace] = {}
+    common = _nodes(found.all, path, ("all",)) if found.all else None
+    made: list[RankTrace | None] = [common] * found.npus
+    for at, one in enumerate(found.classes):
+        trace = _nodes(one.nodes, path, ("classes", at, "nodes"))
+        for ranks in _ranges(one.ranks, found.npus, f"classes.{at}.ranks", path):
+            if any(other is not common for other in made[ranks.start : ranks.stop]):
+                raise BadInput("a rank is in two classes", field=f"classes.{at}.ranks", where=str(path))
+            made[ranks.start : ranks.stop] = [trace] * len(ranks)
     for key, nodes in found.per_rank.items():
         if not key.isdecimal() or int(key) >= found.npus:
             raise BadInput(f"no rank {key!r}: 0 to {found.npus - 1}", field="per_rank", where=str(path))
-        own[int(key)] = _nodes(nodes, path, ("per_rank", key))
-    if len(own) < found.npus and not found.all:
-        missing = next(rank for rank in range(found.npus) if rank not in own)
-        raise BadInput(f'no nodes for rank {missing}: neither under "all" nor under "per_rank"', where=str(path))
-    common = _nodes(found.all, path, ("all",)) if found.all else None
-    traces = (own.get(rank, common) for rank in range(found.npus))
-    return tuple(trace for trace in traces if trace is not None)
+        made[int(key)] = _nodes(nodes, path, ("per_rank", key))
+    if None in made:
+        raise BadInput(
+            f'no nodes for rank {made.index(None)}: neither under "all" nor under "classes" nor under "per_rank"',
+            where=str(path),
+        )
+    return tuple(trace for trace in made if trace is not None)
+
+
+def _ranges(text: str, npus: int, field: str, path: Path) -> Iterator[range]:
+    """The ranks of a class: numbers, and runs from one to another, "0-3,6". BadInput."""
+    for part in text.split(","):
+        first, is_run, last = (word.strip() for word in part.partition("-"))
+        last = last if is_run else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < npus):
+            raise BadInput(
+                f'{part!r} is no rank and no run of ranks: "0-3,6", of 0 to {npus - 1}', field=field, where=str(path)
+            )
+        yield range(int(first), int(last) + 1)
 
 
 def _nodes(nodes: Sequence[Any], path: Path, within: FieldPath) -> RankTrace:

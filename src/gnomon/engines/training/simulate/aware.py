@@ -17,7 +17,7 @@ from gnomon.core.fabric import Fabric, FabricDimension, Wiring
 from gnomon.engines.training.simulate.clock import Call, Clock
 from gnomon.engines.training.simulate.traffic import Traffic
 
-_CLASSES = {
+LINK_CLASSES = {
     Wiring.RING: ("clockwise", "anticlockwise"),
     Wiring.SWITCH: ("to switch", "from switch"),
     Wiring.FULLY_CONNECTED: ("direct",),
@@ -82,7 +82,7 @@ class Aware:
         self._clock = clock
         self._dimensions = list(zip(fabric.strides, fabric.dimensions, strict=True))
         self._by_class = [
-            [Traffic(at, name) for name in _CLASSES[one.wiring]] for at, one in enumerate(fabric.dimensions)
+            [Traffic(at, name) for name in LINK_CLASSES[one.wiring]] for at, one in enumerate(fabric.dimensions)
         ]
         self._links: dict[tuple[int, int, int, int], Link] = {}
 

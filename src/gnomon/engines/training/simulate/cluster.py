@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gnomon.core.cluster_rules import ClusterRules, RunOptions
 from gnomon.core.fabric import Fabric
+from gnomon.engines.training.simulate.algorithms.machine import machine
 from gnomon.engines.training.simulate.clock import Clock
 from gnomon.engines.training.simulate.graph import Graphs
 from gnomon.engines.training.simulate.messages import Messages, Network
+from gnomon.engines.training.simulate.phase import Phase, Running
 from gnomon.engines.training.simulate.remote_memory import RemoteMemories
+from gnomon.engines.training.simulate.seated import Seated
 
 Groups = Mapping[int, tuple[int, ...]]  # number of a process group -> its ranks, in the order of its ring
 
@@ -28,3 +31,4 @@ class Cluster:
     messages: Messages
     memories: RemoteMemories
     graphs: Graphs
+    runs: Callable[[Seated, Phase], Running] = machine  # what carries out a phase

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gnomon.core.cluster_rules import Algorithm, AlgorithmName, CustomAlgorithm, Scheduling
+from gnomon.core.cluster_rules import Algorithm, CustomAlgorithm, Scheduling
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.trace import CollectiveKind, TraceNode
 from gnomon.engines.training.simulate.algorithms.custom import Custom
-from gnomon.engines.training.simulate.algorithms.direct import Direct
-from gnomon.engines.training.simulate.algorithms.double_binary_tree import DoubleBinaryTree
-from gnomon.engines.training.simulate.algorithms.halving_doubling import HalvingDoubling
-from gnomon.engines.training.simulate.algorithms.ring import Ring
 from gnomon.engines.training.simulate.clock import Agenda, Call
 from gnomon.engines.training.simulate.cluster import Cluster
 from gnomon.engines.training.simulate.endpoint import BusEndpoint, DelayedEndpoint, Endpoint
 from gnomon.engines.training.simulate.native import needed, recorded_ns
-from gnomon.engines.training.simulate.phase import Phase, Running, Seat
+from gnomon.engines.training.simulate.phase import Phase, Running
 from gnomon.engines.training.simulate.plan import Circle, Planner, chunks, circles, group_circle
 from gnomon.engines.training.simulate.queues import Queues, Stream
 from gnomon.engines.training.simulate.seated import Seated
@@ -29,12 +25,6 @@ SIMULATED = {
     CollectiveKind.ALL_TO_ALL: "all-to-all",
 }
 _STREAMS_OF_A_GROUP = 1_000_000  # between the first numbers of two groups [CommunicatorGroup.cc]
-_NATIVE: dict[AlgorithmName, Callable[[Seat, Phase], Running]] = {
-    AlgorithmName.RING: Ring,
-    AlgorithmName.DIRECT: Direct,
-    AlgorithmName.HALVING_DOUBLING: HalvingDoubling,
-    AlgorithmName.DOUBLE_BINARY_TREE: DoubleBinaryTree,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +185,7 @@ class Collectives:
         if isinstance(phase.algorithm, CustomAlgorithm):
             cluster = self._cluster
             return Custom(phase, self.rank, cluster.graphs, self.agenda, cluster.messages, seat.finish)
-        return _NATIVE[phase.algorithm.name](seat, phase)
+        return self._cluster.runs(seat, phase)
 
 
 class _Ending:

@@ -36,14 +36,14 @@ class Endpoint(Protocol):
 class DelayedEndpoint:
     """A hand-over takes a fixed time."""
 
-    __slots__ = ("_agenda", "_delay_ns", "_rules")
+    __slots__ = ("_agenda", "_delays_ns", "_rules")
 
     def __init__(self, agenda: Agenda, rules: ClusterRules) -> None:
         self._agenda, self._rules = agenda, rules
-        self._delay_ns = rules.endpoint_delay_ns
+        self._delays_ns = hand_over_ns(False, rules), hand_over_ns(True, rules)
 
     def pass_on(self, passed: HandOver, call: Call, argument: Any = None) -> None:
-        delay_ns = LOCAL_DELAY_NS if passed.is_local else self._delay_ns
+        delay_ns = self._delays_ns[passed.is_local]
         if passed.reduces:
             self._agenda.after(delay_ns, self._reduce, (passed, call, argument))
         else:
@@ -78,6 +78,11 @@ class BusEndpoint:
             self._agenda.after(reduction_ns(passed.message_bytes, self._rules), call, argument)
         else:
             call(argument)
+
+
+def hand_over_ns(is_local: bool, rules: ClusterRules) -> int:
+    """Time of a hand-over without a sum, in ns."""
+    return LOCAL_DELAY_NS if is_local else rules.endpoint_delay_ns
 
 
 def reduction_ns(message_bytes: int, rules: ClusterRules) -> int:

@@ -59,10 +59,10 @@ class Rank:
         "place",
     )
 
-    def __init__(self, number: int, trace: RankTrace, cluster: Cluster) -> None:
+    def __init__(self, number: int, trace: RankTrace, cluster: Cluster, agenda: Agenda) -> None:
         self.number, self.place, self._cluster = number, trace.place, cluster
         self.graph = cluster.graphs.of(trace)
-        self.agenda = Agenda(cluster.clock)
+        self.agenda = agenda
         self.collectives = Collectives(number, cluster, self.agenda)
         self._left = list(self.graph.waits_for)
         self._undone = len(self.graph.nodes)

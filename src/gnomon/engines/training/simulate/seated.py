@@ -11,11 +11,11 @@ from gnomon.engines.training.simulate.queues import Queues, Stream
 class Seated:
     """A seat, taken."""
 
-    __slots__ = ("_endpoint", "_messages", "_queues", "_stream", "_tag", "rank")
+    __slots__ = ("_endpoint", "_messages", "_queues", "_tag", "rank", "stream")
 
     def __init__(self, rank: int, endpoint: Endpoint, messages: Messages, queues: Queues, stream: Stream) -> None:
         self.rank, self._endpoint, self._messages = rank, endpoint, messages
-        self._queues, self._stream = queues, stream
+        self._queues, self.stream = queues, stream
         self._tag = COLLECTIVE + stream.id % (RENDEZVOUS - COLLECTIVE)  # [Sys.cc: front_end_sim_send]
 
     def pass_on(self, passed: HandOver, call: Call) -> None:
@@ -25,7 +25,11 @@ class Seated:
         self._messages.send(Key(self._tag, self.rank, peer, message_bytes))
 
     def receive(self, peer: int, message_bytes: int, call: Call) -> None:
-        self._messages.receive(Key(self._tag, peer, self.rank, message_bytes), call)
+        self.receive_as(peer, self.rank, message_bytes, call)
+
+    def receive_as(self, source: int, destination: int, message_bytes: int, call: Call) -> None:
+        """Wait for a message between two ranks, of which the second need not be this one."""
+        self._messages.receive(Key(self._tag, source, destination, message_bytes), call)
 
     def finish(self) -> None:
-        self._queues.advance(self._stream)
+        self._queues.advance(self.stream)

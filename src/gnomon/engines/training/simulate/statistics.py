@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from gnomon.core.cluster_rules import ClusterRules
 from gnomon.core.trace import NodeKind, TraceNode
+from gnomon.engines.training.simulate.outcome import RankResult, Simulation
 from gnomon.engines.training.simulate.roofline import attained_flop_per_s
-from gnomon.engines.training.simulate.simulate import RankResult, Simulation
 
 GPU, COMM, CPU, REMOTE_MEMORY, OTHER = "gpu", "comm", "cpu", "remote_memory", "other"
 KINDS = (GPU, COMM, CPU, REMOTE_MEMORY, OTHER)

@@ -6,6 +6,7 @@ MultiDimTopology.cpp, BasicTopology.cpp]
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gnomon.core.fabric import Fabric
@@ -16,9 +17,9 @@ from gnomon.engines.training.simulate.traffic import Traffic
 class Unaware:
     """A network in which messages do not meet."""
 
-    def __init__(self, fabric: Fabric, clock: Clock) -> None:
+    def __init__(self, fabric: Fabric, clock: Clock, count: Callable[[int, str], Traffic] = Traffic) -> None:
         self._clock = clock
-        self.traffic = [Traffic(at, "message") for at in range(len(fabric.dimensions))]
+        self.traffic = [count(at, "message") for at in range(len(fabric.dimensions))]
         self._dimensions = [
             (stride, one.npus, one, one.latency_ns, one.bytes_per_ns, traffic)
             for stride, one, traffic in zip(fabric.strides, fabric.dimensions, self.traffic, strict=True)

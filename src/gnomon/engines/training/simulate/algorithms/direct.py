@@ -8,8 +8,24 @@ from __future__ import annotations
 from gnomon.core.cluster_rules import Algorithm
 from gnomon.core.trace import CollectiveKind
 from gnomon.engines.training.simulate.algorithms.ring import message_bytes, peer
-from gnomon.engines.training.simulate.algorithms.turns import turns_of
+from gnomon.engines.training.simulate.algorithms.turns import Turns, turns_of
 from gnomon.engines.training.simulate.phase import Phase, Seat
+
+
+def at_once(phase: Phase) -> int:
+    """Messages of a rank in flight."""
+    assert isinstance(phase.algorithm, Algorithm)
+    others = len(phase.members) - 1
+    return min(phase.algorithm.window or others, others)
+
+
+def turns(phase: Phase) -> Turns:
+    """The turns of its packets.
+
+    In a group smaller than the cluster a turn is longer, and so more of an all-reduce is summed. [get_non_zero_latency_packets]
+    """
+    others = len(phase.members) - 1
+    return turns_of(phase, at_once(phase), at_once(phase) * (others if phase.is_local else 1))
 
 
 class Direct:
@@ -30,16 +46,12 @@ class Direct:
     )
 
     def __init__(self, seat: Seat, phase: Phase) -> None:
-        assert isinstance(phase.algorithm, Algorithm)
         self._seat, self._phase = seat, phase
         self._others = len(phase.members) - 1
-        window = phase.algorithm.window
-        self._at_once = min(window or self._others, self._others)
+        self._at_once = at_once(phase)
         self._bytes = message_bytes(phase)
         self._left = (2 if phase.kind is CollectiveKind.ALL_REDUCE else 1) * self._others  # messages still to send
-        # In a group smaller than the cluster a turn is longer, and so more of an all-reduce is summed [get_non_zero_latency_packets]
-        following = self._at_once * (self._others if phase.is_local else 1)
-        self._turns = turns_of(phase, self._at_once, following)
+        self._turns = turns(phase)
         self._made = self._sent = self._received = 0  # packets
         self._free = 0  # packets through to the network, and not sent
 

@@ -22,6 +22,16 @@ def peer(phase: Phase, distance: int) -> int:
     return phase.members[(phase.place + step) % len(phase.members)]
 
 
+def steps(kind: CollectiveKind, ranks: int) -> int:
+    """Messages that each rank sends."""
+    match kind:
+        case CollectiveKind.ALL_REDUCE:
+            return 2 * (ranks - 1)
+        case CollectiveKind.ALL_TO_ALL:
+            return ranks * (ranks - 1) // 2
+    return ranks - 1
+
+
 class Ring:
     """A rank's part."""
 
@@ -32,7 +42,7 @@ class Ring:
         self._seat = seat
         self._after, self._before = peer(phase, 1), peer(phase, -1)
         self._bytes = message_bytes(phase)
-        self._left = _steps(phase.kind, ranks)  # messages still to send
+        self._left = steps(phase.kind, ranks)  # messages still to send
         self._turns = turns_of(phase, 1, ranks - 1)
         self._made = self._sent = 0  # packets
         self._free = 0  # packets through to the network, and not sent
@@ -55,12 +65,3 @@ class Ring:
             self._free -= 1
         if not self._left and self._free == 1:
             self._seat.finish()
-
-
-def _steps(kind: CollectiveKind, ranks: int) -> int:
-    match kind:
-        case CollectiveKind.ALL_REDUCE:
-            return 2 * (ranks - 1)
-        case CollectiveKind.ALL_TO_ALL:
-            return ranks * (ranks - 1) // 2
-    return ranks - 1
