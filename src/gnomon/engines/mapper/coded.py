@@ -24,6 +24,10 @@ class Coded:
     spatial_order: Ints  # (mapping, level, axis, place)
     kept: Flags  # (mapping, space, level)
 
+    def __post_init__(self) -> None:
+        for field in fields(self):  # compiled functions are compiled anew for every layout
+            object.__setattr__(self, field.name, np.require(getattr(self, field.name), requirements=("C", "W")))
+
     def at(self, which: Ints | Flags) -> Coded:
         """Some of them."""
         return replace(self, **{field.name: getattr(self, field.name)[which] for field in fields(self)})
