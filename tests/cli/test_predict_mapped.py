@@ -140,7 +140,7 @@ def test_a_quick_engine_tells_nothing(gnomon, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_compare_sets_the_mapper_beside_those_that_decline(gnomon, tiny: str, tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text("schema: gnomon/scenario/1\nmodel: resnet-18\non: ./tiny.yaml\nimage: 32\n")
+    (tmp_path / "small.yaml").write_text("schema: gnomon/scenario/1\nmodel: gpt2\non: ./tiny.yaml\nseq: 4\n")
     run = gnomon("compare", str(tmp_path / "small.yaml"), "--json")
     answers = {one["engine"]: one for one in run.json["scenarios"][0]["answers"]}
     assert answers["mapper"]["quantities"][0]["value"] > 0
