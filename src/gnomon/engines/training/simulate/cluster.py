@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from gnomon.core.cluster_rules import ClusterRules, RunOptions
 from gnomon.core.fabric import Fabric
-from gnomon.engines.training.simulate.algorithms.machine import machine
 from gnomon.engines.training.simulate.clock import Clock
 from gnomon.engines.training.simulate.graph import Graphs
 from gnomon.engines.training.simulate.messages import Messages, Network
@@ -31,4 +30,4 @@ class Cluster:
     messages: Messages
     memories: RemoteMemories
     graphs: Graphs
-    runs: Callable[[Seated, Phase], Running] = machine  # what carries out a phase
+    runs: Callable[[Seated, Phase], Running]  # what carries out a phase

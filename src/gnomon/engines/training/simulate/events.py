@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from gnomon.engines.training.simulate.clock import Agenda, Clock
-from gnomon.engines.training.simulate.cluster import Cluster
 from gnomon.engines.training.simulate.given import BACKENDS, Given
-from gnomon.engines.training.simulate.graph import Graphs
-from gnomon.engines.training.simulate.messages import Messages
 from gnomon.engines.training.simulate.outcome import How, Simulation, result_of
 from gnomon.engines.training.simulate.rank import Rank
-from gnomon.engines.training.simulate.remote_memory import RemoteMemories
 from gnomon.engines.training.simulate.stall import check_ended
 
 
@@ -17,17 +13,7 @@ def by_events(given: Given, why: str) -> Simulation:
     """Run a cluster until nothing is left to do. BadInput, Unsupported."""
     clock = Clock()
     network = BACKENDS[given.backend](given.fabric, clock)
-    cluster = Cluster(
-        fabric=given.fabric,
-        rules=given.rules,
-        options=given.options,
-        groups=given.groups,
-        clock=clock,
-        network=network,
-        messages=Messages(clock, network, given.options.has_rendezvous),
-        memories=RemoteMemories(given.memory),
-        graphs=Graphs(),
-    )
+    cluster = given.cluster(clock, network)
     ranks = [Rank(number, trace, cluster, Agenda(clock)) for number, trace in enumerate(given.trace.ranks)]
     for rank in ranks:
         rank.begin()

@@ -9,10 +9,15 @@ from gnomon.core.cluster_rules import ClusterRules, RunOptions
 from gnomon.core.fabric import Fabric
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY, RemoteMemory
 from gnomon.core.trace import ClusterTrace
+from gnomon.engines.training.simulate.algorithms.machine import machine
 from gnomon.engines.training.simulate.aware import Aware
 from gnomon.engines.training.simulate.clock import Clock
-from gnomon.engines.training.simulate.cluster import Groups
-from gnomon.engines.training.simulate.messages import Network
+from gnomon.engines.training.simulate.cluster import Cluster, Groups
+from gnomon.engines.training.simulate.graph import Graphs
+from gnomon.engines.training.simulate.messages import Messages, Network
+from gnomon.engines.training.simulate.phase import Phase, Running
+from gnomon.engines.training.simulate.remote_memory import RemoteMemories
+from gnomon.engines.training.simulate.seated import Seated
 from gnomon.engines.training.simulate.unaware import Unaware
 
 BACKENDS: dict[str, Callable[[Fabric, Clock], Network]] = {"unaware": Unaware, "aware": Aware}
@@ -29,3 +34,18 @@ class Given:
     groups: Groups = field(default_factory=dict)
     options: RunOptions = field(default_factory=RunOptions)
     backend: str = "unaware"  # one of BACKENDS
+
+    def cluster(self, clock: Clock, network: Network, runs: Callable[[Seated, Phase], Running] = machine) -> Cluster:
+        """Its parts, before anything happens; `runs`: what carries out a phase."""
+        return Cluster(
+            fabric=self.fabric,
+            rules=self.rules,
+            options=self.options,
+            groups=self.groups,
+            clock=clock,
+            network=network,
+            messages=Messages(clock, network, self.options.has_rendezvous),
+            memories=RemoteMemories(self.memory),
+            graphs=Graphs(),
+            runs=runs,
+        )

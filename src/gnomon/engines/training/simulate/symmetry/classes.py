@@ -7,12 +7,8 @@ from functools import partial
 
 from gnomon.engines.training.simulate.aware import LINK_CLASSES
 from gnomon.engines.training.simulate.clock import Clock
-from gnomon.engines.training.simulate.cluster import Cluster
 from gnomon.engines.training.simulate.given import Given
-from gnomon.engines.training.simulate.graph import Graphs
-from gnomon.engines.training.simulate.messages import Messages
 from gnomon.engines.training.simulate.outcome import How, Simulation, result_of
-from gnomon.engines.training.simulate.remote_memory import RemoteMemories
 from gnomon.engines.training.simulate.symmetry.alike import NotAlike, check_kinds, distinct, programs
 from gnomon.engines.training.simulate.symmetry.fold import fold_of
 from gnomon.engines.training.simulate.symmetry.order import WatchedAgenda, WatchedRank
@@ -32,19 +28,7 @@ def by_classes(given: Given) -> Simulation:
     traffic = _classes_of_links(given, counted) if is_aware else network.traffic
     agendas = {number: WatchedAgenda(clock) for number in fold.ranks}
     phases = Phases(given, fold, agendas, [one for one in traffic if isinstance(one, FoldedTraffic)])
-    messages = Messages(clock, network, has_rendezvous=False)
-    cluster = Cluster(
-        fabric=given.fabric,
-        rules=given.rules,
-        options=given.options,
-        groups=given.groups,
-        clock=clock,
-        network=network,
-        messages=messages,
-        memories=RemoteMemories(given.memory),
-        graphs=Graphs(),
-        runs=phases.run,
-    )
+    cluster = given.cluster(clock, network, phases.run)
     ranks = [WatchedRank(number, given.trace.ranks[number], cluster, agendas[number]) for number in fold.ranks]
     for rank in ranks:
         rank.begin()
@@ -59,7 +43,7 @@ def by_classes(given: Given) -> Simulation:
             for one in traffic
             if isinstance(one, FoldedTraffic)
         ),
-        unreceived=tuple(messages.arrived),
+        unreceived=tuple(cluster.messages.arrived),
         how=How(ranks=len(ranks), closed_phases=phases.closed, why_all=None),
     )
 
