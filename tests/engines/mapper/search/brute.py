@@ -255,6 +255,6 @@ def _coded(one: Tiny, rows: list[tuple[np.ndarray, tuple[tuple[int, ...], ...], 
         order=np.array(orders, np.int64).reshape(-1, levels, dims),
         spatial=spatial,
         spatial_last=lasts[:, :, :2],
-        spatial_order=np.broadcast_to(np.arange(dims), spatial.shape).copy(),
+        spatial_order=np.broadcast_to(np.arange(dims), spatial.shape),
         kept=np.array([mask for _, _, mask in rows], bool).reshape(-1, spaces, levels),
     )

@@ -86,7 +86,7 @@ class Coder:
             order=np.argsort(keys, axis=2, kind="stable"),
             spatial=spatial,
             spatial_last=spatial_last,
-            spatial_order=np.ascontiguousarray(np.broadcast_to(self._spatial_order, (many, levels, 2, dims))),
+            spatial_order=np.broadcast_to(self._spatial_order, (many, levels, 2, dims)),
             kept=genes.kept,
         )
         return coded, fine
@@ -114,9 +114,11 @@ class Coder:
 
         wanted, temporal (mapping, level), spatial (mapping, level, axis): no loop has more than what those inside leave of it.
         """
-        left = np.full(len(wanted), self._space.bounds[dim])
-        rest = self._takes_rest[dim]
-        outside = wanted[:, rest + 1 :].prod(axis=1) * spatial[:, rest + 1 :].prod(axis=(1, 2))
+        bound, rest = self._space.bounds[dim], self._takes_rest[dim]
+        left, outside = np.full(len(wanted), bound), np.ones_like(wanted[:, 0])
+        for level in range(rest + 1, wanted.shape[1]):
+            for count in (wanted[:, level], *spatial[:, level].T):
+                outside = np.minimum(outside * count, bound)
         for level in range(wanted.shape[1]):
             for axis in (X, Y):
                 spatial[:, level, axis] = np.minimum(spatial[:, level, axis], left)

@@ -44,10 +44,8 @@ def _instances(bounds: Ints, coded: Coded) -> tuple[Floats, Floats]:
     many, levels, dims = coded.temporal.shape
     working, taken = np.ones((many, levels)), np.ones((many, levels))
     whole, ending = _iterations_inside(coded)
-    own_passes, ends = (
-        np.ones((many, dims)),
-        np.ones((many, dims)),
-    )  # of the first one; whether the last of all is among them
+    # Passes of the first instance, and whether the last of all is among them.
+    own_passes, ends = np.ones((many, dims)), np.ones((many, dims))
     passes, present, places = np.ones((many, dims)), np.ones((many, dims)), np.ones(many)
     for level in range(levels - 1, -1, -1):
         own = own_passes * whole[level] - ends * (whole[level] - ending[level])
