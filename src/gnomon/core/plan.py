@@ -7,6 +7,7 @@ from typing import Literal
 
 from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.training_plan import TrainingPlan
 from gnomon.core.workload import MODES, Mode
 
 LARGEST = 10**9  # of a batch, a length, a side: beyond it numbers lose their meaning before they lose their digits
@@ -29,6 +30,7 @@ class Plan:
     head: str = "default"  # default: the model's usual head
     classes: int | None = None  # outputs of a classifier; None: 1000 for images, 2 for text
     sizes: tuple[tuple[str, int], ...] = ()  # further open sizes of a traced graph, by name
+    training: TrainingPlan | None = None  # how a step of training is spread over devices; None: it is not said
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

@@ -1,0 +1,91 @@
+"""How a training step is spread over devices and put together: the axes of parallelism, the schedule, what is recomputed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from gnomon.core.dtype import dtype
+from gnomon.core.errors import BadInput, near_match
+
+Axis = Literal["tp", "cp", "dp", "pp"]
+AXES: tuple[Axis, ...] = (
+    "tp",
+    "cp",
+    "dp",
+    "pp",
+)  # innermost first: neighbours on the fastest links [Megatron-LM's order]
+Schedule = Literal["1f1b", "gpipe", "interleaved", "zero-bubble"]
+Recompute = Literal["none", "selective", "full"]
+SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+RECOMPUTES: tuple[Recompute, ...] = get_args(Recompute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """What `Plan` leaves open of a training step. Raises BadInput for a value that cannot be, whatever the model.
+
+    The plan's `batch` is the micro-batch: the sequences or images of one forward pass of one replica of the model.
+    """
+
+    global_batch: int | None = None  # sequences of a step; None: a micro-batch for each stage of each replica
+    tp: int = 1  # tensor parallel: devices that share every layer
+    sp: bool = (
+        False  # sequence parallel: they share norms, residuals and dropout too [Korthikanti et al. 2022, section 4.2.2]
+    )
+    pp: int = 1  # pipeline parallel: stages, each with layers of its own
+    virtual: int = 1  # chunks of layers that a stage holds (interleaved) [Narayanan et al. 2021, section 2.2]
+    schedule: Schedule = "1f1b"
+    dp: int | None = None  # data parallel: replicas; None: as many as the devices allow
+    zero: int = 0  # what replicas share out: 1 optimizer state, 2 gradients too, 3 weights too (FSDP)
+    ep: int = 1  # expert parallel: replicas that share the experts of a mixture; divides dp x cp
+    cp: int = 1  # context parallel: devices that share the tokens of each sequence
+    imbalance: float = 1.0  # tokens of the busiest device's experts over the mean
+    recompute: Recompute = "none"  # activations computed again in the backward pass; selective: those of attention
+    overlap: bool = True  # exchanges of gradients and weights between replicas run beside computations
+    gradient_dtype: str | None = None  # in which gradients are kept and exchanged; None: the activations' format
+    dropout: bool = False  # masks are kept for the backward pass
+    lora_rank: int | None = None  # None: all weights are trained; else adapters of that rank beside frozen products
+    lora_base: str | None = None  # storage of the frozen weights (QLoRA); None: the plan's format
+
+    def __post_init__(self) -> None:
+        for name in ("global_batch", "tp", "pp", "virtual", "dp", "ep", "cp", "lora_rank"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise BadInput(f"{value!r} is not a positive whole number", field=name)
+        for name, known in (("schedule", SCHEDULES), ("recompute", RECOMPUTES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise BadInput(
+                    f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
+                )
+        if isinstance(self.zero, bool) or self.zero not in (0, 1, 2, 3):
+            raise BadInput(f"{self.zero!r} is no stage of ZeRO: 0, 1, 2 or 3", field="zero")
+        for name in ("sp", "overlap", "dropout"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadInput(f"{getattr(self, name)!r} is neither true nor false", field=name)
+        if not isinstance(self.imbalance, (int, float)) or not 1.0 <= self.imbalance < math.inf:
+            raise BadInput(f"{self.imbalance!r} is not a number from 1", field="imbalance")
+        for name in ("gradient_dtype", "lora_base"):
+            spelled = getattr(self, name)
+            if spelled is not None:
+                try:
+                    object.__setattr__(self, name, dtype(spelled).name)
+                except BadInput as fault:
+                    raise fault.at(field=name) from None
+        if self.virtual > 1 and self.schedule != "interleaved":
+            raise BadInput(
+                f"{self.virtual} chunks a stage are what schedule interleaved has, not {self.schedule}", field="virtual"
+            )
+        if self.schedule == "interleaved" and self.virtual == 1:
+            raise BadInput("interleaved stages hold two chunks or more: give virtual", field="virtual")
+        if self.schedule != "1f1b" and self.pp == 1:
+            raise BadInput(f"schedule {self.schedule} is one of a pipeline: give pp", field="schedule")
+        if self.lora_base is not None and self.lora_rank is None:
+            raise BadInput("the frozen weights' format goes with lora_rank", field="lora_base")
+        if self.sp and self.tp == 1:
+            raise BadInput("sequence parallelism shares out what tensor parallelism leaves whole: give tp", field="sp")
+
+
+FIELDS = tuple(field.name for field in fields(TrainingPlan))

@@ -1,0 +1,1 @@
+"""A workload and a plan -> what one device computes, keeps and exchanges."""

@@ -1,0 +1,59 @@
+"""Where the groups of each axis of a plan lie on a machine: how many members differ in which dimension of its network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from gnomon.core.errors import BadInput
+from gnomon.core.system import System
+from gnomon.core.training_plan import AXES, Axis, TrainingPlan
+
+
+def axis_sizes(plan: TrainingPlan, devices: int) -> dict[Axis, int]:
+    """Members of a group of each axis. BadInput where they do not make up the devices."""
+    rest = plan.tp * plan.cp * plan.pp
+    if plan.dp is None:
+        if devices % rest:
+            raise BadInput(
+                f"{devices} devices are no multiple of tp {plan.tp} x cp {plan.cp} x pp {plan.pp} = {rest}",
+                field="tp",
+            )
+        dp = devices // rest
+    else:
+        dp = plan.dp
+    sizes: dict[Axis, int] = {"tp": plan.tp, "cp": plan.cp, "dp": dp, "pp": plan.pp}
+    if prod(sizes.values()) != devices:
+        product = " x ".join(f"{axis} {sizes[axis]}" for axis in AXES)
+        raise BadInput(f"{product} = {prod(sizes.values())} ranks, and the system has {devices} devices", field="dp")
+    return sizes
+
+
+def spread(axis: Axis | str, sizes: Mapping[Axis, int], system: System, *, ep: int = 1) -> tuple[int, ...]:
+    """Members of the axis's groups that differ in each dimension of the network, innermost first.
+
+    "ep": the first `ep` members of dp x cp; "edp": every ep-th of them. Ranks count along tp first, then cp, dp and pp.
+    """
+    stride, count = _place(axis, sizes, ep)
+    if not system.dimensions:
+        return (count,)
+    lengths = [dimension.size for dimension in system.dimensions]
+    found: list[int] = []
+    for length in lengths[:-1]:
+        places = {(member * stride) // length for member in range(count)}
+        within = count // len(places) if count % len(places) == 0 else 1
+        found.append(within)
+        count //= within
+        stride = max(1, stride // length) if within > 1 or stride >= length else 1
+    return (*found, count)
+
+
+def _place(axis: Axis | str, sizes: Mapping[Axis, int], ep: int) -> tuple[int, int]:
+    """Stride between neighbours of a group, and how many there are."""
+    if axis in ("ep", "edp"):
+        shared = sizes["cp"] * sizes["dp"]
+        return (sizes["tp"], ep) if axis == "ep" else (sizes["tp"] * ep, shared // ep)
+    if axis == "data":  # all that hold the same weights: dp and cp together
+        return sizes["tp"], sizes["cp"] * sizes["dp"]
+    inner: Sequence[Axis] = AXES[: AXES.index(axis)]  # type: ignore[arg-type]
+    return prod(sizes[one] for one in inner), sizes[axis]  # type: ignore[index]

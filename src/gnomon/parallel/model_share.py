@@ -1,0 +1,305 @@
+"""A training step's graph and plan -> the share of each stage: its layers' passes, exchanges and update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gnomon.core.dtype import DTYPES
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.footprint import output_bytes
+from gnomon.core.op import AdamStep, GroupedMatMul
+from gnomon.core.plan import Plan
+from gnomon.core.training_plan import Axis, TrainingPlan
+from gnomon.core.workload import Node, Workload
+from gnomon.parallel.context import on_share_of_tokens
+from gnomon.parallel.experts import on_share_of_experts
+from gnomon.parallel.layers import Block, blocks, chunks
+from gnomon.parallel.layout import axis_sizes
+from gnomon.parallel.low_rank import frozen_experts, is_trained, with_adapters
+from gnomon.parallel.passes import Compute, Passes, Talk, passes
+from gnomon.parallel.piece import AxisExchange, Piece
+from gnomon.parallel.tensor import divided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """To or from another stage."""
+
+    name: str
+    is_sent: bool  # else received
+    size_bytes: float
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Trained and frozen numbers of some nodes on one device, those of experts apart: fewer replicas hold them."""
+
+    dense: int = 0  # trained
+    experts: int = 0  # trained
+    stored_bytes: float = 0.0  # of all, trained and frozen, in their working format
+
+    def __add__(self, other: Weights) -> Weights:
+        return Weights(
+            dense=self.dense + other.dense,
+            experts=self.experts + other.experts,
+            stored_bytes=self.stored_bytes + other.stored_bytes,
+        )
+
+    def __mul__(self, copies: int) -> Weights:
+        return Weights(
+            dense=self.dense * copies, experts=self.experts * copies, stored_bytes=self.stored_bytes * copies
+        )
+
+    @property
+    def trained(self) -> int:
+        return self.dense + self.experts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockShare:
+    """Equal layers of a chunk, one copy of them."""
+
+    block: Block
+    copies: int
+    passes: Passes
+    weights: Weights
+    gathers: tuple[Talk, ...] = ()  # of weights that replicas share out, before a pass
+    reduces: tuple[Talk, ...] = ()  # of the gradients, after the backward pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkShare:
+    """The layers that a stage runs in one go."""
+
+    index: int  # of all chunks, in the order of the forward pass
+    blocks: tuple[BlockShare, ...]
+
+    @property
+    def weights(self) -> Weights:
+        return sum((one.weights * one.copies for one in self.blocks), Weights())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageShare:
+    """What one stage of the pipeline holds."""
+
+    index: int
+    chunks: tuple[ChunkShare, ...]
+    update: Compute
+    gathers: tuple[Talk, ...]  # of the updated weights, where replicas share out the update alone
+    tied: Message | None  # gradients of a table that the first and the last stage both hold, to the other one
+
+    @property
+    def weights(self) -> Weights:
+        return sum((one.weights for one in self.chunks), Weights())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelShare:
+    """A step of training as the devices share it."""
+
+    plan: TrainingPlan
+    sizes: Mapping[Axis, int]
+    microbatches: int  # that each replica runs in a step
+    stages: tuple[StageShare, ...]
+    chunk_count: int
+    sent: Message  # between neighbouring stages, either way
+    received: Message
+    regathers: Talk | None  # puts together what devices of a tensor-parallel group have received in parts
+
+
+def microbatches_of(plan: TrainingPlan, microbatch: int, replicas: int) -> int:
+    """Micro-batches that each replica runs in a step. BadInput where they do not make up the global batch."""
+    if plan.global_batch is None:
+        return plan.pp
+    each = microbatch * replicas
+    if plan.global_batch % each:
+        legal = [size for size in (plan.global_batch // each * each, (plan.global_batch // each + 1) * each) if size]
+        raise BadInput(
+            f"{plan.global_batch} sequences are no multiple of {replicas} replicas x micro-batches of {microbatch}: "
+            f"{' or '.join(map(str, legal))} would be",
+            field="global_batch",
+        )
+    return plan.global_batch // each
+
+
+def model_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
+    """The shares of a training step. BadInput, Unsupported, with the field that is in the way."""
+    training = plan.training or TrainingPlan()
+    if not workload.is_training:
+        raise Unsupported(f"{workload.name}: {workload.mode} is no step of training: give mode train")
+    sizes = axis_sizes(training, devices)
+    microbatches = microbatches_of(training, plan.batch, sizes["dp"])
+    if (sizes["dp"] * sizes["cp"]) % training.ep:
+        raise BadInput(
+            f"{training.ep} does not divide the {sizes['dp'] * sizes['cp']} replicas (dp x cp) whose experts it shares out",
+            field="ep",
+        )
+    pieces = shared_pieces(workload, training)
+    working = workload.gradient_dtype or workload.dtype
+    builder = _Builder(training, sizes, working)
+    cut = chunks(blocks(pieces), training.pp * training.virtual)
+    made = [
+        ChunkShare(
+            index=chunk.index,
+            blocks=tuple(
+                builder.block(block, is_first=chunk.index == 0 and at == 0) for at, block in enumerate(chunk.blocks)
+            ),
+        )
+        for chunk in cut
+    ]
+    tied = _tied_table_bytes(pieces, training, builder.gradient_bytes)
+    stages = tuple(
+        builder.stage(stage, tuple(made[stage :: training.pp]), tied if stage in (0, training.pp - 1) else 0.0)
+        for stage in range(training.pp)
+    )
+    sent, regathers = _between_stages(cut[0].blocks[-1], training)
+    return ModelShare(
+        plan=training,
+        sizes=sizes,
+        microbatches=microbatches,
+        stages=stages,
+        chunk_count=len(cut),
+        sent=sent,
+        received=Message(name="receive", is_sent=False, size_bytes=sent.size_bytes, dtype=sent.dtype),
+        regathers=regathers,
+    )
+
+
+def shared_pieces(workload: Workload, plan: TrainingPlan) -> tuple[Piece, ...]:
+    """The forward pass as one device runs it. BadInput, Unsupported."""
+    forward = tuple(node for node in workload.nodes if node.phase == "forward")
+    pieces = divided(forward, plan.tp, by_tokens=plan.sp)
+    pieces = on_share_of_experts(pieces, plan.ep, imbalance=plan.imbalance, token_parts=plan.tp if plan.sp else 1)
+    pieces = on_share_of_tokens(pieces, plan.cp)
+    if plan.lora_rank is not None:
+        pieces = frozen_experts(with_adapters(pieces, plan.lora_rank, plan.lora_base), plan.lora_base)
+    return pieces
+
+
+def _tied_table_bytes(pieces: Sequence[Piece], plan: TrainingPlan, gradient_bytes: float) -> float:
+    """Gradients of a table that the head shares with the embedding, where two stages hold it."""
+    if plan.pp == 1 or plan.lora_rank is not None:
+        return 0.0
+    tied = [node for node in pieces if isinstance(node, Node) and getattr(node.op, "is_tied", False)]
+    return sum(getattr(node.op, "n", 0) * getattr(node.op, "k", 0) for node in tied) * gradient_bytes
+
+
+def _between_stages(block: Block, plan: TrainingPlan) -> tuple[Message, Talk | None]:
+    """What a stage sends on; what every device of a tensor-parallel group has whole is sent in parts.
+
+    [Narayanan et al. 2021, section 4.1: scatter/gather]
+    """
+    op = block.nodes[-1].op
+    dtype = getattr(op, "out_dtype", None) or op.dtype
+    size = output_bytes(op)
+    if plan.tp == 1 or plan.sp:
+        return Message(name="send", is_sent=True, size_bytes=size, dtype=dtype), None
+    gathered = AxisExchange(axis="tp", kind="all-gather", size_bytes=size, dtype=dtype)
+    return (
+        Message(name="send", is_sent=True, size_bytes=size / plan.tp, dtype=dtype),
+        Talk(name="received parts", role="forward", exchange=gathered),
+    )
+
+
+class _Builder:
+    """Shares of one plan."""
+
+    def __init__(self, plan: TrainingPlan, sizes: Mapping[Axis, int], working: str) -> None:
+        self.plan, self.sizes, self.working = plan, sizes, working
+        self.gradient_dtype = plan.gradient_dtype or working
+        self.gradient_bytes = DTYPES[self.gradient_dtype].bytes
+        self.replicas = sizes["dp"] * sizes["cp"]
+
+    def block(self, block: Block, *, is_first: bool) -> BlockShare:
+        plan = self.plan
+        weights = weights_of(block.nodes, plan.lora_rank)
+        return BlockShare(
+            block=block,
+            copies=block.copies,
+            passes=passes(
+                block,
+                recompute=plan.recompute,
+                lora_rank=plan.lora_rank,
+                splits_weights=plan.schedule == "zero-bubble",
+                is_first=is_first,
+            ),
+            weights=weights,
+            gathers=self._gathered(weights) if plan.zero == 3 else (),
+            reduces=self._reduced(weights),
+        )
+
+    def _each(self, weights: Weights) -> list[tuple[str, int, int]]:
+        """Axis, members of its groups and trained numbers, of dense weights and of experts."""
+        both = [("data", self.replicas, weights.dense), ("edp", self.replicas // self.plan.ep, weights.experts)]
+        return [(axis, members, count) for axis, members, count in both if members > 1 and count]
+
+    def _reduced(self, weights: Weights) -> tuple[Talk, ...]:
+        kind = "reduce-scatter" if self.plan.zero else "all-reduce"
+        return tuple(
+            Talk(
+                name="gradients",
+                role="backward",
+                exchange=AxisExchange(
+                    axis=axis,
+                    kind=kind,  # type: ignore[arg-type]
+                    size_bytes=count * self.gradient_bytes,
+                    dtype=self.gradient_dtype,
+                ),
+            )
+            for axis, _, count in self._each(weights)
+        )
+
+    def _gathered(self, weights: Weights) -> tuple[Talk, ...]:
+        """Of what is stored: frozen weights are shared out too."""
+        if self.replicas == 1 or not weights.stored_bytes:
+            return ()
+        exchange = AxisExchange(axis="data", kind="all-gather", size_bytes=weights.stored_bytes, dtype=self.working)
+        return (Talk(name="weights", role="forward", exchange=exchange),)
+
+    def stage(self, index: int, own: tuple[ChunkShare, ...], tied_bytes: float) -> StageShare:
+        plan = self.plan
+        weights = sum((one.weights for one in own), Weights())
+        shares = self.replicas if plan.zero else 1
+        expert_shares = self.replicas // plan.ep if plan.zero else 1
+        updated = -(-weights.dense // shares) + -(-weights.experts // expert_shares)
+        step = AdamStep(weights=max(1, updated), gradient_dtype=self.gradient_dtype)
+        gathers: tuple[Talk, ...] = ()
+        if plan.zero in (1, 2):
+            gathers = tuple(
+                Talk(
+                    name="updated weights",
+                    role="update",
+                    exchange=AxisExchange(
+                        axis=axis, kind="all-gather", size_bytes=count * DTYPES[self.working].bytes, dtype=self.working
+                    ),
+                )
+                for axis, _, count in self._each(weights)
+            )
+        tied = None
+        if tied_bytes:
+            tied = Message(name="tied gradients", is_sent=True, size_bytes=tied_bytes, dtype=self.gradient_dtype)
+        return StageShare(
+            index=index,
+            chunks=own,
+            update=Compute(name="update", role="update", ops=(step,)),
+            gathers=gathers,
+            tied=tied,
+        )
+
+
+def weights_of(nodes: Sequence[Node], lora_rank: int | None) -> Weights:
+    """The weights of nodes, one copy of each."""
+    total = Weights()
+    for node in nodes:
+        count = node.op.parameters
+        is_of_experts = isinstance(node.op, GroupedMatMul)
+        trained = count if is_trained(node, lora_rank) else 0
+        total += Weights(
+            dense=0 if is_of_experts else trained,
+            experts=trained if is_of_experts else 0,
+            stored_bytes=node.op.weight_bytes,
+        )
+    return total

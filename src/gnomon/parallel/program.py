@@ -1,0 +1,222 @@
+"""What every stage of a pipeline runs in one step: passes in the order of the schedule, exchanges, and what waits for what.
+
+Ranks that differ along tp, cp or dp alone run the same, so one rank stands for each stage. Most of a program is a chain; beside
+it run messages to other stages and, where the plan says so, exchanges of gradients and weights between replicas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.parallel.model_share import BlockShare, Message, ModelShare, StageShare
+from gnomon.parallel.passes import Compute, Step, Talk
+from gnomon.parallel.schedule import Task, order
+
+Ints = NDArray[np.int64]
+NONE = -1  # in the arrays of a program: nothing there
+WAITS = 3  # nodes that a node waits for, at most
+_CHAIN, _BESIDE = -2, -3  # in a part of a program: what went before in the chain, and beside it
+
+Action = Compute | Talk | Message
+Direction = Literal["forward", "backward"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The nodes of one stage, in the order in which it begins those that nothing keeps waiting."""
+
+    stage: int
+    actions: tuple[Action, ...]
+    action: Ints  # (nodes,), place in `actions`
+    after: Ints  # (nodes, WAITS), nodes that must end before, or NONE
+    message: Ints  # (nodes,), its number in the step, the same at both ends, or NONE
+    peer: Ints  # (nodes,), the stage at the other end, or NONE
+    microbatch: Ints  # (nodes,), or NONE
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+
+def programs(model: ModelShare) -> tuple[Program, ...]:
+    """The program of each stage."""
+    return tuple(_Stage(model, stage).program() for stage in model.stages)
+
+
+@dataclass(slots=True)
+class _Part:
+    """Nodes of a program under construction, numbered from 0."""
+
+    rows: list[tuple[int, ...]] = field(default_factory=list)  # action, WAITS nodes, message, peer
+    chain: int = _CHAIN  # the last node of the chain
+    beside: int = _BESIDE  # the last of what runs beside it, one after another
+    waits: list[int] = field(default_factory=list)  # what the chain's next node waits for too
+    layer: int = _CHAIN  # the chain's node before the layer under construction
+
+    def add(self, action: int, *after: int, message: int = NONE, peer: int = NONE) -> int:
+        padded = (*after, *(NONE,) * (WAITS - len(after)))
+        self.rows.append((action, *padded, message, peer))
+        return len(self.rows) - 1
+
+    def step(self, action: int) -> None:
+        """The chain's next node."""
+        self.chain = self.add(action, self.chain, *self.waits)
+        self.waits.clear()
+
+    def aside(self, action: int, after: int) -> None:
+        """A node beside the chain, after one of the chain's."""
+        self.beside = self.add(action, self.beside, after)
+
+
+class _Stage:
+    """One stage's program under construction."""
+
+    def __init__(self, model: ModelShare, stage: StageShare) -> None:
+        self.model, self.stage, self.plan = model, stage, model.plan
+        self.actions: list[Action] = []
+        self._places: dict[int, int] = {}
+
+    def action(self, of: Action) -> int:
+        """The place of an action, the same for the same object."""
+        if id(of) not in self._places:
+            self._places[id(of)] = len(self.actions)
+            self.actions.append(of)  # which keeps the object, and with it its id
+        return self._places[id(of)]
+
+    def program(self) -> Program:
+        plan = self.plan
+        tasks = order(
+            plan.schedule,
+            stage=self.stage.index,
+            stages=plan.pp,
+            microbatches=self.model.microbatches,
+            virtual=plan.virtual,
+        )
+        last_of = {task.chunk: at for at, task in enumerate(tasks) if task.kind != "forward"}
+        parts: dict[tuple[str, int, bool], tuple[_Part, Ints]] = {}
+        tables: list[Ints] = []
+        size, chain, beside = 0, NONE, NONE
+        for at, task in enumerate((*tasks, None)):
+            key = ("end", 0, True) if task is None else (task.kind, task.chunk, last_of[task.chunk] == at)
+            if key not in parts:
+                made = self._end() if task is None else self._part(task, is_last=key[2])
+                parts[key] = made, np.array(made.rows, dtype=np.int64)
+            part, rows = parts[key]
+            tables.append(self._placed(rows, size, chain, beside, None if task is None else task.microbatch))
+            chain = part.chain + size if part.chain >= 0 else chain
+            beside = part.beside + size if part.beside >= 0 else beside
+            size += len(rows)
+        table = np.concatenate(tables)
+        return Program(
+            stage=self.stage.index,
+            actions=tuple(self.actions),
+            action=table[:, 0],
+            after=table[:, 1 : 1 + WAITS],
+            message=table[:, 1 + WAITS],
+            peer=table[:, 2 + WAITS],
+            microbatch=table[:, 3 + WAITS],
+        )
+
+    def _placed(self, rows: Ints, size: int, chain: int, beside: int, microbatch: int | None) -> Ints:
+        """The rows of a part where it stands in the program, with the micro-batch behind them."""
+        table = np.empty((len(rows), rows.shape[1] + 1), dtype=np.int64)
+        table[:, :-1], table[:, -1] = rows, NONE if microbatch is None else microbatch
+        after = table[:, 1 : 1 + WAITS]
+        is_here, is_chain, is_beside = after >= 0, after == _CHAIN, after == _BESIDE
+        after[is_here] += size
+        after[is_chain] = chain
+        after[is_beside] = beside
+        if microbatch:
+            message = table[:, 1 + WAITS]
+            message[message != NONE] += microbatch * self._per_microbatch
+        return table
+
+    @property
+    def _per_microbatch(self) -> int:
+        """Numbers of messages that a micro-batch has: both directions, and by the chunk that receives."""
+        return 2 * self.model.chunk_count
+
+    def _number(self, direction: Direction, to_chunk: int) -> int:
+        return (direction == "backward") * self.model.chunk_count + to_chunk
+
+    def _part(self, task: Task, *, is_last: bool) -> _Part:
+        part, chunk = _Part(), self.stage.chunks[task.chunk]
+        reduces = is_last or self.plan.zero >= 2
+        match task.kind:
+            case "forward":
+                self._receive(part, "forward", chunk.index, is_sent=chunk.index > 0)
+                for block in chunk.blocks:
+                    self._layers(part, block, block.passes.forward, reduces=False)
+                if chunk.index < self.model.chunk_count - 1:
+                    self._send(part, "forward", chunk.index + 1)
+            case "backward":
+                self._receive(part, "backward", chunk.index, is_sent=chunk.index < self.model.chunk_count - 1)
+                for block in reversed(chunk.blocks):
+                    self._layers(part, block, block.passes.backward, reduces=reduces and not self._splits)
+                if chunk.index > 0:
+                    self._send(part, "backward", chunk.index - 1)
+            case "weights":
+                for block in reversed(chunk.blocks):
+                    self._layers(part, block, block.passes.weights, reduces=reduces, gathers=False)
+        return part
+
+    @property
+    def _splits(self) -> bool:
+        return self.plan.schedule == "zero-bubble"
+
+    def _layers(
+        self, part: _Part, block: BlockShare, steps: Sequence[Step], *, reduces: bool, gathers: bool = True
+    ) -> None:
+        """All copies of a block. Weights are gathered while the layer before runs, gradients reduced while the next does."""
+        for _ in range(block.copies):
+            before = part.chain
+            for talk in block.gathers if gathers else ():
+                if self.plan.overlap:
+                    part.aside(self.action(talk), part.layer)
+                    part.waits.append(part.beside)
+                else:
+                    part.step(self.action(talk))
+            for step in steps:
+                part.step(self.action(step))
+            for talk in block.reduces if reduces else ():
+                if self.plan.overlap:
+                    part.aside(self.action(talk), part.chain)
+                else:
+                    part.step(self.action(talk))
+            part.layer = before
+
+    def _receive(self, part: _Part, direction: Direction, chunk: int, *, is_sent: bool) -> None:
+        if not is_sent or self.plan.pp == 1:
+            return
+        step = -1 if direction == "forward" else 1
+        peer = (self.stage.index + step) % self.plan.pp
+        part.waits.append(part.add(self.action(self.model.received), message=self._number(direction, chunk), peer=peer))
+        if self.model.regathers is not None:
+            part.step(self.action(self.model.regathers))
+
+    def _send(self, part: _Part, direction: Direction, to_chunk: int) -> None:
+        if self.plan.pp == 1:
+            return
+        step = 1 if direction == "forward" else -1
+        peer = (self.stage.index + step) % self.plan.pp
+        part.add(self.action(self.model.sent), part.chain, message=self._number(direction, to_chunk), peer=peer)
+
+    def _end(self) -> _Part:
+        """The gradients of a table that two stages hold, the update, and the weights gathered after it."""
+        part, tied = _Part(), self.stage.tied
+        if tied is not None:
+            is_first = self.stage.index == 0
+            peer = self.plan.pp - 1 if is_first else 0
+            first = self.model.microbatches * self._per_microbatch  # beyond those of the micro-batches
+            part.add(self.action(tied), _CHAIN, message=first + (not is_first), peer=peer)
+            got = Message(name=tied.name, is_sent=False, size_bytes=tied.size_bytes, dtype=tied.dtype)
+            part.waits.append(part.add(self.action(got), message=first + is_first, peer=peer))
+        part.waits.append(_BESIDE)
+        part.step(self.action(self.stage.update))
+        for talk in self.stage.gathers:
+            part.step(self.action(talk))
+        return part
