@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from gnomon.core.dtype import DTYPES
@@ -13,29 +13,26 @@ from gnomon.core.work import score_traffic_bytes
 if TYPE_CHECKING:
     from gnomon.core.workload import Node
 
-_ADAM_STATE_BYTES = 8.0  # two moments in fp32 per parameter [Kingma & Ba 2015]
-_MASTER_BYTES = 4.0  # an fp32 copy of weights kept in a shorter format [Micikevicius et al. 2018, section 3.1]
+ADAM_STATE_BYTES = 8.0  # two moments in fp32 per parameter [Kingma & Ba 2015]
+MASTER_BYTES = 4.0  # an fp32 copy of weights kept in a shorter format [Micikevicius et al. 2018, section 3.1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """Bytes by kind at the worst moment of a pass. Buffers of the framework and fragmentation are not in it."""
+    """Bytes by kind at the worst moment of a pass. The runtime and its allocator count where overhead_bytes says so."""
 
     weights_bytes: float
     kv_cache_bytes: float = 0.0
     activations_bytes: float = 0.0  # inference: live at once; training: kept for the backward pass
     gradients_bytes: float = 0.0
     optimizer_bytes: float = 0.0  # moments and master weights
+    logits_bytes: float = 0.0  # of a training step that tells them from other activations
+    buffers_bytes: float = 0.0  # of exchanges, and what is computed again
+    overhead_bytes: float = 0.0  # of the runtime and its allocator
 
     @property
     def total_bytes(self) -> float:
-        return (
-            self.weights_bytes
-            + self.kv_cache_bytes
-            + self.activations_bytes
-            + self.gradients_bytes
-            + self.optimizer_bytes
-        )
+        return sum(getattr(self, field.name) for field in fields(self))
 
 
 def output_bytes(op: Op) -> float:
@@ -73,9 +70,16 @@ def peak_live_bytes(nodes: tuple[Node, ...]) -> float:
 def kept_for_backward_bytes(nodes: tuple[Node, ...]) -> float:
     """Bytes of forward arrays that the backward pass reads again, without recomputation.
 
-    An output is kept when a reader's gradient needs it, or its own does; unfused attention also keeps its scores before
-    and after the softmax.
+    Unfused attention also keeps its scores before and after the softmax.
     """
+    kept = kept_for_backward(nodes)
+    return sum(
+        ((output_bytes(node.op) if node.name in kept else 0.0) + scratch_bytes(node.op)) * node.repeat for node in nodes
+    )
+
+
+def kept_for_backward(nodes: tuple[Node, ...]) -> frozenset[str]:
+    """Names of nodes whose output the backward pass reads: a reader's gradient needs it, or their own does."""
     kept: set[str] = set()
     for node in nodes:
         keeps = FUNCTIONS[node.op.function].keeps if isinstance(node.op, Elementwise) else "inputs"
@@ -83,9 +87,7 @@ def kept_for_backward_bytes(nodes: tuple[Node, ...]) -> float:
             kept.add(node.name)
         elif keeps == "inputs":
             kept.update(node.after)
-    return sum(
-        ((output_bytes(node.op) if node.name in kept else 0.0) + scratch_bytes(node.op)) * node.repeat for node in nodes
-    )
+    return frozenset(kept)
 
 
 def footprint(
@@ -105,8 +107,8 @@ def footprint(
     working_bytes = DTYPES[gradient_dtype].bytes
     optimizer_bytes = 0.0
     if mode.endswith("+optimizer"):
-        master = _MASTER_BYTES if working_bytes < _MASTER_BYTES else 0.0
-        optimizer_bytes = parameters * (_ADAM_STATE_BYTES + master)
+        master = MASTER_BYTES if working_bytes < MASTER_BYTES else 0.0
+        optimizer_bytes = parameters * (ADAM_STATE_BYTES + master)
     return Footprint(
         weights_bytes=weights_bytes,
         activations_bytes=kept_for_backward_bytes(tuple(node for node in nodes if node.phase == "forward")),

@@ -7,6 +7,7 @@ from typing import Literal
 
 from gnomon.core.footprint import Footprint
 from gnomon.core.mapped import Mapped
+from gnomon.core.step_facts import StepFacts
 
 Bound = Literal["compute", "memory", "network", "overhead"]
 
@@ -64,3 +65,4 @@ class Prediction:
     outside: tuple[str, ...]  # why this is extrapolation; empty inside the validated range
     provenance: Provenance
     mapped: Mapped | None = None  # the layers, of an engine that maps them
+    step: StepFacts | None = None  # of a training step that an engine puts together

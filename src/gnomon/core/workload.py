@@ -161,13 +161,14 @@ class Workload:
     @cached_property
     def table(self) -> OpTable:
         """The operators as columns, in the order of the nodes."""
-        return _table_of(self.nodes)
+        return op_table(self.nodes)
 
 
 _FAMILY_INDEX = {name: index for index, name in enumerate(FAMILIES)}
 
 
-def _table_of(nodes: tuple[Node, ...]) -> OpTable:
+def op_table(nodes: tuple[Node, ...]) -> OpTable:
+    """The operators of nodes as columns, in their order. Unsupported for one without a rule."""
     for node in nodes:
         if getattr(node.op, "family", None) not in _FAMILY_INDEX:
             raise Unsupported(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +112,7 @@ def run(programs: Sequence[Program], durations_ns: Sequence[Sequence[int]]) -> t
                 heappush(events, (now, order, got))
     if NONE in end:
         raise AssertionError(f"stages wait for one another: node {end.index(NONE)} of {count} never ran")
-    bounds = [slice(int(a), int(b)) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    bounds = [slice(int(a), int(b)) for a, b in pairwise(offsets)]
     starts, ends = np.array(start), np.array(end)
     return tuple(Ran(start_ns=starts[one], end_ns=ends[one]) for one in bounds)
 
@@ -130,6 +131,8 @@ def _waits(programs: Sequence[Program], offsets: Ints) -> tuple[list[int], list[
     for program, offset in zip(programs, offsets, strict=False):
         waits.extend((program.after != NONE).sum(axis=1).tolist())
         node, column = np.nonzero(program.after != NONE)
-        for child, parent in zip((node + offset).tolist(), (program.after[node, column] + offset).tolist(), strict=True):
+        for child, parent in zip(
+            (node + offset).tolist(), (program.after[node, column] + offset).tolist(), strict=True
+        ):
             children[parent].append(child)
     return waits, children

@@ -1,0 +1,43 @@
+"""What is known of a training step beside its time: how it is put together, and what each stage of its pipeline does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gnomon.core.footprint import Footprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposed:
+    """Exchanges along one axis of a plan, on the stage that ends last."""
+
+    axis: str  # tp, cp, dp, ep or pp
+    kind: str  # all-reduce, all-gather, reduce-scatter, all-to-all, send
+    network: str  # dimensions of the network that it crosses, innermost first
+    time_s: float  # under way
+    exposed_s: float  # under way while nothing is computed
+    size_bytes: float  # given to them by one device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFacts:
+    """One stage of a pipeline."""
+
+    stage: int
+    compute_s: float
+    exposed_s: float  # of exchanges, while nothing is computed
+    idle_s: float  # neither, until the step ends
+    memory: Footprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFacts:
+    """A training step."""
+
+    microbatches: int  # that a replica runs
+    replicas: int
+    sequences: int  # or images, of the whole step
+    hardware_flop: float  # of the products of all devices, with what is computed again
+    bubble: float  # share of the step in which a device neither computes nor exchanges, in the mean over the stages
+    exposed: tuple[Exposed, ...]
+    stages: tuple[StageFacts, ...]

@@ -1,0 +1,295 @@
+"""The training engine: a step of training on any number of devices, put together from times of operators and exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.core.engine import OpTimer
+from gnomon.core.errors import BadInput, Unsupported, near_match
+from gnomon.core.exchange import ExchangeTimer
+from gnomon.core.footprint import Footprint
+from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
+from gnomon.core.scenario import Scenario
+from gnomon.core.step_facts import Exposed, StageFacts, StepFacts
+from gnomon.core.tell import Tell, silent
+from gnomon.core.version import version
+from gnomon.engines.training.step.accounts import Account, Line, account, line_of
+from gnomon.engines.training.step.run import Ran, run
+from gnomon.engines.training.step.times import ActionTimes, action_times, exchange_of
+from gnomon.parallel.legal import checked_share
+from gnomon.parallel.memory import stage_memory
+from gnomon.parallel.model_share import ModelShare
+from gnomon.parallel.passes import Compute
+from gnomon.parallel.program import Program, programs
+
+_NS_PER_S = 1e9
+
+_SETTINGS = {
+    "timer": "which engine tells operators' times",
+    "exchanges": "which rules tell the times of exchanges",
+}
+
+_ASSUMPTIONS = (
+    "devices that differ along tp, cp and dp alone do the same at the same time: none is slower than another",
+    "a device computes one thing and exchanges one thing at a time; neither slows the other down",
+    "operators run one after another; what happens between steps (data, logging, checkpoints) is not counted",
+)
+_ROLES = {"forward": "forward", "backward": "backward", "recompute": "computed again", "update": "optimizer"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A step as it was run."""
+
+    model: ModelShare
+    programs: tuple[Program, ...]
+    times: ActionTimes
+    ran: tuple[Ran, ...]
+
+    @property
+    def end_ns(self) -> int:
+        return max(one.last_ns for one in self.ran)
+
+
+class TrainingEngine:
+    """Answers steps of training, on one device and on many."""
+
+    name = "training"
+    cites = (
+        "Narayanan et al. 2021, Efficient large-scale language model training on GPU clusters using Megatron-LM, SC",
+        "Korthikanti et al. 2022, Reducing activation recomputation in large transformer models, arXiv 2205.05198",
+        "Rajbhandari et al. 2020, ZeRO: memory optimizations toward training trillion parameter models, SC",
+        "Won et al. 2023, ASTRA-sim 2.0, ISPASS",
+    )
+
+    def __init__(
+        self,
+        timers: Callable[[str], OpTimer] | None = None,
+        exchanges: Callable[[str], ExchangeTimer] | None = None,
+        chosen: Mapping[str, str] | None = None,
+    ) -> None:
+        self._timers, self._exchanges, self._given = timers, exchanges, dict(chosen or {})
+
+    def composed(self, timers: Callable[[str], OpTimer], exchanges: Callable[[str], ExchangeTimer]) -> TrainingEngine:
+        """The engine with these sources of times, by their names."""
+        return TrainingEngine(timers, exchanges, self._given)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What each setting means, by its name."""
+        return _SETTINGS
+
+    def tuned(self, settings: Mapping[str, str], tell: Tell = silent) -> TrainingEngine:
+        """The engine with these settings. BadInput."""
+        for name in settings:
+            if name not in _SETTINGS:
+                raise BadInput(
+                    f"no setting of training's{near_match(name, _SETTINGS)} (known: {', '.join(_SETTINGS)})",
+                    field=f"training.{name}",
+                )
+        tuned = TrainingEngine(self._timers, self._exchanges, settings)
+        if self._timers and self._exchanges:
+            tuned._timer(), tuned._exchange_timer()
+        return tuned
+
+    def _setting(self, name: str) -> str:
+        return self._given.get(name) or {"timer": DEFAULT_TIMER, "exchanges": DEFAULT_EXCHANGES}[name]
+
+    def _timer(self) -> OpTimer:
+        if self._timers is None:
+            raise Unsupported("training needs a source of operator times")
+        return self._timers(self._setting("timer"))
+
+    def _exchange_timer(self) -> ExchangeTimer:
+        if self._exchanges is None:
+            raise Unsupported("training needs a source of times of exchanges")
+        return self._exchanges(self._setting("exchanges"))
+
+    def missing(self, scenario: Scenario) -> tuple[str, ...]:
+        """Reasons why it cannot answer. BadInput for a plan that the model or the system cannot have."""
+        workload, system = scenario.workload, scenario.system
+        if not workload.mode.endswith("+optimizer"):
+            return (f"training answers whole steps, not {workload.mode}: give mode train",)
+        if system.device.design is not None:
+            return (f"training answers for data sheets, and {system.device.name} is a spatial accelerator",)
+        if system.count > 1 and not system.dimensions:
+            return (
+                f"the network between the {system.count} of {system.name} is not described: "
+                "`gnomon list systems` shows machines whose network is",
+            )
+        try:
+            self._stepped(scenario)
+        except Unsupported as reason:
+            return (str(reason),)
+        return ()
+
+    def _stepped(self, scenario: Scenario) -> tuple[ModelShare, tuple[Program, ...], ActionTimes]:
+        model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
+        made = programs(model)
+        exchanges = self._exchange_timer() if scenario.system.count > 1 else None
+        return model, made, action_times(made, model, scenario.system, self._timer(), exchanges)
+
+    def predict(self, scenario: Scenario) -> Prediction:
+        """The time of one step. Raises Unsupported with the reasons of `missing`."""
+        if reasons := self.missing(scenario):
+            raise Unsupported("; ".join(reasons))
+        model, made, times = self._stepped(scenario)
+        ran = run(made, [_whole_ns(one) for one in times.mid])
+        step = _Step(model=model, programs=made, times=times, ran=ran)
+        return self._prediction(scenario, step)
+
+    def _prediction(self, scenario: Scenario, step: _Step) -> Prediction:
+        end_ns = step.end_ns
+        accounts = [account(program, ran, end_ns) for program, ran in zip(step.programs, step.ran, strict=True)]
+        slowest = max(range(len(accounts)), key=lambda at: step.ran[at].last_ns)
+        working = scenario.workload.gradient_dtype or scenario.workload.dtype
+        memories = [stage_memory(step.model, stage, working) for stage in step.model.stages]
+        largest = max(memories, key=lambda one: one.total_bytes)
+        value = end_ns / _NS_PER_S
+        capacity = scenario.system.device.memory_bytes.value
+        flop, moved = _work(step)
+        return Prediction(
+            quantity="time",
+            value=value,
+            unit="s",
+            interval=self._interval(step, value),
+            parts=_parts(accounts[slowest]),
+            bound=_bound(accounts[slowest]),
+            memory=largest,
+            fits=largest.total_bytes <= capacity,
+            flop=flop,
+            moved_bytes=moved,
+            assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
+            outside=scenario.workload.outside,
+            provenance=Provenance(
+                engine=self.name,
+                version=version(),
+                scenario=scenario.digest,
+                cites=self.cites,
+                overrides=scenario.system.device.overrides(),
+                settings=tuple(f"{name}={self._setting(name)}" for name in _SETTINGS),
+            ),
+            step=_facts(scenario, step, accounts, memories, slowest, flop),
+        )
+
+    def _interval(self, step: _Step, value: float) -> Interval | None:
+        """Ends of the step where every action takes its low, or its high end."""
+        if step.times.low is None or step.times.high is None:
+            return None
+        ends = []
+        for of in (step.times.low, step.times.high):
+            ran = run(step.programs, [_whole_ns(one) for one in of])
+            ends.append(max(one.last_ns for one in ran) / _NS_PER_S)
+        return Interval(
+            low=min(ends[0], value),
+            high=max(ends[1], value),
+            method="every operator and exchange at the low, or at the high end of its own interval",
+        )
+
+    def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
+        """The answers in order."""
+        return [self.predict(scenario) for scenario in scenarios]
+
+
+DEFAULT_TIMER = "roofline"
+DEFAULT_EXCHANGES = "nccl"
+
+
+def _whole_ns(times_s: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[int]:
+    return [round(time_s * _NS_PER_S) for time_s in times_s.tolist()]
+
+
+def _parts(of: Account) -> tuple[Part, ...]:
+    """The parts of the stage that ends last; they add up to the step."""
+    found = [
+        Part(name=_ROLES[role], value=time_ns / _NS_PER_S, kind="compute") for role, time_ns in of.compute_ns.items()
+    ]
+    found += [
+        Part(name=_named(line), value=time_ns / _NS_PER_S, kind="network") for line, time_ns in of.exposed_ns.items()
+    ]
+    found.append(Part(name="waiting for other stages", value=of.idle_ns / _NS_PER_S, kind="idle"))
+    return tuple(sorted((part for part in found if part.value > 0), key=lambda part: -part.value))
+
+
+def _named(line: Line) -> str:
+    return f"{line.axis} {line.kind}"
+
+
+def _bound(of: Account) -> Bound:
+    """What takes most of the stage that ends last."""
+    network = sum(of.exposed_ns.values())
+    return max(
+        (("compute", of.busy_ns), ("network", network), ("overhead", of.idle_ns)),
+        key=lambda pair: pair[1],
+    )[0]  # type: ignore[return-value]
+
+
+def _work(step: _Step) -> tuple[float, float]:
+    """Flop of the products and bytes moved, of all devices together."""
+    flop = moved = 0.0
+    alike = step.model.sizes["tp"] * step.model.sizes["cp"] * step.model.sizes["dp"]
+    for program in step.programs:
+        times = np.bincount(program.action, minlength=len(program.actions))
+        for action, count in zip(program.actions, times.tolist(), strict=True):
+            if isinstance(action, Compute):
+                works = [op.work() for op in action.ops]
+                flop += count * sum(work[0] for work, op in zip(works, action.ops, strict=True) if op.unit == "matrix")
+                moved += count * sum(work[1] + work[2] for work in works)
+    return flop * alike, moved * alike
+
+
+def _facts(
+    scenario: Scenario,
+    step: _Step,
+    accounts: Sequence[Account],
+    memories: Sequence[Footprint],
+    slowest: int,
+    flop: float,
+) -> StepFacts:
+    model, last = step.model, accounts[slowest]
+    names = _networks(scenario, step, slowest)
+    exposed = tuple(
+        Exposed(
+            axis=line.axis,
+            kind=line.kind,
+            network=names[line],
+            time_s=last.talk_ns[line] / _NS_PER_S,
+            exposed_s=last.exposed_ns[line] / _NS_PER_S,
+            size_bytes=last.talk_bytes[line],
+        )
+        for line in last.talk_ns
+    )
+    end_ns = step.end_ns
+    return StepFacts(
+        microbatches=model.microbatches,
+        replicas=model.sizes["dp"],
+        sequences=model.microbatches * model.sizes["dp"] * scenario.plan.batch,
+        hardware_flop=flop,
+        bubble=sum(one.idle_ns for one in accounts) / (len(accounts) * end_ns) if end_ns else 0.0,
+        exposed=exposed,
+        stages=tuple(
+            StageFacts(
+                stage=at,
+                compute_s=one.busy_ns / _NS_PER_S,
+                exposed_s=sum(one.exposed_ns.values()) / _NS_PER_S,
+                idle_s=one.idle_ns / _NS_PER_S,
+                memory=memories[at],
+            )
+            for at, one in enumerate(accounts)
+        ),
+    )
+
+
+def _networks(scenario: Scenario, step: _Step, stage: int) -> dict[Line, str]:
+    """The dimensions of the network that each exchange of a stage crosses."""
+    found: dict[Line, str] = {}
+    for action in step.programs[stage].actions:
+        if isinstance(action, Compute):
+            continue
+        where = exchange_of(action, step.model, scenario.system).spread
+        crossed = [one.name for one, count in zip(scenario.system.dimensions, where, strict=False) if count > 1]
+        found.setdefault(line_of(action), " and ".join(crossed))
+    return found
