@@ -9,6 +9,7 @@ from gnomon.core.errors import BadInput
 from gnomon.core.op import MatMul
 from gnomon.core.plan import Plan
 from gnomon.core.system import System
+from gnomon.core.training_plan import TrainingPlan
 from gnomon.core.workload import Node
 from gnomon.formats.accelerator_file import catalogue_accelerator
 from gnomon.testing import devices, scenarios, tiny_scenarios
@@ -40,6 +41,7 @@ _OTHER_PLAN = {
     "head": "none",
     "classes": 3,
     "sizes": (("frames", 3),),
+    "training": TrainingPlan(tp=2),
 }
 _OTHER_WORKLOAD = {
     "name": "other",

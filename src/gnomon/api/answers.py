@@ -15,7 +15,7 @@ from gnomon.api.parts import Parts
 from gnomon.api.questions import Question
 from gnomon.api.rows import flat_rows, frame
 from gnomon.api.scenarios import write_scenario
-from gnomon.core.digest import plain
+from gnomon.core.digest import plain, used
 from gnomon.core.engine import Engine
 from gnomon.core.errors import Unsupported
 from gnomon.core.in_words import interval, share
@@ -70,7 +70,13 @@ class Outcome:
     @property
     def items_per_s(self) -> float | None:
         """Images or tokens per second."""
-        return self.scenario.workload.items / self.prediction.value if self.prediction else None
+        return self._runs * self.scenario.workload.items / self.prediction.value if self.prediction else None
+
+    @property
+    def _runs(self) -> float:
+        """How often the graph is run: by every micro-batch of a training step that an engine puts together."""
+        step = self.prediction.step if self.prediction else None
+        return 1.0 if step is None else step.sequences / self.scenario.plan.batch
 
     @property
     def mfu(self) -> float | None:
@@ -78,13 +84,23 @@ class Outcome:
 
         [Chowdhery et al. 2022, appendix B]
         """
-        if self.prediction is None:
-            return None
+        return self._of_peak(self._runs * self.scenario.workload.model_flop)
+
+    @property
+    def hfu(self) -> float | None:
+        """The same of the work that is done, with what is computed again; None of a single pass, which computes nothing again.
+
+        [Korthikanti et al. 2022, section 6.3]
+        """
+        step = self.prediction.step if self.prediction else None
+        return None if step is None else self._of_peak(step.hardware_flop)
+
+    def _of_peak(self, flop: float) -> float | None:
         system = self.scenario.system
         peak = system.device.peak(self.scenario.plan.dtype, is_matrix=True)
-        if peak is None:
+        if peak is None or self.prediction is None:
             return None
-        return self.scenario.workload.model_flop / (self.prediction.value * peak.value * system.count)
+        return flop / (self.prediction.value * peak.value * system.count)
 
     def to_dict(self) -> dict[str, Any]:
         """SI numbers with units, as documented in docs/reference/json.md."""
@@ -122,6 +138,7 @@ class Outcome:
                 "provenance": plain(found.provenance),
             }
             | ({} if found.mapped is None else {"mapped": plain(found.mapped)})
+            | ({} if found.step is None else {"hfu": self.hfu, "step": plain(found.step)})
         )
 
 
@@ -215,6 +232,7 @@ class Answer:
             "image": plan.image,
             "sizes": dict(plan.sizes),
             "overrides": _written(self.question.options.get("overrides")),
+            "training": {} if plan.training is None else used(plan.training),
             "parameters": workloads[0].parameters,
         }
 

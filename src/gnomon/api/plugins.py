@@ -13,7 +13,8 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.core.tell import Tell, silent
 
 if TYPE_CHECKING:
-    from gnomon.core.engine import Engine
+    from gnomon.core.engine import Engine, OpTimer
+    from gnomon.core.exchange import ExchangeTimer
     from gnomon.core.tool import MappingTool
 
 Group = Literal["engines", "adapters", "formats", "executors"]
@@ -112,7 +113,46 @@ def _package(point: EntryPoint) -> str:
 
 
 def engine(name: str) -> Engine:
-    """The engine or adapter of that name. BadInput."""
+    """The engine or adapter of that name, with sources of times where it takes them. BadInput."""
+    from gnomon.core.engine import Composes  # numpy, which a list of names does not wait for
+
+    part = _engine(name)
+    return part.composed(op_timer, exchange_timer) if isinstance(part, Composes) else part
+
+
+def op_timer(name: str) -> OpTimer:
+    """The engine of that name as a source of operator times. BadInput."""
+    from gnomon.core.engine import OpTimer
+
+    part = _engine(name)
+    if not isinstance(part, OpTimer):
+        known = [one for one, found in working("engines").items() if isinstance(found, OpTimer)]
+        raise BadInput(
+            f"{name!r} gives no times of single operators (those that do: {', '.join(known)})", field="timer"
+        )
+    return part
+
+
+def exchange_timer(name: str) -> ExchangeTimer:
+    """The source of times of exchanges of that name. BadInput with the near match."""
+
+    if name not in EXCHANGES:
+        raise BadInput(
+            f"unknown {name!r}{near_match(name, EXCHANGES)} (known: {', '.join(EXCHANGES)})", field="exchanges"
+        )
+    module, of = EXCHANGES[name]
+    made: ExchangeTimer = getattr(import_module(module), of)()
+    return made
+
+
+# Sources of times of exchanges, by name: module and class, imported when one is asked for.
+EXCHANGES = {
+    "nccl": ("gnomon.engines.nccl.timer", "NcclTimer"),
+    "astra-sim": ("gnomon.engines.training.step.astrasim_exchanges", "AstraSimExchanges"),
+}
+
+
+def _engine(name: str) -> Engine:
     if not isinstance(name, str):
         raise BadInput(f"{name!r:.60} is not the name of an engine (see `gnomon list engines`)", field="engine")
     if name not in names("adapters") or name in names("engines"):

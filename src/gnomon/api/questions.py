@@ -15,14 +15,18 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
 from gnomon.core.system import System
+from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
+from gnomon.core.training_plan import Recompute, Schedule, TrainingPlan
 from gnomon.core.workload import Mode, Workload
 from gnomon.zoo.models import Model
+
+TRAIN = "train"  # a whole step, however many micro-batches and devices it takes
 
 
 class Options(TypedDict, total=False):
     """How a model is run; what is left out takes its default."""
 
-    mode: str | None  # None: forward, or for a decoder a prefill and a decode step
+    mode: str | None  # None: forward, or for a decoder a prefill and a decode step; train: a whole step of training
     batch: int | None  # images or sequences; None: 1, or what a traced graph is fixed at
     seq: int | None  # input tokens of each sequence
     context: int | None  # decode: tokens in the cache, the new one included
@@ -35,6 +39,24 @@ class Options(TypedDict, total=False):
     classes: int | None
     sizes: Mapping[str, int] | None  # further open sizes of a traced graph
     overrides: Overrides | None
+    # Of mode train; core.training_plan.TrainingPlan says what each means. There batch is the micro-batch.
+    global_batch: int | None
+    tp: int | None
+    sp: bool | None
+    pp: int | None
+    virtual: int | None
+    schedule: Schedule | None
+    dp: int | None
+    zero: int | None
+    ep: int | None
+    cp: int | None
+    imbalance: float | None
+    recompute: Recompute | None
+    overlap: bool | None
+    gradient_dtype: str | None
+    dropout: bool | None
+    lora_rank: int | None
+    lora_base: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +120,9 @@ def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
     for name in options:
         if name not in Options.__annotations__:
             raise BadInput(f"unknown option {name!r}{near_match(name, Options.__annotations__)}")
-    batch = options.get("batch")
+    batch, mode = options.get("batch"), _given(options.get("mode"), "forward")
     return Plan(
-        mode=cast(Mode, _given(options.get("mode"), "forward")),  # checked by Plan itself
+        mode=cast(Mode, "forward+backward+optimizer" if mode == TRAIN else mode),  # checked by Plan itself
         batch=chosen.batch if batch is None else batch,
         seq=options.get("seq"),
         context=options.get("context"),
@@ -112,7 +134,18 @@ def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
         head=options.get("head", "default"),
         classes=options.get("classes"),
         sizes=tuple(sorted(sizes.items())),
+        training=_training(options, mode),
     )
+
+
+def _training(options: Options, mode: str) -> TrainingPlan | None:
+    """How the step is spread over devices, of mode train. BadInput for such an option of another mode."""
+    given = {name: options[name] for name in TRAINING_FIELDS if options.get(name) is not None}  # type: ignore[literal-required]
+    if mode == TRAIN:
+        return TrainingPlan(**given)
+    for name in given:
+        raise BadInput(f"it is of mode {TRAIN}, not of {mode}", field=name)
+    return None
 
 
 @lru_cache(maxsize=4096)

@@ -30,6 +30,7 @@ COLUMNS: dict[str, type] = {
     "image": int,
     "sizes": str,
     "overrides": str,
+    "training": str,
     "parameters": int,
     "quantity": str,
     "mode": str,
@@ -39,6 +40,8 @@ COLUMNS: dict[str, type] = {
     "items_per_s": float,
     "item": str,
     "mfu": float,
+    "hfu": float,
+    "bubble": float,
     "flop": float,
     "moved_bytes": float,
     "weights_bytes": float,
@@ -46,6 +49,9 @@ COLUMNS: dict[str, type] = {
     "activations_bytes": float,
     "gradients_bytes": float,
     "optimizer_bytes": float,
+    "logits_bytes": float,
+    "buffers_bytes": float,
+    "overhead_bytes": float,
     "total_bytes": float,
     "capacity_bytes": float,
     "fits": bool,
@@ -78,6 +84,7 @@ def _flat(answer: Answer, outcome: Outcome) -> dict[str, Any]:
         **found,
         **memory,
         **found.get("mapped", {}),
+        "bubble": found.get("step", {}).get("bubble"),
         "value_s": found["value"],
         "low_s": interval.get("low"),
         "high_s": interval.get("high"),
@@ -85,7 +92,7 @@ def _flat(answer: Answer, outcome: Outcome) -> dict[str, Any]:
         "item": outcome.scenario.workload.item,
         "reasons": "; ".join(found["reasons"]),
     }
-    every |= {name: _compact(every[name]) for name in ("sizes", "overrides")}
+    every |= {name: _compact(every[name]) for name in ("sizes", "overrides", "training")}
     return {name: every.get(name) for name in COLUMNS}
 
 

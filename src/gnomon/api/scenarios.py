@@ -13,6 +13,7 @@ from gnomon.api import names
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Question, question
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.formats.files import write_whole
 from gnomon.formats.named import is_path, split_count
 from gnomon.formats.scenario_file import SCHEMA, OverridesShape, ScenarioFile, parse_scenario, scenario_text
@@ -91,6 +92,7 @@ def asked_by(written: ScenarioFile, folder: Path, model: Model | None = None) ->
         classes=written.classes,
         sizes=written.sizes,
         overrides=_overrides(written),
+        **{name: getattr(written, name) for name in TRAINING_FIELDS},
     )
     return replace(asked, model_text=text)
 

@@ -11,6 +11,7 @@ from gnomon.api.answers import Answer, Outcome
 from gnomon.api.layers import layer_table
 from gnomon.api.operators import operator_table
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
+from gnomon.api.questions import Options
 from gnomon.api.rows import flat_rows
 from gnomon.api.scenarios import scenario_names
 from gnomon.api.trace import write_trace
@@ -19,7 +20,15 @@ from gnomon.cli.flags import FLAGS, dest
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.cli.pass_tables import print_layers, print_operators, print_parts
 from gnomon.cli.progress import telling
-from gnomon.cli.run_options import add_override_options, add_plan_options, overrides, plan_options
+from gnomon.cli.run_options import (
+    add_override_options,
+    add_plan_options,
+    add_training_options,
+    overrides,
+    plan_options,
+    training_options,
+)
+from gnomon.cli.step_tables import print_steps
 from gnomon.core.errors import BadInput, Unsupported, UsageError, near_match
 from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.schema import PREDICT
@@ -68,6 +77,7 @@ def parser() -> Parser:
         help="with --csv: the layers that an accelerator maps, alone; printed they stand below the answers",
     )
     add_plan_options(parser)
+    add_training_options(parser)
     add_override_options(parser, "shown in the provenance; no interval then")
     parser.add_argument(
         "--save", metavar="FILE", help="also write the question as a scenario file; of one model, system and batch"
@@ -117,6 +127,7 @@ def run(arguments: Sequence[str]) -> int:
     else:
         print_answers(answers)
         print_layers(answers)
+        print_steps(answers)
         if found.parts:
             print_parts(answers)
         if found.operators:
@@ -141,12 +152,16 @@ def _answers(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     for option, text in (("MODEL", found.models), ("--on", found.on), ("--engine", found.engine)):
         if not words(text):
             raise BadInput(f"{option}: nothing given")
-    options = plan_options(found)
-    options["overrides"] = overrides(found)
+    options: Options = {**plan_options(found), **training_options(found), "overrides": overrides(found)}
+    batch = found.batch
+    if found.microbatch is not None:
+        if batch is not None:
+            raise UsageError("predict: --microbatch and --batch are one thing; give one of them")
+        batch = found.microbatch
     return predict_many(
         words(found.models),
         words(found.on),
-        batches=None if found.batch is None else wholes("batch", found.batch),
+        batches=None if batch is None else wholes("batch", batch),
         engines=words(found.engine),
         settings=_settings(found.set, words(found.engine)),
         tell=tell,
@@ -176,7 +191,7 @@ def _is_scenario(found: Namespace) -> bool:
 
 def _answers_of_scenario(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     """For the question of a scenario. UsageError for an option that the scenario itself answers."""
-    for flag in FLAGS.values():
+    for flag in (*FLAGS.values(), "--microbatch"):
         if getattr(found, dest(flag)) not in (None, []):
             raise UsageError(f"predict: {flag}: a scenario says this itself; write it there, or name model and --on")
     engines = words(found.engine)
@@ -269,6 +284,9 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         ("act", memory.activations_bytes),
         ("grad", memory.gradients_bytes),
         ("opt", memory.optimizer_bytes),
+        ("logits", memory.logits_bytes),
+        ("buffers", memory.buffers_bytes),
+        ("runtime", memory.overhead_bytes),
     )
     return cells | {
         "time": show(found.value, "s"),

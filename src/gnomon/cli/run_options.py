@@ -17,7 +17,7 @@ def add_plan_options(parser: Parser) -> None:
     group.add_argument(
         "--mode",
         metavar="MODE",
-        help="forward, prefill, decode, forward+backward or forward+backward+optimizer; a decoder without it is asked for TTFT and TPOT",
+        help="forward, prefill, decode, forward+backward, forward+backward+optimizer, or train, a whole step on any number of devices; a decoder without it is asked for TTFT and TPOT",
     )
     group.add_argument(
         "--batch", metavar="N[,N...]", help="images or sequences (default 1, or what a traced graph is fixed at)"
@@ -54,8 +54,96 @@ def add_plan_options(parser: Parser) -> None:
     )
 
 
+_WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")
+_YES_NO = {"yes": True, "no": False}
+
+
+def add_training_options(parser: Parser) -> None:
+    """How a step of training is spread over devices."""
+    group = parser.add_argument_group("a step of training (--mode train)")
+    group.add_argument(
+        "--microbatch", metavar="N", help="sequences or images of one pass of one replica: --batch by its other name"
+    )
+    group.add_argument(
+        "--global-batch",
+        metavar="N",
+        help="sequences of a step (default: a micro-batch for each stage of each replica)",
+    )
+    group.add_argument("--tp", metavar="N", help="tensor parallel: devices that share every layer")
+    group.add_argument(
+        "--sp", action="store_true", default=None, help="sequence parallel: they share norms and residuals too"
+    )
+    group.add_argument("--pp", metavar="N", help="pipeline parallel: stages")
+    group.add_argument("--virtual-stages", metavar="N", help="chunks of layers a stage, with --schedule interleaved")
+    group.add_argument("--schedule", metavar="NAME", help="1f1b (default), gpipe, interleaved or zero-bubble")
+    group.add_argument("--dp", metavar="N", help="data parallel: replicas (default: as many as the devices allow)")
+    group.add_argument(
+        "--zero",
+        metavar="STAGE",
+        help="what replicas share out: 1 optimizer state, 2 gradients too, 3 weights too (FSDP)",
+    )
+    group.add_argument("--ep", metavar="N", help="expert parallel: replicas that share the experts of a mixture")
+    group.add_argument("--cp", metavar="N", help="context parallel: devices that share the tokens of each sequence")
+    group.add_argument(
+        "--expert-imbalance", metavar="RATIO", help="tokens of the busiest device's experts over the mean"
+    )
+    group.add_argument(
+        "--recompute", metavar="WHAT", help="computed again in the backward pass: none (default), selective, full"
+    )
+    group.add_argument(
+        "--overlap", choices=tuple(_YES_NO), help="exchanges between replicas beside computations (default yes)"
+    )
+    group.add_argument(
+        "--gradients", metavar="FORMAT", help="of gradients, where it is not that of activations, like fp32"
+    )
+    group.add_argument(
+        "--dropout", action="store_true", default=None, help="masks of dropout are kept for the backward pass"
+    )
+    group.add_argument(
+        "--lora-rank", metavar="N", help="train adapters of that rank, and freeze the products beside them"
+    )
+    group.add_argument("--lora-base", metavar="FORMAT", help="of the frozen weights, like int4 (QLoRA)")
+
+
+def training_options(found: argparse.Namespace) -> Options:
+    """The options above, without the micro-batch."""
+    wholes = {name: whole(name, getattr(found, name.replace("-", "_"))) for name in _WHOLE}
+    return Options(
+        global_batch=wholes["global-batch"],
+        tp=wholes["tp"],
+        sp=found.sp,
+        pp=wholes["pp"],
+        virtual=wholes["virtual-stages"],
+        schedule=found.schedule,
+        dp=wholes["dp"],
+        zero=_zero(found.zero),
+        ep=wholes["ep"],
+        cp=wholes["cp"],
+        imbalance=None if found.expert_imbalance is None else _ratio(found.expert_imbalance),
+        recompute=found.recompute,
+        overlap=None if found.overlap is None else _YES_NO[found.overlap],
+        gradient_dtype=found.gradients,
+        dropout=found.dropout,
+        lora_rank=wholes["lora-rank"],
+        lora_base=found.lora_base,
+    )
+
+
+def _zero(text: str | None) -> int | None:
+    if text is not None and text not in ("0", "1", "2", "3"):
+        raise BadInput(f"--zero: {text!r:.40} is no stage of ZeRO: 0, 1, 2 or 3")
+    return None if text is None else int(text)
+
+
+def _ratio(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"--expert-imbalance: {text!r:.40} is not a number from 1") from None
+
+
 def plan_options(found: argparse.Namespace) -> Options:
-    """The options above, without batch."""
+    """The options of the run, without batch."""
     return Options(
         mode=found.mode,
         seq=whole("seq", found.seq),

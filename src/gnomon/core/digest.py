@@ -23,10 +23,7 @@ def digest(value: Any) -> str:
 def _canonical(value: Any) -> Any:
     """`value` as JSON; a dataclass carries its type's name, for two operators may have equal fields."""
     if is_dataclass(value) and not isinstance(value, type):
-        kept = {f.name: getattr(value, f.name) for f in fields(value)}
-        defaults = {f.name: f.default for f in fields(value) if f.default is not MISSING}
-        used = {name: _canonical(item) for name, item in kept.items() if name not in defaults or item != defaults[name]}
-        return {"type": type(value).__name__} | used
+        return {"type": type(value).__name__} | {name: _canonical(item) for name, item in used(value).items()}
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -34,6 +31,13 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(map(_canonical, value))
     return value
+
+
+def used(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their defaults, by name."""
+    kept = {f.name: getattr(value, f.name) for f in fields(value)}
+    defaults = {f.name: f.default for f in fields(value) if f.default is not MISSING}
+    return {name: item for name, item in kept.items() if name not in defaults or item != defaults[name]}
 
 
 def plain(value: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.core.device import Device
+from gnomon.core.exchange import ExchangeTimer
 from gnomon.core.prediction import Bound, Prediction
 from gnomon.core.scenario import Scenario
 from gnomon.core.tell import Tell, silent
@@ -46,6 +47,15 @@ class Tunable(Protocol):
 
     def tuned(self, settings: Mapping[str, str], tell: Tell = silent) -> Engine:
         """The engine with these settings, the others at their defaults. BadInput for one that cannot be."""
+        ...
+
+
+@runtime_checkable
+class Composes(Protocol):
+    """An engine that puts its answers together from other sources' times."""
+
+    def composed(self, timers: Callable[[str], OpTimer], exchanges: Callable[[str], ExchangeTimer]) -> Engine:
+        """The engine with these sources, by their names; a source raises BadInput for a name that it does not know."""
         ...
 
 

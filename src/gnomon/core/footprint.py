@@ -32,7 +32,7 @@ class Footprint:
 
     @property
     def total_bytes(self) -> float:
-        return sum(getattr(self, field.name) for field in fields(self))
+        return sum((float(getattr(self, field.name)) for field in fields(self)), 0.0)
 
 
 def output_bytes(op: Op) -> float:

@@ -56,11 +56,17 @@ class ScenarioFile(Strict):
     on: str = Field(
         description="a device, DEVICE:COUNT, a system, or the path of a device or system file, from the file's folder"
     )
-    mode: Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer"] | None = Field(
-        default=None, description="forward, and for a decoder a prefill and a decode step, where it is left out"
+    mode: Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer", "train"] | None = (
+        Field(
+            default=None,
+            description="forward, and for a decoder a prefill and a decode step, where it is left out; train: a whole step",
+        )
     )
     batch: int | None = Field(
-        default=None, ge=1, strict=True, description="images or sequences; 1, or what a traced graph is fixed at"
+        default=None,
+        ge=1,
+        strict=True,
+        description="images or sequences; 1, or what a traced graph is fixed at; of mode train, the micro-batch",
     )
     seq: int | None = Field(
         default=None, ge=1, strict=True, description="input tokens of each sequence; 1024, BERT 512"
@@ -85,6 +91,61 @@ class ScenarioFile(Strict):
         default=None, description="further open sizes of a traced graph, by name"
     )
     overrides: OverridesShape | None = Field(default=None, description="numbers in place of the device's")
+    global_batch: int | None = Field(
+        default=None,
+        ge=1,
+        strict=True,
+        description="train: sequences of a step; a micro-batch for each stage of each replica",
+    )
+    tp: int | None = Field(default=None, ge=1, strict=True, description="train: devices that share every layer; 1")
+    sp: bool | None = Field(
+        default=None, strict=True, description="train: they share norms and residuals by tokens too; false"
+    )
+    pp: int | None = Field(default=None, ge=1, strict=True, description="train: stages of the pipeline; 1")
+    virtual: int | None = Field(
+        default=None, ge=1, strict=True, description="train: chunks of layers a stage, of schedule interleaved; 1"
+    )
+    schedule: Literal["1f1b", "gpipe", "interleaved", "zero-bubble"] | None = Field(
+        default=None, description="train: in which order a stage runs its passes; 1f1b"
+    )
+    dp: int | None = Field(default=None, ge=1, strict=True, description="train: replicas; as many as the devices allow")
+    zero: int | None = Field(
+        default=None,
+        ge=0,
+        le=3,
+        strict=True,
+        description="train: what replicas share out: 1 optimizer state, 2 gradients too, 3 weights too (FSDP); 0",
+    )
+    ep: int | None = Field(
+        default=None, ge=1, strict=True, description="train: replicas that share the experts of a mixture; 1"
+    )
+    cp: int | None = Field(
+        default=None, ge=1, strict=True, description="train: devices that share the tokens of each sequence; 1"
+    )
+    imbalance: float | None = Field(
+        default=None, ge=1, description="train: tokens of the busiest device's experts over the mean; 1"
+    )
+    recompute: Literal["none", "selective", "full"] | None = Field(
+        default=None, description="train: activations computed again in the backward pass; none"
+    )
+    overlap: bool | None = Field(
+        default=None, strict=True, description="train: exchanges between replicas run beside computations; true"
+    )
+    gradient_dtype: NumberFormat | None = Field(
+        default=None, description="train: in which gradients are kept and exchanged; as activations"
+    )
+    dropout: bool | None = Field(
+        default=None, strict=True, description="train: masks are kept for the backward pass; false"
+    )
+    lora_rank: int | None = Field(
+        default=None,
+        ge=1,
+        strict=True,
+        description="train: of adapters beside frozen products; all weights are trained",
+    )
+    lora_base: NumberFormat | None = Field(
+        default=None, description="train: storage of the frozen weights beside adapters; as dtype"
+    )
 
 
 def parse_scenario(text: str, where: str) -> ScenarioFile:

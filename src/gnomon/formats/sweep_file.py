@@ -34,7 +34,10 @@ FIELDS = (
     *(name for name in _KEYS if name not in _PARTS),
     *(f"overrides.{name}" for name in OverridesShape.model_fields),
 )
-WHOLE = ("batch", "seq", "context", "image", "classes")
+WHOLE = (
+    *("batch", "seq", "context", "image", "classes"),
+    *("global_batch", "tp", "pp", "virtual", "dp", "ep", "cp", "lora_rank"),
+)
 # Numbers with a unit -> the kind of number.
 _QUANTITIES = {
     "overrides.memory_bandwidth": "bandwidth",

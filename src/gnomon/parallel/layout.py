@@ -55,5 +55,5 @@ def _place(axis: Axis | str, sizes: Mapping[Axis, int], ep: int) -> tuple[int, i
         return (sizes["tp"], ep) if axis == "ep" else (sizes["tp"] * ep, shared // ep)
     if axis == "data":  # all that hold the same weights: dp and cp together
         return sizes["tp"], sizes["cp"] * sizes["dp"]
-    inner: Sequence[Axis] = AXES[: AXES.index(axis)]  # type: ignore[arg-type]
+    inner: Sequence[Axis] = AXES[: AXES.index(axis)]
     return prod(sizes[one] for one in inner), sizes[axis]  # type: ignore[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from gnomon.core.errors import BadInput
 from gnomon.core.plan import Plan
@@ -37,7 +38,8 @@ def _candidates(devices: int) -> list[int]:
 
 def _is_legal(workload: Workload, plan: Plan, training: TrainingPlan, field: str, value: int, devices: int) -> bool:
     """Whether the plan would be legal with that value, and as many replicas and sequences as fit it."""
-    free = replace(training, **{field: value}, **({} if field == "dp" else {"dp": None}), global_batch=None)
+    changed: dict[str, Any] = {"dp": None, "global_batch": None, field: value}
+    free = replace(training, **changed)
     try:
         model_share(workload, replace(plan, training=free), devices)
     except BadInput:

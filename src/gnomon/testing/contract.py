@@ -171,7 +171,7 @@ class EngineContract:
 
     def test_fits_says_whether_the_memory_is_enough(self, answered: Scenario) -> None:
         found = self.answer(answered)
-        need, has = found.memory.total_bytes, answered.system.device.memory_bytes.value * answered.system.count
+        need, has = found.memory.total_bytes, answered.system.device.memory_bytes.value  # of one device
         assert found.fits == (need <= has), (
             f"fits is {found.fits}, but {need:.4g} B are needed and {has:.4g} B are there"
         )

@@ -13,6 +13,7 @@ from gnomon.core.errors import Unsupported
 from gnomon.core.op import FAMILIES
 from gnomon.core.prediction import Bound, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
+from gnomon.core.training_plan import TrainingPlan
 from gnomon.core.version import version
 from gnomon.core.workload import OpTable
 from gnomon.engines.roofline.calibration import calibration
@@ -115,6 +116,10 @@ class RooflineEngine:
         system = scenario.system
         if system.count != 1:
             reasons.append(f"roofline answers for one device, not for the {system.count} of {system.name}")
+        if scenario.plan.training not in (None, TrainingPlan()):
+            reasons.append(
+                "roofline answers for one pass through the whole model; --engine training puts steps together"
+            )
         device = system.device
         if device.design is not None:
             return (

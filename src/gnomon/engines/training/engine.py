@@ -150,7 +150,7 @@ class TrainingEngine:
         largest = max(memories, key=lambda one: one.total_bytes)
         value = end_ns / _NS_PER_S
         capacity = scenario.system.device.memory_bytes.value
-        flop, moved = _work(step)
+        flop, products, moved = _work(step)
         return Prediction(
             quantity="time",
             value=value,
@@ -172,7 +172,7 @@ class TrainingEngine:
                 overrides=scenario.system.device.overrides(),
                 settings=tuple(f"{name}={self._setting(name)}" for name in _SETTINGS),
             ),
-            step=_facts(scenario, step, accounts, memories, slowest, flop),
+            step=_facts(scenario, step, accounts, memories, slowest, products),
         )
 
     def _interval(self, step: _Step, value: float) -> Interval | None:
@@ -227,18 +227,21 @@ def _bound(of: Account) -> Bound:
     )[0]  # type: ignore[return-value]
 
 
-def _work(step: _Step) -> tuple[float, float]:
-    """Flop of the products and bytes moved, of all devices together."""
-    flop = moved = 0.0
+def _work(step: _Step) -> tuple[float, float, float]:
+    """Flop, flop of products alone, and bytes moved, of all devices together."""
+    flop = products = moved = 0.0
     alike = step.model.sizes["tp"] * step.model.sizes["cp"] * step.model.sizes["dp"]
     for program in step.programs:
         times = np.bincount(program.action, minlength=len(program.actions))
         for action, count in zip(program.actions, times.tolist(), strict=True):
             if isinstance(action, Compute):
                 works = [op.work() for op in action.ops]
-                flop += count * sum(work[0] for work, op in zip(works, action.ops, strict=True) if op.unit == "matrix")
+                flop += count * sum(work[0] for work in works)
+                products += count * sum(
+                    work[0] for work, op in zip(works, action.ops, strict=True) if op.unit == "matrix"
+                )
                 moved += count * sum(work[1] + work[2] for work in works)
-    return flop * alike, moved * alike
+    return flop * alike, products * alike, moved * alike
 
 
 def _facts(
@@ -247,7 +250,7 @@ def _facts(
     accounts: Sequence[Account],
     memories: Sequence[Footprint],
     slowest: int,
-    flop: float,
+    products: float,
 ) -> StepFacts:
     model, last = step.model, accounts[slowest]
     names = _networks(scenario, step, slowest)
@@ -267,7 +270,7 @@ def _facts(
         microbatches=model.microbatches,
         replicas=model.sizes["dp"],
         sequences=model.microbatches * model.sizes["dp"] * scenario.plan.batch,
-        hardware_flop=flop,
+        hardware_flop=products,
         bubble=sum(one.idle_ns for one in accounts) / (len(accounts) * end_ns) if end_ns else 0.0,
         exposed=exposed,
         stages=tuple(

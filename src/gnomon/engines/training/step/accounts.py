@@ -108,7 +108,6 @@ def _covered(begins: Ints, ends: Ints, starts: Ints, stops: Ints) -> Ints:
         at = np.searchsorted(begins, times, side="right")
         last = np.maximum(at - 1, 0)
         inside = np.where(at > 0, np.minimum(times, ends[last]) - begins[last], 0) if len(begins) else 0
-        return total[last] + inside
+        return (total[last] + inside).astype(np.int64)
 
-    covered: Ints = before(stops) - before(starts)
-    return covered
+    return before(stops) - before(starts)
