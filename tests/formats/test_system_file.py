@@ -41,12 +41,50 @@ def test_a_faulty_system_is_refused(old, new, message):
     assert any(line.startswith(message) for line in str(fault.value).splitlines()), str(fault.value)
 
 
+SCALE_OUT = "scale_out: {name: fabric, kind: switch, bandwidth: 25 GB/s, latency: 4 us}\n"
+
+
+def test_what_joins_several_systems_is_a_level_of_open_size():
+    assert parse_system(NODE, "node.yaml").scale_out is None
+    found = parse_system(NODE + SCALE_OUT, "node.yaml").scale_out
+    assert (found.name, found.size, found.bandwidth_bytes_per_s.value, found.latency_s.value) == (
+        "fabric",
+        1,
+        25e9,
+        4e-6,
+    )
+
+
+def test_formats_that_a_switch_adds_up_are_of_its_level_with_their_source():
+    text = NODE.replace("latency: 2 us", "latency: 2 us, reduces: {dtypes: [half, fp32], source: sheet}")
+    inner, outer = parse_system(text, "node.yaml").dimensions
+    assert (inner.reduces, inner.reduces_source) == (("fp16", "fp32"), "A data sheet")
+    assert outer.reduces == ()
+    assert parse_system(text, "node.yaml").digest != parse_system(NODE, "node.yaml").digest
+
+
+@pytest.mark.parametrize(
+    ("reduces", "message"),
+    [
+        ("{dtypes: [fp15], source: sheet}", "node.yaml: dimensions.inner.reduces: unknown dtype 'fp15'"),
+        ("{dtypes: [fp32], source: shet}", "node.yaml: dimensions.inner.reduces: source 'shet' is not among"),
+        ("[fp32]", "node.yaml:7: dimensions.0.reduces: "),
+    ],
+)
+def test_faulty_formats_of_a_switch_are_refused(reduces, message):
+    with pytest.raises(BadInput) as fault:
+        parse_system(NODE.replace("latency: 2 us", f"latency: 2 us, reduces: {reduces}"), "node.yaml")
+    assert str(fault.value).startswith(message), str(fault.value)
+
+
 def test_every_system_of_the_catalogue_has_sourced_numbers():
     assert catalogue_systems()
     for name, found in catalogue_systems().items():
         assert found.name == name
         assert found.device.name in catalogue_names()
         assert found.count == math.prod(d.size for d in found.dimensions)
-        for dimension in found.dimensions:
+        assert found.scale_out is not None
+        for dimension in (*found.dimensions, found.scale_out):
             assert dimension.bandwidth_bytes_per_s.source
             assert dimension.latency_s.source
+            assert bool(dimension.reduces) == bool(dimension.reduces_source)

@@ -11,11 +11,11 @@ from gnomon.api import plugins
 from gnomon.core.design import Design
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
-from gnomon.core.system import System
+from gnomon.core.system import System, cluster
 from gnomon.formats import accelerator_file
 from gnomon.formats.aliases import canonical_device, canonical_model
 from gnomon.formats.device_file import catalogue_device, catalogue_names, read_device
-from gnomon.formats.named import COUNT, TABLES, is_path
+from gnomon.formats.named import COUNT, NODES, TABLES, is_path, split_count
 from gnomon.formats.strict import load_yaml, read_text
 from gnomon.formats.system_file import catalogue_systems, parse_system
 from gnomon.zoo.models import Model, models
@@ -90,36 +90,67 @@ def accelerator(asked: str | Path) -> Design:
 
 
 def system(asked: str | Path) -> System:
-    """What `--on` names: DEVICE, DEVICE:COUNT, a system, an accelerator, or a file of one, of a device with or without :COUNT.
+    """What `--on` names: DEVICE, DEVICE:COUNT, a system or a part or cluster of it, an accelerator, or a file of one.
 
-    However it was spelled, the system is called by its device's own name and the count.
+    SYSTEM:PER_NODE is so many devices of one node, SYSTEM:PER_NODExNODES of each of several nodes. However it was spelled,
+    what it names is called by its own name and the counts.
     """
-    text = written(asked, "on", "a system: give one name or path, like 't4' or 't4:2'")
-    if text in catalogue_systems():
-        return catalogue_systems()[text]
-    if is_path(text) and Path(text).exists() and kind_of(text) == "system":
-        return parse_system(read_text(Path(text)), text)
+    text = written(asked, "on", "a system: give one name or path, like 't4', 't4:2' or 'hgx-h100:8x4'")
+    if (machine := _machine(text)) is not None:
+        return machine
     name, colon, count_text = text.rpartition(":")
-    if not colon or (is_path(text) and not COUNT.fullmatch(count_text)):
+    if not colon or (is_path(text) and not NODES.fullmatch(count_text)):
         alone = device(text)
         return System(name=alone.name, device=alone)
+    if (machine := _machine(name)) is not None:
+        return _cluster(text, machine, count_text)
     if not COUNT.fullmatch(count_text):
-        raise BadInput(f"{text!r}: {count_text!r} is not a number of devices")
+        is_node_count = NODES.fullmatch(count_text) is not None
+        hint = (
+            f"; {device(name).name} is a device, and only systems have nodes (`gnomon list systems`)"
+            if is_node_count
+            else ""
+        )
+        raise BadInput(f"{text!r}: {count_text!r} is not a number of devices{hint}")
     count = int(count_text)
     if count < 1:
         raise BadInput(f"{text!r}: a system has one device or more, not {count}")
-    if name in catalogue_systems():
-        raise BadInput(f"{text!r}: {name} is a system of {catalogue_systems()[name].count} devices and takes no count")
     one = device(name)
     return System(name=one.name if count == 1 else f"{one.name}:{count}", device=one, count=count)
 
 
+def _machine(text: str) -> System | None:
+    """The system of the catalogue or of a file; None where it names none."""
+    if text in catalogue_systems():
+        return catalogue_systems()[text]
+    if is_path(text) and Path(text).exists() and kind_of(text) == "system":
+        return parse_system(read_text(Path(text)), text)
+    return None
+
+
+def _cluster(text: str, machine: System, counts: str) -> System:
+    """The part or the cluster of a machine that the text after its colon names. BadInput."""
+    found = NODES.fullmatch(counts)
+    if found is None:
+        raise BadInput(
+            f"{text!r}: {counts!r} is neither devices of a node, like {machine.name}:{machine.count}, "
+            f"nor devices of a node x nodes, like {machine.name}:{machine.count}x4"
+        )
+    try:
+        return cluster(machine, int(found[1]), int(found[2] or 1))
+    except BadInput as fault:
+        raise BadInput(f"{text!r}: {fault}") from None
+
+
 def kind_of(text: str) -> Kind:
-    """What a name or a file is. BadInput when it is none of the kinds here."""
+    """What a name or a file is; a part or a cluster of a system is one. BadInput when it is none of the kinds here."""
+    machine, counts = split_count(text)
+    if machine in catalogue_systems():
+        return "system"
+    if counts and is_path(machine) and _kind_of_file(machine) == "system":
+        return "system"
     if is_path(text):
         return _kind_of_file(text)
-    if text in catalogue_systems():
-        return "system"
     if canonical_device(text):
         return "device"
     if canonical_model(text):

@@ -28,7 +28,7 @@ def predict(
 ) -> Answer:
     """How long `model` takes on the system `on`, as one engine sees it.
 
-    model: a name of `gnomon list models`, a path to a config.json or an ONNX file, or what `from_torch` gives. on: a device, DEVICE:COUNT, a system, an accelerator or a file.
+    model: a name of `gnomon list models`, a path to a config.json or an ONNX file, or what `from_torch` gives. on: a device, DEVICE:COUNT, a system or SYSTEM:PER_NODExNODES, an accelerator or a file.
     settings: the engine's own, by name, as texts: {"objective": "energy"} of the mapper.
     options: mode, batch, seq, context, image, dtype, weight_dtype, kv_dtype, attention, head, classes, sizes, overrides; see
     gnomon.api.questions.Options for what each means. Raises a GnomonError that says what to mend; an engine that cannot

@@ -55,6 +55,7 @@ def _systems() -> list[Row]:
             "device": s.device.name,
             "devices": s.count,
             "dimensions": ", ".join(d.name for d in s.dimensions),
+            "scale_out": s.scale_out.name if s.scale_out else None,
         }
         for s in catalogue_systems().values()
     ]
@@ -134,6 +135,7 @@ _SHOWN = {
     "clock_hz": ("clock", "Hz"),
     "flop": ("work", "flop"),
 }
+_TITLES = {"scale_out": "between nodes"}
 
 
 def parser() -> Parser:
@@ -156,7 +158,7 @@ def run(arguments: Sequence[str]) -> int:
         print_json({"schema": listed(found.kind), "rows": rows})
     elif rows:
         columns = list(rows[0])
-        titles = [_SHOWN.get(name, (name, ""))[0] for name in columns]
+        titles = [_SHOWN.get(name, (_TITLES.get(name, name), ""))[0] for name in columns]
         print_table(
             titles,
             [[_cell(name, row[name]) for name in columns] for row in rows],

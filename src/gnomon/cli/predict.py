@@ -55,7 +55,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--on",
         metavar="SYSTEM[,SYSTEM...]",
-        help="devices, DEVICE:COUNT, systems, accelerators, or files of them like ./my-gpu.yaml",
+        help="devices, DEVICE:COUNT, systems, SYSTEM:PER_NODExNODES, accelerators, or files of them like ./my-gpu.yaml",
     )
     parser.add_argument("--engine", default=DEFAULT_ENGINE, metavar="NAME[,NAME...]", help=f"default {DEFAULT_ENGINE}")
     parser.add_argument(

@@ -19,7 +19,7 @@ from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, UsageError
 from gnomon.core.op import FAMILIES
 from gnomon.core.schema import SHOW_DEVICE, SHOW_MODEL, SHOW_SCENARIO, SHOW_SYSTEM
-from gnomon.core.system import System
+from gnomon.core.system import Dimension, System
 from gnomon.core.units import show
 from gnomon.formats.scenario_file import ScenarioFile
 from gnomon.zoo.models import Model
@@ -112,17 +112,19 @@ def _show_system(system: System, as_json: bool) -> int:
             "source": n.source,
             "note": n.note,
         }
-        for d in system.dimensions
+        for d in (*system.dimensions, *((system.scale_out,) if system.scale_out else ()))
         for field, n, unit in (("bandwidth", d.bandwidth_bytes_per_s, "B/s"), ("latency", d.latency_s, "s"))
     ]
     facts = {"name": system.name, "title": system.title, "device": system.device.name, "devices": system.count}
-    levels = [{"name": d.name, "kind": d.kind, "size": d.size} for d in system.dimensions]
+    levels = [_level(d) for d in system.dimensions]
+    between = _level(system.scale_out) | {"size": None} if system.scale_out else None
     if as_json:
         print_json(
             {
                 "schema": SHOW_SYSTEM,
                 **facts,
                 "levels": levels,
+                "scale_out": between,
                 "numbers": rows,
                 "notes": list(system.notes),
             }
@@ -131,17 +133,30 @@ def _show_system(system: System, as_json: bool) -> int:
     print_table(["fact", "value"], [[key, str(value)] for key, value in facts.items() if value])
     print()
     print_table(
-        ["level, innermost first", "kind", "joins"],
-        [[str(level[k]) for k in ("name", "kind", "size")] for level in levels],
+        ["level, innermost first", "kind", "joins", "adds up itself"],
+        [
+            [str(level["name"]), str(level["kind"]), str(level["size"] or "nodes: any"), ", ".join(level["reduces"])]
+            for level in (*levels, *((between,) if between else ()))
+        ],
     )
     print()
     print_table(
         ["number", "value", "kind", "source"],
-        [[row["field"], show(row["value"], row["unit"]), row["kind"], row["source"]] for row in rows],
+        [[row["field"], show(row["value"], row["unit"]), row["kind"], _cited(row)] for row in rows],
     )
+    for source in sorted({d.reduces_source for d in system.dimensions if d.reduces}):
+        print(f"adds up itself: {source}")
     for note in system.notes:
         print(f"note: {note}")
     return 0
+
+
+def _level(d: Dimension) -> dict[str, Any]:
+    return {"name": d.name, "kind": d.kind, "size": d.size, "reduces": list(d.reduces)}
+
+
+def _cited(row: dict[str, Any]) -> str:
+    return str(row["source"]) + (f" ({row['note']})" if row["note"] else "")
 
 
 def _show_model(model: Model, asked: Sizes, as_json: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 COUNT = re.compile(r"-?[0-9]+")
+NODES = re.compile(rf"({COUNT.pattern})(?:x({COUNT.pattern}))?")  # of a system: devices of each node, and nodes
 
 TABLES = (".csv", ".gz", ".parquet")  # endings of measurements
 
@@ -15,6 +16,6 @@ def is_path(text: str) -> bool:
 
 
 def split_count(text: str) -> tuple[str, str]:
-    """What `--on` names without its count, and the count with its colon: "x.yaml:4" -> ("x.yaml", ":4")."""
+    """What `--on` names without its count, and that with its colon: "x.yaml:4" -> ("x.yaml", ":4"), "x:8x4" -> ("x", ":8x4")."""
     name, colon, count_text = text.rpartition(":")
-    return (name, f":{count_text}") if colon and COUNT.fullmatch(count_text) else (text, "")
+    return (name, f":{count_text}") if colon and NODES.fullmatch(count_text) else (text, "")

@@ -54,7 +54,7 @@ class ScenarioFile(Strict):
         description="a name of `gnomon list models`, or the path of a config.json or an ONNX file, from the file's folder"
     )
     on: str = Field(
-        description="a device, DEVICE:COUNT, a system, or the path of a device or system file, from the file's folder"
+        description="a device, DEVICE:COUNT, a system or SYSTEM:PER_NODExNODES, or the path of a device or system file, from the file's folder"
     )
     mode: Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer", "train"] | None = (
         Field(
