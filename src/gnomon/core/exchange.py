@@ -27,6 +27,9 @@ class Exchange:
     spread: tuple[
         int, ...
     ]  # members that differ in each dimension of the system, innermost first; the product is the group
+    # The members as a grid, innermost first: how many differ in each direction, and which dimension of the system that is.
+    # Of a message, the directions in which sender and receiver differ. Empty: as in `spread`.
+    grid: tuple[tuple[int, int], ...] = ()
     dtype: str = "fp16"  # of what is exchanged: a reduction in a switch knows some formats only
 
     @property

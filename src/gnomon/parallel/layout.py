@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.system import System
 from gnomon.core.training_plan import AXES, Axis, TrainingPlan
 
@@ -34,7 +36,14 @@ def spread(axis: Axis | str, sizes: Mapping[Axis, int], system: System, *, ep: i
 
     "ep": the first `ep` members of dp x cp; "edp": every ep-th of them. Ranks count along tp first, then cp, dp and pp.
     """
-    stride, count = _place(axis, sizes, ep)
+    return _crossed(*_place(axis, sizes, ep), system)
+
+
+def _crossed(stride: int, count: int, system: System) -> tuple[int, ...]:
+    """Members that differ in each dimension, of a group of `count` ranks `stride` apart.
+
+    A group that lies across the edges of a dimension unevenly counts as if no two members shared one.
+    """
     if not system.dimensions:
         return (count,)
     lengths = [dimension.size for dimension in system.dimensions]
@@ -57,3 +66,34 @@ def _place(axis: Axis | str, sizes: Mapping[Axis, int], ep: int) -> tuple[int, i
         return sizes["tp"], sizes["cp"] * sizes["dp"]
     inner: Sequence[Axis] = AXES[: AXES.index(axis)]
     return prod(sizes[one] for one in inner), sizes[axis]  # type: ignore[index]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """Ranks that differ in one dimension of a machine's network and belong together on some axes of a plan."""
+
+    axes: frozenset[str]  # of tp, cp, ep, edp, data and pp: those whose groups contain it
+    size: int
+    dimension: int  # of the system's network
+
+
+def strips(sizes: Mapping[Axis, int], system: System, *, ep: int = 1) -> tuple[Strip, ...]:
+    """The ranks as a grid, innermost first: each axis of the plan cut where a dimension of the network ends.
+
+    Unsupported where groups of experts cut across groups that share a sequence.
+    """
+    cp, data = sizes["cp"], sizes["cp"] * sizes["dp"]
+    small, large = sorted((cp, ep))
+    if large % small:
+        raise Unsupported(f"ep {ep} and cp {cp}: neither divides the other, and their groups cut across each other")
+    within = [("tp", 1, sizes["tp"])]
+    for low, high in pairwise((1, small, large, data)):
+        axes = {"data", "cp" if high <= cp else "", "ep" if high <= ep else "edp"} - {""}
+        within.append((" ".join(sorted(axes)), sizes["tp"] * low, high // low))
+    within.append(("pp", sizes["tp"] * data, sizes["pp"]))
+    return tuple(
+        Strip(axes=frozenset(axes.split()), size=crossed, dimension=at)
+        for axes, stride, count in within
+        for at, crossed in enumerate(_crossed(stride, count, system))
+        if crossed > 1
+    )

@@ -27,9 +27,11 @@ class Message:
     """To or from another stage."""
 
     name: str
-    is_sent: bool  # else received
     size_bytes: float
     dtype: str
+    is_sent: bool = True  # else received
+    stage: int = 0  # of the one
+    peer: int = 0  # of the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +107,7 @@ class ModelShare:
     microbatches: int  # that each replica runs in a step
     stages: tuple[StageShare, ...]
     chunk_count: int
-    sent: Message  # between neighbouring stages, either way
-    received: Message
+    sent: Message  # between neighbouring stages, either way; the stages are still to be said
     regathers: Talk | None  # puts together what devices of a tensor-parallel group have received in parts
 
 
@@ -163,7 +164,6 @@ def model_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
         stages=stages,
         chunk_count=len(cut),
         sent=sent,
-        received=Message(name="receive", is_sent=False, size_bytes=sent.size_bytes, dtype=sent.dtype),
         regathers=regathers,
     )
 
@@ -196,10 +196,10 @@ def _between_stages(block: Block, plan: TrainingPlan) -> tuple[Message, Talk | N
     dtype = getattr(op, "out_dtype", None) or op.dtype
     size = output_bytes(op)
     if plan.tp == 1 or plan.sp:
-        return Message(name="send", is_sent=True, size_bytes=size, dtype=dtype), None
+        return Message(name="activations", size_bytes=size, dtype=dtype), None
     gathered = AxisExchange(axis="tp", kind="all-gather", size_bytes=size, dtype=dtype)
     return (
-        Message(name="send", is_sent=True, size_bytes=size / plan.tp, dtype=dtype),
+        Message(name="activations", size_bytes=size / plan.tp, dtype=dtype),
         Talk(name="received parts", role="forward", exchange=gathered),
     )
 
@@ -280,7 +280,7 @@ class _Builder:
             )
         tied = None
         if tied_bytes:
-            tied = Message(name="tied gradients", is_sent=True, size_bytes=tied_bytes, dtype=self.gradient_dtype)
+            tied = Message(name="tied gradients", size_bytes=tied_bytes, dtype=self.gradient_dtype)
         return StageShare(
             index=index,
             chunks=own,

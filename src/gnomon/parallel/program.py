@@ -7,7 +7,7 @@ it run messages to other stages and, where the plan says so, exchanges of gradie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -79,6 +79,7 @@ class _Stage:
         self.model, self.stage, self.plan = model, stage, model.plan
         self.actions: list[Action] = []
         self._places: dict[int, int] = {}
+        self._messages: dict[tuple[str, bool, int], Message] = {}
 
     def action(self, of: Action) -> int:
         """The place of an action, the same for the same object."""
@@ -86,6 +87,13 @@ class _Stage:
             self._places[id(of)] = len(self.actions)
             self.actions.append(of)  # which keeps the object, and with it its id
         return self._places[id(of)]
+
+    def message(self, of: Message, *, is_sent: bool, peer: int) -> int:
+        """The place of a message to or from that stage."""
+        key = (of.name, is_sent, peer)
+        if key not in self._messages:
+            self._messages[key] = replace(of, is_sent=is_sent, stage=self.stage.index, peer=peer)
+        return self.action(self._messages[key])
 
     def program(self) -> Program:
         plan = self.plan
@@ -194,7 +202,8 @@ class _Stage:
             return
         step = -1 if direction == "forward" else 1
         peer = (self.stage.index + step) % self.plan.pp
-        part.waits.append(part.add(self.action(self.model.received), message=self._number(direction, chunk), peer=peer))
+        got = self.message(self.model.sent, is_sent=False, peer=peer)
+        part.waits.append(part.add(got, message=self._number(direction, chunk), peer=peer))
         if self.model.regathers is not None:
             part.step(self.action(self.model.regathers))
 
@@ -203,7 +212,8 @@ class _Stage:
             return
         step = 1 if direction == "forward" else -1
         peer = (self.stage.index + step) % self.plan.pp
-        part.add(self.action(self.model.sent), part.chain, message=self._number(direction, to_chunk), peer=peer)
+        sent = self.message(self.model.sent, is_sent=True, peer=peer)
+        part.add(sent, part.chain, message=self._number(direction, to_chunk), peer=peer)
 
     def _end(self) -> _Part:
         """The gradients of a table that two stages hold, the update, and the weights gathered after it."""
@@ -212,9 +222,9 @@ class _Stage:
             is_first = self.stage.index == 0
             peer = self.plan.pp - 1 if is_first else 0
             first = self.model.microbatches * self._per_microbatch  # beyond those of the micro-batches
-            part.add(self.action(tied), _CHAIN, message=first + (not is_first), peer=peer)
-            got = Message(name=tied.name, is_sent=False, size_bytes=tied.size_bytes, dtype=tied.dtype)
-            part.waits.append(part.add(self.action(got), message=first + is_first, peer=peer))
+            sent, got = (self.message(tied, is_sent=is_sent, peer=peer) for is_sent in (True, False))
+            part.add(sent, _CHAIN, message=first + (not is_first), peer=peer)
+            part.waits.append(part.add(got, message=first + is_first, peer=peer))
         part.waits.append(_BESIDE)
         part.step(self.action(self.stage.update))
         for talk in self.stage.gathers:

@@ -18,7 +18,7 @@ from gnomon.core.tell import Tell, silent
 from gnomon.core.version import version
 from gnomon.engines.training.step.accounts import Account, Line, account, line_of
 from gnomon.engines.training.step.run import Ran, run
-from gnomon.engines.training.step.times import ActionTimes, action_times, exchange_of
+from gnomon.engines.training.step.times import ActionTimes, action_times, durations_ns, exchange_of
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
@@ -132,12 +132,16 @@ class TrainingEngine:
         exchanges = self._exchange_timer() if scenario.system.count > 1 else None
         return model, made, action_times(made, model, scenario.system, self._timer(), exchanges)
 
+    def _tick_ns(self, scenario: Scenario) -> int:
+        """What computations take whole multiples of."""
+        return getattr(self._exchange_timer(), "tick_ns", 1) if scenario.system.count > 1 else 1
+
     def predict(self, scenario: Scenario) -> Prediction:
         """The time of one step. Raises Unsupported with the reasons of `missing`."""
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
-        ran = run(made, [_whole_ns(one) for one in times.mid])
+        ran = run(made, durations_ns(made, times.mid, self._tick_ns(scenario)))
         step = _Step(model=model, programs=made, times=times, ran=ran)
         return self._prediction(scenario, step)
 
@@ -181,7 +185,7 @@ class TrainingEngine:
             return None
         ends = []
         for of in (step.times.low, step.times.high):
-            ran = run(step.programs, [_whole_ns(one) for one in of])
+            ran = run(step.programs, durations_ns(step.programs, of, 1))
             ends.append(max(one.last_ns for one in ran) / _NS_PER_S)
         return Interval(
             low=min(ends[0], value),
@@ -196,10 +200,6 @@ class TrainingEngine:
 
 DEFAULT_TIMER = "roofline"
 DEFAULT_EXCHANGES = "nccl"
-
-
-def _whole_ns(times_s: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[int]:
-    return [round(time_s * _NS_PER_S) for time_s in times_s.tolist()]
 
 
 def _parts(of: Account) -> tuple[Part, ...]:

@@ -14,12 +14,14 @@ from gnomon.core.errors import Unsupported
 from gnomon.core.exchange import Exchange, ExchangeTimer
 from gnomon.core.system import System
 from gnomon.core.workload import Node, op_table
-from gnomon.parallel.layout import spread
+from gnomon.parallel.layout import Strip, spread, strips
 from gnomon.parallel.model_share import Message, ModelShare
 from gnomon.parallel.passes import Compute, Talk
 from gnomon.parallel.program import Action, Program
 
 Numbers = NDArray[np.float64]
+
+_NS_PER_S = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +35,35 @@ class ActionTimes:
 
 def exchange_of(action: Talk | Message, model: ModelShare, system: System) -> Exchange:
     """An action's exchange on the machine."""
+    grid = strips(model.sizes, system, ep=model.plan.ep)
     if isinstance(action, Talk):
         one = action.exchange
-        where = spread(one.axis, model.sizes, system, ep=model.plan.ep)
-        return Exchange(kind=one.kind, size_bytes=one.size_bytes, spread=where, dtype=one.dtype)
-    where = spread("pp", model.sizes, system)
-    return Exchange(kind="send", size_bytes=action.size_bytes, spread=_pair(where), dtype=action.dtype)
+        return Exchange(
+            kind=one.kind,
+            size_bytes=one.size_bytes,
+            spread=spread(one.axis, model.sizes, system, ep=model.plan.ep),
+            grid=tuple((strip.size, strip.dimension) for strip in grid if one.axis in strip.axes),
+            dtype=one.dtype,
+        )
+    crossed = _crossed([strip for strip in grid if "pp" in strip.axes], action)
+    outermost = crossed[-1].dimension
+    return Exchange(
+        kind="send",
+        size_bytes=action.size_bytes,
+        spread=tuple(2 if at == outermost else 1 for at in range(max(1, len(system.dimensions)))),
+        grid=tuple((2, strip.dimension) for strip in crossed),
+        dtype=action.dtype,
+    )
 
 
-def _pair(where: tuple[int, ...]) -> tuple[int, ...]:
-    """Two of a group's members, as far apart as its neighbours get: a stage's slowest neighbour sets the pace."""
-    outermost = max((at for at, count in enumerate(where) if count > 1), default=0)
-    return tuple(2 if at == outermost else 1 for at in range(len(where)))
+def _crossed(grid: Sequence[Strip], message: Message) -> list[Strip]:
+    """The strips of a pipeline in which two stages differ."""
+    found, one, other = [], message.stage, message.peer
+    for strip in grid:
+        if one % strip.size != other % strip.size:
+            found.append(strip)
+        one, other = one // strip.size, other // strip.size
+    return found
 
 
 def action_times(
@@ -115,3 +134,19 @@ def _timed_exchanges(
     for at, action in enumerate(talks):
         by_id[id(action)] = (float(times[at]), float(low[at]), float(high[at]))
     return ends is not None
+
+
+def durations_ns(programs: Sequence[Program], times_s: Sequence[Numbers], tick_ns: int) -> list[list[int]]:
+    """Whole nanoseconds of the actions of each stage; computations take whole multiples of `tick_ns`, at least one."""
+    found = []
+    for program, times in zip(programs, times_s, strict=True):
+        whole = [round(time_s * _NS_PER_S) for time_s in times.tolist()]
+        found.append(
+            [
+                max(tick_ns, round(time_ns / tick_ns) * tick_ns)
+                if isinstance(action, Compute) and tick_ns > 1
+                else time_ns
+                for action, time_ns in zip(program.actions, whole, strict=True)
+            ]
+        )
+    return found

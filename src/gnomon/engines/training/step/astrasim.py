@@ -1,0 +1,213 @@
+"""A training step in the terms of ASTRA-sim: its network, its rules, and the trace of every rank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.core.cluster_rules import Algorithm, AlgorithmName, ClusterRules, Optimization, Scheduling
+from gnomon.core.errors import Unsupported
+from gnomon.core.exchange import Exchange, ExchangeKind
+from gnomon.core.fabric import BYTES_PER_GB, Fabric, FabricDimension, Wiring
+from gnomon.core.system import Dimension, System
+from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
+from gnomon.engines.training.simulate.given import Given
+from gnomon.engines.training.simulate.simulate import simulate
+from gnomon.engines.training.simulate.statistics import total_ns
+from gnomon.parallel.layout import Strip, strips
+from gnomon.parallel.model_share import ModelShare
+from gnomon.parallel.passes import Compute, Talk
+from gnomon.parallel.program import NONE, Program
+
+_NS_PER_S = 1e9
+TICK_NS = 1000  # computations are recorded in whole microseconds
+
+_WIRING = {"switch": Wiring.SWITCH, "ring": Wiring.RING, "fully-connected": Wiring.FULLY_CONNECTED}
+_COLLECTIVES: dict[ExchangeKind, CollectiveKind] = {
+    "all-reduce": CollectiveKind.ALL_REDUCE,
+    "all-gather": CollectiveKind.ALL_GATHER,
+    "reduce-scatter": CollectiveKind.REDUCE_SCATTER,
+    "all-to-all": CollectiveKind.ALL_TO_ALL,
+}
+_SPLITS = 4  # chunks of a collective, as ASTRA-sim's own examples have
+
+
+def rules(dimensions: int, memory_bytes_per_s: float) -> ClusterRules:
+    """What system.json says of such a cluster: rings in every dimension, the inner ones made use of first."""
+    ring = Algorithm(name=AlgorithmName.RING)
+    return ClusterRules(
+        place="of the scenario",
+        splits=_SPLITS,
+        scheduling=Scheduling.FIFO,
+        optimization=Optimization.LOCAL_BW_AWARE,
+        algorithms=dict.fromkeys(_COLLECTIVES.values(), (ring,) * dimensions),
+        local_bytes_per_s=memory_bytes_per_s,
+    )
+
+
+def fabric_of(sizes: Sequence[tuple[int, Dimension]]) -> Fabric:
+    """The network with so many ranks in each of these dimensions. Unsupported for a network of one rank."""
+    if not sizes:
+        raise Unsupported("one device exchanges nothing: ASTRA-sim simulates two or more")
+    return Fabric(
+        dimensions=tuple(
+            FabricDimension(
+                wiring=_WIRING[one.kind],
+                npus=size,
+                bandwidth_gib_per_s=one.bandwidth_bytes_per_s.value / BYTES_PER_GB,
+                latency_ns=one.latency_s.value * _NS_PER_S,
+            )
+            for size, one in sizes
+        )
+    )
+
+
+def comm_bytes(kind: ExchangeKind, size_bytes: float, members: int) -> int:
+    """What ASTRA-sim calls the size of a collective: what each rank puts in."""
+    return max(1, ceil(size_bytes / members if kind == "all-gather" else size_bytes))
+
+
+class AstraSimExchanges:
+    """Times of exchanges by ASTRA-sim's rules, every member beginning at once."""
+
+    tick_ns = TICK_NS
+
+    def exchange_times_s(self, exchanges: Sequence[Exchange], system: System) -> NDArray[np.float64]:
+        """Seconds of each exchange alone `(exchanges,)`: as simulated, in whole nanoseconds."""
+        return np.array([_alone_ns(one, system) for one in exchanges]) / _NS_PER_S
+
+    def exchange_intervals_s(self, exchanges: Sequence[Exchange], system: System, times_s: NDArray[np.float64]) -> None:
+        """None: a simulation of rules has no calibration."""
+        return
+
+
+def _alone_ns(exchange: Exchange, system: System) -> int:
+    grid = exchange.grid or tuple((count, at) for at, count in enumerate(exchange.spread) if count > 1)
+    sizes = tuple((count, system.dimensions[at]) for count, at in grid)
+    if not sizes:
+        return 0
+    memory = system.device.memory_bytes_per_s.value
+    if exchange.kind == "send":  # charged in the innermost dimension in which the two differ
+        return _sent_ns(ceil(exchange.size_bytes), sizes[0][1], memory)
+    return _collective_ns(
+        exchange.kind, comm_bytes(exchange.kind, exchange.size_bytes, exchange.members), sizes, memory
+    )
+
+
+@cache
+def _collective_ns(kind: ExchangeKind, put_in: int, sizes: tuple[tuple[int, Dimension], ...], memory: float) -> int:
+    fabric = fabric_of(sizes)
+    node = TraceNode(id=0, name=kind, kind=NodeKind.COLLECTIVE, collective=_COLLECTIVES[kind], comm_bytes=put_in)
+    trace = RankTrace(nodes=(node,), place="of the scenario")
+    given = Given(
+        trace=ClusterTrace(ranks=(trace,) * fabric.npus),
+        fabric=fabric,
+        rules=rules(len(sizes), memory),
+    )
+    return total_ns(simulate(given))
+
+
+@cache
+def _sent_ns(size: int, dimension: Dimension, memory: float) -> int:
+    fabric = fabric_of([(2, dimension)])
+    ranks = [
+        RankTrace(
+            nodes=(TraceNode(id=0, name=kind.name, kind=kind, source=0, destination=1, tag=0, comm_bytes=size),),
+            place="of the scenario",
+        )
+        for kind in (NodeKind.SEND, NodeKind.RECV)
+    ]
+    given = Given(trace=ClusterTrace(ranks=ranks), fabric=fabric, rules=rules(1, memory))
+    return total_ns(simulate(given))
+
+
+def cluster_of(
+    model: ModelShare,
+    programs: Sequence[Program],
+    durations_ns: Sequence[Sequence[int]],
+    system: System,
+) -> tuple[ClusterTrace, Fabric, ClusterRules]:
+    """The step as ASTRA-sim takes it: what every rank does, on which network, by which rules. Unsupported.
+
+    durations_ns: of each action of each stage; those of computations become whole microseconds.
+    """
+    grid = strips(model.sizes, system, ep=model.plan.ep)
+    fabric = fabric_of([(strip.size, system.dimensions[strip.dimension]) for strip in grid])
+    per_stage = model.sizes["tp"] * model.sizes["cp"] * model.sizes["dp"]
+    ranks: list[RankTrace] = []
+    for program, durations in zip(programs, durations_ns, strict=True):
+        made = _nodes(program, durations, grid, model)
+        for place in range(per_stage):
+            rank = program.stage * per_stage + place
+            peers = {stage: stage * per_stage + place for stage in range(len(programs))}
+            ranks.append(RankTrace(nodes=made(rank, peers), place=f"rank {rank}"))
+    return ClusterTrace(ranks=ranks), fabric, rules(len(grid), system.device.memory_bytes_per_s.value)
+
+
+def _nodes(
+    program: Program, durations: Sequence[int], grid: Sequence[Strip], model: ModelShare
+) -> Callable[[int, Mapping[int, int]], tuple[TraceNode, ...]]:
+    """What makes the nodes of a rank of that stage, given its number and those of its peers in other stages."""
+    involved = {axis: tuple(axis in strip.axes for strip in grid) for axis in ("tp", "cp", "ep", "edp", "data", "pp")}
+    members = {axis: _product(grid, axis) for axis in involved}
+    columns = (program.action, program.message, program.peer, program.microbatch)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    parents = [tuple(one for one in after if one != NONE) for after in program.after.tolist()]
+    has_peers = bool((program.peer != NONE).any())
+
+    def node(at: int, rank: int, peers: Mapping[int, int]) -> TraceNode:
+        place, message, peer, microbatch = rows[at]
+        action = program.actions[place]
+        name = action.name if microbatch == NONE else f"{action.name} of micro-batch {microbatch}"
+        match action:
+            case Compute():
+                works = [[float(one) for one in op.work()] for op in action.ops]
+                return TraceNode(
+                    id=at,
+                    name=f"{action.role} {name}",
+                    kind=NodeKind.COMP,
+                    parents=parents[at],
+                    duration_us=durations[place] // TICK_NS,
+                    flop=round(sum(work[0] for work in works)),
+                    tensor_bytes=round(sum(work[1] + work[2] for work in works)),
+                )
+            case Talk():
+                exchange = action.exchange
+                return TraceNode(
+                    id=at,
+                    name=name,
+                    kind=NodeKind.COLLECTIVE,
+                    parents=parents[at],
+                    collective=_COLLECTIVES[exchange.kind],
+                    comm_bytes=comm_bytes(exchange.kind, exchange.size_bytes, members[exchange.axis]),
+                    dimensions=involved[exchange.axis],
+                )
+            case _:
+                return TraceNode(
+                    id=at,
+                    name=name,
+                    kind=NodeKind.SEND if action.is_sent else NodeKind.RECV,
+                    parents=parents[at],
+                    source=rank if action.is_sent else peers[peer],
+                    destination=peers[peer] if action.is_sent else rank,
+                    tag=message,
+                    comm_bytes=ceil(action.size_bytes),
+                )
+
+    shared = None if has_peers else tuple(node(at, 0, {}) for at in range(len(rows)))
+
+    def nodes(rank: int, peers: Mapping[int, int]) -> tuple[TraceNode, ...]:
+        return shared or tuple(node(at, rank, peers) for at in range(len(rows)))
+
+    return nodes
+
+
+def _product(grid: Sequence[Strip], axis: str) -> int:
+    size = 1
+    for strip in grid:
+        size *= strip.size if axis in strip.axes else 1
+    return size
