@@ -56,6 +56,9 @@ def divided(nodes: tuple[Node, ...], parts: int, *, by_tokens: bool) -> tuple[Pi
     given = _settled(nodes)
     if not any(one.state in ("divided", "partial") for one in given.values()):
         raise BadInput("this model has no pair of products that tensor parallelism could divide", field="tp")
+    for node in nodes:  # heads first: what else is divided follows from them
+        if isinstance(node.op, Attention) and given[node.name].state == "divided":
+            of_features(node, parts)
     return tuple(_pieces(nodes, given, parts, by_tokens))
 
 
@@ -257,8 +260,10 @@ def _share(node: Node, state: State, given: dict[str, _Given], parts: int, by_to
 
 
 def _whole(node: Node, parts: int) -> Node:
-    """A node that is divided by tokens only, where it can be; a look-up of positions is small and stays."""
+    """A node that is divided by tokens only. What comes once, and has too few rows for that, each device does whole."""
     try:
         return of_tokens(node, parts, "sp")
-    except Unsupported:
+    except (BadInput, Unsupported):
+        if node.repeat > 1:
+            raise
         return node

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnomon.core.cluster_rules import ClusterRules
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.core.exchange import ExchangeTimer
+from gnomon.core.fabric import Fabric
 from gnomon.core.footprint import Footprint
 from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.step_facts import Exposed, StageFacts, StepFacts
 from gnomon.core.tell import Tell, silent
+from gnomon.core.trace import ClusterTrace
 from gnomon.core.version import version
 from gnomon.engines.training.step.accounts import Account, Line, account, line_of
+from gnomon.engines.training.step.astrasim import TICK_NS, cluster_of
 from gnomon.engines.training.step.run import Ran, run
 from gnomon.engines.training.step.times import ActionTimes, action_times, durations_ns, exchange_of
 from gnomon.parallel.legal import checked_share
@@ -144,6 +148,16 @@ class TrainingEngine:
         ran = run(made, durations_ns(made, times.mid, self._tick_ns(scenario)))
         step = _Step(model=model, programs=made, times=times, ran=ran)
         return self._prediction(scenario, step)
+
+    def as_trace(self, scenario: Scenario) -> tuple[ClusterTrace, Fabric, ClusterRules]:
+        """The step as ASTRA-sim takes it: what every rank does, on which network, by which rules. Unsupported, BadInput.
+
+        Its computations take what the operator times say, in whole microseconds; ASTRA-sim times the exchanges.
+        """
+        if reasons := self.missing(scenario):
+            raise Unsupported("; ".join(reasons))
+        model, made, times = self._stepped(scenario)
+        return cluster_of(model, made, durations_ns(made, times.mid, TICK_NS), scenario.system)
 
     def _prediction(self, scenario: Scenario, step: _Step) -> Prediction:
         end_ns = step.end_ns

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from gnomon.engines.roofline.engine import RooflineEngine
+from gnomon.engines.training.engine import TrainingEngine
+from gnomon.engines.training.step.astrasim import AstraSimExchanges
+from gnomon.testing import EngineContract
+
+
+class TestTraining(EngineContract):
+    engine = TrainingEngine(lambda _: RooflineEngine(), lambda _: AstraSimExchanges())

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from gnomon.core.errors import BadInput
+from gnomon.core.training_plan import SCHEDULES, Schedule
+from gnomon.parallel.schedule import Task, most_under_way, order
+
+VIRTUAL = {"interleaved": 2}
+
+
+def tasks(schedule: Schedule, stage: int, stages: int, microbatches: int) -> tuple[Task, ...]:
+    return order(schedule, stage=stage, stages=stages, microbatches=microbatches, virtual=VIRTUAL.get(schedule, 1))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("stages", [2, 3, 4])
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_every_pass_of_every_micro_batch_is_run_once_and_backward_after_forward(
+    schedule: Schedule, stages: int, groups: int
+) -> None:
+    for stage in range(stages):
+        found = tasks(schedule, stage, stages, groups * stages)
+        place = {task: at for at, task in enumerate(found)}
+        assert len(place) == len(found)
+        kinds = 3 if schedule == "zero-bubble" else 2
+        assert len(found) == kinds * groups * stages * VIRTUAL.get(schedule, 1)
+        for task, at in place.items():
+            if task.kind == "backward":
+                assert place[Task("forward", task.microbatch, task.chunk)] < at
+            if task.kind == "weights":
+                assert place[Task("backward", task.microbatch, task.chunk)] < at
+
+
+def test_one_forward_one_backward_keeps_as_many_micro_batches_as_stages_follow() -> None:
+    # Narayanan et al. 2021, section 2.2.1: at most as many as there are stages, not all of them as GPipe.
+    assert [most_under_way(tasks("1f1b", stage, 4, 16)) for stage in range(4)] == [4, 3, 2, 1]
+    assert most_under_way(tasks("gpipe", 0, 4, 16)) == 16
+    assert [most_under_way(tasks("zero-bubble", stage, 4, 16)) for stage in range(4)] == [4, 3, 2, 1]
+
+
+def test_interleaved_stages_begin_as_in_the_paper_s_figure() -> None:
+    # Narayanan et al. 2021, figure 4: device 1 of 4 with two chunks runs 1-4 through its first chunk, 1-4 through its
+    # second, then 5, 6, 7 before its first backward pass, which is of micro-batch 1 and its second chunk.
+    found = tasks("interleaved", 0, 4, 8)
+    assert [(task.kind, task.microbatch + 1, task.chunk) for task in found[:12]] == [
+        *[("forward", at, 0) for at in (1, 2, 3, 4)],
+        *[("forward", at, 1) for at in (1, 2, 3, 4)],
+        *[("forward", at, 0) for at in (5, 6)],
+        ("forward", 7, 0),
+        ("backward", 1, 1),
+    ]
+
+
+def test_interleaved_stages_refuse_micro_batches_that_do_not_fill_their_groups() -> None:
+    with pytest.raises(BadInput, match="no multiple"):
+        tasks("interleaved", 0, 4, 6)
