@@ -32,7 +32,7 @@ from gnomon.core.exchange import Exchange
 from gnomon.core.system import System, cluster
 from gnomon.engines.nccl.equations import pairs_s, ring_all_gather_s, ring_all_reduce_s
 from gnomon.engines.nccl.fabric import Fabrics
-from gnomon.engines.nccl.timer import NcclTimer
+from gnomon.engines.nccl.timer import KNOWN, UNSEEN, NcclTimer
 
 MIB = 2**20
 BELOW = 128 * MIB - 1
@@ -171,8 +171,8 @@ def main() -> None:
     devices = devices_of(rows)
     ratios = left_out(rows, list(devices))
     errors, plain = errors_of(ratios, rows)
-    sizes = np.array([name.rpartition("/")[2] for name in strata_of(rows)])
-    for one in held_out(rows, ratios):
+    sizes = strata_of(rows, UNSEEN)
+    for one in held_out(rows, ratios, UNSEEN):
         own = devices == one.group
         print("  " + told(one.group, errors[own], plain[own]))
         print(f"    intervals: coverage {one.coverage:.0%}, median half width {one.median_half_width:.0%}")
@@ -181,7 +181,7 @@ def main() -> None:
     print("d. each number of members left out, and what those intervals do on each device:")
     ratios = left_out(rows, [row.exchange.members for row in rows])
     errors, plain = errors_of(ratios, rows)
-    for one in held_out(rows, ratios):
+    for one in held_out(rows, ratios, KNOWN):
         own = devices == one.group
         print("  " + told(one.group, errors[own], plain[own]))
         print(f"    intervals: coverage {one.coverage:.0%}, median half width {one.median_half_width:.0%}")

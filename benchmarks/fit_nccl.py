@@ -76,8 +76,8 @@ USUAL_FACTOR = 4.0  # by which any other number leaves the start at most
 # No ring is faster than what NCCL itself takes a link for, as a share of the line rate, and a little: src/graph/topo.h has
 # 20.0 GB/s of 25 (sm_80), 20.6 of 25 (sm_90), 40.1 of 50 (sm_100) a link of NVLink, and 12 of 15.75 GB/s of PCIe 3 x16.
 MOST = {"NVLink 3": 0.80, "NVLink 4": 0.824, "NVLink 5": 0.802, "PCIe 4": 0.762, "PCIe 5": 0.762}
-# The little: of 1, 1.04, 1.08, 1.12 and 1.16 the one with the least error at 128-512 MiB on A100, B200 and GB200, fitted
-# below (5.2, 5.2, 5.1, 5.9, 5.9 %). H100 had no say.
+# The little: at 128-512 MiB, fitted below, A100, B200 and GB200 err alike with 1, 1.04 and 1.08 (mean 5.1-5.2 %) and more with
+# 1.12 and 1.16 (5.9 %). The largest that they allow is taken; of H100, rings of 4 are told worse with less.
 ROOM = 1.08
 CAPPED = {"rate", "pairs_rate", "switch_rate"}
 SHARES = CAPPED | {"share_ll", "share_ll128", "send_rate"}  # at most 1
@@ -244,14 +244,14 @@ def devices_of(rows: Sequence[Row]) -> np.ndarray:
     return np.array([row.device for row in rows])
 
 
-def strata_of(rows: Sequence[Row]) -> np.ndarray:
+def strata_of(rows: Sequence[Row], bands: str) -> np.ndarray:
     """Which band each row is in."""
-    return np.array([stratum(row.exchange, row.system) for row in rows])
+    return np.array([stratum(row.exchange, row.system, bands) for row in rows])
 
 
-def held_out(rows: Sequence[Row], ratios: np.ndarray) -> list[HeldOut]:
+def held_out(rows: Sequence[Row], ratios: np.ndarray, bands: str) -> list[HeldOut]:
     """What the intervals do on each device left out."""
-    return leave_group_out(ratios, devices_of(rows), strata_of(rows), LEVEL)
+    return leave_group_out(ratios, devices_of(rows), strata_of(rows, bands), LEVEL)
 
 
 def calibrated(rows: Sequence[Row], table: Path, command: str) -> Fabrics:
@@ -267,7 +267,7 @@ def calibrated(rows: Sequence[Row], table: Path, command: str) -> Fabrics:
             version=version(),
             data=f"{table.name}, {len(rows)} medians of alike rows, {what} left out in turn",
             sha256=hashlib.sha256(table.read_bytes()).hexdigest(),
-            bands=ratio_bands(ratios, devices_of(rows), strata_of(rows), LEVEL),
+            bands=ratio_bands(ratios, devices_of(rows), strata_of(rows, kind), LEVEL),
         )
     counts = {kind: sum(link_of(row) == kind for row in rows) for kind in sorted({link_of(row) for row in rows})}
     return Fabrics(fabrics=fit(rows), fitted={"command": command, "rows": counts}, bands=bands)

@@ -91,4 +91,5 @@ def crowded(bandwidth_bytes_per_s: Array, members: Array, crowding: Array) -> Ar
 
     c is 0 where every member has a way of its own, as through an NVSwitch, and 1 where all share one. Ours, fitted.
     """
-    return bandwidth_bytes_per_s * (np.asarray(members) / 2) ** -np.asarray(crowding)
+    shared: Array = np.power(np.asarray(members) / 2, -np.asarray(crowding))
+    return bandwidth_bytes_per_s * shared

@@ -81,9 +81,8 @@ class NcclTimer:
         if self.algorithm is not None or any(n.kind == "override" for n in numbers) or not self.fabrics.bands:
             return None
         is_known = np.array([all(map(self.fabrics.knows, _used(one, system))) for one in exchanges], dtype=np.bool_)
-        strata = np.array([stratum(one, system) for one in exchanges], dtype=np.str_)
-        low, high = self.fabrics.bands[UNSEEN].ends_s(times_s, strata)
-        known_low, known_high = self.fabrics.bands[KNOWN].ends_s(times_s, strata)
+        low, high = self.fabrics.bands[UNSEEN].ends_s(times_s, _strata(exchanges, system, UNSEEN))
+        known_low, known_high = self.fabrics.bands[KNOWN].ends_s(times_s, _strata(exchanges, system, KNOWN))
         return np.where(is_known, known_low, low), np.where(is_known, known_high, high)
 
     def outside(self, exchanges: Sequence[Exchange], system: System) -> tuple[str, ...]:
@@ -126,12 +125,16 @@ def _used(exchange: Exchange, system: System) -> list[Dimension]:
     return [d for members, d in zip(exchange.spread, system.dimensions, strict=False) if members > 1]
 
 
-def stratum(exchange: Exchange, system: System) -> str:
-    """Which band a prediction is in: by the family of the outermost link that is used and by size."""
+def stratum(exchange: Exchange, system: System, bands: str) -> str:
+    """Which band a prediction is in: by size, and among KNOWN ones by the family of the outermost link that is used."""
     size = exchange.size_bytes
     named = "small" if size < SMALL_BYTES else "medium" if size < LARGE_BYTES else "large"
     used = _used(exchange, system)
-    return f"{kind_of_link(used[-1].name).split()[0]}/{named}" if used else named
+    return f"{kind_of_link(used[-1].name).split()[0]}/{named}" if bands == KNOWN and used else named
+
+
+def _strata(exchanges: Sequence[Exchange], system: System, bands: str) -> NDArray[np.str_]:
+    return np.array([stratum(one, system, bands) for one in exchanges], dtype=np.str_)
 
 
 def check(exchange: Exchange, system: System) -> None:
@@ -191,7 +194,7 @@ def _ring_s(sizes: Numbers, levels: Sequence[Level], passes: int) -> Numbers:
     Of all steps those that cross a level are as many as the groups that it joins, less one. [NCCL, src/graph/tuning.cc]
     """
     total, fabric = prod(one.members for one in levels), levels[0].fabric
-    times = []
+    times: list[Array] = []
     for protocol in range(len(PROTOCOLS)):
         hops, below = 0.0, total
         for one in levels:
@@ -200,7 +203,7 @@ def _ring_s(sizes: Numbers, levels: Sequence[Level], passes: int) -> Numbers:
             below = outwards
         moved = ring_s(passes * (total - 1), total, sizes, _rate(levels, protocol), 0.0, fabric.ends)
         times.append(fabric.launch_s + passes * hops + _filled_s(moved, fabric.fill_s, protocol))
-    return np.asarray(np.min(times, axis=0))
+    return np.asarray(np.min(np.array(times), axis=0))
 
 
 def _filled_s(moved_s: Array, fill_s: float, protocol: int) -> Array:
@@ -214,7 +217,8 @@ def _ring_all_reduce_s(sizes: Numbers, levels: Sequence[Level], dtype: str) -> N
 
 def _tree_all_reduce_s(sizes: Numbers, levels: Sequence[Level], dtype: str) -> Numbers:
     """Seconds of NCCL's trees: a chain within a node, two binary trees between nodes, all links of a node in use."""
-    fabric, times = levels[0].fabric, []
+    fabric = levels[0].fabric
+    times: list[Array] = []
     outer = prod(one.members for one in levels if not one.is_node)
     for protocol in range(len(PROTOCOLS)):
         chain = sum(2 * (one.members - 1) * one.fabric.protocols()[protocol][0] for one in levels if one.is_node)
@@ -222,7 +226,7 @@ def _tree_all_reduce_s(sizes: Numbers, levels: Sequence[Level], dtype: str) -> N
         between = 2 * np.ceil(np.log2(outer)) * hop
         moved = double_tree_all_reduce_s(2, sizes, _rate(levels, protocol), 0.0)
         times.append(fabric.launch_s + chain + between + _filled_s(moved, fabric.fill_s, protocol))
-    return np.asarray(np.min(times, axis=0))
+    return np.asarray(np.min(np.array(times), axis=0))
 
 
 def _in_switch_all_reduce_s(sizes: Numbers, levels: Sequence[Level], dtype: str) -> Numbers | None:
@@ -253,14 +257,15 @@ _ALL_REDUCE: dict[Algorithm, Callable[[Numbers, Sequence[Level], str], Numbers |
 def _pairs_s(sizes: Numbers, levels: Sequence[Level]) -> Numbers:
     """Seconds of an all-to-all: LL while one pair's share is small, else Simple; the slowest level counts."""
     total, fabric = prod(one.members for one in levels), levels[0].fabric
-    below, crossings = 1, []
+    below = 1
+    crossings: list[Array] = []
     for one in levels:
         rate = float(crowded(one.line_rate * one.fabric.pairs_rate, one.members, one.fabric.pairs_crowding))
         # What a member sends across this level and no further, and what of it stays in its own group.
         ends = one.fabric.pairs_ends if below == 1 else 0.0
         crossings.append(pairs_s(one.members, sizes * below * one.members / total, rate, 0.0, ends))
         below *= one.members
-    crossing = np.max(crossings, axis=0)
+    crossing = np.max(np.array(crossings), axis=0)
     hops = sum(one.fabric.hop_simple_s for one in levels[1:])
     flagged = fabric.pairs_launch_s + np.maximum(sizes / total / fabric.pairs_ll_bytes_per_s, crossing)
     return np.asarray(hops + np.minimum(flagged, fabric.pairs_simple_s + pipelined_s(crossing, fabric.pairs_fill_s)))
