@@ -24,9 +24,8 @@ class Exchange:
     # Of one member. all-reduce: the array; all-gather: the array once gathered; reduce-scatter: the array before it is
     # scattered; all-to-all: what a member holds, its own share included; send: the message.
     size_bytes: float
-    spread: tuple[
-        int, ...
-    ]  # members that differ in each dimension of the system, innermost first; the product is the group
+    # Members that differ in each dimension of the system, innermost first; the product is the group.
+    spread: tuple[int, ...]
     # The members as a grid, innermost first: how many differ in each direction, and which dimension of the system that is.
     # Of a message, the directions in which sender and receiver differ. Empty: as in `spread`.
     grid: tuple[tuple[int, int], ...] = ()
