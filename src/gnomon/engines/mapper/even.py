@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gnomon.core.jit import compiled
 from gnomon.engines.mapper.compiled import Flags, Ints, Machine, Moved
-from gnomon.engines.mapper.jit import compiled
 
 
 class Loops(NamedTuple):

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gnomon.core.jit import compiled
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine, Moved
-from gnomon.engines.mapper.jit import compiled
 
 _WALKED = 4  # iterations of a loop that are walked, at most
 _NOWHERE = -(2**62)  # where a child that is not there finds its words

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gnomon.core.jit import compiled
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine, Moved
-from gnomon.engines.mapper.jit import compiled
 
 READS, FILLS, UPDATES, PARTITION = range(4)  # columns of counts
 

@@ -6,5 +6,12 @@ from gnomon.engines.training.step.astrasim import AstraSimExchanges
 from gnomon.testing import EngineContract
 
 
+def engine() -> TrainingEngine:
+    return TrainingEngine(lambda _: RooflineEngine(), lambda _: AstraSimExchanges())
+
+
 class TestTraining(EngineContract):
-    engine = TrainingEngine(lambda _: RooflineEngine(), lambda _: AstraSimExchanges())
+    engine = engine()
+
+    def another(self) -> TrainingEngine:
+        return engine()

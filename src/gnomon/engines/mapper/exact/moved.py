@@ -21,6 +21,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
+from gnomon.core.jit import compiled
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine
 from gnomon.engines.mapper.exact.found import (
     ASKED,
@@ -32,7 +33,6 @@ from gnomon.engines.mapper.exact.found import (
     LAST_WORDS,
     Found,
 )
-from gnomon.engines.mapper.jit import compiled
 
 MOST_KINDS = 62  # of children along one rank: bits of a number
 # In place of a loop that goes on, and of a memory; as literals of Python numba would compile anew for each of them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gnomon.core.jit import compiled
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine
 from gnomon.engines.mapper.exact.found import (
     ASKED,
@@ -19,7 +20,6 @@ from gnomon.engines.mapper.exact.found import (
     UPDATES,
     Found,
 )
-from gnomon.engines.mapper.jit import compiled
 
 _SLACK = 1e-12  # of a time, so that a division that comes out even is not rounded up
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.engines.mapper.jit import compiled
+from gnomon.core.jit import compiled
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

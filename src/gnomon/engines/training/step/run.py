@@ -7,14 +7,17 @@ theirs [astra-sim 518bd51, Workload.cc, HardwareResource.cc], so a program and t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from heapq import heappop, heappush
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.core.jit import compiled
 from gnomon.parallel.model_share import Message
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import NONE, Action, Program
@@ -47,74 +50,88 @@ def kind_of(action: Action) -> int:
 def run(programs: Sequence[Program], durations_ns: Sequence[Sequence[int]]) -> tuple[Ran, ...]:
     """Run the programs, whose actions take `durations_ns` by stage and place; a message takes its sender's time."""
     offsets = np.cumsum([0, *(len(one) for one in programs)])
-    kind, takes, stage, message = (
-        np.concatenate(columns).tolist()
-        for columns in zip(*(_columns(one, durations_ns[at], at) for at, one in enumerate(programs)), strict=True)
-    )
-    waits, children = _waits(programs, offsets)
-    receiver = {number: node for node, number in enumerate(message) if kind[node] == RECEIVE}
+    columns = zip(*(_columns(one, durations_ns[at], at) for at, one in enumerate(programs)), strict=True)
+    kind, takes, stage, message = (np.concatenate(column) for column in columns)
+    waits, first_child, children = _waits(programs, offsets)
     count = int(offsets[-1])
-    start, end = [NONE] * count, [NONE] * count
-    is_busy = [[False, False] for _ in programs]
-    free: list[tuple[list[int], list[int]]] = [([], []) for _ in programs]  # nodes that may begin, by what they occupy
-    arrived: set[int] = set()
-    posted: set[int] = set()
-    events: list[tuple[int, int, int]] = []  # time, order, node
-    order = 0
-    now = 0
-
-    def admit(node: int) -> None:
-        """The node waits for nothing more."""
-        nonlocal order
-        if kind[node] != RECEIVE:
-            heappush(free[stage[node]][0 if kind[node] == COMPUTE else 1], node)
-            return
-        start[node] = now
-        if message[node] in arrived:
-            order += 1
-            heappush(events, (now, order, node))
-        else:
-            posted.add(node)
-
-    def begin(at: int) -> None:
-        """Whatever the stage's device is free for."""
-        nonlocal order
-        for resource in (0, 1):
-            heap = free[at][resource]
-            if heap and not is_busy[at][resource]:
-                node = heappop(heap)
-                is_busy[at][resource] = True
-                start[node] = now
-                order += 1
-                heappush(events, (now + takes[node], order, node))
-
-    for node in range(count):
-        if not waits[node]:
-            admit(node)
-    for at in range(len(programs)):
-        begin(at)
-    while events:
-        now, _, node = heappop(events)
-        end[node] = now
-        what, at = kind[node], stage[node]
-        if what != RECEIVE:
-            is_busy[at][0 if what == COMPUTE else 1] = False
-        for child in children[node]:
-            waits[child] -= 1
-            if not waits[child]:
-                admit(child)
-        begin(at)
-        if what == SEND:
-            got = receiver[message[node]]
-            arrived.add(message[node])
-            if got in posted:
-                order += 1
-                heappush(events, (now, order, got))
-    if NONE in end:
-        raise AssertionError(f"stages wait for one another: node {end.index(NONE)} of {count} never ran")
+    receiver = np.full(int(message.max(initial=NONE)) + 1, NONE)
+    got = np.flatnonzero(kind == RECEIVE)
+    receiver[message[got]] = got
+    start, end = np.full(count, NONE), np.full(count, NONE)
+    arrays = (kind, takes, stage, message, receiver, first_child, children, waits, start, end)
+    if count < COMPILED_FROM:
+        lists = [array.tolist() for array in arrays]
+        events(len(programs), *lists)
+        start, end = np.array(lists[-2]), np.array(lists[-1])
+    else:
+        _compiled()(len(programs), *arrays)
+    if (end == NONE).any():
+        raise AssertionError(f"stages wait for one another: node {int((end == NONE).argmax())} of {count} never ran")
     bounds = [slice(int(a), int(b)) for a, b in pairwise(offsets)]
-    starts, ends = np.array(start), np.array(end)
-    return tuple(Ran(start_ns=starts[one], end_ns=ends[one]) for one in bounds)
+    return tuple(Ran(start_ns=start[one], end_ns=end[one]) for one in bounds)
+
+
+COMPILED_FROM = 100_000  # nodes: from here on compiling what is below, a few seconds once, pays
+
+
+@cache
+def _compiled() -> Callable[..., Any]:
+    return compiled(events)
+
+
+def events(  # type: ignore[no-untyped-def]  # lists or arrays of whole numbers, the same to it; compiled for arrays
+    stages, kind, takes, stage, message, receiver, first_child, children, left, start, end
+):
+    """Fill in `start` and `end` of every node, and use up `left`, how many nodes each still waits for.
+
+    Shapes are `(nodes,)`, of `receiver` (messages,), of `first_child` (nodes + 1,), of `children` (edges,).
+    """
+    count = len(kind)
+    arrived = [False] * len(receiver)
+    posted = [False] * len(receiver)
+    busy = [[False, False] for _ in range(stages)]
+    free = [[[0], [0]] for _ in range(stages)]  # heaps of nodes that may begin, by what they occupy
+    for at in range(stages):
+        free[at][0].pop()
+        free[at][1].pop()
+    agenda = [(0, 0, -1)]  # time, order, node; the first is the beginning of all
+    order = 0
+    while agenda:
+        now, _, node = heappop(agenda)
+        if node < 0:
+            fresh = [one for one in range(count) if left[one] == 0]
+        else:
+            end[node] = now
+            if kind[node] != RECEIVE:
+                busy[stage[node]][0 if kind[node] == COMPUTE else 1] = False
+            fresh = [children[place] for place in range(first_child[node], first_child[node + 1])]
+            for one in fresh:
+                left[one] -= 1
+        for one in fresh:
+            if left[one] != 0 or start[one] >= 0:
+                continue
+            if kind[one] != RECEIVE:
+                heappush(free[stage[one]][0 if kind[one] == COMPUTE else 1], one)
+                continue
+            start[one] = now
+            if arrived[message[one]]:
+                order += 1
+                heappush(agenda, (now, order, one))
+            else:
+                posted[message[one]] = True
+        for at in range(stages) if node < 0 else range(stage[node], stage[node] + 1):
+            for resource in range(2):
+                if free[at][resource] and not busy[at][resource]:
+                    begun = heappop(free[at][resource])
+                    busy[at][resource] = True
+                    start[begun] = now
+                    order += 1
+                    heappush(agenda, (now + takes[begun], order, begun))
+        if node >= 0 and kind[node] == SEND:
+            arrived[message[node]] = True
+            if posted[message[node]]:
+                order += 1
+                heappush(agenda, (now, order, receiver[message[node]]))
 
 
 def _columns(program: Program, durations_ns: Sequence[int], at: int) -> tuple[Ints, Ints, Ints, Ints]:
@@ -124,15 +141,14 @@ def _columns(program: Program, durations_ns: Sequence[int], at: int) -> tuple[In
     return kinds[program.action], durations[program.action], np.full(len(program), at), program.message
 
 
-def _waits(programs: Sequence[Program], offsets: Ints) -> tuple[list[int], list[list[int]]]:
-    """How many nodes each waits for, and which wait for each."""
-    children: list[list[int]] = [[] for _ in range(int(offsets[-1]))]
-    waits: list[int] = []
+def _waits(programs: Sequence[Program], offsets: Ints) -> tuple[Ints, Ints, Ints]:
+    """How many nodes each waits for `(nodes,)`, and which wait for each: where they begin `(nodes + 1,)` and they `(edges,)`."""
+    waits = np.concatenate([(one.after != NONE).sum(axis=1) for one in programs])
+    pairs = []
     for program, offset in zip(programs, offsets, strict=False):
-        waits.extend((program.after != NONE).sum(axis=1).tolist())
         node, column = np.nonzero(program.after != NONE)
-        for child, parent in zip(
-            (node + offset).tolist(), (program.after[node, column] + offset).tolist(), strict=True
-        ):
-            children[parent].append(child)
-    return waits, children
+        pairs.append((program.after[node, column] + offset, node + offset))
+    parents, nodes = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    by_parent = np.argsort(parents, kind="stable")
+    first = np.searchsorted(parents[by_parent], np.arange(int(offsets[-1]) + 1))
+    return waits, first, nodes[by_parent]

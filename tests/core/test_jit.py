@@ -2,7 +2,7 @@
 
 import numba
 
-from gnomon.engines.mapper.jit import compiled
+from gnomon.core.jit import compiled
 
 
 def _twice(value):
