@@ -8,6 +8,7 @@ from gnomon.cli.steps import Steps, StepsParser
 
 STEPS: Steps = {
     "simulate": ("train_simulate", "when each rank of a cluster ends, message by message, from ASTRA-sim's files"),
+    "convert": ("train_convert", "Chakra traces from PyTorch's, or from ASTRA-sim 1.0's text workloads"),
 }
 EXAMPLE = "gnomon train simulate --workload et/step --system system.json --network network.yml --memory memory.json"
 
