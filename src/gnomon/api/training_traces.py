@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.formats.astrasim.groups import groups_text, read_groups
 from gnomon.formats.astrasim.text_steps import nodes_of
 from gnomon.formats.astrasim.text_workload import read_text_workload
 from gnomon.formats.chakra.file import encode, path_of, read_nodes, write_rank
 from gnomon.formats.chakra.mend import mended
-from gnomon.formats.files import check_writable
+from gnomon.formats.chakra.scaling.scale import scale
+from gnomon.formats.chakra.scaling.traced import traced
+from gnomon.formats.files import check_writable, write_whole
 from gnomon.formats.pytorch_trace.convert import convert_torch_trace
 
 SCHEMA = "gnomon/trace-conversion/1"
@@ -97,6 +101,48 @@ def convert_chakra(paths: Sequence[str | Path], *, out: str | Path, mends: bool 
         files.append(_written(rank, write_rank(place, rank, data), len(nodes), data))
         notes += [f"{path}: {note}" for note in told]
     return WrittenTraces(made_from="chakra", files=tuple(files), notes=tuple(notes))
+
+
+def extrapolate_traces(
+    prefix: str | Path,
+    *,
+    npus: int,
+    out: str | Path,
+    comm_groups: str | Path | None = None,
+    along: int | None = None,
+    shrinks_shards: bool = True,
+) -> WrittenTraces:
+    """Write the traces PREFIX.<rank>.et made to another number of ranks. BadInput; Unsupported with what cannot be told.
+
+    along: stride of the dimension of ranks that grows; None: the outermost in which collectives run and no messages go.
+    shrinks_shards: all-gathers along it gather as much in all; else each rank's part stays.
+    """
+    paths = list(takewhile(Path.exists, (path_of(Path(prefix), rank) for rank in count())))
+    if not paths:
+        raise BadInput(f"{path_of(Path(prefix), 0)}: no such file: PREFIX.<rank>.et is read, from rank 0 on")
+    target = Path(out)
+    check_writable(path_of(target, 0))
+    groups = {} if comm_groups is None else read_groups(Path(comm_groups), len(paths))
+    trace = traced([read_nodes(path) for path in paths], {str(number): ranks for number, ranks in groups.items()})
+    try:
+        made = scale(trace, npus, along=along, shrinks_shards=shrinks_shards)
+    except Unsupported as fault:
+        raise Unsupported(f"{prefix}: {fault}") from None
+    except BadInput as fault:
+        raise fault.at(where=str(prefix)) from None
+    files = [
+        _written(rank, write_rank(target, rank, data), nodes, data)
+        for rank, (data, nodes) in enumerate(zip(made.files, made.nodes, strict=True))
+    ]
+    groups_path = target.with_name(f"{target.name}.groups.json")
+    if made.groups:
+        write_whole(groups_path, groups_text(made.groups) + "\n")
+    return WrittenTraces(
+        made_from="extrapolated",
+        files=tuple(files),
+        notes=made.notes,
+        groups_path=str(groups_path) if made.groups else None,
+    )
 
 
 def _places(paths: Sequence[str | Path], out: Path) -> list[tuple[int, Path, Path]]:

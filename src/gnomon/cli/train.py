@@ -10,6 +10,7 @@ STEPS: Steps = {
     "simulate": ("train_simulate", "when each rank of a cluster ends, message by message, from ASTRA-sim's files"),
     "compare": ("train_compare", "the same beside ASTRA-sim itself, where it is installed"),
     "convert": ("train_convert", "Chakra traces from PyTorch's, or from ASTRA-sim 1.0's text workloads"),
+    "extrapolate": ("train_extrapolate", "the traces of some ranks made to those of another number of them"),
 }
 EXAMPLE = "gnomon train simulate --workload et/step --system system.json --network network.yml --memory memory.json"
 
