@@ -3,6 +3,7 @@
 `recorded/astrasim` was printed by its programs at 518bd51.
 """
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -17,8 +18,10 @@ from gnomon.adapters.astrasim.read import read
 from gnomon.adapters.astrasim.translate import missing, translate, words
 from gnomon.api.training_simulation import simulate_training
 from gnomon.core.errors import ToolError, Unsupported
+from gnomon.core.fabric import Wiring
 from gnomon.core.tool import Limits
 from gnomon.core.trace import ClusterTrace, NodeKind, RankTrace, TraceNode
+from gnomon.formats.chakra.file import decode
 from gnomon.testing.adapter_contract import program
 from tests.engines.training.golden import by_rank, expected, own_cases, shared_cases, simulated
 
@@ -82,6 +85,16 @@ def test_its_files_read_back_as_the_same_cluster(tmp_path, case):
     )
     ours = simulated(case, given.backend)
     assert (again.cycles, again.exposed_comm) == (ours.cycles, ours.exposed_comm)
+
+
+def test_groups_that_nodes_name_are_given_in_the_file_of_groups(asked):
+    named = TraceNode(id=1, name="groups", kind=NodeKind.METADATA, parents=(0,), groups=(("5", (1, 3)), ("6", ())))
+    nodes = (TraceNode(id=0, name="a", kind=NodeKind.COMP), named, replace(named, id=2, parents=(1,)))
+    after = TraceNode(id=3, name="b", kind=NodeKind.COMP, parents=(2, 0))
+    traces = tuple(RankTrace(nodes=(*nodes, after), place="") for _ in range(4))
+    files = translate(replace(asked, trace=ClusterTrace(ranks=traces), groups={1: (0, 2)}))
+    assert json.loads(files["groups.json"]) == {"1": [0, 2], "5": [1, 3], "6": [0, 1, 2, 3]}
+    assert [(node.id, node.data_parents) for node in decode(files["w.0.et"])] == [(0, ()), (3, (0,))]
 
 
 def test_translation_is_pure(asked, monkeypatch):
@@ -171,13 +184,19 @@ def test_it_is_found_in_the_folder_of_tools(asked, stand_in, tmp_path):
 
 
 def test_what_it_cannot_do_is_declined_before_it_runs(asked):
-    nodes = (TraceNode(id=0, name="groups", kind=NodeKind.METADATA), *asked.trace.ranks[0].nodes)
-    metadata = replace(asked, trace=ClusterTrace(ranks=(RankTrace(nodes=nodes, place=""),) * 4))
+    quarrel = [
+        TraceNode(id=0, name="groups", kind=NodeKind.METADATA, groups=(("1", members),)) for members in ((0, 1), (0, 2))
+    ]
+    traces = tuple(RankTrace(nodes=(quarrel[rank % 2],), place="") for rank in range(4))
+    metadata = replace(asked, trace=ClusterTrace(ranks=traces))
+    two = replace(asked.fabric, dimensions=(replace(asked.fabric.dimensions[0], npus=2, wiring=Wiring.RING),))
+    ring = replace(asked, fabric=two, trace=ClusterTrace(ranks=asked.trace.ranks[:2]), backend="aware")
     flat = asked.fabric.dimensions
     wide = replace(asked, fabric=replace(asked.fabric, dimensions=flat * 2), backend="aware")
     bare = replace(asked, rules=replace(asked.rules, splits=None))
     for question, said in (
-        (metadata, "aborts at nodes that name process groups"),
+        (metadata, "ranks name group 1 otherwise"),
+        (ring, "aborts on a ring of two"),
         (wide, "one dimension only, not 2"),
         (wide, "4 ranks on a network of 16 NPUs"),
         (bare, "preferred-dataset-splits is not said"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.cli.main import main
-from tests.formats.pytorch_trace.traces import linked, write
+from tests.formats.pytorch_trace.traces import linked, linked_ranks, write
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 TEXT = "DATA\n1\nmlp -1 10 NONE 0 20 NONE 0 30 ALLREDUCE 4096 1\n"
@@ -86,3 +86,19 @@ def test_a_text_is_that_of_all_ranks(capsys):
 def test_a_folder_in_the_way_is_told_before_anything_is_read(text, capsys):
     Path("et/mlp.0.et").mkdir(parents=True)
     assert "cannot be written" in _refused(capsys, 3, *text, "--npus", "1")
+
+
+def test_traces_of_all_ranks_can_be_simulated(tmp_path, monkeypatch, capsys):
+    """The cycles are those that ASTRA-sim (518bd51) gives for these traces, groups apart."""
+    monkeypatch.chdir(tmp_path)
+    files = [str(write(Path(f"rank{rank}.json"), trace)) for rank, trace in enumerate(linked_ranks())]
+    assert _convert("--from", "pytorch", *files, "--out", "et/step") == 0
+    Path("network.yml").write_text("topology: [Ring]\nnpus_count: [4]\nbandwidth: [50]\nlatency: [500]\n")
+    rules = {"preferred-dataset-splits": 4, "local-mem-bw": 1600, "all-reduce-implementation": ["ring"]}
+    Path("system.json").write_text(json.dumps(rules))
+    capsys.readouterr()
+    line = ("train", "simulate", "--workload", "et/step", "--system", "system.json", "--network", "network.yml")
+    assert main([*line, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["cycles"], found["exposed_comm"]) == ([309_000] * 4, [9_000] * 4)
+    assert sum(one["messages"] for one in found["network"]) == 34

@@ -59,7 +59,7 @@ def test_what_the_network_does_is_read(tmp_path):
     summed, sent, named = (trace_node(nodes[number]) for number in (32, 42, 3))
     assert (summed.collective, summed.comm_bytes, summed.group) == (CollectiveKind.ALL_REDUCE, 4096, "1")
     assert (sent.source, sent.destination, sent.tag, sent.comm_bytes) == (1, 2, 5, 4096)
-    assert named.groups == (("0", ()), ("1", (1, 3)))
+    assert named.groups == (("0", ()), ("1", (1, 3)), ("2", (0, 2)))
 
 
 @pytest.mark.parametrize(

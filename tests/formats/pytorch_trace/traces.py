@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 _TENSOR = [7, 8, 0, 1024, 4, "cuda:0"]  # 4 KiB
-GROUPS = json.dumps(
-    [{"pg_name": "0", "ranks": [], "group_size": 4}, {"pg_name": "1", "ranks": [1, 3], "group_size": 2}]
-)
+_MEMBERS: dict[str, list[int]] = {"0": [], "1": [1, 3], "2": [0, 2]}
+GROUPS = json.dumps([{"pg_name": name, "ranks": ranks} for name, ranks in _MEMBERS.items()])
 
 
 def operator(number: int, name: str, caller: int, **more: Any) -> dict[str, Any]:
@@ -92,3 +91,20 @@ def linked() -> dict[str, Any]:
 def write(path: Path, trace: dict[str, Any]) -> Path:
     path.write_text(json.dumps(trace))
     return path
+
+
+def linked_ranks() -> list[dict[str, Any]]:
+    """The traces of four ranks: 0 and 2, 1 and 3 sum, and each of the first two sends to the one two further on."""
+    made = []
+    for rank in range(4):
+        trace = linked()
+        text = json.dumps(trace["nodes"])
+        if rank % 2 == 0:
+            text = text.replace('"pg_name", "type": "", "value": "1"', '"pg_name", "type": "", "value": "2"')
+            text = text.replace('"pg_name": "1"}', '"pg_name": "2"}')
+        text = text.replace('"<Object>", 2, 5]', f'"<Object>", {(rank + 2) % 4}, 5]')
+        text = text.replace('"0", 2, "send"]', f'"0", {(rank + 2) % 4}, "send"]')
+        if rank >= 2:
+            text = text.replace("c10d::send", "c10d::recv_").replace('"send"]', '"recv"]')
+        made.append(trace | {"nodes": json.loads(text)})
+    return made

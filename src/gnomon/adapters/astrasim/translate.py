@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from gnomon.adapters.astrasim.cluster import ClusterQuestion
-from gnomon.core.trace import CollectiveKind, NodeKind, RankTrace
+from gnomon.core.fabric import Wiring
+from gnomon.core.trace import CollectiveKind, NodeKind, RankTrace, TraceNode
 from gnomon.formats.astrasim.groups import groups_text
 from gnomon.formats.astrasim.memory import memory_text
 from gnomon.formats.astrasim.network import network_text
@@ -28,8 +30,9 @@ def missing(question: ClusterQuestion) -> Iterator[str]:
         yield f"{len(question.trace.ranks)} ranks on a network of {fabric.npus} NPUs"
     if question.backend == "aware" and len(fabric.dimensions) > 1:
         yield f"its aware backend has networks of one dimension only, not {len(fabric.dimensions)}"
-    if any(node.kind is NodeKind.METADATA for trace in nodes for node in trace.nodes):
-        yield "it aborts at nodes that name process groups; give them apart"
+    if any(one.wiring is Wiring.RING and one.npus == 2 for one in fabric.dimensions) and question.backend == "aware":
+        yield "its aware backend aborts on a ring of two: write it as a switch, or as FullyConnected"
+    yield from _quarrels(question)
     if collectives and rules.splits is None:
         yield "preferred-dataset-splits is not said, and it would divide by zero"
     if collectives and rules.optimization is None and len(fabric.dimensions) > 1:
@@ -52,9 +55,31 @@ def translate(question: ClusterQuestion) -> Bytes:
     files[SYSTEM] = system_text(rules, prefixes, _OF_NODES if rules.custom_of_node else None).encode()
     files[NETWORK] = network_text(question.fabric).encode()
     files[MEMORY] = memory_text(question.memory, question.fabric.npus).encode()
-    if question.groups:
-        files[GROUPS] = groups_text(question.groups).encode()
+    if groups := _groups(question):
+        files[GROUPS] = groups_text(groups).encode()
     return files
+
+
+def _groups(question: ClusterQuestion) -> dict[int, tuple[int, ...]]:
+    """All groups by number: those that are given, and those that nodes name, at which it would abort."""
+    everyone = tuple(range(question.fabric.npus))
+    named = {int(name): members or everyone for name, members in _named(question) if name.isdecimal() and int(name)}
+    return named | dict(question.groups)
+
+
+def _quarrels(question: ClusterQuestion) -> Iterator[str]:
+    """Groups that are named twice, with other ranks."""
+    known = {str(number): members for number, members in question.groups.items()}
+    for name, members in _named(question):
+        if known.setdefault(name, members) != members:
+            yield f"ranks name group {name} otherwise, and it has one list of groups for all"
+            return
+
+
+def _named(question: ClusterQuestion) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for trace in _distinct(question.trace.ranks):
+        for node in trace.nodes:
+            yield from node.groups
 
 
 def words(question: ClusterQuestion, files: Bytes) -> list[str]:
@@ -76,9 +101,22 @@ def _traces(prefix: str, ranks: Sequence[RankTrace]) -> Iterator[tuple[str, byte
     known: dict[int, bytes] = {}
     for rank, trace in enumerate(ranks):
         if id(trace.nodes) not in known:
-            known[id(trace.nodes)] = encode(map(message_of, trace.nodes))
+            known[id(trace.nodes)] = encode(map(message_of, _without_names(trace.nodes)))
         yield f"{prefix}.{rank}.et", known[id(trace.nodes)]
 
 
+def _without_names(nodes: Sequence[TraceNode]) -> Iterator[TraceNode]:
+    """The nodes without those that name groups, at which it would abort: what waits for one waits for what that waits for."""
+    names = {node.id: node for node in nodes if node.kind is NodeKind.METADATA}
+    for node in nodes:
+        if node.id in names:
+            continue
+        parents = node.parents
+        while names.keys() & set(parents):
+            known = (names[one].parents if one in names else (one,) for one in parents)
+            parents = tuple(dict.fromkeys(chain.from_iterable(known)))
+        yield replace(node, parents=parents)
+
+
 def _distinct(ranks: Sequence[RankTrace]) -> list[RankTrace]:
-    return list({id(trace.nodes): trace for trace in chain(ranks)}.values())
+    return list({id(trace.nodes): trace for trace in ranks}.values())

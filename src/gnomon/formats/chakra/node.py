@@ -63,7 +63,7 @@ def node(message: NodeMessage) -> TraceNode:
 
 
 def message_of(node: TraceNode) -> NodeMessage:
-    """The message of a node. What a METADATA node names is not written: ASTRA-sim fails where it is."""
+    """The message of a node. The groups that a METADATA node names are not written."""
     numbers = {
         "num_ops": node.flop,
         "tensor_size": node.tensor_bytes,
