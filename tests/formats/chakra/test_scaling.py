@@ -1,5 +1,7 @@
 """A trace made to another number of ranks is the trace that those ranks would have written; what cannot be told is refused."""
 
+import json
+
 import pytest
 
 from gnomon.core.errors import BadInput, Unsupported
@@ -252,3 +254,16 @@ def test_a_group_without_members_is_refused():
     cluster = training_step(2, 2)
     cluster.groups = {}
     assert "nothing says which ranks group '1' has; --comm-groups" in _refused(cluster, 8)
+
+
+def test_groups_that_nodes_name_are_taken_and_then_stand_in_a_file():
+    cluster, wanted = training_step(2, 2), training_step(2, 4)
+    for members in cluster.messages:
+        listed = [{"pg_name": name, "ranks": list(ranks)} for ranks, name in cluster.groups.items()]
+        text = f"['{json.dumps(listed)}']"
+        members.append(NodeMessage(id=99, type=int(NodeKind.METADATA), input_values=text))
+    cluster.groups = {}
+    made = scale(cluster.traced(), 8)
+    last = [list(decode(data))[-1] for data in made.files]
+    assert all((node.id, node.type, node.input_values) == (99, NodeKind.METADATA, "") for node in last)
+    assert set(made.groups.values()) == set(wanted.groups)
