@@ -183,6 +183,16 @@ def test_it_is_found_in_the_folder_of_tools(asked, stand_in, tmp_path):
     assert found.cycles == (40340,) * 4
 
 
+def test_it_is_run_in_an_image_where_one_is_named(asked, stand_in, tmp_path, monkeypatch):
+    said = tmp_path / "said.txt"
+    program(tmp_path / "docker", f'if [ "$1" = image ]; then exit 0; fi; echo "$@" > {said}; cat {RECORDED}/ended.txt')
+    assert programs.installed() is None
+    monkeypatch.setenv(programs.IMAGE_VARIABLE, "astra:mine")
+    assert programs.installed().place == "astra:mine"
+    assert ask(asked, Limits(time_s=9)).cycles == (40340,) * 4
+    assert f"--entrypoint=timeout astra:mine 9 {NAMES[0]} --workload-configuration=w" in said.read_text()
+
+
 def test_what_it_cannot_do_is_declined_before_it_runs(asked):
     quarrel = [
         TraceNode(id=0, name="groups", kind=NodeKind.METADATA, groups=(("1", members),)) for members in ((0, 1), (0, 2))

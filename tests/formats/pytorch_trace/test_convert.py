@@ -24,6 +24,7 @@ def _fault(tmp_path, trace):
     with pytest.raises(BadInput) as fault:
         _converted(tmp_path, trace)
     assert "\n" not in str(fault.value)
+    assert str(fault.value).count("trace.json") == 1
     return str(fault.value)
 
 

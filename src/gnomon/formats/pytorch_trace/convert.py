@@ -46,8 +46,9 @@ def convert_torch_trace(path: Path, rank: int, *, mends: bool = False, in_stream
     mends: what hangs on a node that is not there is left out, where it is an error otherwise.
     in_stream_order: kernels of one stream wait for one another, as CUDA has it; Chakra's converter does not say so.
     """
+    nodes = {node.id: node for node in read_torch_trace(path)}
     try:
-        return _converted({node.id: node for node in read_torch_trace(path)}, rank, mends, in_stream_order)
+        return _converted(nodes, rank, mends, in_stream_order)
     except BadInput as fault:
         raise fault.at(where=str(path)) from None
 
