@@ -8,6 +8,9 @@ from gnomon.cli.steps import Steps, StepsParser
 
 STEPS: Steps = {
     "simulate": ("train_simulate", "when each rank of a cluster ends, message by message, from ASTRA-sim's files"),
+    "compare": ("train_compare", "the same beside ASTRA-sim itself, where it is installed"),
+    "convert": ("train_convert", "Chakra traces from PyTorch's, or from ASTRA-sim 1.0's text workloads"),
+    "extrapolate": ("train_extrapolate", "the traces of some ranks made to those of another number of them"),
 }
 EXAMPLE = "gnomon train simulate --workload et/step --system system.json --network network.yml --memory memory.json"
 
@@ -19,7 +22,7 @@ def parser() -> StepsParser:
         "Training steps on clusters.",
         EXAMPLE,
         STEPS,
-        "3 a file is wrong or the ranks wait for one another, 4 a file asks for what is not simulated here",
+        "3 a file is wrong or the ranks wait for one another, 4 a file asks for what is not simulated here, 5 ASTRA-sim is not installed",
     )
 
 

@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gnomon.api.training_simulation import TrainingSimulation, simulate_training, wiring_in_words
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
-from gnomon.core.errors import UsageError
+from gnomon.cli.train_files import add_cluster_files, add_switches, cluster_of
 from gnomon.core.units import show
 from gnomon.engines.training.simulate.given import BACKENDS
 from gnomon.formats.files import check_writable
 
-_Number = TypeVar("_Number", int, float)
 _ROWS = 24  # of a table
 _KINDS = {"gpu": "computes", "comm": "communicates", "cpu": "host", "remote_memory": "remote memory", "other": "other"}
 
@@ -30,16 +29,7 @@ def simulate(arguments: Sequence[str]) -> int:
             check_writable(Path(path))
     with working("simulating"):
         made = simulate_training(
-            found.workload,
-            system=found.system,
-            network=found.network,
-            memory=found.memory,
-            comm_groups=found.comm_groups,
-            backend=found.backend,
-            num_queues_per_dim=_number(found.num_queues_per_dim, "--num-queues-per-dim", int, 1),
-            injection_scale=_number(found.injection_scale, "--injection-scale", float, 0),
-            rendezvous_protocol=found.rendezvous_protocol,
-            exact_events=found.exact_events,
+            **cluster_of(found, "simulate"), backend=found.backend, exact_events=found.exact_events
         )
     if found.trace:
         made.write_trace(found.trace)
@@ -59,27 +49,14 @@ def _parser() -> Parser:
         "counts it.",
         "gnomon train simulate --workload et/step --system system.json --network network.yml --memory memory.json",
     )
-    parser.add_argument(
-        "--workload",
-        required=True,
-        metavar="PREFIX|FILE",
-        help="Chakra traces PREFIX.<rank>.et, or a JSON file of all ranks",
-    )
-    parser.add_argument("--system", required=True, metavar="FILE", help="system.json: collectives, queues, endpoints")
-    parser.add_argument("--network", required=True, metavar="FILE", help="network.yml: the dimensions of the network")
-    parser.add_argument("--memory", metavar="FILE", help="memory.json: remote memory (default: none)")
-    parser.add_argument("--comm-groups", metavar="FILE", help="process groups, as JSON (default: none)")
+    add_cluster_files(parser)
     parser.add_argument(
         "--backend",
         choices=tuple(BACKENDS),
         default="unaware",
         help="unaware: messages do not meet (default); aware: links carry one at a time",
     )
-    parser.add_argument("--num-queues-per-dim", default="1", metavar="N", help="queues of each dimension (default: 1)")
-    parser.add_argument("--injection-scale", default="1", metavar="X", help="of the endpoint delay (default: 1)")
-    parser.add_argument(
-        "--rendezvous-protocol", action="store_true", help="a message leaves when its receiver has called for it"
-    )
+    add_switches(parser)
     parser.add_argument(
         "--exact-events",
         action="store_true",
@@ -89,16 +66,6 @@ def _parser() -> Parser:
     parser.add_argument("--csv", metavar="FILE", help="write a row for every node that ran")
     add_output_options(parser, csv=False)
     return parser
-
-
-def _number(text: str, flag: str, kind: type[_Number], least: int) -> _Number:
-    try:
-        value = kind(text)
-    except ValueError:
-        raise UsageError(f"train simulate: {flag}: {text!r} is no {'integer' if kind is int else 'number'}") from None
-    if not least <= value < float("inf"):
-        raise UsageError(f"train simulate: {flag}: {text} is not from {least} on")
-    return value
 
 
 def _as_text(made: TrainingSimulation) -> None:

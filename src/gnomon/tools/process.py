@@ -42,9 +42,17 @@ def scratch(files: Files) -> Iterator[Path]:
 
 
 def run(
-    tool: str, words: Sequence[str], folder: Path, limits: Limits, variables: Mapping[str, str] | None = None
+    tool: str,
+    words: Sequence[str],
+    folder: Path,
+    limits: Limits,
+    variables: Mapping[str, str] | None = None,
+    kept: int = _TAIL,
 ) -> Ended:
-    """Run it in the folder. ToolError when it takes more time or memory than it may; all it started ends with it."""
+    """Run it in the folder. ToolError when it takes more time or memory than it may; all it started ends with it.
+
+    kept: bytes of what it prints, counted from the end.
+    """
     out, err = folder / ".out", folder / ".err"
     with out.open("wb") as to_out, err.open("wb") as to_err, _ended_with_us():
         try:
@@ -63,7 +71,7 @@ def run(
             _watch(tool, process, limits)
         finally:
             _end(process)
-    return Ended(code=process.returncode, out=_text(out), err=_text(err))
+    return Ended(code=process.returncode, out=_text(out, kept), err=_text(err, kept))
 
 
 @contextmanager
@@ -125,5 +133,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _text(file: Path) -> str:
-    return file.read_bytes()[-_TAIL:].decode("utf-8", errors="replace")
+def _text(file: Path, kept: int) -> str:
+    return file.read_bytes()[-kept:].decode("utf-8", errors="replace")

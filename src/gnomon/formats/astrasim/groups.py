@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,3 +37,8 @@ def _ranks(key: str, value: object, npus: int, path: Path) -> tuple[int, ...]:
     if len(set(value)) < len(value):
         raise BadInput("a rank stands twice", field=key, where=str(path))
     return tuple(value)
+
+
+def groups_text(groups: Groups) -> str:
+    """The file of groups."""
+    return json.dumps({str(number): list(ranks) for number, ranks in groups.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -40,3 +41,13 @@ def read_memory(path: Path, npus: int) -> RemoteMemory:
         npus_per_node=found.npus_per_node,
         place=str(path),
     )
+
+
+def memory_text(memory: RemoteMemory, npus: int) -> str:
+    """The file of a memory, for a cluster of so many NPUs."""
+    written: dict[str, str | int] = {"memory-type": memory.kind.value}
+    if memory.kind is not RemoteMemoryKind.NONE:
+        written |= {"remote-mem-latency": memory.latency_ns, "remote-mem-bw": memory.bytes_per_ns}
+    if memory.kind is RemoteMemoryKind.PER_NODE:
+        written |= {"num-nodes": -(-npus // memory.npus_per_node), "num-npus-per-node": memory.npus_per_node}
+    return json.dumps(written)

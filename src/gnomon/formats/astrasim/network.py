@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -38,3 +39,14 @@ def read_network(path: Path) -> Fabric:
             for wiring, npus, bandwidth, latency in rows
         )
     )
+
+
+def network_text(fabric: Fabric) -> str:
+    """The file of a network."""
+    columns: dict[str, Sequence[object]] = {
+        "topology": [one.wiring.value for one in fabric.dimensions],
+        "npus_count": [one.npus for one in fabric.dimensions],
+        "bandwidth": [float(one.bandwidth_gib_per_s) for one in fabric.dimensions],
+        "latency": [float(one.latency_ns) for one in fabric.dimensions],
+    }
+    return "".join(f"{name}: [{', '.join(map(str, column))}]\n" for name, column in columns.items())

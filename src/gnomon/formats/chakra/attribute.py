@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gnomon.formats.chakra import wire
 
@@ -80,6 +81,7 @@ def _decoded(kind: str, value: wire.Value, at: int) -> Scalar | tuple[bool, ...]
     return wire.number(value, at)
 
 
+@lru_cache(maxsize=2**14)  # a trace has few that differ
 def encode(name: str, attribute: Attribute) -> bytes:
     """The message of an attribute."""
     return wire.put_run(_NAME, name.encode()) + _encoded(attribute)

@@ -11,6 +11,7 @@ from gnomon.core.trace import RankTrace
 from gnomon.formats.chakra import message, wire
 from gnomon.formats.chakra.message import NodeMessage
 from gnomon.formats.chakra.node import rank_trace
+from gnomon.formats.files import write_whole
 
 _VERSION = 1  # the field of GlobalMetadata
 
@@ -44,6 +45,21 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as fault:
         raise BadInput(f"{(fault.strerror or str(fault)).lower()}", where=str(path)) from None
+
+
+def read_nodes(path: Path) -> tuple[NodeMessage, ...]:
+    """The nodes of a file as they are written. BadInput, with the offset of what is broken."""
+    try:
+        return tuple(decode(_bytes(path)))
+    except wire.Cut as fault:
+        raise fault.at(where=str(path)) from None
+
+
+def write_rank(prefix: Path, rank: int, data: bytes) -> Path:
+    """Write the file of a rank and say where it is. BadInput where it cannot be written."""
+    path = path_of(prefix, rank)
+    write_whole(path, data)
+    return path
 
 
 def decode(data: bytes) -> Iterator[NodeMessage]:

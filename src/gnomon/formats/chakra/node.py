@@ -11,7 +11,7 @@ from typing import Any
 
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import NodeKind, RankTrace, TraceNode
-from gnomon.formats.chakra.attribute import Attributes
+from gnomon.formats.chakra.attribute import Attribute, Attributes
 from gnomon.formats.chakra.message import NodeMessage
 
 _WRAPPING = 2  # characters around the JSON text of process groups: a list with one text in it [Workload.cc, 518bd51]
@@ -59,6 +59,34 @@ def node(message: NodeMessage) -> TraceNode:
         group=read.text("pg_name"),
         dimensions=read.flags("involved_dim"),
         groups=tuple(_groups(message.input_values, called)) if kind is NodeKind.METADATA else (),
+    )
+
+
+def message_of(node: TraceNode) -> NodeMessage:
+    """The message of a node. The groups that a METADATA node names are not written."""
+    numbers = {
+        "num_ops": node.flop,
+        "tensor_size": node.tensor_bytes,
+        "comm_type": node.collective,
+        "comm_size": node.comm_bytes,
+        "comm_priority": node.priority or None,
+        "comm_src": node.source,
+        "comm_dst": node.destination,
+        "comm_tag": node.tag,
+    }
+    attributes = {name: Attribute(kind="int64", value=value) for name, value in numbers.items() if value is not None}
+    attributes["is_cpu_op"] = Attribute(kind="bool", value=node.is_cpu)
+    if node.group:
+        attributes["pg_name"] = Attribute(kind="string", value=node.group)
+    if node.dimensions is not None:
+        attributes["involved_dim"] = Attribute(kind="bool_list", value=node.dimensions)
+    return NodeMessage(
+        id=node.id,
+        name=node.name,
+        type=int(node.kind),
+        data_parents=node.parents,
+        duration_us=node.duration_us,
+        attributes=attributes,
     )
 
 

@@ -13,6 +13,7 @@ from gnomon.core.errors import BadInput
 
 VARINT, EIGHT_BYTES, RUN, FOUR_BYTES = 0, 1, 2, 5  # wire types; 3 and 4, groups, are of no use since 2008
 _SIXTY_FOUR_BITS = 2**64
+_ONE_BYTE = tuple(bytes([value]) for value in range(0x80))  # of the numbers that take one, which most do
 
 Value = int | memoryview  # of a varint, or the bytes of anything else
 
@@ -121,6 +122,8 @@ def _run(value: Value, offset: int) -> memoryview:
 
 def put_varint(value: int) -> bytes:
     """A number as a varint; a negative one as its 64 bits."""
+    if 0 <= value <= 0x7F:
+        return _ONE_BYTE[value]
     value %= _SIXTY_FOUR_BITS
     made = bytearray()
     while value > 0x7F:

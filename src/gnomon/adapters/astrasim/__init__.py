@@ -1,0 +1,1 @@
+"""ASTRA-sim: its analytical backends, congestion-unaware and congestion-aware."""

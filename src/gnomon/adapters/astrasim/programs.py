@@ -1,0 +1,76 @@
+"""Where ASTRA-sim's programs are: on the PATH, in the folder of tools, or in a Docker image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from gnomon.core.errors import ToolError
+from gnomon.core.tool import Installed, Limits
+from gnomon.tools.home import tools_home
+
+IMAGE_VARIABLE = "GNOMON_ASTRA_SIM_IMAGE"
+_PROGRAMS = {
+    "unaware": "AstraSim_Analytical_Congestion_Unaware",
+    "aware": "AstraSim_Analytical_Congestion_Aware",
+}
+_ANSWER_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A backend and how it is run."""
+
+    backend: str
+    path: str  # of the program; in an image, its name
+    image: str | None  # None: it runs here
+
+    def words(self, folder: Path, limits: Limits) -> list[str]:
+        """What runs it in a folder, before its arguments. A container is no child of ours: it has limits of its own."""
+        if self.image is None:
+            return [self.path]
+        user = [f"--user={os.getuid()}:{os.getgid()}"] if hasattr(os, "getuid") else []
+        room = [f"--memory={limits.memory_bytes}b", f"--volume={folder}:/gnomon", "--workdir=/gnomon"]
+        timed = ["--entrypoint=timeout", self.image, f"{ceil(limits.time_s)}"]
+        return ["docker", "run", "--rm", *user, *room, *timed, self.path]
+
+
+def program(backend: str) -> Program | None:
+    """The program of a backend; None: there is none."""
+    name = _PROGRAMS[backend]
+    found = shutil.which(name) or shutil.which(name, path=str(tools_home() / "astra-sim" / "bin"))
+    if found:
+        return Program(backend=backend, path=found, image=None)
+    image = os.environ.get(IMAGE_VARIABLE, "")
+    return Program(backend=backend, path=name, image=image) if image and _has_image(image) else None
+
+
+def need(backend: str, by_hand: str) -> Program:
+    """The same. ToolError with what to do."""
+    found = program(backend)
+    if found is None:
+        raise ToolError(f"astra-sim is not installed ({_PROGRAMS[backend]}): {by_hand}")
+    return found
+
+
+def installed() -> Installed | None:
+    """What there is of both backends. They do not say their version."""
+    found = [one for one in map(program, _PROGRAMS) if one is not None]
+    if len(found) < len(_PROGRAMS):
+        return None
+    return Installed(version="not told", place=found[0].image or str(Path(found[0].path).parent))
+
+
+def _has_image(image: str) -> bool:
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    try:
+        done = subprocess.run([docker, "image", "inspect", image], capture_output=True, timeout=_ANSWER_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
