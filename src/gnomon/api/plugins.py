@@ -148,7 +148,7 @@ def exchange_timer(name: str) -> ExchangeTimer:
 # Sources of times of exchanges, by name: module and class, imported when one is asked for.
 EXCHANGES = {
     "nccl": ("gnomon.engines.nccl.timer", "NcclTimer"),
-    "astra-sim": ("gnomon.engines.training.step.astrasim", "AstraSimExchanges"),
+    "astra-sim": ("gnomon.engines.training.step.exchanges", "AstraSimExchanges"),
 }
 
 

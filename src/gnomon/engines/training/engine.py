@@ -20,14 +20,14 @@ from gnomon.core.tell import Tell, silent
 from gnomon.core.trace import ClusterTrace
 from gnomon.core.version import version
 from gnomon.engines.training.step.accounts import Account, Line, account, line_of
-from gnomon.engines.training.step.astrasim import TICK_NS, cluster_of
 from gnomon.engines.training.step.run import Ran, run
-from gnomon.engines.training.step.times import ActionTimes, action_times, durations_ns, exchange_of
+from gnomon.parallel.as_trace import TICK_NS, cluster_of
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import Program, programs
+from gnomon.parallel.times import ActionTimes, action_times, durations_ns, exchange_of
 
 _NS_PER_S = 1e9
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from gnomon.engines.roofline.engine import RooflineEngine
 from gnomon.engines.training.engine import TrainingEngine
-from gnomon.engines.training.step.astrasim import AstraSimExchanges
+from gnomon.engines.training.step.exchanges import AstraSimExchanges
 from gnomon.testing import EngineContract
 
 

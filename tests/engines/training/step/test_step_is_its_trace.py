@@ -16,7 +16,7 @@ from gnomon.engines.training.engine import TrainingEngine
 from gnomon.engines.training.simulate.events import by_events
 from gnomon.engines.training.simulate.given import Given
 from gnomon.engines.training.simulate.statistics import total_ns
-from gnomon.engines.training.step.astrasim import AstraSimExchanges
+from gnomon.engines.training.step.exchanges import AstraSimExchanges
 from gnomon.zoo.models import model
 
 ENGINE = TrainingEngine(lambda _: RooflineEngine(), lambda _: AstraSimExchanges(), {"exchanges": "astra-sim"})

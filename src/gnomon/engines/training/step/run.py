@@ -61,7 +61,7 @@ def run(programs: Sequence[Program], durations_ns: Sequence[Sequence[int]]) -> t
     arrays = (kind, takes, stage, message, receiver, first_child, children, waits, start, end)
     if count < COMPILED_FROM:
         lists = [array.tolist() for array in arrays]
-        events(len(programs), *lists)
+        events(len(programs), *lists)  # type: ignore[no-untyped-call]
         start, end = np.array(lists[-2]), np.array(lists[-1])
     else:
         _compiled()(len(programs), *arrays)

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from math import ceil
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, ClusterRules, Optimization, Scheduling
 from gnomon.core.errors import Unsupported
-from gnomon.core.exchange import Exchange, ExchangeKind
+from gnomon.core.exchange import ExchangeKind
 from gnomon.core.fabric import BYTES_PER_GB, Fabric, FabricDimension, Wiring
 from gnomon.core.system import Dimension, System
 from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
-from gnomon.engines.training.simulate.given import Given
-from gnomon.engines.training.simulate.simulate import simulate
-from gnomon.engines.training.simulate.statistics import total_ns
 from gnomon.parallel.layout import Strip, strips
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute, Talk
 from gnomon.parallel.program import NONE, Program
 
 _NS_PER_S = 1e9
+PLACE = "of the scenario"  # in place of a file, for messages
 TICK_NS = 1000  # computations are recorded in whole microseconds
 
 _WIRING = {"switch": Wiring.SWITCH, "ring": Wiring.RING, "fully-connected": Wiring.FULLY_CONNECTED}
-_COLLECTIVES: dict[ExchangeKind, CollectiveKind] = {
+COLLECTIVES: dict[ExchangeKind, CollectiveKind] = {
     "all-reduce": CollectiveKind.ALL_REDUCE,
     "all-gather": CollectiveKind.ALL_GATHER,
     "reduce-scatter": CollectiveKind.REDUCE_SCATTER,
@@ -40,11 +34,11 @@ def rules(dimensions: int, memory_bytes_per_s: float) -> ClusterRules:
     """What system.json says of such a cluster: rings in every dimension, the inner ones made use of first."""
     ring = Algorithm(name=AlgorithmName.RING)
     return ClusterRules(
-        place="of the scenario",
+        place=PLACE,
         splits=_SPLITS,
         scheduling=Scheduling.FIFO,
         optimization=Optimization.LOCAL_BW_AWARE,
-        algorithms=dict.fromkeys(_COLLECTIVES.values(), (ring,) * dimensions),
+        algorithms=dict.fromkeys(COLLECTIVES.values(), (ring,) * dimensions),
         local_bytes_per_s=memory_bytes_per_s,
     )
 
@@ -69,60 +63,6 @@ def fabric_of(sizes: Sequence[tuple[int, Dimension]]) -> Fabric:
 def comm_bytes(kind: ExchangeKind, size_bytes: float, members: int) -> int:
     """What ASTRA-sim calls the size of a collective: what each rank puts in."""
     return max(1, ceil(size_bytes / members if kind == "all-gather" else size_bytes))
-
-
-class AstraSimExchanges:
-    """Times of exchanges by ASTRA-sim's rules, every member beginning at once."""
-
-    tick_ns = TICK_NS
-
-    def exchange_times_s(self, exchanges: Sequence[Exchange], system: System) -> NDArray[np.float64]:
-        """Seconds of each exchange alone `(exchanges,)`: as simulated, in whole nanoseconds."""
-        return np.array([_alone_ns(one, system) for one in exchanges]) / _NS_PER_S
-
-    def exchange_intervals_s(self, exchanges: Sequence[Exchange], system: System, times_s: NDArray[np.float64]) -> None:
-        """None: a simulation of rules has no calibration."""
-        return
-
-
-def _alone_ns(exchange: Exchange, system: System) -> int:
-    grid = exchange.grid or tuple((count, at) for at, count in enumerate(exchange.spread) if count > 1)
-    sizes = tuple((count, system.dimensions[at]) for count, at in grid)
-    if not sizes:
-        return 0
-    memory = system.device.memory_bytes_per_s.value
-    if exchange.kind == "send":  # charged in the innermost dimension in which the two differ
-        return _sent_ns(ceil(exchange.size_bytes), sizes[0][1], memory)
-    return _collective_ns(
-        exchange.kind, comm_bytes(exchange.kind, exchange.size_bytes, exchange.members), sizes, memory
-    )
-
-
-@cache
-def _collective_ns(kind: ExchangeKind, put_in: int, sizes: tuple[tuple[int, Dimension], ...], memory: float) -> int:
-    fabric = fabric_of(sizes)
-    node = TraceNode(id=0, name=kind, kind=NodeKind.COLLECTIVE, collective=_COLLECTIVES[kind], comm_bytes=put_in)
-    trace = RankTrace(nodes=(node,), place="of the scenario")
-    given = Given(
-        trace=ClusterTrace(ranks=(trace,) * fabric.npus),
-        fabric=fabric,
-        rules=rules(len(sizes), memory),
-    )
-    return total_ns(simulate(given))
-
-
-@cache
-def _sent_ns(size: int, dimension: Dimension, memory: float) -> int:
-    fabric = fabric_of([(2, dimension)])
-    ranks = [
-        RankTrace(
-            nodes=(TraceNode(id=0, name=kind.name, kind=kind, source=0, destination=1, tag=0, comm_bytes=size),),
-            place="of the scenario",
-        )
-        for kind in (NodeKind.SEND, NodeKind.RECV)
-    ]
-    given = Given(trace=ClusterTrace(ranks=ranks), fabric=fabric, rules=rules(1, memory))
-    return total_ns(simulate(given))
 
 
 def cluster_of(
@@ -182,7 +122,7 @@ def _nodes(
                     name=name,
                     kind=NodeKind.COLLECTIVE,
                     parents=parents[at],
-                    collective=_COLLECTIVES[exchange.kind],
+                    collective=COLLECTIVES[exchange.kind],
                     comm_bytes=comm_bytes(exchange.kind, exchange.size_bytes, members[exchange.axis]),
                     dimensions=involved[exchange.axis],
                 )
