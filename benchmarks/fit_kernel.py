@@ -26,7 +26,7 @@ from benchmarks.kernel_rows import Rows, read_rows
 from gnomon.core.errors import BadInput
 from gnomon.core.op import FAMILIES
 from gnomon.core.version import version
-from gnomon.engines.kernel.correction import COMMON, Axis, Correction, interpolation
+from gnomon.engines.kernel.correction import COMMON, Axis, Correction, interpolation, on_silicon
 from gnomon.engines.kernel.fitted import AttentionFit, Fitted, PassFit, ProductFit, fitted_text
 from gnomon.engines.kernel.kernels import FEWEST_QUERIES, attention_name
 from gnomon.engines.kernel.times import (
@@ -36,6 +36,7 @@ from gnomon.engines.kernel.times import (
     physical_pass_s,
     physical_product_s,
     product_features,
+    started_s,
     unshaped_s,
 )
 from gnomon.formats.aliases import canonical_device
@@ -54,32 +55,33 @@ PRODUCT_START = {
     "half_area": (3000.0, 0.0, 30000.0),
     "prologue_s": (5e-7, 0.0, 1e-5),
     "quantised": (0.4, 0.0, 1.0),
-    "l2_bytes_per_clock": (60.0, 8.0, 200.0),
+    "l2_bytes_per_clock": (90.0, 64.0, 200.0),
     "cache_share": (0.3, 0.01, 3.0),
     "bandwidth_share": (0.8, 0.5, 1.0),
     "split_s": (2e-6, 0.0, 1e-5),
-    "launch_share": (0.5, 0.0, 2.0),
-    "floor_s": (1e-6, 0.0, 6e-5),
+    "launch_share": (0.1, 0.0, 0.2),
+    "floor_clocks": (3000.0, 0.0, 1e5),
 }
 ATTENTION_START = {
     name: PRODUCT_START[name]
     for name in (
         "share",
         "exponent",
+        "prologue_s",
         "quantised",
         "l2_bytes_per_clock",
         "cache_share",
         "bandwidth_share",
         "launch_share",
-        "floor_s",
+        "floor_clocks",
     )
-} | {"share": (0.6, 0.1, 1.0)}
+} | {"share": (0.6, 0.1, 1.0), "l2_bytes_per_clock": (30.0, 8.0, 200.0)}
 PASS_START = {
     "l2_bytes_per_clock": (30.0, 4.0, 200.0),
     "cache_share": (0.3, 0.01, 3.0),
     "bandwidth_share": (0.8, 0.05, 1.0),
-    "launch_share": (0.5, 0.0, 2.0),
-    "floor_s": (1e-6, 0.0, 2e-5),
+    "launch_share": (0.3, 0.0, 2.0),
+    "floor_clocks": (1000.0, 0.0, 2e4),
     "single_floor_s": (2e-5, 0.0, 8e-5),
 }
 PRODUCT_AXES = (
@@ -87,19 +89,25 @@ PRODUCT_AXES = (
     Axis(name="n", knots=(32, 128, 512, 2048, 8192, 65536)),
     Axis(name="k", knots=(32, 128, 512, 2048, 8192, 65536)),
 )
-ATTENTION_AXES = (
-    Axis(name="heads", knots=(4, 32, 256, 2048)),
-    Axis(name="q_len", knots=(1, 2, 64, 512, 4096, 16384)),
-    Axis(name="kv_len", knots=(64, 512, 4096, 32768, 131072)),
+# Measured prefills have as many queries as keys, so their ratio knows the queries alone.
+PREFILL_AXES = (
+    Axis(name="heads", knots=(4, 16, 64, 256, 2048)),
+    Axis(name="q_len", knots=(16, 128, 512, 2048, 8192, 32768)),
     Axis(name="head_dim", knots=(64, 128, 256)),
+)
+DECODE_AXES = (
+    Axis(name="heads", knots=(4, 32, 256, 2048, 16384)),
+    Axis(name="kv_len", knots=(8, 64, 512, 4096, 32768)),
+    Axis(name="sharing", knots=(1, 8)),
+    Axis(name="head_dim", knots=(64, 256)),
 )
 PASS_AXES = (Axis(name="moved_bytes", knots=(1e4, 1e5, 1e6, 4e6, 1.6e7, 6.4e7, 2.56e8, 1e9)),)
 # Held firmly: the common grid is what an unknown kind of silicon gets, and few kinds stand behind it.
 COMMON_RIDGE, OWN_RIDGE = 10.0, 3.0
 HUBER = 0.12  # log error beyond which a row weighs less [Huber 1964]
 ROUNDS = 4  # of reweighting
-MOST_ROWS = 10_000  # of one device and source that weigh fully; more share that weight
-SAMPLE = 2_500  # rows that physical coefficients are fitted to, each silicon alike
+MOST_ROWS = 5_000  # of one device and library that weigh fully; more share that weight
+SAMPLE = 4_000  # rows that physical coefficients are fitted to: each silicon, source and decade of time alike
 LOW, HIGH = 0.3, 3.0  # of a ratio
 SEED = 20_240_229
 
@@ -147,14 +155,15 @@ def product_fit(rows: Rows) -> ProductFit:
 
 
 def attention_fit(rows: Rows) -> AttentionFit:
-    """Coefficients of fused attention of one class of formats."""
+    """Coefficients of fused attention of one class of formats, either of prefills or of decode steps."""
+    axes = DECODE_AXES if rows.q_len[0] < FEWEST_QUERIES else PREFILL_AXES
 
     def physical(some: Rows, fit: AttentionFit) -> Array:
         return physical_attention_s(some.attentions(), some.size, some.peak, some.gpu(), fit)
 
-    empty = AttentionFit(**dict.fromkeys(ATTENTION_START, 0.0), unshaped=1.0, correction=_none(ATTENTION_AXES))
+    empty = AttentionFit(**dict.fromkeys(ATTENTION_START, 0.0), unshaped=1.0, correction=_none(axes))
     fit = _physical_fit(rows, empty, ATTENTION_START, physical)
-    ratio = _correction(rows, physical(rows, fit), ATTENTION_AXES, attention_features(rows.attentions()))
+    ratio = _correction(rows, physical(rows, fit), axes, attention_features(rows.attentions()))
     return replace(fit, correction=ratio, unshaped=_unshaped(rows, fit))
 
 
@@ -167,15 +176,16 @@ def pass_fit(rows: Rows) -> PassFit:
 
     empty = PassFit(**dict.fromkeys(PASS_START, 0.0), correction=_none(PASS_AXES))
     fit = _physical_fit(rows, empty, PASS_START, physical)
-    if not (rows.dtype != "fp32").any():  # no row tells: as the floor of other kinds in 16 bits
-        fit = replace(fit, floor_s=PASS_START["floor_s"][0])
+    if not (rows.dtype != "fp32").any():  # no row tells one from the other: the start's clocks, the rest is the host's
+        clocks = PASS_START["floor_clocks"][0]
+        fit = replace(fit, floor_clocks=clocks)
     return replace(fit, correction=_correction(rows, physical(rows, fit), PASS_AXES, pass_features(rows.passes())))
 
 
 def _unshaped(rows: Rows, fit: ProductFit | AttentionFit) -> float:
     """Median ratio of measured times to those that know no shape, both without what launching takes."""
     on = rows.gpu()
-    launch = fit.launch_share * on.launch_s + fit.floor_s
+    launch = started_s(on, fit)
     plain = unshaped_s(rows.flop, rows.moved_bytes, rows.size, rows.peak, on, fit) - launch
     return float(np.median(np.maximum(rows.measured_s - launch, 0.0) / plain))
 
@@ -189,17 +199,19 @@ def _size(axes: tuple[Axis, ...]) -> int:
 
 
 def _weights(rows: Rows) -> Array:
-    """Weight of each row: no more than MOST_ROWS for all rows of one device and source."""
-    _, index, counts = np.unique(np.char.add(rows.device, rows.source), return_inverse=True, return_counts=True)
+    """Weight of each row: no more than MOST_ROWS for all rows of one device and library."""
+    _, index, counts = np.unique(np.char.add(rows.device, rows.library), return_inverse=True, return_counts=True)
     return np.minimum(1.0, MOST_ROWS / counts[index])
 
 
 def _physical_fit(
     rows: Rows, empty: Fit, start: Mapping[str, tuple[float, float, float]], physical: Callable[[Rows, Fit], Array]
 ) -> Fit:
-    """Coefficients by least squares of log errors on a sample in which each silicon and source weighs alike."""
+    """Coefficients by least squares of log errors on a sample of even weight."""
     generator = np.random.default_rng(SEED)
-    groups = np.char.add(rows.silicon, rows.source)
+    # Without rank by size the many small rows would settle what only the few large ones show: the peak that is held.
+    decade = np.floor(np.log10(rows.measured_s)).astype(np.int64).astype(np.str_)
+    groups = np.char.add(np.char.add(rows.silicon, rows.source), decade)
     _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
     chance = 1.0 / counts[index]
     count = min(SAMPLE, len(rows))
@@ -223,67 +235,95 @@ def _physical_fit(
 
 
 def _correction(rows: Rows, physical_s: Array, axes: tuple[Axis, ...], features: Mapping[str, Array]) -> Correction:
-    """Logarithms of measured / physical at the crossings: a common grid, and an addition for each kind of silicon."""
+    """Logarithms of measured / physical at the crossings, by what they are known for.
+
+    A common grid and an addition for each kind of silicon together, so that what silicon shares goes into the common one;
+    then an addition for each library on silicon where several were measured, to what those leave.
+    """
     corners, weights = interpolation(axes, features)
-    logs = np.log(rows.measured_s / physical_s)
-    silicon, own = np.unique(rows.silicon, return_inverse=True)
-    count, size = len(logs), _size(axes)
+    size = _size(axes)
+    logs, even = np.log(rows.measured_s / physical_s), _weights(rows)
+    names, index = np.unique(rows.silicon, return_inverse=True)
+    shared = _design(corners, weights, np.zeros(len(rows), dtype=np.intp), size)
+    own = _design(corners, weights, index, size)
+    ridge = np.concatenate([np.full(size, COMMON_RIDGE), np.full(own.shape[1], OWN_RIDGE)])
+    both = sparse.hstack([shared, own]).tocsr()
+    found = _robust(both, logs, even, ridge)
+    keys = [COMMON, *names.tolist()]
+    grid = dict(zip(keys, found.reshape(len(keys), size).tolist(), strict=True))
+    left = logs - both @ found
+    for silicon in names.tolist():
+        here = rows.silicon == silicon
+        libraries = np.unique(rows.library[here]).tolist()
+        for library in libraries if len(libraries) > 1 else ():
+            chosen = np.flatnonzero(here & (rows.library == library))
+            design = shared[chosen]
+            grid[on_silicon(library, silicon)] = _robust(
+                design, left[chosen], even[chosen], np.full(size, OWN_RIDGE)
+            ).tolist()
+    return Correction(axes=axes, grid={name: tuple(values) for name, values in grid.items()}, low=LOW, high=HIGH)
+
+
+def _design(corners: NDArray[np.int64], weights: Array, group: NDArray[np.intp], size: int) -> sparse.csr_matrix:
+    """Rows of weights, in the columns of each row's group."""
+    count, groups = len(corners), int(group.max()) + 1
     row = np.repeat(np.arange(count), corners.shape[1])
-    shared = sparse.csr_matrix((weights.ravel(), (row, corners.ravel())), shape=(count, size))
-    shifted = (corners + (own * size)[:, np.newaxis]).ravel()
-    additions = sparse.csr_matrix((weights.ravel(), (row, shifted)), shape=(count, size * len(silicon)))
-    design = sparse.hstack([shared, additions]).tocsr()
-    ridge = np.concatenate([np.full(size, COMMON_RIDGE), np.full(size * len(silicon), OWN_RIDGE)])
-    even, robust = _weights(rows), np.ones(count)
+    place = (corners + (group * size)[:, np.newaxis]).ravel()
+    return sparse.csr_matrix((weights.ravel(), (row, place)), shape=(count, size * groups))
+
+
+def _robust(design: sparse.csr_matrix, logs: Array, even: Array, ridge: Array) -> Array:
+    """Ridge regression with Huber's weights, by reweighting."""
+    robust = np.ones(len(logs))
     found = np.zeros(design.shape[1])
     for _ in range(ROUNDS):
         weighted = design.multiply((even * robust)[:, np.newaxis]).tocsr()
-        normal = (design.T @ weighted + sparse.diags(ridge**2)).tocsc()
-        found = spsolve(normal, weighted.T @ logs)
+        found = spsolve((design.T @ weighted + sparse.diags(ridge**2)).tocsc(), weighted.T @ logs)
         robust = 1.0 / np.maximum(1.0, np.abs(logs - design @ found) / HUBER)
-    grids = found.reshape(1 + len(silicon), size)
-    names = [COMMON, *(str(name) for name in silicon)]
-    grid = {name: tuple(float(v) for v in values) for name, values in zip(names, grids, strict=True)}
-    return Correction(axes=axes, grid=grid, low=LOW, high=HIGH)
+    return found
 
 
-def predicted_s(rows: Rows, numbers: Fitted) -> Array:
+def predicted_s(rows: Rows, numbers: Fitted, *, knows_library: bool = False) -> Array:
     """Seconds that the coefficients give of each row `(rows,)`; nan where they have none for it."""
     times, names = np.full(len(rows), np.nan), _names(rows)
-    for silicon in np.unique(rows.silicon):
-        of_silicon = rows.silicon == silicon
+    libraries = rows.library if knows_library else np.full(len(rows), "")
+    for silicon, library in sorted({*zip(rows.silicon.tolist(), libraries.tolist(), strict=True)}):
+        here = (rows.silicon == silicon) & (libraries == library)
         for name, fit in numbers.products.items():
-            chosen = np.flatnonzero(of_silicon & (rows.family == "matmul") & (rows.format_class == name))
-            if len(chosen):
-                some = rows.where(chosen)
-                physical = physical_product_s(some.products(), some.size, some.peak, some.gpu(), fit)
-                times[chosen] = physical * fit.correction.ratio(product_features(some.products()), str(silicon))
+            chosen = np.flatnonzero(here & (rows.family == "matmul") & (rows.format_class == name))
+            some = rows.where(chosen)
+            physical = physical_product_s(some.products(), some.size, some.peak, some.gpu(), fit)
+            times[chosen] = physical * fit.correction.ratio(product_features(some.products()), silicon, library)
         for name, attention in numbers.attentions.items():
-            chosen = np.flatnonzero(of_silicon & (rows.family == "attention") & (names == name))
-            if len(chosen):
-                some = rows.where(chosen)
-                physical = physical_attention_s(some.attentions(), some.size, some.peak, some.gpu(), attention)
-                ratio = attention.correction.ratio(attention_features(some.attentions()), str(silicon))
-                times[chosen] = physical * ratio
+            chosen = np.flatnonzero(here & (rows.family == "attention") & (names == name))
+            some = rows.where(chosen)
+            physical = physical_attention_s(some.attentions(), some.size, some.peak, some.gpu(), attention)
+            ratio = attention.correction.ratio(attention_features(some.attentions()), silicon, library)
+            times[chosen] = physical * ratio
         for name, one in numbers.passes.items():
-            chosen = np.flatnonzero(of_silicon & (rows.kind == name))
-            if len(chosen):
-                some = rows.where(chosen)
-                physical = physical_pass_s(
-                    some.flop, some.moved_bytes, some.peak, some.gpu(), one, some.dtype == "fp32"
-                )
-                times[chosen] = physical * one.correction.ratio(pass_features(some.passes()), str(silicon))
+            chosen = np.flatnonzero(here & (rows.kind == name))
+            some = rows.where(chosen)
+            is_single = some.dtype == "fp32"
+            physical = physical_pass_s(some.flop, some.moved_bytes, some.peak, some.gpu(), one, is_single)
+            times[chosen] = physical * one.correction.ratio(pass_features(some.passes()), silicon, library)
     return times
 
 
 def left_out_s(rows: Rows) -> Array:
     """Seconds of each row `(rows,)` from coefficients that rows of its silicon had no part in."""
-    times = np.full(len(rows), np.nan)
+    times, names = np.full(len(rows), np.nan), _kinds(rows)
     for silicon in np.unique(rows.silicon):
         chosen = np.flatnonzero(rows.silicon == silicon)
-        times[chosen] = predicted_s(rows.where(chosen), fitted(rows, str(silicon)))
+        needed = rows.where(np.isin(names, names[chosen]))
+        times[chosen] = predicted_s(rows.where(chosen), fitted(needed, str(silicon)))
         print(f"fitted without {silicon}: {len(chosen)} rows", flush=True)
     return times
+
+
+def _kinds(rows: Rows) -> NDArray[np.str_]:
+    """Which coefficients each row stands behind."""
+    other = np.where(rows.family == "attention", _names(rows), rows.format_class)
+    return np.where(rows.kind != "", rows.kind, other)
 
 
 def strata(rows: Rows, times: Array) -> NDArray[np.str_]:

@@ -32,7 +32,7 @@ _KIND_OF_OP = {
     "vidur_attn_rope": "rotary",
     "vidur_mlp_act": "gated",
 }
-_SHAPE = ("b", "m", "n", "k", "heads", "head_dim", "seq_q", "seq_kv")
+_SHAPE = ("b", "m", "n", "k", "heads", "kv_heads", "head_dim", "seq_q", "seq_kv")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,7 @@ class Rows:
     dtype: NDArray[np.str_]
     format_class: NDArray[np.str_]
     source: NDArray[np.str_]
+    library: NDArray[np.str_]  # whose kernel it is
     measured_s: Array
     size: Array  # bytes of an element
     peak: Array  # flop/s that the row meets
@@ -57,6 +58,7 @@ class Rows:
     k: Array
     b: Array
     heads: Array  # of all sequences together
+    sharing: Array  # heads that share one of keys
     head_dim: Array
     q_len: Array
     kv_len: Array
@@ -105,6 +107,7 @@ class Rows:
         return Attentions(
             owner=np.arange(len(self)),
             heads=self.heads,
+            sharing=self.sharing,
             q_len=self.q_len,
             kv_len=self.kv_len,
             head_dim=self.head_dim,
@@ -118,11 +121,19 @@ class Rows:
         return Passes(owner=np.arange(len(self)), kind=self.kind, flop=self.flop, moved_bytes=self.moved_bytes)
 
 
+def _library() -> pl.Expr:
+    """The framework without its version, else the source without its part; block-scaled kernels are a library's others."""
+    framework = pl.col("framework").fill_null("").str.extract(r"^([A-Za-z]+)", 1)
+    source = pl.col("source").fill_null("").str.extract(r"^([^:]*)", 1)
+    block = pl.when(pl.col("dtype") == "fp8_block").then(pl.lit("-block")).otherwise(pl.lit(""))
+    return (pl.coalesce(framework, source) + block).alias("library")
+
+
 def read_rows(path: Path) -> Rows:
     """The clean rows of the table at that path of matmul, attention and passes; those of mixtures and convolutions are not."""
     frame = read_table(path).drop("line", strict=False).with_row_index("line", offset=FIRST_ROW_LINE)
     table = kernel_table(path, frame)
-    shapes = frame.select("line", *(pl.col(name).cast(pl.Float64, strict=False) for name in _SHAPE), "op")
+    shapes = frame.select("line", *(pl.col(name).cast(pl.Float64, strict=False) for name in _SHAPE), "op", _library())
     rows = table.rows.select("line", "device", "family", "dtype", "source", "quality", "measured_s")
     rows = rows.join(shapes, on="line", how="left", maintain_order="left")
     devices = {name: catalogue_device(name) for name in rows["device"].unique().to_list()}
@@ -165,6 +176,7 @@ def read_rows(path: Path) -> Rows:
         dtype=text("dtype"),
         format_class=np.array([CLASSES[name] for name in rows["dtype"].to_list()]),
         source=text("source"),
+        library=text("library"),
         measured_s=rows["measured_s"].to_numpy(),
         size=np.array([DTYPES[name].bytes for name in rows["dtype"].to_list()]),
         peak=np.array([peaks[key] for key in meets]),
@@ -173,6 +185,7 @@ def read_rows(path: Path) -> Rows:
         k=number("k"),
         b=np.where(op == "bmm", b, 1.0),
         heads=b * number("heads"),
+        sharing=np.maximum(1.0, number("heads") / number("kv_heads")),
         head_dim=number("head_dim"),
         q_len=number("seq_q"),
         kv_len=number("seq_kv"),

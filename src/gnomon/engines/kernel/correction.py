@@ -13,6 +13,11 @@ Array = NDArray[np.float64]
 COMMON = ""  # the silicon of everything: what an unknown kind gets
 
 
+def on_silicon(library: str, silicon: str) -> str:
+    """The name of a library's own grid on a kind of silicon."""
+    return f"{library} on {silicon}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
     """One logarithmic axis of a grid."""
@@ -29,16 +34,22 @@ class Correction:
     """
 
     axes: tuple[Axis, ...]
-    grid: Mapping[str, tuple[float, ...]]  # silicon -> additions to the common grid, which stands under COMMON
+    # Additions, one for each that is known: the common grid under COMMON, that of a kind of silicon under its name, that of
+    # a library on it under `on_silicon`.
+    grid: Mapping[str, tuple[float, ...]]
     low: float  # the least ratio
     high: float  # the largest ratio
 
-    def ratio(self, features: Mapping[str, Array], silicon: str) -> Array:
-        """The ratio for each kernel `(kernels,)`; silicon without a grid of its own takes the common one."""
+    def ratio(self, features: Mapping[str, Array], silicon: str, library: str = "") -> Array:
+        """The ratio for each kernel `(kernels,)`; silicon without a grid of its own takes the common one.
+
+        Without a library, or with one that nobody measured on this silicon, it is the mean of those that were.
+        """
         corners, weights = interpolation(self.axes, features)
         values = np.array(self.grid[COMMON])
-        if silicon in self.grid:
-            values = values + np.array(self.grid[silicon])
+        for name in (silicon, on_silicon(library, silicon)):
+            if name in self.grid:
+                values = values + np.array(self.grid[name])
         ratio: Array = np.clip(np.exp((values[corners] * weights).sum(axis=1)), self.low, self.high)
         return ratio
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from gnomon.core.device import Device
 from gnomon.core.dtype import DTYPES
-from gnomon.core.errors import Unsupported
+from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.core.op import FAMILIES
 from gnomon.core.prediction import Bound, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
+from gnomon.core.tell import Tell, silent
 from gnomon.core.version import version
 from gnomon.core.workload import OpTable
 from gnomon.engines.kernel.calibration import calibration
@@ -65,9 +66,31 @@ class KernelEngine:
         "Dao 2023, FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning",
     )
 
-    def __init__(self, fitted: Fitted | None = None) -> None:
-        """`fitted`: other coefficients than those that come with the code, as where a device is left out."""
+    def __init__(self, fitted: Fitted | None = None, library: str = "") -> None:
+        """`fitted`: other coefficients than those that come with the code, as where a device is left out.
+
+        `library`: whose kernels run; empty: nobody says, and the mean of those measured is taken.
+        """
         self._fitted = fitted
+        self.library = library
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What each setting means, by its name."""
+        return {
+            "library": f"whose kernels run: {', '.join(self.fitted.libraries)}; not said: the mean of those measured"
+        }
+
+    def tuned(self, settings: Mapping[str, str], tell: Tell = silent) -> KernelEngine:
+        """The engine with these settings, the others at their defaults. BadInput for one that cannot be."""
+        for name in settings:
+            if name != "library":
+                raise BadInput(f"kernel: unknown setting {name!r}{near_match(name, self.settings)} (known: library)")
+        library = settings.get("library", "")
+        if library and library not in self.fitted.libraries:
+            known = ", ".join(self.fitted.libraries)
+            raise BadInput(f"library: unknown {library!r}{near_match(library, self.fitted.libraries)} (known: {known})")
+        return KernelEngine(self._fitted, library)
 
     @property
     def fitted(self) -> Fitted:
@@ -104,7 +127,7 @@ class KernelEngine:
                 continue
             some = _rows(one, rows)
             size, peak = _size_and_peak(ops, some.owner, device)
-            ratio = fit.correction.ratio(product_features(some), device.silicon)
+            ratio = fit.correction.ratio(product_features(some), device.silicon, self.library)
             times[rows] = physical_product_s(some, size, peak, on, fit) * ratio
         return times
 
@@ -118,7 +141,7 @@ class KernelEngine:
                     continue
                 some = _rows(one, rows)
                 size, peak = _size_and_peak(ops, some.owner, device)
-                ratio = fit.correction.ratio(attention_features(some), device.silicon)
+                ratio = fit.correction.ratio(attention_features(some), device.silicon, self.library)
                 slower = np.where(some.is_backward, BACKWARD_SLOWER, 1.0)
                 times[rows] = physical_attention_s(some, size, peak, on, fit) * ratio * slower
         return times
@@ -132,7 +155,7 @@ class KernelEngine:
         for kind in np.unique(one.kind):
             rows = np.flatnonzero(one.kind == kind)
             some, fit = _rows(one, rows), self.fitted.passes[str(kind)]
-            ratio = fit.correction.ratio(pass_features(some), device.silicon)
+            ratio = fit.correction.ratio(pass_features(some), device.silicon, self.library)
             physical = physical_pass_s(some.flop, some.moved_bytes, vector[rows], on, fit, is_single[rows])
             times[rows] = physical * ratio
         return times

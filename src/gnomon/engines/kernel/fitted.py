@@ -26,7 +26,7 @@ class ProductFit:
     bandwidth_share: float  # of the memory's
     split_s: float  # of adding up a split contraction
     launch_share: float  # of the device's launch that a kernel's time contains
-    floor_s: float  # of any kernel, beside the launch
+    floor_clocks: float  # of any kernel, beside the launch
     unshaped: float  # ratio of measured times to those without tiles and waves, for operators of unknown shape
     correction: Correction
 
@@ -37,12 +37,13 @@ class AttentionFit:
 
     share: float
     exponent: float
+    prologue_s: float
     quantised: float
     l2_bytes_per_clock: float
     cache_share: float
     bandwidth_share: float
     launch_share: float
-    floor_s: float
+    floor_clocks: float
     unshaped: float
     correction: Correction
 
@@ -55,7 +56,7 @@ class PassFit:
     cache_share: float
     bandwidth_share: float
     launch_share: float
-    floor_s: float
+    floor_clocks: float
     single_floor_s: float  # floor of the FP32 rows: their clock includes the host of an eager framework
     correction: Correction
 
@@ -70,6 +71,12 @@ class Fitted:
     products: Mapping[str, ProductFit]  # by class of formats
     attentions: Mapping[str, AttentionFit]  # by class of formats
     passes: Mapping[str, PassFit]  # by kind
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Libraries that have a grid of their own on some silicon, in alphabetical order."""
+        fits = (*self.products.values(), *self.attentions.values(), *self.passes.values())
+        return tuple(sorted({name.split(" on ")[0] for fit in fits for name in fit.correction.grid if " on " in name}))
 
 
 def parse_fitted(text: str) -> Fitted:

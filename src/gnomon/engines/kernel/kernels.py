@@ -56,6 +56,7 @@ class Attentions:
 
     owner: Indices
     heads: Array  # of all sequences together
+    sharing: Array  # heads that share one of keys
     q_len: Array
     kv_len: Array
     head_dim: Array
@@ -115,6 +116,7 @@ def kernels_of(table: OpTable) -> Kernels:
                     (
                         row,
                         op.batch * op.heads,
+                        op.heads / op.kv_heads,
                         op.q_len,
                         op.seen_kv_len,
                         (op.head_dim + op.value_width) / 2,
@@ -196,10 +198,11 @@ def _products(rows: list[tuple[float, ...]]) -> Products:
 
 
 def _attentions(rows: list[tuple[float, ...]]) -> Attentions:
-    owner, heads, q_len, kv_len, head_dim, flop, moved, is_backward = _columns(rows, 8)
+    owner, heads, sharing, q_len, kv_len, head_dim, flop, moved, is_backward = _columns(rows, 9)
     return Attentions(
         owner=owner.astype(np.int64),
         heads=heads,
+        sharing=sharing,
         q_len=q_len,
         kv_len=kv_len,
         head_dim=head_dim,

@@ -99,7 +99,7 @@ def physical_product_s(one: Products, size: Numbers, peak_flop_per_s: Numbers, o
             partial = splits * one.batch * one.m * one.n * PARTIAL_BYTES
             time = time + fit.split_s + 2.0 * partial / l2_rate
         best = np.minimum(best, time)
-    return best + fit.launch_share * on.launch_s + fit.floor_s
+    return best + started_s(on, fit)
 
 
 def physical_attention_s(one: Attentions, size: Numbers, peak_flop_per_s: Numbers, on: Gpu, fit: AttentionFit) -> Array:
@@ -107,11 +107,11 @@ def physical_attention_s(one: Attentions, size: Numbers, peak_flop_per_s: Number
     energy = on.power_w / peak_flop_per_s * (HALF_BYTES / size)
     rate = sustained_flop_per_s(peak_flop_per_s, energy, fit.share, fit.exponent)
     blocks = one.heads * np.ceil(one.q_len / QUERY_BLOCK)
-    idle = waves(blocks, on.units, fit.quantised) * on.units / blocks
+    rounds = waves(blocks, on.units, fit.quantised)
     # A step of few queries splits its keys over blocks instead, so no multiprocessor idles for want of queries.
-    idle = np.where(one.q_len < FEWEST_QUERIES, 1.0, idle)
-    time = overlapped_s(one.flop / rate * idle, _traffic_s(one.moved_bytes, on, fit))
-    return np.asarray(time + fit.launch_share * on.launch_s + fit.floor_s)
+    idle = np.where(one.q_len < FEWEST_QUERIES, 1.0, rounds * on.units / blocks)
+    time = overlapped_s(one.flop / rate * idle, _traffic_s(one.moved_bytes, on, fit)) + rounds * fit.prologue_s
+    return np.asarray(time + started_s(on, fit))
 
 
 def physical_pass_s(
@@ -119,8 +119,8 @@ def physical_pass_s(
 ) -> Array:
     """Seconds of each pass `(passes,)`: traffic through memory or L2 beside the vector unit's arithmetic."""
     time = overlapped_s(_traffic_s(moved_bytes, on, fit), flop / vector_flop_per_s)
-    floor = np.where(is_single, fit.single_floor_s, fit.floor_s)
-    return np.asarray(time + fit.launch_share * on.launch_s + floor)
+    floor = np.where(is_single, fit.single_floor_s, 0.0)
+    return np.asarray(time + started_s(on, fit) + floor)
 
 
 def unshaped_s(
@@ -130,7 +130,12 @@ def unshaped_s(
     energy = on.power_w / peak_flop_per_s * (HALF_BYTES / size)
     rate = sustained_flop_per_s(peak_flop_per_s, energy, fit.share, fit.exponent)
     time = overlapped_s(flop / rate, _traffic_s(moved_bytes, on, fit)) * fit.unshaped
-    return np.asarray(time + fit.launch_share * on.launch_s + fit.floor_s)
+    return np.asarray(time + started_s(on, fit))
+
+
+def started_s(on: Gpu, fit: ProductFit | AttentionFit | PassFit) -> Numbers:
+    """Seconds that any kernel takes: its share of the launch, and clocks to start and drain."""
+    return fit.launch_share * on.launch_s + fit.floor_clocks / on.clock_hz
 
 
 def _traffic_s(moved_bytes: Array, on: Gpu, fit: ProductFit | AttentionFit | PassFit) -> Numbers:
@@ -146,7 +151,13 @@ def product_features(one: Products) -> dict[str, Array]:
 
 def attention_features(one: Attentions) -> dict[str, Array]:
     """What the ratio of fused attention depends on."""
-    return {"heads": one.heads, "q_len": one.q_len, "kv_len": one.kv_len, "head_dim": one.head_dim}
+    return {
+        "heads": one.heads,
+        "sharing": one.sharing,
+        "q_len": one.q_len,
+        "kv_len": one.kv_len,
+        "head_dim": one.head_dim,
+    }
 
 
 def pass_features(one: Passes) -> dict[str, Array]:
