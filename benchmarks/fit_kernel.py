@@ -183,11 +183,16 @@ def pass_fit(rows: Rows) -> PassFit:
 
 
 def _unshaped(rows: Rows, fit: ProductFit | AttentionFit) -> float:
-    """Median ratio of measured times to those that know no shape, both without what launching takes."""
+    """Median ratio of measured times to those that know no shape, both without what starting takes.
+
+    Of rows that take ten times as long as to start, where there are some: in shorter ones the start's scatter is the ratio.
+    """
     on = rows.gpu()
-    launch = started_s(on, fit)
-    plain = unshaped_s(rows.flop, rows.moved_bytes, rows.size, rows.peak, on, fit) - launch
-    return float(np.median(np.maximum(rows.measured_s - launch, 0.0) / plain))
+    start = np.asarray(started_s(on, fit))
+    plain = unshaped_s(rows.flop, rows.moved_bytes, rows.size, rows.peak, on, fit) - start
+    is_long = rows.measured_s > 10.0 * start
+    chosen = is_long if is_long.any() else np.ones(len(rows), dtype=np.bool_)
+    return float(np.median(np.maximum(rows.measured_s - start, 0.0)[chosen] / plain[chosen]))
 
 
 def _none(axes: tuple[Axis, ...]) -> Correction:

@@ -46,10 +46,8 @@ class Correction:
         Without a library, or with one that nobody measured on this silicon, it is the mean of those that were.
         """
         corners, weights = interpolation(self.axes, features)
-        values = np.array(self.grid[COMMON])
-        for name in (silicon, on_silicon(library, silicon)):
-            if name in self.grid:
-                values = values + np.array(self.grid[name])
+        own = [name for name in (silicon, on_silicon(library, silicon)) if name != COMMON and name in self.grid]
+        values = np.sum([self.grid[name] for name in (COMMON, *own)], axis=0)
         ratio: Array = np.clip(np.exp((values[corners] * weights).sum(axis=1)), self.low, self.high)
         return ratio
 
@@ -68,7 +66,8 @@ def interpolation(axes: Sequence[Axis], features: Mapping[str, Array]) -> tuple[
         size *= len(knots)
     corners, weights = [], []
     for ends in product((0, 1), repeat=len(axes)):
-        corner, weight = np.int64(0), np.float64(1.0)
+        corner: NDArray[np.int64] = np.zeros_like(lower[0])
+        weight = np.ones(len(corner))
         for end, index, part, step in zip(ends, lower, share, stride, strict=True):
             corner = corner + (index + end) * step
             weight = weight * (part if end else 1.0 - part)

@@ -75,8 +75,12 @@ class Fitted:
     @property
     def libraries(self) -> tuple[str, ...]:
         """Libraries that have a grid of their own on some silicon, in alphabetical order."""
-        fits = (*self.products.values(), *self.attentions.values(), *self.passes.values())
-        return tuple(sorted({name.split(" on ")[0] for fit in fits for name in fit.correction.grid if " on " in name}))
+        corrections = (
+            *(fit.correction for fit in self.products.values()),
+            *(fit.correction for fit in self.attentions.values()),
+            *(fit.correction for fit in self.passes.values()),
+        )
+        return tuple(sorted({name.split(" on ")[0] for one in corrections for name in one.grid if " on " in name}))
 
 
 def parse_fitted(text: str) -> Fitted:
@@ -114,7 +118,8 @@ def fitted_text(fitted: Fitted) -> str:
 
 def _joined(text: str) -> str:
     """The same JSON with each list of numbers on one line."""
-    joined, inside = [], False
+    joined: list[str] = []
+    inside = False
     for line in text.splitlines():
         if inside:
             joined[-1] += line.strip()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gnomon.core.dtype import DTYPES
 from gnomon.core.op import Attention, Conv, Elementwise, GroupedMatMul, MatMul, Norm, Op
-from gnomon.core.work import touched_groups
+from gnomon.core.work import score_traffic_bytes, touched_groups
 from gnomon.core.workload import OpTable
 
 Array = NDArray[np.float64]
@@ -128,9 +128,11 @@ def kernels_of(table: OpTable) -> Kernels:
             case Attention():
                 unfused = _unfused(op)
                 products += [(row, *one) for one in unfused]
-                # What the products do not move or compute: scale and mask, and the softmax, alike.
-                left = ((flop - sum(one[4] for one in unfused)) / 2, (moved - sum(one[5] for one in unfused)) / 2)
-                passes += [(row, "elementwise", *left), (row, "softmax", *left)]
+                left_flop = (flop - sum(one[4] for one in unfused)) / 2
+                scores = float(score_traffic_bytes(op.batch, op.heads, op.q_len, op.kv_len, DTYPES[op.dtype].bytes))
+                times = _score_passes(op)
+                passes.append((row, "elementwise", left_flop, times[0] * scores))
+                passes.append((row, "softmax", left_flop, times[1] * scores))
             case _:
                 passes.append((row, pass_kind(op), flop, moved))
     return Kernels(products=_products(products), attentions=_attentions(attentions), passes=_passes(passes))
@@ -186,6 +188,18 @@ def _unfused(op: Attention) -> list[tuple[float, float, float, float, float, flo
         moved = batch * (m * n + m * k + n * k) * size
         found.append((m, n, k, batch, 2.0 * batch * m * n * k, moved))
     return found
+
+
+def _score_passes(op: Attention) -> tuple[float, float]:
+    """How often the scores of eager attention are read or written for scale and mask, and for the softmax.
+
+    Forward each reads and writes them. Backward the softmax reads its result and that one's gradient and writes another,
+    which the gradient of scale and mask reads and writes. A cap's quotient, tanh and product each read and write once more,
+    and as gradients read twice where the tanh needs its result.
+    """
+    scale, softmax = (2.0, 3.0) if op.is_backward else (2.0, 2.0)
+    cap = (7.0 if op.is_backward else 6.0) if op.has_softcap else 0.0
+    return scale + cap, softmax
 
 
 def _columns(rows: list[tuple[float, ...]], width: int) -> Array:
