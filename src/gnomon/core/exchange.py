@@ -24,9 +24,7 @@ class Exchange:
     # Of one member. all-reduce: the array; all-gather: the array once gathered; reduce-scatter: the array before it is
     # scattered; all-to-all: what a member holds, its own share included; send: the message.
     size_bytes: float
-    spread: tuple[
-        int, ...
-    ]  # members that differ in each dimension of the system, innermost first; the product is the group
+    spread: tuple[int, ...]  # members that differ in each dimension of the system, innermost first; the product is the group
     dtype: str = "fp16"  # of what is exchanged: a reduction in a switch knows some formats only
 
     @property
