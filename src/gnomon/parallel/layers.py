@@ -16,6 +16,7 @@ class Block:
 
     pieces: tuple[Piece, ...]
     copies: int
+    is_layer: bool  # one of many in the model, however few of them are here
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -33,7 +34,7 @@ class Chunk:
     @property
     def layers(self) -> int:
         """Equal layers in it."""
-        return sum(block.copies for block in self.blocks if block.copies > 1 or len(self.blocks) == 1)
+        return sum(block.copies for block in self.blocks if block.is_layer)
 
 
 def blocks(pieces: Sequence[Piece]) -> tuple[Block, ...]:
@@ -44,12 +45,12 @@ def blocks(pieces: Sequence[Piece]) -> tuple[Block, ...]:
             found[-1].append(piece)
         else:
             found.append([piece])
-    return tuple(Block(pieces=tuple(run), copies=run[0].repeat) for run in found)
+    return tuple(Block(pieces=tuple(run), copies=run[0].repeat, is_layer=run[0].repeat > 1) for run in found)
 
 
 def layer_count(of: Sequence[Block]) -> int:
     """Layers that a pipeline can share out: blocks that repeat; 1 where none does."""
-    return sum(block.copies for block in of if block.copies > 1) or 1
+    return sum(block.copies for block in of if block.is_layer) or 1
 
 
 def chunks(of: Sequence[Block], count: int) -> tuple[Chunk, ...]:
@@ -64,7 +65,7 @@ def chunks(of: Sequence[Block], count: int) -> tuple[Chunk, ...]:
     room = each
     for block in of:
         left = block.copies
-        if left == 1:
+        if not block.is_layer:
             found[-1].append(block)
             continue
         while left:
@@ -72,6 +73,6 @@ def chunks(of: Sequence[Block], count: int) -> tuple[Chunk, ...]:
                 found.append([])
                 room = each
             taken = min(left, room)
-            found[-1].append(Block(pieces=block.pieces, copies=taken))
+            found[-1].append(Block(pieces=block.pieces, copies=taken, is_layer=True))
             left, room = left - taken, room - taken
     return tuple(Chunk(blocks=tuple(part), index=index) for index, part in enumerate(found))

@@ -74,7 +74,7 @@ def _activation_bytes(model: ModelShare, stage: StageShare) -> tuple[float, floa
     )
     again = 0.0
     if plan.recompute == "full":
-        layers = [one.block for chunk in stage.chunks for one in chunk.blocks if one.block.copies > 1]
+        layers = [one.block for chunk in stage.chunks for one in chunk.blocks if one.block.is_layer]
         again = max((_everything(block, plan) for block in layers), default=0.0)
     return most_bytes(tasks, of_chunk), again
 
@@ -93,7 +93,7 @@ def most_bytes(tasks: tuple[Task, ...], of_chunk: list[float]) -> float:
 
 def _kept(block: Block, plan: TrainingPlan) -> float:
     """Bytes that one copy of a block keeps of one micro-batch. Full recomputation keeps what a layer reads."""
-    if plan.recompute == "full" and block.copies > 1:
+    if plan.recompute == "full" and block.is_layer:
         return output_bytes(block.nodes[-1].op)
     return _everything(block, plan)
 
@@ -102,7 +102,7 @@ def _everything(block: Block, plan: TrainingPlan) -> float:
     """The same without full recomputation."""
     nodes, logits = block.nodes, _of_vocabulary(block)
     kept = kept_for_backward(nodes)
-    if block.copies > 1 and kept - {node.name for node in nodes}:
+    if block.is_layer and kept - {node.name for node in nodes}:
         kept |= {nodes[-1].name}  # what a copy keeps of the copy before
     total = sum(output_bytes(node.op) for node in nodes if node.name in kept and node.name not in logits)
     if plan.recompute != "selective":
@@ -115,7 +115,7 @@ def _mask_bytes(block: Block, plan: TrainingPlan) -> float:
     total = 0.0
     for node in block.nodes:
         op = node.op
-        if isinstance(op, Elementwise) and op.function == "add" and op.inputs == 2 and block.copies > 1:
+        if isinstance(op, Elementwise) and op.function == "add" and op.inputs == 2 and block.is_layer:
             total += op.elements * MASK_BYTES
         if isinstance(op, Attention) and not op.is_fused and plan.recompute != "selective":
             total += op.batch * op.heads * op.q_len * op.kv_len * MASK_BYTES

@@ -89,6 +89,7 @@ class StageShare:
 
     index: int
     chunks: tuple[ChunkShare, ...]
+    reduces: tuple[Talk, ...]  # of all its gradients at once
     update: Compute
     gathers: tuple[Talk, ...]  # of the updated weights, where replicas share out the update alone
     tied: Message | None  # gradients of a table that the first and the last stage both hold, to the other one
@@ -284,6 +285,7 @@ class _Builder:
         return StageShare(
             index=index,
             chunks=own,
+            reduces=self._reduced(weights),
             update=Compute(name="update", role="update", ops=(step,)),
             gathers=gathers,
             tied=tied,

@@ -52,7 +52,7 @@ def passes(
 ) -> Passes:
     """The passes of a block. is_first: nothing asks for the gradient of what it reads."""
     forward = _joined(_forward(block.pieces, "forward"))
-    again = _joined(_forward(block.pieces, "recompute")) if recompute == "full" and block.copies > 1 else ()
+    again = _joined(_forward(block.pieces, "recompute")) if recompute == "full" and block.is_layer else ()
     backward: list[Step] = []
     weights: list[Step] = []
     for piece in reversed(block.pieces):

@@ -153,7 +153,7 @@ class _Stage:
 
     def _part(self, task: Task, *, is_last: bool) -> _Part:
         part, chunk = _Part(), self.stage.chunks[task.chunk]
-        reduces = is_last or self.plan.zero >= 2
+        reduces = self.plan.zero >= 2 or (is_last and self.plan.overlap)
         match task.kind:
             case "forward":
                 self._receive(part, "forward", chunk.index, is_sent=chunk.index > 0)
@@ -218,6 +218,9 @@ class _Stage:
     def _end(self) -> _Part:
         """The gradients of a table that two stages hold, the update, and the weights gathered after it."""
         part, tied = _Part(), self.stage.tied
+        if not self.plan.overlap and self.plan.zero < 2:
+            for talk in self.stage.reduces:
+                part.step(self.action(talk))
         if tied is not None:
             is_first = self.stage.index == 0
             peer = self.plan.pp - 1 if is_first else 0

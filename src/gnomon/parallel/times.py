@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.core.device import Device
-from gnomon.core.engine import OpIntervals, OpTimer
+from gnomon.core.engine import OpTimer
 from gnomon.core.errors import Unsupported
 from gnomon.core.exchange import Exchange, ExchangeTimer
+from gnomon.core.op import Op
 from gnomon.core.system import System
 from gnomon.core.workload import Node, op_table
+from gnomon.parallel.host import NO_HOST, Host, held_up_s
 from gnomon.parallel.layout import Strip, spread, strips
 from gnomon.parallel.model_share import Message, ModelShare
 from gnomon.parallel.passes import Compute, Talk
@@ -22,15 +23,6 @@ from gnomon.parallel.program import Action, Program
 Numbers = NDArray[np.float64]
 
 _NS_PER_S = 1e9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionTimes:
-    """Seconds of the actions of every stage, by stage and place."""
-
-    mid: tuple[Numbers, ...]
-    low: tuple[Numbers, ...] | None  # ends of the 90 % intervals; None without a calibration
-    high: tuple[Numbers, ...] | None
 
 
 def exchange_of(action: Talk | Message, model: ModelShare, system: System) -> Exchange:
@@ -67,73 +59,61 @@ def _crossed(grid: Sequence[Strip], message: Message) -> list[Strip]:
 
 
 def action_times(
-    programs: Sequence[Program], model: ModelShare, system: System, timer: OpTimer, exchanges: ExchangeTimer | None
-) -> ActionTimes:
-    """The times. Unsupported where an operator or an exchange has none."""
+    programs: Sequence[Program],
+    model: ModelShare,
+    system: System,
+    timer: OpTimer,
+    exchanges: ExchangeTimer | None,
+    host: Host = NO_HOST,
+) -> tuple[Numbers, ...]:
+    """Seconds of the actions of every stage `(actions,)`. Unsupported where an operator or an exchange has none."""
     actions: dict[int, Action] = {id(action): action for program in programs for action in program.actions}
     computes = [action for action in actions.values() if isinstance(action, Compute)]
     talks = [action for action in actions.values() if isinstance(action, Talk) or _is_sent(action)]
-    by_id: dict[int, tuple[float, float, float]] = {}
-    ends_of_ops = _timed_computes(computes, system.device, timer, by_id)
-    ends_of_exchanges = _timed_exchanges(talks, model, system, exchanges, by_id)
-    columns: list[list[Numbers]] = [[], [], []]
-    for program in programs:
-        rows = np.array([by_id.get(id(action), (0.0, 0.0, 0.0)) for action in program.actions])
-        for column, values in zip(columns, rows.T, strict=True):
-            column.append(values)
-    has_ends = ends_of_ops and ends_of_exchanges
-    return ActionTimes(
-        mid=tuple(columns[0]),
-        low=tuple(columns[1]) if has_ends else None,
-        high=tuple(columns[2]) if has_ends else None,
-    )
+    by_id = dict(zip(map(id, computes), _computes_s(computes, system.device, timer, host), strict=True))
+    by_id |= zip(map(id, talks), _talks_s(talks, model, system, exchanges, host), strict=True)
+    return tuple(np.array([by_id.get(id(action), 0.0) for action in program.actions]) for program in programs)
 
 
 def _is_sent(action: Action) -> bool:
     return isinstance(action, Message) and action.is_sent
 
 
-def _timed_computes(
-    computes: Sequence[Compute], device: Device, timer: OpTimer, by_id: dict[int, tuple[float, float, float]]
-) -> bool:
-    """Times of computations, each the sum of its operators'; whether they have intervals."""
-    places: dict[object, int] = {}
+def _computes_s(computes: Sequence[Compute], device: Device, timer: OpTimer, host: Host) -> list[float]:
+    """Seconds of computations, each the sum of its operators', held up by the host."""
+    places: dict[Op, int] = {}
     for compute in computes:
         for op in compute.ops:
             places.setdefault(op, len(places))
-    nodes = tuple(Node(name=str(at), op=op) for op, at in places.items())  # type: ignore[arg-type]
-    table = op_table(nodes)
+    table = op_table(tuple(Node(name=str(at), op=op) for op, at in places.items()))
     times = timer.times_s(table, device)
-    if (lacking := np.flatnonzero(~np.isfinite(times))).size:
-        op = nodes[int(lacking[0])].op
-        raise Unsupported(f"{device.name} has no time for {type(op).__name__} in {op.dtype}")
-    ends = timer.intervals_s(table, device, times) if isinstance(timer, OpIntervals) else None
-    low, high = ends or (times, times)
+    for op, time_s in zip(places, times, strict=True):
+        if not np.isfinite(time_s):
+            raise Unsupported(
+                f"{device.name} has no time for {type(op).__name__} in {op.dtype} by this source of times"
+            )
+    found = []
     for compute in computes:
         chosen = [places[op] for op in compute.ops]
-        by_id[id(compute)] = (float(times[chosen].sum()), float(low[chosen].sum()), float(high[chosen].sum()))
-    return ends is not None
+        launched_s = host.op_s * float(table.launches[chosen].sum())
+        found.append(held_up_s(float(times[chosen].sum()), launched_s, host.sharpness))
+    return found
 
 
-def _timed_exchanges(
-    talks: Sequence[Action],
-    model: ModelShare,
-    system: System,
-    exchanges: ExchangeTimer | None,
-    by_id: dict[int, tuple[float, float, float]],
-) -> bool:
-    """Times of exchanges; whether they have intervals."""
+def _talks_s(
+    talks: Sequence[Action], model: ModelShare, system: System, exchanges: ExchangeTimer | None, host: Host
+) -> list[float]:
+    """Seconds of exchanges; the host launches messages while the device computes."""
     if not talks:
-        return True
+        return []
     if exchanges is None:
         raise Unsupported("no source of times for exchanges")
     asked = [exchange_of(action, model, system) for action in talks if not isinstance(action, Compute)]
-    times = exchanges.exchange_times_s(asked, system)
-    ends = exchanges.exchange_intervals_s(asked, system, times)
-    low, high = ends or (times, times)
-    for at, action in enumerate(talks):
-        by_id[id(action)] = (float(times[at]), float(low[at]), float(high[at]))
-    return ends is not None
+    times = exchanges.exchange_times_s(asked, system).tolist()
+    return [
+        held_up_s(time_s, host.exchange_s if isinstance(action, Talk) else 0.0, host.sharpness)
+        for action, time_s in zip(talks, times, strict=True)
+    ]
 
 
 def durations_ns(programs: Sequence[Program], times_s: Sequence[Numbers], tick_ns: int) -> list[list[int]]:

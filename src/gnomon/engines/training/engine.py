@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,22 +19,28 @@ from gnomon.core.step_facts import Exposed, StageFacts, StepFacts
 from gnomon.core.tell import Tell, silent
 from gnomon.core.trace import ClusterTrace
 from gnomon.core.version import version
+from gnomon.engines.training.calibration import calibration
 from gnomon.engines.training.step.accounts import Account, Line, account, line_of
 from gnomon.engines.training.step.run import Ran, run
+from gnomon.formats.quantity import quantity
 from gnomon.parallel.as_trace import TICK_NS, cluster_of
+from gnomon.parallel.host import NO_HOST, Host
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import Program, programs
-from gnomon.parallel.times import ActionTimes, action_times, durations_ns, exchange_of
+from gnomon.parallel.times import Numbers, action_times, durations_ns, exchange_of
 
 _NS_PER_S = 1e9
 
 _SETTINGS = {
     "timer": "which engine tells operators' times",
-    "exchanges": "which rules tell the times of exchanges",
+    "exchanges": "whose times exchanges have: nccl (measured), or astra-sim (its rules, simulated)",
+    "host": "what launches operators: eager (a framework, one by one), graphs (recorded, no host time), or seconds for each like 20 us",
 }
+
+DEFAULTS = {"timer": "kernel", "exchanges": "nccl", "host": "eager"}
 
 _ASSUMPTIONS = (
     "devices that differ along tp, cp and dp alone do the same at the same time: none is slower than another",
@@ -50,7 +56,7 @@ class _Step:
 
     model: ModelShare
     programs: tuple[Program, ...]
-    times: ActionTimes
+    times_s: tuple[Numbers, ...]
     ran: tuple[Ran, ...]
 
     @property
@@ -97,10 +103,11 @@ class TrainingEngine:
         tuned = TrainingEngine(self._timers, self._exchanges, settings)
         if self._timers and self._exchanges:
             tuned._timer(), tuned._exchange_timer()
+        tuned._host()
         return tuned
 
     def _setting(self, name: str) -> str:
-        return self._given.get(name) or {"timer": DEFAULT_TIMER, "exchanges": DEFAULT_EXCHANGES}[name]
+        return self._given.get(name) or DEFAULTS[name]
 
     def _timer(self) -> OpTimer:
         if self._timers is None:
@@ -111,6 +118,18 @@ class TrainingEngine:
         if self._exchanges is None:
             raise Unsupported("training needs a source of times of exchanges")
         return self._exchanges(self._setting("exchanges"))
+
+    def _host(self) -> Host:
+        """What launches operators. BadInput. Nothing where exchanges are those of ASTRA-sim, which knows no host."""
+        asked = self._setting("host")
+        if asked == "graphs":
+            return NO_HOST
+        if asked == "eager":
+            return calibration().host
+        try:
+            return replace(calibration().host, op_s=quantity(asked, "latency"))
+        except BadInput as fault:
+            raise BadInput(f"{fault.text}; or eager, or graphs", field="training.host") from None
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer. BadInput for a plan that the model or the system cannot have."""
@@ -130,11 +149,14 @@ class TrainingEngine:
             return (str(reason),)
         return ()
 
-    def _stepped(self, scenario: Scenario) -> tuple[ModelShare, tuple[Program, ...], ActionTimes]:
+    def _stepped(self, scenario: Scenario) -> tuple[ModelShare, tuple[Program, ...], tuple[Numbers, ...]]:
         model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
         made = programs(model)
         exchanges = self._exchange_timer() if scenario.system.count > 1 else None
-        return model, made, action_times(made, model, scenario.system, self._timer(), exchanges)
+        host = self._host()
+        if self._tick_ns(scenario) > 1:
+            host = replace(host, exchange_s=0.0)  # a simulation of rules knows no host
+        return model, made, action_times(made, model, scenario.system, self._timer(), exchanges, host)
 
     def _tick_ns(self, scenario: Scenario) -> int:
         """What computations take whole multiples of."""
@@ -145,8 +167,8 @@ class TrainingEngine:
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
-        ran = run(made, durations_ns(made, times.mid, self._tick_ns(scenario)))
-        step = _Step(model=model, programs=made, times=times, ran=ran)
+        ran = run(made, durations_ns(made, times, self._tick_ns(scenario)))
+        step = _Step(model=model, programs=made, times_s=times, ran=ran)
         return self._prediction(scenario, step)
 
     def as_trace(self, scenario: Scenario) -> tuple[ClusterTrace, Fabric, ClusterRules]:
@@ -157,7 +179,7 @@ class TrainingEngine:
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
-        return cluster_of(model, made, durations_ns(made, times.mid, TICK_NS), scenario.system)
+        return cluster_of(model, made, durations_ns(made, times, TICK_NS), scenario.system)
 
     def _prediction(self, scenario: Scenario, step: _Step) -> Prediction:
         end_ns = step.end_ns
@@ -173,7 +195,7 @@ class TrainingEngine:
             quantity="time",
             value=value,
             unit="s",
-            interval=self._interval(step, value),
+            interval=self._interval(scenario, value),
             parts=_parts(accounts[slowest]),
             bound=_bound(accounts[slowest]),
             memory=largest,
@@ -181,7 +203,7 @@ class TrainingEngine:
             flop=flop,
             moved_bytes=moved,
             assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
-            outside=scenario.workload.outside,
+            outside=(*scenario.workload.outside, *_outside(scenario)),
             provenance=Provenance(
                 engine=self.name,
                 version=version(),
@@ -193,27 +215,25 @@ class TrainingEngine:
             step=_facts(scenario, step, accounts, memories, slowest, products),
         )
 
-    def _interval(self, step: _Step, value: float) -> Interval | None:
-        """Ends of the step where every action takes its low, or its high end."""
-        if step.times.low is None or step.times.high is None:
-            return None
-        ends = []
-        for of in (step.times.low, step.times.high):
-            ran = run(step.programs, durations_ns(step.programs, of, 1))
-            ends.append(max(one.last_ns for one in ran) / _NS_PER_S)
-        return Interval(
-            low=min(ends[0], value),
-            high=max(ends[1], value),
-            method="every operator and exchange at the low, or at the high end of its own interval",
-        )
+    def _interval(self, scenario: Scenario, value: float) -> Interval | None:
+        """The interval of the settings that were calibrated; None for others, or for numbers of the user's own."""
+        is_calibrated = all(self._setting(name) == DEFAULTS[name] for name in _SETTINGS)
+        return calibration().interval(value) if is_calibrated and not scenario.system.device.overrides() else None
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
         """The answers in order."""
         return [self.predict(scenario) for scenario in scenarios]
 
 
-DEFAULT_TIMER = "roofline"
-DEFAULT_EXCHANGES = "nccl"
+def _outside(scenario: Scenario) -> tuple[str, ...]:
+    """Why the answer is extrapolation."""
+    silicon = scenario.system.device.silicon
+    known = calibration().silicon
+    if silicon in known:
+        return ()
+    return (
+        f"steps were measured on {', '.join(known)} alone, and their interval stands for {scenario.system.device.name} too",
+    )
 
 
 def _parts(of: Account) -> tuple[Part, ...]:

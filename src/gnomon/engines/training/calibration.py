@@ -1,0 +1,56 @@
+"""What measured steps tell the engine: what a host adds, and how far predictions lie from measurements."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+
+from gnomon.core.prediction import Interval
+from gnomon.parallel.host import Host
+from gnomon.stats.intervals import LEVEL, RatioBand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCalibration:
+    """Made by `python -m benchmarks.fit_training`."""
+
+    data: str  # which rows
+    sha256: str  # of their table
+    silicon: tuple[str, ...]  # of the devices on which they were measured
+    host: Host
+    band: RatioBand  # log ratios measured / predicted of models that were left out of the fit
+
+    def interval(self, value_s: float) -> Interval:
+        """The interval around a predicted step."""
+        return Interval(
+            low=value_s * math.exp(self.band.low),
+            high=value_s * math.exp(self.band.high),
+            level=LEVEL,
+            method=f"split-conformal, pooled over {self.band.groups} models that were left out and weigh the same",
+        )
+
+
+def parse_step_calibration(text: str) -> StepCalibration:
+    """What a file holds. ValueError, KeyError or TypeError when it is damaged."""
+    found = json.loads(text)
+    return StepCalibration(
+        data=found["data"],
+        sha256=found["sha256"],
+        silicon=tuple(found["silicon"]),
+        host=Host(**found["host"]),
+        band=RatioBand(**found["band"]),
+    )
+
+
+def step_calibration_text(made: StepCalibration) -> str:
+    """The text of a file that holds it."""
+    return json.dumps(asdict(made), indent=1) + "\n"
+
+
+@cache
+def calibration() -> StepCalibration:
+    """The engine's own, from the data file beside this code."""
+    return parse_step_calibration((files(__package__) / "calibration.json").read_text(encoding="utf-8"))
