@@ -4,7 +4,8 @@ import pytest
 
 from gnomon.core.errors import BadInput
 from gnomon.core.training_plan import SCHEDULES, Schedule
-from gnomon.parallel.schedule import Task, most_under_way, order
+from gnomon.parallel.memory import most_bytes
+from gnomon.parallel.schedule import Task, order
 
 VIRTUAL = {"interleaved": 2}
 
@@ -34,9 +35,9 @@ def test_every_pass_of_every_micro_batch_is_run_once_and_backward_after_forward(
 
 def test_one_forward_one_backward_keeps_as_many_micro_batches_as_stages_follow() -> None:
     # Narayanan et al. 2021, section 2.2.1: at most as many as there are stages, not all of them as GPipe.
-    assert [most_under_way(tasks("1f1b", stage, 4, 16)) for stage in range(4)] == [4, 3, 2, 1]
-    assert most_under_way(tasks("gpipe", 0, 4, 16)) == 16
-    assert [most_under_way(tasks("zero-bubble", stage, 4, 16)) for stage in range(4)] == [4, 3, 2, 1]
+    assert [most_bytes(tasks("1f1b", stage, 4, 16), [1.0]) for stage in range(4)] == [4, 3, 2, 1]
+    assert most_bytes(tasks("gpipe", 0, 4, 16), [1.0]) == 16
+    assert [most_bytes(tasks("zero-bubble", stage, 4, 16), [1.0]) for stage in range(4)] == [4, 3, 2, 1]
 
 
 def test_interleaved_stages_begin_as_in_the_paper_s_figure() -> None:

@@ -31,11 +31,6 @@ class Chunk:
     blocks: tuple[Block, ...]
     index: int  # of all chunks, in the order of the forward pass
 
-    @property
-    def layers(self) -> int:
-        """Equal layers in it."""
-        return sum(block.copies for block in self.blocks if block.is_layer)
-
 
 def blocks(pieces: Sequence[Piece]) -> tuple[Block, ...]:
     """Runs of pieces that repeat alike."""

@@ -86,12 +86,3 @@ def interleaved(stage: int, stages: int, microbatches: int, virtual: int) -> tup
     for at in range(total - ahead):
         found += [task("forward", ahead + at), task("backward", at)]
     return (*found, *(task("backward", at) for at in range(total - ahead, total)))
-
-
-def most_under_way(tasks: tuple[Task, ...]) -> int:
-    """Forward passes whose backward pass is still to come, at the worst moment."""
-    most = now = 0
-    for task in tasks:
-        now += {"forward": 1, "backward": -1, "weights": 0}[task.kind]
-        most = max(most, now)
-    return most

@@ -74,6 +74,8 @@ def _settled(nodes: tuple[Node, ...]) -> dict[str, _Given]:
         try:
             return _spread(nodes, readers, kept_whole, table)
         except _Clash as clash:
+            if clash.products <= kept_whole:
+                raise Unsupported(f"no rule to divide this model by tensor parallelism: {clash}") from None
             kept_whole |= clash.products
 
 
