@@ -4,9 +4,8 @@ import pytest
 
 from gnomon.core.plan import Plan
 from gnomon.core.training_plan import Schedule, TrainingPlan
-from gnomon.engines.training.step import run as running
 from gnomon.engines.training.step.accounts import account
-from gnomon.engines.training.step.run import Ran, run
+from gnomon.engines.training.step.run import COMPILED_FROM, Ran, run
 from gnomon.parallel.model_share import model_share
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import Program, programs
@@ -24,7 +23,9 @@ def pipeline(stages: int, microbatches: int, schedule: Schedule = "1f1b", virtua
     return programs(model_share(decoder(config, plan), plan, stages))
 
 
-def timed(of: tuple[Program, ...], forward: int, backward: int) -> tuple[Ran, ...]:
+def timed(
+    of: tuple[Program, ...], forward: int, backward: int, *, compiled_from: int = COMPILED_FROM
+) -> tuple[Ran, ...]:
     """Run with so long a forward and backward pass of each chunk of a stage, nothing else taking time."""
     durations = []
     for program in of:
@@ -35,7 +36,7 @@ def timed(of: tuple[Program, ...], forward: int, backward: int) -> tuple[Ran, ..
                 if "layer" in action.name:
                     each[at] = {"forward": forward, "backward": backward}[action.role] * _share(program, at) // runs
         durations.append(each)
-    return run(of, durations)
+    return run(of, durations, compiled_from=compiled_from)
 
 
 def _share(program: Program, at: int) -> int:
@@ -63,11 +64,10 @@ def test_interleaved_stages_wait_less_by_their_chunks(stages: int, microbatches:
     assert end == microbatches * 36_000 + (stages - 1) * 36_000 // virtual
 
 
-def test_compiled_and_interpreted_runs_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_and_interpreted_runs_are_the_same() -> None:
     of = pipeline(4, 8)
     plain = timed(of, 12_000, 24_000)
-    monkeypatch.setattr(running, "COMPILED_FROM", 0)
-    fast = timed(of, 12_000, 24_000)
+    fast = timed(of, 12_000, 24_000, compiled_from=0)
     for one, other in zip(plain, fast, strict=True):
         assert (one.start_ns == other.start_ns).all()
         assert (one.end_ns == other.end_ns).all()

@@ -24,6 +24,7 @@ from gnomon.parallel.program import NONE, Action, Program
 
 Ints = NDArray[np.int64]
 COMPUTE, EXCHANGE, SEND, RECEIVE = range(4)  # what a node is
+COMPILED_FROM = 100_000  # nodes: from here on compiling, a few seconds once, pays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,13 @@ def kind_of(action: Action) -> int:
     return EXCHANGE
 
 
-def run(programs: Sequence[Program], durations_ns: Sequence[Sequence[int]]) -> tuple[Ran, ...]:
-    """Run the programs, whose actions take `durations_ns` by stage and place; a message takes its sender's time."""
+def run(
+    programs: Sequence[Program], durations_ns: Sequence[Sequence[int]], *, compiled_from: int = COMPILED_FROM
+) -> tuple[Ran, ...]:
+    """Run the programs, whose actions take `durations_ns` by stage and place; a message takes its sender's time.
+
+    compiled_from: nodes from which on compiled code runs them.
+    """
     offsets = np.cumsum([0, *(len(one) for one in programs)])
     columns = zip(*(_columns(one, durations_ns[at], at) for at, one in enumerate(programs)), strict=True)
     kind, takes, stage, message = (np.concatenate(column) for column in columns)
@@ -59,7 +65,7 @@ def run(programs: Sequence[Program], durations_ns: Sequence[Sequence[int]]) -> t
     receiver[message[got]] = got
     start, end = np.full(count, NONE), np.full(count, NONE)
     arrays = (kind, takes, stage, message, receiver, first_child, children, waits, start, end)
-    if count < COMPILED_FROM:
+    if count < compiled_from:
         lists = [array.tolist() for array in arrays]
         events(len(programs), *lists)  # type: ignore[no-untyped-call]
         start, end = np.array(lists[-2]), np.array(lists[-1])
@@ -69,9 +75,6 @@ def run(programs: Sequence[Program], durations_ns: Sequence[Sequence[int]]) -> t
         raise AssertionError(f"stages wait for one another: node {int((end == NONE).argmax())} of {count} never ran")
     bounds = [slice(int(a), int(b)) for a, b in pairwise(offsets)]
     return tuple(Ran(start_ns=start[one], end_ns=end[one]) for one in bounds)
-
-
-COMPILED_FROM = 100_000  # nodes: from here on compiling what is below, a few seconds once, pays
 
 
 @cache
