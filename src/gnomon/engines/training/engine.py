@@ -96,7 +96,11 @@ class TrainingEngine:
                 )
         tuned = TrainingEngine(self._timers, self._exchanges, settings)
         if self._timers and self._exchanges:
-            tuned._timer(), tuned._exchange_timer()
+            for name, source in (("timer", tuned._timer), ("exchanges", tuned._exchange_timer)):
+                try:
+                    source()
+                except BadInput as fault:
+                    raise fault.at(field=f"training.{name}") from None
         return tuned
 
     def _setting(self, name: str) -> str:
@@ -116,7 +120,7 @@ class TrainingEngine:
         """Reasons why it cannot answer. BadInput for a plan that the model or the system cannot have."""
         workload, system = scenario.workload, scenario.system
         if not workload.mode.endswith("+optimizer"):
-            return (f"training answers whole steps, not {workload.mode}: give mode train",)
+            return ("training answers whole steps alone: ask for mode train",)
         if system.device.design is not None:
             return (f"training answers for data sheets, and {system.device.name} is a spatial accelerator",)
         if system.count > 1 and not system.dimensions:
