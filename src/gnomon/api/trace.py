@@ -7,20 +7,24 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnomon.api import plugins
 from gnomon.api.operators import operator_fields
+from gnomon.core.engine import Engine
 from gnomon.core.errors import Unsupported
+from gnomon.core.timeline import HasTimeline, Timeline
 from gnomon.core.version import version
 from gnomon.formats.files import write_whole
 from gnomon.report.timeline import TracedAnswer, TracedPass, chrome_trace
 
 if TYPE_CHECKING:
-    from gnomon.api.answers import Answer
+    from gnomon.api.answers import Answer, Outcome
+
+MOST_SPANS = 100_000  # of one pass, some 20 MB of JSON: as much as a viewer opens in a few seconds
 
 
 def write_trace(answers: Iterable[Answer], path: str | Path) -> Path:
-    """Write the parts and operators of every answered pass and return the path.
+    """Write the parts and operators of every answered pass, or what runs when where its engine tells it; return the path.
 
+    Of what runs when `MOST_SPANS` spans are written, from the beginning; the file says how many more there are.
     BadInput where it cannot be written; Unsupported, with the reasons, where no pass was answered.
     """
     target, answers = Path(path), tuple(answers)
@@ -33,15 +37,21 @@ def write_trace(answers: Iterable[Answer], path: str | Path) -> Path:
 
 
 def _traced(answer: Answer) -> TracedAnswer:
-    engine = plugins.engine(answer.engine)
+    engine = answer.asked_engine
     passes = [
         TracedPass(
             name=outcome.title,
             value_s=outcome.prediction.value,
             parts=outcome.prediction.parts,
             operators=operator_fields(outcome, engine).get("operators", ()),
+            timeline=_timeline(outcome, engine),
         )
         for outcome in answer.outcomes
         if outcome.prediction is not None
     ]
     return TracedAnswer(name=answer.title, passes=passes)
+
+
+def _timeline(outcome: Outcome, engine: Engine) -> Timeline | None:
+    """What runs when, of an engine that tells it."""
+    return engine.timeline(outcome.scenario, MOST_SPANS) if isinstance(engine, HasTimeline) else None

@@ -85,7 +85,9 @@ class TrainingPlan:
         if self.lora_base is not None and self.lora_rank is None:
             raise BadInput("weights are frozen beside adapters alone: give their rank too", field="lora_base")
         if self.sp and self.tp == 1:
-            raise BadInput("sequence parallelism shares out what tensor parallelism leaves whole, and tp is 1", field="sp")
+            raise BadInput(
+                "sequence parallelism shares out what tensor parallelism leaves whole, and tp is 1", field="sp"
+            )
 
 
 FIELDS = tuple(field.name for field in fields(TrainingPlan))

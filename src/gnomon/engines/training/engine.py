@@ -17,10 +17,12 @@ from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.step_facts import Exposed, StageFacts, StepFacts
 from gnomon.core.tell import Tell, silent
+from gnomon.core.timeline import Timeline
 from gnomon.core.trace import ClusterTrace
 from gnomon.core.version import version
 from gnomon.engines.training.step.accounts import Account, Line, account, line_of
 from gnomon.engines.training.step.run import Ran, run
+from gnomon.engines.training.step.spans import timeline
 from gnomon.parallel.as_trace import TICK_NS, cluster_of
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
@@ -146,12 +148,19 @@ class TrainingEngine:
 
     def predict(self, scenario: Scenario) -> Prediction:
         """The time of one step. Raises Unsupported with the reasons of `missing`."""
+        return self._prediction(scenario, self._run(scenario))
+
+    def timeline(self, scenario: Scenario, most: int) -> Timeline:
+        """What each stage does when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
+        step = self._run(scenario)
+        return timeline(step.programs, step.ran, most)
+
+    def _run(self, scenario: Scenario) -> _Step:
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
         ran = run(made, durations_ns(made, times.mid, self._tick_ns(scenario)))
-        step = _Step(model=model, programs=made, times=times, ran=ran)
-        return self._prediction(scenario, step)
+        return _Step(model=model, programs=made, times=times, ran=ran)
 
     def as_trace(self, scenario: Scenario) -> tuple[ClusterTrace, Fabric, ClusterRules]:
         """The step as ASTRA-sim takes it: what every rank does, on which network, by which rules. Unsupported, BadInput.
