@@ -45,6 +45,7 @@ PAGES = (
     "docs/how-to/evaluate-a-mapping.md",
     "docs/how-to/export-an-experiment.md",
     "docs/how-to/map-a-network.md",
+    "docs/how-to/predict-training.md",
     "docs/how-to/search-for-a-mapping.md",
     "docs/how-to/simulate-a-cluster.md",
     "docs/how-to/sweep.md",

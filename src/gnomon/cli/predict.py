@@ -85,7 +85,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--trace",
         metavar="FILE",
-        help="also write parts and operators as a Chrome trace, for Perfetto or chrome://tracing",
+        help="also write parts and operators, of a training step what every stage does when, as a Chrome trace, for Perfetto or chrome://tracing",
     )
     add_output_options(parser)
     return parser
@@ -118,7 +118,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     _warn(answers)
     if found.trace is not None:
-        write_trace(answers, found.trace)
+        write_trace(answers, found.trace, tell=say)
         say(f"trace written to {found.trace}")
     if found.json:
         print_json(_document(answers, found.operators))
