@@ -36,7 +36,9 @@ def write_trace(answers: Iterable[Answer], path: str | Path, *, tell: Tell = sil
     traced = [_traced(answer) for answer in answers]
     for one in (one for each in traced for one in each.passes if one.timeline and one.timeline.left_out):
         assert one.timeline is not None
-        tell(f"{one.name}: the trace holds {len(one.timeline.spans):,} spans; {one.timeline.left_out:,} later ones are left out")
+        tell(
+            f"{one.name}: the trace holds {len(one.timeline.spans):,} spans; {one.timeline.left_out:,} later ones are left out"
+        )
     trace = chrome_trace(traced, version=version())
     write_whole(target, json.dumps(trace, allow_nan=False) + "\n")
     return target
