@@ -226,3 +226,10 @@ def test_every_field_of_a_step_stands_in_the_reference(gnomon):
 )
 def test_words_of_a_plan_are_completed(gnomon, flag, start, words):
     assert gnomon("complete", "predict", "gpt2", flag, start).out.split() == words
+
+
+def test_operators_that_the_engine_gives_no_times_of_are_said_to_be_missing(gnomon):
+    run = gnomon(*SMALL, "--operators")
+    assert run.code == 0
+    assert "gnomon: no times of single operators from training" in run.err
+    assert (gnomon(*SMALL, "--operators", "--csv").code, gnomon(*SMALL, "--operators", "--json").code) == (4, 0)

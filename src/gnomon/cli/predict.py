@@ -117,6 +117,11 @@ def run(arguments: Sequence[str]) -> int:
             )
         )
     _warn(answers)
+    if found.operators and (silent := [answer for answer in answers if not operator_table([answer])]):
+        told = f"no times of single operators from {', '.join(dict.fromkeys(one.engine for one in silent))}"
+        if found.csv and len(silent) == len(answers):
+            raise Unsupported(f"{told}: there is no row to print")
+        say(told)
     if found.trace is not None:
         write_trace(answers, found.trace, tell=say)
         say(f"trace written to {found.trace}")

@@ -60,7 +60,7 @@ class TrainingPlan:
                 raise BadInput(
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
-        if isinstance(self.zero, bool) or self.zero not in (0, 1, 2, 3):
+        if isinstance(self.zero, bool) or not isinstance(self.zero, int) or self.zero not in (0, 1, 2, 3):
             raise BadInput(f"{self.zero!r} is no stage of ZeRO: 0, 1, 2 or 3", field="zero")
         for name in ("sp", "overlap", "dropout"):
             if not isinstance(getattr(self, name), bool):
