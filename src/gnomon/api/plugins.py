@@ -124,13 +124,13 @@ def op_timer(name: str) -> OpTimer:
     """The engine of that name as a source of operator times. BadInput."""
     from gnomon.core.engine import OpTimer
 
-    part = _engine(name)
-    if not isinstance(part, OpTimer):
-        known = [one for one, found in working("engines").items() if isinstance(found, OpTimer)]
-        raise BadInput(
-            f"{name!r} gives no times of single operators (those that do: {', '.join(known)})", field="timer"
-        )
-    return part
+    if name in (*names("engines"), *names("adapters")) and isinstance(part := _engine(name), OpTimer):
+        return part
+    known = [one for one, found in engines().items() if isinstance(found, OpTimer)]
+    raise BadInput(
+        f"no engine {name!r} gives times of single operators{near_match(name, known)} (those that do: {', '.join(known)})",
+        field="timer",
+    )
 
 
 def exchange_timer(name: str) -> ExchangeTimer:
@@ -180,9 +180,9 @@ def tuned(name: str, settings: Mapping[str, str], tell: Tell = silent) -> Engine
 
 
 def engines() -> dict[str, Engine]:
-    """Every engine, and every adapter that answers like one, that can be used, by name."""
-    adapters = {name: part for name, part in working("adapters").items() if not _is_mapping_tool(part)}
-    return {**adapters, **working("engines")}
+    """Every engine, and every adapter that answers like one, that can be used, by name, with its sources of times."""
+    adapters = (name for name, part in working("adapters").items() if not _is_mapping_tool(part))
+    return {name: engine(name) for name in dict.fromkeys((*adapters, *working("engines")))}
 
 
 def mapping_tools() -> dict[str, MappingTool]:

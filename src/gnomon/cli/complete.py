@@ -131,15 +131,27 @@ def _reported() -> Iterable[str]:
 
 
 def _modes() -> Iterable[str]:
-    from gnomon.core.workload import MODES
+    from gnomon.api.questions import ASKED_MODES
 
-    return MODES
+    return ASKED_MODES
 
 
 def _dtypes() -> Iterable[str]:
     from gnomon.core.dtype import DTYPES
 
     return DTYPES
+
+
+def _schedules() -> Iterable[str]:
+    from gnomon.core.training_plan import SCHEDULES
+
+    return SCHEDULES
+
+
+def _recomputes() -> Iterable[str]:
+    from gnomon.core.training_plan import RECOMPUTES
+
+    return RECOMPUTES
 
 
 def _heads() -> Iterable[str]:
@@ -167,6 +179,9 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "MODE": _modes,
     "FORMAT": _dtypes,
     "HEAD": _heads,
+    "SCHEDULE": _schedules,
+    "WHAT": _recomputes,
+    "STAGE": lambda: ("0", "1", "2", "3"),
 }
 
 

@@ -16,7 +16,7 @@ class Exposed:
     network: str  # dimensions of the network that it crosses, innermost first
     time_s: float  # under way
     exposed_s: float  # under way while nothing is computed
-    size_bytes: float  # given to them by one device
+    size_bytes: float  # of one device; of what is gathered or scattered, the whole array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

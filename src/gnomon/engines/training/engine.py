@@ -17,11 +17,13 @@ from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.step_facts import Exposed, StageFacts, StepFacts
 from gnomon.core.tell import Tell, silent
+from gnomon.core.timeline import Timeline
 from gnomon.core.trace import ClusterTrace
 from gnomon.core.version import version
 from gnomon.engines.training.calibration import calibration
 from gnomon.engines.training.step.accounts import Account, Line, account, line_of
 from gnomon.engines.training.step.run import Ran, run
+from gnomon.engines.training.step.spans import timeline
 from gnomon.formats.quantity import quantity
 from gnomon.parallel.as_trace import TICK_NS, cluster_of
 from gnomon.parallel.host import NO_HOST, Host
@@ -102,7 +104,11 @@ class TrainingEngine:
                 )
         tuned = TrainingEngine(self._timers, self._exchanges, settings)
         if self._timers and self._exchanges:
-            tuned._timer(), tuned._exchange_timer()
+            for name, source in (("timer", tuned._timer), ("exchanges", tuned._exchange_timer)):
+                try:
+                    source()
+                except BadInput as fault:
+                    raise fault.at(field=f"training.{name}") from None
         tuned._host()
         return tuned
 
@@ -135,7 +141,7 @@ class TrainingEngine:
         """Reasons why it cannot answer. BadInput for a plan that the model or the system cannot have."""
         workload, system = scenario.workload, scenario.system
         if not workload.mode.endswith("+optimizer"):
-            return (f"training answers whole steps, not {workload.mode}: give mode train",)
+            return ("training answers whole steps alone: ask for mode train",)
         if system.device.design is not None:
             return (f"training answers for data sheets, and {system.device.name} is a spatial accelerator",)
         if system.count > 1 and not system.dimensions:
@@ -164,12 +170,19 @@ class TrainingEngine:
 
     def predict(self, scenario: Scenario) -> Prediction:
         """The time of one step. Raises Unsupported with the reasons of `missing`."""
+        return self._prediction(scenario, self._run(scenario))
+
+    def timeline(self, scenario: Scenario, most: int) -> Timeline:
+        """What each stage does when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
+        step = self._run(scenario)
+        return timeline(step.programs, step.ran, most)
+
+    def _run(self, scenario: Scenario) -> _Step:
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
         ran = run(made, durations_ns(made, times, self._tick_ns(scenario)))
-        step = _Step(model=model, programs=made, times_s=times, ran=ran)
-        return self._prediction(scenario, step)
+        return _Step(model=model, programs=made, times_s=times, ran=ran)
 
     def as_trace(self, scenario: Scenario) -> tuple[ClusterTrace, Fabric, ClusterRules]:
         """The step as ASTRA-sim takes it: what every rank does, on which network, by which rules. Unsupported, BadInput.
