@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from gnomon.core.cluster_rules import ClusterRules
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported, near_match
@@ -28,6 +26,7 @@ from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import Program, programs
 from gnomon.parallel.times import ActionTimes, action_times, durations_ns, exchange_of
+from gnomon.parallel.work import step_work
 
 _NS_PER_S = 1e9
 
@@ -168,7 +167,7 @@ class TrainingEngine:
         largest = max(memories, key=lambda one: one.total_bytes)
         value = end_ns / _NS_PER_S
         capacity = scenario.system.device.memory_bytes.value
-        flop, products, moved = _work(step)
+        work = step_work(step.model, step.programs)
         return Prediction(
             quantity="time",
             value=value,
@@ -178,8 +177,8 @@ class TrainingEngine:
             bound=_bound(accounts[slowest]),
             memory=largest,
             fits=largest.total_bytes <= capacity,
-            flop=flop,
-            moved_bytes=moved,
+            flop=work.flop,
+            moved_bytes=work.moved_bytes,
             assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
             outside=scenario.workload.outside,
             provenance=Provenance(
@@ -190,7 +189,7 @@ class TrainingEngine:
                 overrides=scenario.system.device.overrides(),
                 settings=tuple(f"{name}={self._setting(name)}" for name in _SETTINGS),
             ),
-            step=_facts(scenario, step, accounts, memories, slowest, products),
+            step=_facts(scenario, step, accounts, memories, slowest, work.products_flop),
         )
 
     def _interval(self, step: _Step, value: float) -> Interval | None:
@@ -239,23 +238,6 @@ def _bound(of: Account) -> Bound:
         (("compute", of.busy_ns), ("network", network), ("overhead", of.idle_ns)),
         key=lambda pair: pair[1],
     )[0]  # type: ignore[return-value]
-
-
-def _work(step: _Step) -> tuple[float, float, float]:
-    """Flop, flop of products alone, and bytes moved, of all devices together."""
-    flop = products = moved = 0.0
-    alike = step.model.sizes["tp"] * step.model.sizes["cp"] * step.model.sizes["dp"]
-    for program in step.programs:
-        times = np.bincount(program.action, minlength=len(program.actions))
-        for action, count in zip(program.actions, times.tolist(), strict=True):
-            if isinstance(action, Compute):
-                works = [op.work() for op in action.ops]
-                flop += count * sum(work[0] for work in works)
-                products += count * sum(
-                    work[0] for work, op in zip(works, action.ops, strict=True) if op.unit == "matrix"
-                )
-                moved += count * sum(work[1] + work[2] for work in works)
-    return flop * alike, products * alike, moved * alike
 
 
 def _facts(
