@@ -13,8 +13,7 @@ from gnomon.formats.astrasim.groups import groups_text
 from gnomon.formats.astrasim.memory import memory_text
 from gnomon.formats.astrasim.network import network_text
 from gnomon.formats.astrasim.system_text import WORDS, system_text
-from gnomon.formats.chakra.file import encode
-from gnomon.formats.chakra.node import message_of
+from gnomon.formats.chakra.file import encode_ranks
 
 WORKLOAD, SYSTEM, NETWORK, MEMORY, GROUPS = "w", "system.json", "network.yml", "memory.json", "groups.json"
 _OF_NODES = "nodes.yml"
@@ -97,17 +96,19 @@ def words(question: ClusterQuestion, files: Bytes) -> list[str]:
 
 
 def _traces(prefix: str, ranks: Sequence[RankTrace]) -> Iterator[tuple[str, bytes]]:
-    """A file for each rank; equal nodes are written once."""
-    known: dict[int, bytes] = {}
+    """A file for each rank; those of ranks that share all their nodes share their bytes."""
+    distinct = {id(trace.nodes): tuple(_without_names(trace.nodes)) for trace in ranks}
+    known = dict(zip(distinct, encode_ranks(distinct.values()), strict=True))
     for rank, trace in enumerate(ranks):
-        if id(trace.nodes) not in known:
-            known[id(trace.nodes)] = encode(map(message_of, _without_names(trace.nodes)))
         yield f"{prefix}.{rank}.et", known[id(trace.nodes)]
 
 
 def _without_names(nodes: Sequence[TraceNode]) -> Iterator[TraceNode]:
     """The nodes without those that name groups, at which it would abort: what waits for one waits for what that waits for."""
     names = {node.id: node for node in nodes if node.kind is NodeKind.METADATA}
+    if not names:
+        yield from nodes
+        return
     for node in nodes:
         if node.id in names:
             continue
