@@ -87,7 +87,8 @@ def export_training(
         raise BadInput(f"no form {form!r}{near_match(str(form), FORMS)}: {' or '.join(FORMS)}", field="form")
     if options.get("mode") not in (None, TRAIN):
         raise BadInput(f"{options['mode']!r:.40}: a step of training is written, mode {TRAIN}", field="mode")
-    asked = question(model, on, **{**options, "mode": TRAIN})
+    whole: Options = {**options, "mode": TRAIN}
+    asked = question(model, on, **whole)
     (scenario,) = asked.scenarios().values()
     prefix, npus = Path(out), scenario.system.count
     _check_places(prefix, npus, form)

@@ -61,6 +61,12 @@ def fabric_of(sizes: Sequence[tuple[int, Dimension]]) -> Fabric:
     )
 
 
+def step_fabric(model: ModelShare, system: System) -> Fabric:
+    """The network of a step: each axis of its plan cut where a dimension of the machine's ends. Unsupported."""
+    grid = strips(model.sizes, system, ep=model.plan.ep)
+    return fabric_of([(strip.size, system.dimensions[strip.dimension]) for strip in grid])
+
+
 def comm_bytes(kind: ExchangeKind, size_bytes: float, members: int) -> int:
     """What ASTRA-sim calls the size of a collective: what each rank puts in."""
     return max(1, ceil(size_bytes / members if kind == "all-gather" else size_bytes))
@@ -76,8 +82,7 @@ def cluster_of(
 
     durations_ns: of each action of each stage; those of computations become whole microseconds.
     """
-    grid = strips(model.sizes, system, ep=model.plan.ep)
-    fabric = fabric_of([(strip.size, system.dimensions[strip.dimension]) for strip in grid])
+    grid, fabric = strips(model.sizes, system, ep=model.plan.ep), step_fabric(model, system)
     per_stage = model.sizes["tp"] * model.sizes["cp"] * model.sizes["dp"]
     ranks: list[RankTrace] = []
     for program, durations in zip(programs, durations_ns, strict=True):

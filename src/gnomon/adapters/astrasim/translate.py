@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from gnomon.adapters.astrasim.cluster import ClusterQuestion
-from gnomon.core.fabric import Wiring
+from gnomon.core.fabric import Fabric, Wiring
 from gnomon.core.trace import CollectiveKind, NodeKind, RankTrace, TraceNode
 from gnomon.formats.astrasim.groups import groups_text
 from gnomon.formats.astrasim.memory import memory_text
@@ -27,15 +27,20 @@ def missing(question: ClusterQuestion) -> Iterator[str]:
     collectives = [node for trace in nodes for node in trace.nodes if node.kind is NodeKind.COLLECTIVE]
     if len(question.trace.ranks) != fabric.npus:
         yield f"{len(question.trace.ranks)} ranks on a network of {fabric.npus} NPUs"
-    if question.backend == "aware" and len(fabric.dimensions) > 1:
-        yield f"its aware backend has networks of one dimension only, not {len(fabric.dimensions)}"
-    if any(one.wiring is Wiring.RING and one.npus == 2 for one in fabric.dimensions) and question.backend == "aware":
-        yield "its aware backend aborts on a ring of two: write it as a switch, or as FullyConnected"
+    yield from declined_network(fabric, question.backend)
     yield from _quarrels(question)
     if collectives and rules.splits is None:
         yield "preferred-dataset-splits is not said, and it would divide by zero"
     if collectives and rules.optimization is None and len(fabric.dimensions) > 1:
         yield "collective-optimization is not said, and it would take what lies in memory there"
+
+
+def declined_network(fabric: Fabric, backend: str) -> Iterator[str]:
+    """Reasons that lie in the network."""
+    if backend == "aware" and len(fabric.dimensions) > 1:
+        yield f"its aware backend has networks of one dimension only, not {len(fabric.dimensions)}"
+    if backend == "aware" and any(one.wiring is Wiring.RING and one.npus == 2 for one in fabric.dimensions):
+        yield "its aware backend aborts on a ring of two: write it as a switch, or as FullyConnected"
 
 
 def translate(question: ClusterQuestion) -> Bytes:

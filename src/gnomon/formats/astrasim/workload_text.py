@@ -65,7 +65,7 @@ def _class(ranks: Sequence[RankTrace], run: range) -> str:
 def _node(node: TraceNode, rank: int | None) -> dict[str, Any]:
     """A node; `rank`: whose it is, where other ranks have it too."""
     message = message_of(node)
-    attributes = {name: [one.kind, one.value] for name, one in message.attributes.items()}
+    attributes: dict[str, list[Any]] = {name: [one.kind, one.value] for name, one in message.attributes.items()}
     if "comm_type" in attributes and node.collective in list(CollectiveKind):
         attributes["comm_type"] = ["int64", CollectiveKind(node.collective).name]
     for name in PEERS if rank is not None else ():
