@@ -32,7 +32,9 @@ _SETTINGS = {
     "backend": "unaware: messages do not meet (default); aware: links carry one at a time, in a network of one dimension",
     "ranks": "the most ranks of a step; it simulates every one of them, message by message",
 }
-_RANKS = 256  # by default: llama-2-70b with tp 8, pp 4, dp 8 takes 31 s of a core; twice as many under dp alone, 44 s (518bd51)
+# By default. 256 ranks took 15 to 31 s of a core (llama-2-7b dp 256, tp 8 dp 32; llama-2-70b tp 8 pp 4 dp 8), 512 23 and 44 s, and
+# 1,024 (tp 8 dp 128) no answer in 400 s. [518bd51, a micro-batch a stage and replica]
+_RANKS = 256
 _ASSUMPTIONS = (
     "computations take what the operator times say, in whole microseconds and at least one",
     "a cycle of ASTRA-sim is a nanosecond; what a rank does not compute counts as exposed, whatever it waits for",
