@@ -15,7 +15,7 @@ from gnomon.core.tell import Tell, silent
 if TYPE_CHECKING:
     from gnomon.core.engine import Engine, OpTimer
     from gnomon.core.exchange import ExchangeTimer
-    from gnomon.core.tool import MappingTool
+    from gnomon.core.tool import MappingTool, OutsideTool
 
 Group = Literal["engines", "adapters", "formats", "executors"]
 GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")
@@ -188,6 +188,13 @@ def engines() -> dict[str, Engine]:
 def mapping_tools() -> dict[str, MappingTool]:
     """Every adapter of a tool for mappings that can be used, by name."""
     return {name: part for name, part in working("adapters").items() if _is_mapping_tool(part)}
+
+
+def tools() -> dict[str, OutsideTool]:
+    """Every adapter of an outside tool that can be used, by name: for mappings, or an engine."""
+    from gnomon.core.tool import OutsideTool
+
+    return {name: part for name, part in working("adapters").items() if isinstance(part, OutsideTool)}
 
 
 def _is_mapping_tool(part: Any) -> bool:

@@ -99,10 +99,16 @@ def _engines() -> Iterable[str]:
     return (*plugins.names("engines"), *(name for name in plugins.names("adapters") if name in plugins.engines()))
 
 
-def _tools() -> Iterable[str]:
+def _mapping_tools() -> Iterable[str]:
     from gnomon.api import plugins
 
     return plugins.mapping_tools()
+
+
+def _tools() -> Iterable[str]:
+    from gnomon.api import plugins
+
+    return plugins.tools()
 
 
 def _everything() -> Iterable[str]:
@@ -170,7 +176,7 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "SOURCE": _reported,
     "NAME[,NAME...]": _engines,
     "NAME": _engines,
-    "TOOL[,TOOL...]": _tools,
+    "TOOL[,TOOL...]": _mapping_tools,
     "TOOL": _tools,
     "DEVICE|SYSTEM|MODEL|SCENARIO|ACCELERATOR": _everything,
     "KIND": _lists,

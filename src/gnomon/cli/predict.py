@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gnomon.api.answers import Answer, Outcome
+from gnomon.api.answers import Answer, Outcome, unanswered
 from gnomon.api.layers import layer_table
 from gnomon.api.operators import operator_table
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
@@ -29,7 +29,7 @@ from gnomon.cli.run_options import (
     training_options,
 )
 from gnomon.cli.step_tables import print_steps
-from gnomon.core.errors import BadInput, Unsupported, UsageError, near_match
+from gnomon.core.errors import BadInput, UsageError, near_match
 from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.schema import PREDICT
 from gnomon.core.tell import Tell
@@ -109,12 +109,13 @@ def run(arguments: Sequence[str]) -> int:
     if not any(answer.has_predictions for answer in answers):
         if found.json:
             print_json(_document(answers, found.operators))  # a program finds the reasons there
-        raise Unsupported(
+        raise unanswered(
+            answers,
             "\n".join(
                 dict.fromkeys(
                     f"{a.question.model.name} on {a.question.system.name}: {r}" for a in answers for r in a.reasons
                 )
-            )
+            ),
         )
     _warn(answers)
     if found.operators and (silent := [answer for answer in answers if not operator_table([answer])]):

@@ -75,6 +75,14 @@ def action_times(
     return tuple(np.array([by_id.get(id(action), 0.0) for action in program.actions]) for program in programs)
 
 
+def computation_times_s(programs: Sequence[Program], device: Device, timer: OpTimer) -> tuple[Numbers, ...]:
+    """Seconds of the computations of every stage, by stage and place; exchanges, which others time, take none. Unsupported."""
+    actions = {id(action): action for program in programs for action in program.actions}
+    computes = [action for action in actions.values() if isinstance(action, Compute)]
+    by_id = dict(zip(map(id, computes), _computes_s(computes, device, timer, NO_HOST), strict=True))
+    return tuple(np.array([by_id.get(id(action), 0.0) for action in program.actions]) for program in programs)
+
+
 def _is_sent(action: Action) -> bool:
     return isinstance(action, Message) and action.is_sent
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from gnomon.core.cluster_rules import ClusterRules
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported, near_match
@@ -33,6 +31,7 @@ from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import Program, programs
 from gnomon.parallel.times import Numbers, action_times, durations_ns, exchange_of
+from gnomon.parallel.work import step_work
 
 _NS_PER_S = 1e9
 
@@ -203,7 +202,7 @@ class TrainingEngine:
         largest = max(memories, key=lambda one: one.total_bytes)
         value = end_ns / _NS_PER_S
         capacity = scenario.system.device.memory_bytes.value
-        flop, products, moved = _work(step)
+        work = step_work(step.model, step.programs)
         return Prediction(
             quantity="time",
             value=value,
@@ -213,8 +212,8 @@ class TrainingEngine:
             bound=_bound(accounts[slowest]),
             memory=largest,
             fits=largest.total_bytes <= capacity,
-            flop=flop,
-            moved_bytes=moved,
+            flop=work.flop,
+            moved_bytes=work.moved_bytes,
             assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
             outside=(*scenario.workload.outside, *_outside(scenario)),
             provenance=Provenance(
@@ -225,7 +224,7 @@ class TrainingEngine:
                 overrides=scenario.system.device.overrides(),
                 settings=tuple(f"{name}={self._setting(name)}" for name in _SETTINGS),
             ),
-            step=_facts(scenario, step, accounts, memories, slowest, products),
+            step=_facts(scenario, step, accounts, memories, slowest, work.products_flop),
         )
 
     def _interval(self, scenario: Scenario, value: float) -> Interval | None:
@@ -272,23 +271,6 @@ def _bound(of: Account) -> Bound:
         (("compute", of.busy_ns), ("network", network), ("overhead", of.idle_ns)),
         key=lambda pair: pair[1],
     )[0]  # type: ignore[return-value]
-
-
-def _work(step: _Step) -> tuple[float, float, float]:
-    """Flop, flop of products alone, and bytes moved, of all devices together."""
-    flop = products = moved = 0.0
-    alike = step.model.sizes["tp"] * step.model.sizes["cp"] * step.model.sizes["dp"]
-    for program in step.programs:
-        times = np.bincount(program.action, minlength=len(program.actions))
-        for action, count in zip(program.actions, times.tolist(), strict=True):
-            if isinstance(action, Compute):
-                works = [op.work() for op in action.ops]
-                flop += count * sum(work[0] for work in works)
-                products += count * sum(
-                    work[0] for work, op in zip(works, action.ops, strict=True) if op.unit == "matrix"
-                )
-                moved += count * sum(work[1] + work[2] for work in works)
-    return flop * alike, products * alike, moved * alike
 
 
 def _facts(
