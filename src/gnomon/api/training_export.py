@@ -14,7 +14,7 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY
 from gnomon.core.tell import Tell, silent
 from gnomon.core.trace import ClusterTrace
-from gnomon.engines.training.engine import DEFAULT_TIMER, TrainingEngine
+from gnomon.engines.training.engine import DEFAULTS, TrainingEngine
 from gnomon.formats.astrasim.memory import memory_text
 from gnomon.formats.astrasim.network import network_text
 from gnomon.formats.astrasim.system_text import system_text
@@ -74,7 +74,7 @@ def export_training(
     *,
     out: str | Path,
     form: Form = "et",
-    timer: str = DEFAULT_TIMER,
+    timer: str = DEFAULTS["timer"],
     tell: Tell = silent,
     **options: Unpack[Options],
 ) -> ExportedTraining:

@@ -29,7 +29,7 @@ from gnomon.cli.run_options import (
     training_options,
 )
 from gnomon.cli.step_tables import print_steps
-from gnomon.core.errors import BadInput, UsageError, near_match
+from gnomon.core.errors import BadInput, Unsupported, UsageError, near_match
 from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.schema import PREDICT
 from gnomon.core.tell import Tell

@@ -19,7 +19,7 @@ from gnomon.parallel.program import NONE, Program
 
 _NS_PER_S = 1e9
 PLACE = "of the scenario"  # in place of a file, for messages
-TICK_NS = 1000  # computations are recorded in whole microseconds
+TICK_PS = 1_000_000  # computations are recorded in whole microseconds
 
 _WIRING = {"switch": Wiring.SWITCH, "ring": Wiring.RING, "fully-connected": Wiring.FULLY_CONNECTED}
 COLLECTIVES: dict[ExchangeKind, CollectiveKind] = {
@@ -75,17 +75,17 @@ def comm_bytes(kind: ExchangeKind, size_bytes: float, members: int) -> int:
 def cluster_of(
     model: ModelShare,
     programs: Sequence[Program],
-    durations_ns: Sequence[Sequence[int]],
+    durations_ps: Sequence[Sequence[int]],
     system: System,
 ) -> tuple[ClusterTrace, Fabric, ClusterRules]:
     """The step as ASTRA-sim takes it: what every rank does, on which network, by which rules. Unsupported.
 
-    durations_ns: of each action of each stage; those of computations become whole microseconds.
+    durations_ps: of each action of each stage; those of computations become whole microseconds.
     """
     grid, fabric = strips(model.sizes, system, ep=model.plan.ep), step_fabric(model, system)
     per_stage = model.sizes["tp"] * model.sizes["cp"] * model.sizes["dp"]
     ranks: list[RankTrace] = []
-    for program, durations in zip(programs, durations_ns, strict=True):
+    for program, durations in zip(programs, durations_ps, strict=True):
         made = _nodes(program, durations, grid, model)
         for place in range(per_stage):
             rank = program.stage * per_stage + place
@@ -122,7 +122,7 @@ def _nodes(
                     name=f"{action.role} {name}",
                     kind=NodeKind.COMP,
                     parents=parents[at],
-                    duration_us=durations[place] // TICK_NS,
+                    duration_us=durations[place] // TICK_PS,
                     flop=flop,
                     tensor_bytes=moved,
                 )

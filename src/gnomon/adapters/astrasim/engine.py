@@ -18,12 +18,12 @@ from gnomon.core.step_facts import StageFacts, StepFacts
 from gnomon.core.tell import Tell, silent
 from gnomon.core.tool import Installed, Limits
 from gnomon.core.version import version
-from gnomon.parallel.as_trace import TICK_NS, cluster_of, step_fabric
+from gnomon.parallel.as_trace import TICK_PS, cluster_of, step_fabric
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.program import Program, programs
-from gnomon.parallel.times import Numbers, computation_times_s, durations_ns
+from gnomon.parallel.times import Numbers, computation_times_s, durations_ps
 from gnomon.parallel.work import step_work
 
 _NS_PER_S = 1e9
@@ -36,7 +36,7 @@ _SETTINGS = {
 # 1,024 (tp 8 dp 128) no answer in 400 s. [518bd51, a micro-batch a stage and replica]
 _RANKS = 256
 _ASSUMPTIONS = (
-    "computations take what the operator times say, in whole microseconds and at least one",
+    "computations take what the operator times say, in whole microseconds and at least one; a host that launches them is not counted",
     "a cycle of ASTRA-sim is a nanosecond; what a rank does not compute counts as exposed, whatever it waits for",
     "collectives are rings in four chunks, through the dimensions of the network one after another; a message between stages is "
     "charged the innermost dimension in which they differ",
@@ -62,7 +62,7 @@ class AstraSim:
         tell: Tell = silent,
     ) -> None:
         self._timers, self._tell = timers, tell
-        given = {"timer": "roofline", "backend": BACKENDS[0], "ranks": str(_RANKS)} | dict(settings or {})
+        given = {"timer": "kernel", "backend": BACKENDS[0], "ranks": str(_RANKS)} | dict(settings or {})
         self._given, self._backend, self._ranks = given, given["backend"], _whole(given["ranks"])
         if self._backend not in BACKENDS:
             raise BadInput(
@@ -137,7 +137,7 @@ class AstraSim:
         if reasons := self.missing(scenario):
             self._decline(scenario, reasons)
         model, made, times = self._divided(scenario)
-        durations = durations_ns(made, times, TICK_NS)
+        durations = durations_ps(made, times, TICK_PS)
         trace, fabric, rules = cluster_of(model, made, durations, scenario.system)
         self._tell(f"astra-sim simulates {fabric.npus:,} ranks")
         question = ClusterQuestion(trace=trace, fabric=fabric, rules=rules, backend=self._backend)

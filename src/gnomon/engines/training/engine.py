@@ -23,17 +23,17 @@ from gnomon.engines.training.step.accounts import Account, Line, account, line_o
 from gnomon.engines.training.step.run import Ran, run
 from gnomon.engines.training.step.spans import timeline
 from gnomon.formats.quantity import quantity
-from gnomon.parallel.as_trace import TICK_NS, cluster_of
+from gnomon.parallel.as_trace import TICK_PS, cluster_of
 from gnomon.parallel.host import NO_HOST, Host
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import Program, programs
-from gnomon.parallel.times import Numbers, action_times, durations_ns, exchange_of
+from gnomon.parallel.times import Numbers, action_times, durations_ps, exchange_of
 from gnomon.parallel.work import step_work
 
-_NS_PER_S = 1e9
+_PS_PER_S = 1e12
 
 _SETTINGS = {
     "timer": "which engine tells operators' times",
@@ -61,8 +61,8 @@ class _Step:
     ran: tuple[Ran, ...]
 
     @property
-    def end_ns(self) -> int:
-        return max(one.last_ns for one in self.ran)
+    def end_ps(self) -> int:
+        return max(one.last_ps for one in self.ran)
 
 
 class TrainingEngine:
@@ -159,13 +159,13 @@ class TrainingEngine:
         made = programs(model)
         exchanges = self._exchange_timer() if scenario.system.count > 1 else None
         host = self._host()
-        if self._tick_ns(scenario) > 1:
+        if self._tick_ps(scenario) > 1:
             host = replace(host, exchange_s=0.0)  # a simulation of rules knows no host
         return model, made, action_times(made, model, scenario.system, self._timer(), exchanges, host)
 
-    def _tick_ns(self, scenario: Scenario) -> int:
+    def _tick_ps(self, scenario: Scenario) -> int:
         """What computations take whole multiples of."""
-        return getattr(self._exchange_timer(), "tick_ns", 1) if scenario.system.count > 1 else 1
+        return getattr(self._exchange_timer(), "tick_ps", 1) if scenario.system.count > 1 else 1
 
     def predict(self, scenario: Scenario) -> Prediction:
         """The time of one step. Raises Unsupported with the reasons of `missing`."""
@@ -180,7 +180,7 @@ class TrainingEngine:
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
-        ran = run(made, durations_ns(made, times, self._tick_ns(scenario)))
+        ran = run(made, durations_ps(made, times, self._tick_ps(scenario)))
         return _Step(model=model, programs=made, times_s=times, ran=ran)
 
     def as_trace(self, scenario: Scenario) -> tuple[ClusterTrace, Fabric, ClusterRules]:
@@ -191,16 +191,16 @@ class TrainingEngine:
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
-        return cluster_of(model, made, durations_ns(made, times, TICK_NS), scenario.system)
+        return cluster_of(model, made, durations_ps(made, times, TICK_PS), scenario.system)
 
     def _prediction(self, scenario: Scenario, step: _Step) -> Prediction:
-        end_ns = step.end_ns
-        accounts = [account(program, ran, end_ns) for program, ran in zip(step.programs, step.ran, strict=True)]
-        slowest = max(range(len(accounts)), key=lambda at: step.ran[at].last_ns)
+        end_ps = step.end_ps
+        accounts = [account(program, ran, end_ps) for program, ran in zip(step.programs, step.ran, strict=True)]
+        slowest = max(range(len(accounts)), key=lambda at: step.ran[at].last_ps)
         working = scenario.workload.gradient_dtype or scenario.workload.dtype
         memories = [stage_memory(step.model, stage, working) for stage in step.model.stages]
         largest = max(memories, key=lambda one: one.total_bytes)
-        value = end_ns / _NS_PER_S
+        value = end_ps / _PS_PER_S
         capacity = scenario.system.device.memory_bytes.value
         work = step_work(step.model, step.programs)
         return Prediction(
@@ -251,12 +251,12 @@ def _outside(scenario: Scenario) -> tuple[str, ...]:
 def _parts(of: Account) -> tuple[Part, ...]:
     """The parts of the stage that ends last; they add up to the step."""
     found = [
-        Part(name=_ROLES[role], value=time_ns / _NS_PER_S, kind="compute") for role, time_ns in of.compute_ns.items()
+        Part(name=_ROLES[role], value=time_ps / _PS_PER_S, kind="compute") for role, time_ps in of.compute_ps.items()
     ]
     found += [
-        Part(name=_named(line), value=time_ns / _NS_PER_S, kind="network") for line, time_ns in of.exposed_ns.items()
+        Part(name=_named(line), value=time_ps / _PS_PER_S, kind="network") for line, time_ps in of.exposed_ps.items()
     ]
-    found.append(Part(name="waiting for other stages", value=of.idle_ns / _NS_PER_S, kind="idle"))
+    found.append(Part(name="waiting for other stages", value=of.idle_ps / _PS_PER_S, kind="idle"))
     return tuple(sorted((part for part in found if part.value > 0), key=lambda part: -part.value))
 
 
@@ -266,9 +266,9 @@ def _named(line: Line) -> str:
 
 def _bound(of: Account) -> Bound:
     """What takes most of the stage that ends last."""
-    network = sum(of.exposed_ns.values())
+    network = sum(of.exposed_ps.values())
     return max(
-        (("compute", of.busy_ns), ("network", network), ("overhead", of.idle_ns)),
+        (("compute", of.busy_ps), ("network", network), ("overhead", of.idle_ps)),
         key=lambda pair: pair[1],
     )[0]  # type: ignore[return-value]
 
@@ -288,26 +288,26 @@ def _facts(
             axis=line.axis,
             kind=line.kind,
             network=names[line],
-            time_s=last.talk_ns[line] / _NS_PER_S,
-            exposed_s=last.exposed_ns[line] / _NS_PER_S,
+            time_s=last.talk_ps[line] / _PS_PER_S,
+            exposed_s=last.exposed_ps[line] / _PS_PER_S,
             size_bytes=last.talk_bytes[line],
         )
-        for line in last.talk_ns
+        for line in last.talk_ps
     )
-    end_ns = step.end_ns
+    end_ps = step.end_ps
     return StepFacts(
         microbatches=model.microbatches,
         replicas=model.sizes["dp"],
         sequences=model.microbatches * model.sizes["dp"] * scenario.plan.batch,
         hardware_flop=products,
-        bubble=sum(one.idle_ns for one in accounts) / (len(accounts) * end_ns) if end_ns else 0.0,
+        bubble=sum(one.idle_ps for one in accounts) / (len(accounts) * end_ps) if end_ps else 0.0,
         exposed=exposed,
         stages=tuple(
             StageFacts(
                 stage=at,
-                compute_s=one.busy_ns / _NS_PER_S,
-                exposed_s=sum(one.exposed_ns.values()) / _NS_PER_S,
-                idle_s=one.idle_ns / _NS_PER_S,
+                compute_s=one.busy_ps / _PS_PER_S,
+                exposed_s=sum(one.exposed_ps.values()) / _PS_PER_S,
+                idle_s=one.idle_ps / _PS_PER_S,
                 memory=memories[at],
             )
             for at, one in enumerate(accounts)

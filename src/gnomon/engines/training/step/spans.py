@@ -14,27 +14,27 @@ from gnomon.parallel.model_share import Message
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import NONE, Program
 
-_NS_PER_S = 1e9
+_PS_PER_S = 1e12
 
 
 def timeline(programs: Sequence[Program], ran: Sequence[Ran], most: int) -> Timeline:
     """At most `most` spans: passes and waits of the whole step first, then what begins earliest of what they consist of."""
-    end_ns = max(one.last_ns for one in ran)
+    end_ps = max(one.last_ps for one in ran)
     pairs = list(zip(programs, ran, strict=True))
     outlines = [
-        span for program, times in pairs for span in (*_passes(program, times), *_waits(program, times, end_ns))
+        span for program, times in pairs for span in (*_passes(program, times), *_waits(program, times, end_ps))
     ]
     kinds = [_kinds(program) for program in programs]
     shown = [
-        np.flatnonzero((kind != RECEIVE) & (times.end_ns > times.start_ns))
+        np.flatnonzero((kind != RECEIVE) & (times.end_ps > times.start_ps))
         for kind, (_, times) in zip(kinds, pairs, strict=True)
     ]
-    last_ns = _last_begin_ns(pairs, shown, most - len(outlines))
+    last_ps = _last_begin_ns(pairs, shown, most - len(outlines))
     details = [
         _detail(program, times, int(node), int(kind[node]))
         for (program, times), kind, nodes in zip(pairs, kinds, shown, strict=True)
         for node in nodes
-        if times.start_ns[node] <= last_ns
+        if times.start_ps[node] <= last_ps
     ]
     every = sorted([*outlines, *details], key=lambda span: (span.start_s, -span.end_s))
     total = len(outlines) + sum(map(len, shown))
@@ -43,7 +43,7 @@ def timeline(programs: Sequence[Program], ran: Sequence[Ran], most: int) -> Time
 
 def _last_begin_ns(pairs: Sequence[tuple[Program, Ran]], shown: Sequence[Ints], room: int) -> int:
     """The latest begin for which there is room."""
-    begins = np.sort(np.concatenate([times.start_ns[nodes] for (_, times), nodes in zip(pairs, shown, strict=True)]))
+    begins = np.sort(np.concatenate([times.start_ps[nodes] for (_, times), nodes in zip(pairs, shown, strict=True)]))
     if room >= len(begins):
         return int(begins[-1]) if len(begins) else NONE
     return int(begins[room]) - 1 if room > 0 else NONE
@@ -57,7 +57,7 @@ def _kinds(program: Program) -> Ints:
 def _passes(program: Program, ran: Ran) -> Iterator[Span]:
     """Computations of one micro-batch in one direction in a row, from the first to the last."""
     nodes = np.flatnonzero(_kinds(program) == COMPUTE)
-    nodes = nodes[np.argsort(ran.start_ns[nodes], kind="stable")]
+    nodes = nodes[np.argsort(ran.start_ps[nodes], kind="stable")]
     directions = np.array([_direction(action) for action in program.actions])[program.action[nodes]]
     of = program.microbatch[nodes]
     changes = np.flatnonzero((directions[1:] != directions[:-1]) | (of[1:] != of[:-1])) + 1
@@ -67,8 +67,8 @@ def _passes(program: Program, ran: Ran) -> Iterator[Span]:
             track=f"stage {program.stage}: passes",
             name=str(directions[first]) if microbatch == NONE else f"{directions[first]} {microbatch}",
             kind="compute",
-            start_s=int(ran.start_ns[nodes[first]]) / _NS_PER_S,
-            end_s=int(ran.end_ns[nodes[beyond - 1]]) / _NS_PER_S,
+            start_s=int(ran.start_ps[nodes[first]]) / _PS_PER_S,
+            end_s=int(ran.end_ps[nodes[beyond - 1]]) / _PS_PER_S,
             details={} if microbatch == NONE else {"micro-batch": microbatch},
         )
 
@@ -79,19 +79,19 @@ def _direction(action: object) -> str:
     return "backward" if role == "recompute" else role
 
 
-def _waits(program: Program, ran: Ran, end_ns: int) -> Iterator[Span]:
+def _waits(program: Program, ran: Ran, end_ps: int) -> Iterator[Span]:
     """Where the stage neither computes nor exchanges, until the end of the step."""
     busy = np.flatnonzero(_kinds(program) != RECEIVE)
-    by_start = busy[np.argsort(ran.start_ns[busy], kind="stable")]
-    ends = np.concatenate([[0], np.maximum.accumulate(ran.end_ns[by_start])])
-    begins = np.concatenate([ran.start_ns[by_start], [end_ns]])
+    by_start = busy[np.argsort(ran.start_ps[busy], kind="stable")]
+    ends = np.concatenate([[0], np.maximum.accumulate(ran.end_ps[by_start])])
+    begins = np.concatenate([ran.start_ps[by_start], [end_ps]])
     for at in np.flatnonzero(begins > ends).tolist():
         yield Span(
             track=f"stage {program.stage}: passes",
             name="waits",
             kind="idle",
-            start_s=int(ends[at]) / _NS_PER_S,
-            end_s=int(begins[at]) / _NS_PER_S,
+            start_s=int(ends[at]) / _PS_PER_S,
+            end_s=int(begins[at]) / _PS_PER_S,
         )
 
 
@@ -113,7 +113,7 @@ def _detail(program: Program, ran: Ran, node: int, kind: int) -> Span:
         track=f"stage {program.stage}: {'computes' if kind == COMPUTE else 'exchanges'}",
         name=name,
         kind="compute" if kind == COMPUTE else "network",
-        start_s=int(ran.start_ns[node]) / _NS_PER_S,
-        end_s=int(ran.end_ns[node]) / _NS_PER_S,
+        start_s=int(ran.start_ps[node]) / _PS_PER_S,
+        end_s=int(ran.end_ps[node]) / _PS_PER_S,
         details=details,
     )
