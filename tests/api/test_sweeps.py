@@ -214,7 +214,7 @@ def test_a_sweep_over_plans_tells_why_some_cannot_be_and_leaves_out_what_does_no
         (
             "tp: [1, 3, 4, 8]",
             "lora_base: [int4, int5]",
-            ":6: vary.lora_base.1: unknown dtype 'int5'; did you mean 'int4'?",
+            ":6: vary.lora_base.1: unknown dtype 'int5'; did you mean 'int8'?",
         ),
         ("time_bubble", "bubble", ":10: objectives.bubble: no number of a row; did you mean 'time_bubble'?"),
     ],
