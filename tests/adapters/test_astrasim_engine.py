@@ -87,7 +87,7 @@ def test_value_and_parts_are_those_of_the_rank_that_ends_last(stand_in):
         (pytest.approx(9.99e-7), 0, pytest.approx(1e-9)),
     ]
     assert found.provenance.version.startswith("518bd51, driven by gnomon ")
-    assert found.provenance.settings == ("timer=roofline", "backend=unaware", "ranks=256")
+    assert found.provenance.settings == ("timer=kernel", "backend=unaware", "ranks=256")
 
 
 def test_memory_and_work_are_those_of_the_training_engine(stand_in):
@@ -149,7 +149,7 @@ def test_a_tool_that_fails_is_told_beside_the_answers_of_others(stand_in):
         ({"ranks": "1"}, "astra-sim.ranks: '1' is not a whole number from 2"),
         ({"ranks": "many"}, "astra-sim.ranks: 'many' is not a whole number from 2"),
         ({"rank": "4"}, "astra-sim.rank: no setting of astra-sim's; did you mean 'ranks'"),
-        ({"timer": "rooflin"}, "unknown engine 'rooflin'; did you mean 'roofline'"),
+        ({"timer": "rooflin"}, "no engine 'rooflin' gives times of single operators; did you mean 'roofline'"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(settings, said):

@@ -125,7 +125,7 @@ def microbatches_of(plan: TrainingPlan, microbatch: int, replicas: int) -> int:
             f"{f' x interleaved groups of {group}' if group > 1 else ''}: {' or '.join(map(str, legal))} would be",
             field="global_batch",
         )
-    return plan.global_batch // each
+    return plan.global_batch // each * group
 
 
 def model_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
