@@ -51,7 +51,7 @@ def test_ranks_of_a_stage_are_one_class_of_the_document(tmp_path):
 
 
 def test_the_source_of_operator_times_is_the_one_that_is_named(tmp_path):
-    with pytest.raises(BadInput, match="'training' gives no times of single operators"):
+    with pytest.raises(BadInput, match="no engine 'training' gives times of single operators"):
         exported("zero-3", tmp_path / "step", timer="training")
     with pytest.raises(Unsupported, match="h100-sxm has no time for Gather"):
         exported("zero-3", tmp_path / "step", timer="mapper")

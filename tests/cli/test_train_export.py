@@ -45,7 +45,7 @@ def test_the_reference_describes_every_field(gnomon):
         (("--out", "et/step"), 3, "there is no folder et; make it first"),
         (("--on", "h100-sxm"), 3, "--tp"),
         (("--dp", "3"), 3, "--dp"),
-        (("--timer", "rooflin"), 3, "unknown engine 'rooflin'; did you mean 'roofline'"),
+        (("--timer", "rooflin"), 3, "no engine 'rooflin' gives times of single operators; did you mean 'roofline'"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_writes_nothing(gnomon, words, code, said):

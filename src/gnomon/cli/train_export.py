@@ -68,7 +68,7 @@ def _parser() -> Parser:
         help="et: a file of each rank (default); json: PREFIX.workload.json for all, which only `gnomon train simulate` reads",
     )
     parser.add_argument(
-        "--timer", default="roofline", metavar="NAME", help="the engine that tells operators' times (default: roofline)"
+        "--timer", default="kernel", metavar="NAME", help="the engine that tells operators' times (default: kernel)"
     )
     add_plan_options(parser)
     add_training_options(parser)
@@ -89,4 +89,4 @@ def _as_text(made: ExportedTraining) -> None:
     print_table(["what", "where"], rows)
     print(f"\n{made.npus:,} ranks, {made.nodes:,} nodes, {made.files:,} files, {show(made.bytes, 'B')}")
     print(f"the step takes {show(made.time_s, 's')} by these rules, {round(made.time_s * 1e9):,} ns; simulated by\n")
-    print(f"  {made.command}")
+    print("  " + made.command.replace(" --", " \\\n    --"))
