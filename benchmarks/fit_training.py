@@ -25,7 +25,7 @@ from gnomon.parallel.host import NO_HOST, Host, held_up_s
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.passes import Compute, Talk
 from gnomon.parallel.program import Program, programs
-from gnomon.parallel.times import action_times, durations_ns
+from gnomon.parallel.times import action_times, durations_ps
 from gnomon.stats.intervals import LEVEL, ratio_band
 
 OUT = Path(__file__).parent.parent / "src/gnomon/engines/training/calibration.json"
@@ -51,7 +51,8 @@ class Timed:
             for one, device in zip(self.programs, self.device_s, strict=True)
         ]
         return (
-            max(ran.last_ns for ran in run(self.programs, durations_ns(self.programs, times, 1), compiled_from=0)) / 1e9
+            max(ran.last_ps for ran in run(self.programs, durations_ps(self.programs, times, 1), compiled_from=0))
+            / 1e12
         )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gnomon.api.reports import write_report
     from gnomon.api.scenarios import write_scenario
     from gnomon.api.sweeps import SweepResult, sweep
+    from gnomon.api.training_export import ExportedTraining, export_training
     from gnomon.api.training_simulation import TrainingSimulation, simulate_training
     from gnomon.core.errors import BadInput, GnomonError, Unsupported
     from gnomon.formats.traced.torch_export import from_torch
@@ -32,6 +33,8 @@ _HOME = {
     "TrainingSimulation": "gnomon.api.training_simulation",
     "Unsupported": "gnomon.core.errors",
     "evaluate_mapping": "gnomon.api.mapping",
+    "ExportedTraining": "gnomon.api.training_export",
+    "export_training": "gnomon.api.training_export",
     "from_torch": "gnomon.formats.traced.torch_export",
     "compare": "gnomon.api.compare",
     "compare_mappings": "gnomon.api.mapping_comparison",
@@ -56,6 +59,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "compare_measurements",
     "sweep",
     "simulate_training",
+    "export_training",
     "evaluate_mapping",
     "compare_mappings",
     "write_report",
@@ -66,6 +70,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "Answers",
     "SweepResult",
     "TrainingSimulation",
+    "ExportedTraining",
     "MappingEvaluation",
     "MappingComparison",
     "Overrides",

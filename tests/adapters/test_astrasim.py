@@ -4,8 +4,6 @@
 """
 
 import json
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +21,11 @@ from gnomon.core.tool import Limits
 from gnomon.core.trace import ClusterTrace, NodeKind, RankTrace, TraceNode
 from gnomon.formats.chakra.file import decode
 from gnomon.testing.adapter_contract import program
+from tests.adapters.astrasim_stand_in import NAMES, alone
 from tests.engines.training.golden import by_rank, expected, own_cases, shared_cases, simulated
 
 RECORDED = Path(__file__).parent / "recorded" / "astrasim"
 SEEN = [*own_cases(), *shared_cases()[::9]]
-NAMES = ("AstraSim_Analytical_Congestion_Unaware", "AstraSim_Analytical_Congestion_Aware")
 
 
 def question_of(given):
@@ -53,18 +51,7 @@ def asked():
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
-    """Puts a script of the shell in the place of both programs; nothing else is there but what scripts need."""
-    for name in ("sleep", "cat", "ls"):
-        (tmp_path / name).symlink_to(shutil.which(name, path=os.defpath))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("GNOMON_TOOLS", str(tmp_path / "tools"))
-    monkeypatch.delenv(programs.IMAGE_VARIABLE, raising=False)
-
-    def put(script, folder=tmp_path):
-        for name in NAMES:
-            program(folder / name, script)
-
-    return put
+    return alone(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("case", SEEN, ids=lambda case: case.name)
@@ -216,6 +203,7 @@ def test_what_it_cannot_do_is_declined_before_it_runs(asked):
             ask(question, Limits())
 
 
+@pytest.mark.tool
 @pytest.mark.skipif(programs.installed() is None, reason="ASTRA-sim is not installed")
 @pytest.mark.parametrize("case", [*own_cases(), *shared_cases()[::4]], ids=lambda case: case.name)
 def test_it_says_what_was_recorded_and_what_is_simulated_here(case):

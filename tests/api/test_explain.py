@@ -51,3 +51,20 @@ def test_the_words_name_the_bound_the_shares_and_the_most_helpful_first():
 def test_a_question_without_an_answer_is_explained_by_its_reasons():
     text = repr(gnomon.predict("resnet-50", "h100:8").parts.explain())
     assert "not answered: roofline answers for one device" in text
+
+
+def _step(**options):
+    return gnomon.predict("gpt2", "hgx-h100", mode="train", engine="training", seq=64, **options)
+
+
+def test_a_step_of_as_many_sequences_in_larger_micro_batches_is_as_much_faster_as_it_is_shorter():
+    found = _step(global_batch=64)
+    changes = _changes(found, "time")
+    two = _step(global_batch=64, batch=2)["time"].value
+    assert changes["twice the micro-batch"].times_as_fast == pytest.approx(found["time"].value / two)
+
+
+def test_a_change_that_the_plan_of_a_step_cannot_have_is_not_proposed():
+    found = _step(global_batch=8)
+    assert "twice the micro-batch" not in _changes(found, "time")
+    assert "a step)" in str(found.parts.explain())

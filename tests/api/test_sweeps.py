@@ -155,3 +155,71 @@ def test_what_a_workers_row_holds_are_the_columns() -> None:
     (row,) = evaluate([{"batch": 1}])
     assert set(row) == {name for name in COLUMNS if not name.startswith("time_")}
     assert json.loads(json.dumps(row)) == row
+
+
+PLANS = """\
+schema: gnomon/sweep/1
+engine: training
+base: {model: gpt2, mode: train, seq: 64, global_batch: 16, overrides: {memory_capacity: 2.5 GB}}
+vary:
+  on: ["hgx-h100:4", "hgx-h100:8"]
+  tp: [1, 3, 4, 8]
+  pp: {from: 1, to: 2, times: 2}
+  schedule: [null, gpipe]
+  recompute: [none, full]
+objectives: {time_device_items_per_s: max, total_bytes: min, devices: min, time_bubble: min}
+"""
+
+
+def test_a_sweep_over_plans_tells_why_some_cannot_be_and_leaves_out_what_does_not_fit(tmp_path: Path) -> None:
+    found = gnomon.sweep(_file(tmp_path, PLANS), out=tmp_path / "o", workers=1)
+    rows = found.table().to_dicts()
+    assert len(rows) == 64
+    of_three = [row for row in rows if row["tp"] == 3 and row["schedule"] is None]
+    assert {"tp: 4 devices are no multiple of tp 3 x cp 1 x pp 1 = 3; tp 1, 2 or 4 would do"} < {
+        row["reason"] for row in of_three
+    }
+    answered = [row for row in rows if row["reason"] is None]
+    assert {row["fits"] for row in answered} == {True, False}
+    best = found.pareto().to_dicts()
+    assert {row["devices"] for row in best} == {4, 8}
+    assert all(row["fits"] for row in best)
+    for row in answered:
+        answer = gnomon.predict(
+            *("gpt2", row["on"]),
+            **{name: row[name] for name in ("tp", "pp", "schedule", "recompute")},
+            engine="training",
+            mode="train",
+            seq=64,
+            global_batch=16,
+            overrides=gnomon.Overrides(memory_capacity="2.5 GB"),
+        )
+        prediction = answer["time"]
+        assert prediction.step is not None
+        assert row["time_s"] == prediction.value
+        assert row["time_bubble"] == prediction.step.bubble
+        assert row["time_device_items_per_s"] == pytest.approx(16 * 64 / prediction.value / row["devices"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("tp: [1, 3, 4, 8]", "tp: [1, 0]", ":6: vary.tp.1: Input should be greater than or equal to 1, not 0"),
+        (
+            "[null, gpipe]",
+            "[gpip]",
+            ":8: vary.schedule.0: Input should be '1f1b', 'gpipe', 'interleaved' or 'zero-bubble', not 'gpip'",
+        ),
+        ("tp: [1, 3, 4, 8]", "zero: [1, 4]", ":6: vary.zero.1: Input should be less than or equal to 3, not 4"),
+        (
+            "tp: [1, 3, 4, 8]",
+            "lora_base: [int4, int5]",
+            ":6: vary.lora_base.1: unknown dtype 'int5'; did you mean 'int8'?",
+        ),
+        ("time_bubble", "bubble", ":10: objectives.bubble: no number of a row; did you mean 'time_bubble'?"),
+    ],
+)
+def test_a_value_that_no_plan_can_have_is_told_before_anything_runs(
+    tmp_path: Path, old: str, new: str, fault: str
+) -> None:
+    assert _fault(tmp_path, PLANS.replace(old, new)).startswith(fault)

@@ -19,6 +19,7 @@ from gnomon.zoo.models import model
 
 TRACED = replace(model("resnet-50"), kind="graph")  # takes sizes as a traced graph does
 DECODE = {"mode": "decode", "context": 128}
+TRAIN = {"mode": "train", "engine": "training", "seq": 64}
 
 # Option -> a model, its other options, and the value that is not the default.
 CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
@@ -35,6 +36,23 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "classes": ("resnet-50", {}, 10),
     "sizes": (TRACED, {}, {"frames": 300}),
     "overrides": ("resnet-50", {}, gnomon.Overrides(memory_bandwidth="100 GB/s", device_peak="fp16=20 TFLOP/s")),
+    "global_batch": ("gpt2", TRAIN, 64),
+    "tp": ("gpt2", TRAIN, 2),
+    "sp": ("gpt2", {**TRAIN, "tp": 2}, True),
+    "pp": ("gpt2", TRAIN, 2),
+    "virtual": ("gpt2", {**TRAIN, "pp": 2, "schedule": "interleaved", "virtual": 2}, 3),
+    "schedule": ("gpt2", {**TRAIN, "pp": 2}, "gpipe"),
+    "dp": ("gpt2", TRAIN, 8),
+    "zero": ("gpt2", TRAIN, 1),
+    "ep": ("mixtral-8x7b", TRAIN, 2),
+    "cp": ("gpt2", TRAIN, 2),
+    "imbalance": ("mixtral-8x7b", {**TRAIN, "ep": 2}, 1.5),
+    "recompute": ("gpt2", TRAIN, "full"),
+    "overlap": ("gpt2", TRAIN, False),
+    "gradient_dtype": ("gpt2", TRAIN, "fp32"),
+    "dropout": ("gpt2", TRAIN, True),
+    "lora_rank": ("gpt2", TRAIN, 8),
+    "lora_base": ("gpt2", {**TRAIN, "lora_rank": 8}, "int4"),
 }
 
 
@@ -42,7 +60,8 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
 def pair(request: pytest.FixtureRequest) -> tuple[Answer, Answer]:
     """Answers to a usual question, and to the same with one option changed."""
     asked, others, value = CHANGED[request.param]
-    return gnomon.predict(asked, "t4", **others), gnomon.predict(asked, "t4", **others, **{request.param: value})
+    on = "hgx-h100" if "engine" in others else "t4"
+    return gnomon.predict(asked, on, **others), gnomon.predict(asked, on, **{**others, request.param: value})
 
 
 def _document(answer: Answer) -> dict[str, Any]:

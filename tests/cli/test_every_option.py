@@ -25,6 +25,23 @@ WORDS = {
     "--head": ("none", "classifier"),
     "--classes": ("7",),
     "--size": ("frames=3",),
+    "--global-batch": ("64",),
+    "--tp": ("2",),
+    "--sp": (),
+    "--pp": ("2",),
+    "--virtual-stages": ("2",),
+    "--schedule": ("gpipe",),
+    "--dp": ("4",),
+    "--zero": ("1",),
+    "--ep": ("2",),
+    "--cp": ("2",),
+    "--expert-imbalance": ("1.5",),
+    "--recompute": ("full",),
+    "--overlap": ("no",),
+    "--gradients": ("fp32",),
+    "--dropout": (),
+    "--lora-rank": ("8",),
+    "--lora-base": ("int4",),
     "--device-peak": ("300 TFLOP/s",),
     "--memory-bandwidth": ("1 TB/s",),
     "--memory-capacity": ("9 GB",),
@@ -42,10 +59,49 @@ def test_every_flag_of_a_question_is_tried():
 @pytest.mark.parametrize(("flag", "words"), WORDS.items())
 def test_an_option_of_predict_changes_the_answer_or_is_refused(gnomon, model, flag, words):
     line = ("predict", model, "--on", "a100-sxm-80gb", "--json")
-    runs = [gnomon(*line, flag, word) for word in words]
+    runs = [gnomon(*line, flag, *word) for word in ([[one] for one in words] or [[]])]
     plain = _answered(gnomon(*line).json)
     is_vacuous = (model, flag) == ("resnet-50", "--attention")  # true of a model without attention, whichever is asked
     assert is_vacuous or any(run.code in (2, 3, 4) or _answered(run.json) != plain for run in runs)
+
+
+# Of a step of training: flag -> the options beside it, and its word.
+TRAINED = {
+    "--microbatch": ((), ("2",)),
+    "--global-batch": ((), ("64",)),
+    "--tp": ((), ("2",)),
+    "--sp": (("--tp", "2"), ()),
+    "--pp": ((), ("2",)),
+    "--virtual-stages": (("--pp", "2"), ("2", "--schedule", "interleaved")),
+    "--schedule": (("--pp", "2"), ("gpipe",)),
+    "--dp": (("--tp", "2"), ("2", "--pp", "2")),
+    "--zero": ((), ("1",)),
+    "--ep": ((), ("2",)),
+    "--cp": ((), ("2",)),
+    "--expert-imbalance": (("--ep", "2"), ("1.5",)),
+    "--recompute": ((), ("full",)),
+    "--overlap": (("--zero", "2"), ("no",)),
+    "--gradients": ((), ("fp32",)),
+    "--dropout": ((), ()),
+    "--lora-rank": ((), ("8",)),
+    "--lora-base": (("--lora-rank", "8"), ("int4",)),
+}
+
+
+def test_every_option_of_a_training_step_is_tried():
+    from gnomon.core.training_plan import FIELDS
+
+    assert set(TRAINED) == {"--microbatch", *(FLAGS[name] for name in FIELDS)}
+
+
+@pytest.mark.parametrize("flag", TRAINED)
+def test_an_option_of_a_training_step_changes_the_answer_or_is_refused(gnomon, flag):
+    beside, words = TRAINED[flag]
+    model = "mixtral-8x7b" if flag in ("--ep", "--expert-imbalance") else "gpt2"
+    line = ("predict", model, "--on", "hgx-h100", "--mode", "train", "--engine", "training", "--seq", "64", "--json")
+    run, plain = gnomon(*line, *beside, flag, *words), gnomon(*line, *beside)
+    assert (run.code, plain.code) == (0, 0)
+    assert _answered(run.json) != _answered(plain.json)
 
 
 def _answered(document: Any) -> list[list[Any]]:
@@ -59,7 +115,7 @@ def _answered(document: Any) -> list[list[Any]]:
 
 @pytest.mark.parametrize(("flag", "words"), WORDS.items())
 def test_an_option_of_predict_beside_a_scenario_is_refused(gnomon, flag, words):
-    run = gnomon("predict", "llama-2-7b-chat-h100", flag, words[0])
+    run = gnomon("predict", "llama-2-7b-chat-h100", flag, *words[:1])
     assert run.code == 2
     assert f"{flag}: a scenario says this itself" in run.err
 
@@ -87,7 +143,7 @@ def test_an_option_of_show_and_check_changes_what_is_said_or_is_refused(gnomon, 
 
 
 REST = {
-    "predict": {"--on", "--engine", "--set", "--parts", "--layers", "--operators", "--save", "--trace"},
+    "predict": {"--on", "--engine", "--set", "--parts", "--layers", "--operators", "--save", "--trace", "--microbatch"},
     "compare": {"--measurements", "--engine", "--where", "--rows", "--sample", "--resample", "--report", "--calibrate"},
     "sweep": {"--out", "--workers", "--resume"},
     "init": {"--git"},

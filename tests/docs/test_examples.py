@@ -29,9 +29,11 @@ def test_the_device_and_the_scenario_of_the_pages_are_sound() -> None:
     assert read_scenario(str(ROOT / "docs/how-to/my-scenario.yaml")).question.scenarios()
 
 
-def test_the_sweep_of_the_pages_is_sound() -> None:
+def test_the_sweeps_of_the_pages_are_sound() -> None:
     found = read_sweep(ROOT / "docs/how-to/my-sweep.yaml")
     assert job_of(found).size == 5 * 7 * 3
+    plans = read_sweep(ROOT / "docs/how-to/my-plans.yaml")
+    assert job_of(plans).size == 2 * 2 * 3 * 2
 
 
 PAGES = (
@@ -45,6 +47,7 @@ PAGES = (
     "docs/how-to/evaluate-a-mapping.md",
     "docs/how-to/export-an-experiment.md",
     "docs/how-to/map-a-network.md",
+    "docs/how-to/predict-training.md",
     "docs/how-to/search-for-a-mapping.md",
     "docs/how-to/simulate-a-cluster.md",
     "docs/how-to/sweep.md",

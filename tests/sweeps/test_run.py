@@ -269,6 +269,13 @@ def test_a_search_knows_which_points_cannot_run() -> None:
     assert [trial.params["x"] for trial in search.study.best_trials] == [min(p["x"] for p in points if p["x"] > 100)]
 
 
+def test_a_search_goes_on_past_points_that_are_refused_with_a_reason_alone() -> None:
+    search = Search(SEARCH["axes"], SEARCH["search"], {"y": "min"}, "fits")
+    search.ask(2)
+    search.tell([{"reason": "refused"}, {"y": 1.0, "fits": True}])
+    assert [trial.value for trial in search.study.best_trials] == [1.0]
+
+
 def test_a_search_comes_nearer_to_the_best_than_its_first_points(tmp_path: Path) -> None:
     found = _run(_job(**SEARCH), tmp_path / "o")
     rows = pl.read_parquet(tmp_path / "o" / PARQUET)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,12 @@ from gnomon.api.rows import flat_rows, frame
 from gnomon.api.scenarios import write_scenario
 from gnomon.core.digest import plain, used
 from gnomon.core.engine import Engine
-from gnomon.core.errors import Unsupported
+from gnomon.core.errors import ToolError, Unsupported
 from gnomon.core.in_words import interval, share
 from gnomon.core.prediction import Prediction
 from gnomon.core.scenario import Scenario
 from gnomon.core.schema import PREDICT
+from gnomon.core.tool import OutsideTool
 from gnomon.core.units import show
 from gnomon.report.facts.titles import LABELS, answer_title, mode_words, pass_title, pass_words
 
@@ -39,6 +40,7 @@ class Outcome:
     scenario: Scenario
     prediction: Prediction | None
     reasons: tuple[str, ...] = ()  # why not; empty with a prediction
+    is_tool_fault: bool = False  # whether the reason is an outside tool that is not there, or failed
 
     def __eq__(self, other: object) -> bool:
         """Whether both answer the same question alike: graphs are compared by their digests."""
@@ -193,7 +195,9 @@ class Answer:
         for outcome in self.outcomes:
             if outcome.quantity == quantity:
                 if outcome.prediction is None:
-                    raise _unanswered(outcome, self.engine)
+                    raise unanswered(
+                        [self], f"{outcome.title}: {self.engine} did not answer: {'; '.join(outcome.reasons)}"
+                    )
                 return outcome.prediction
         has = ", ".join(repr(o.quantity) for o in self.outcomes)
         raise KeyError(f"no prediction of {quantity!r} here; this answer has {has}")
@@ -314,8 +318,10 @@ class Answers:
         return answers_html(self)
 
 
-def _unanswered(outcome: Outcome, engine: str) -> Unsupported:
-    return Unsupported(f"{outcome.title}: {engine} did not answer: {'; '.join(outcome.reasons)}")
+def unanswered(answers: Iterable[Answer], text: str) -> Unsupported | ToolError:
+    """What to raise where there is no prediction: a fault of outside tools, where nothing but they is in the way."""
+    silent = [one for found in answers for one in found.outcomes if one.prediction is None]
+    return (ToolError if silent and all(one.is_tool_fault for one in silent) else Unsupported)(text)
 
 
 def _written(overrides: Overrides | None) -> dict[str, Any]:
@@ -339,7 +345,18 @@ def answer(asked: Question, engine_name: str, engine: Engine, settings: Mapping[
     """Put a question to an engine, tuned with these settings: its predictions, or its reasons."""
     outcomes = []
     for quantity, scenario in asked.scenarios().items():
-        reasons = engine.missing(scenario)
-        found = None if reasons else engine.predict(scenario)
-        outcomes.append(Outcome(quantity=quantity, scenario=scenario, prediction=found, reasons=tuple(reasons)))
+        outcomes.append(_outcome(quantity, scenario, engine))
     return Answer(question=asked, engine=engine_name, settings=settings or {}, outcomes=tuple(outcomes))
+
+
+def _outcome(quantity: str, scenario: Scenario, engine: Engine) -> Outcome:
+    reasons = tuple(engine.missing(scenario))
+    if reasons and not isinstance(engine, OutsideTool):
+        return Outcome(quantity=quantity, scenario=scenario, prediction=None, reasons=reasons)
+    try:
+        return Outcome(quantity=quantity, scenario=scenario, prediction=engine.predict(scenario))
+    except ToolError as fault:  # other engines' answers stand beside it
+        told = reasons or (str(fault),)
+        return Outcome(quantity=quantity, scenario=scenario, prediction=None, reasons=told, is_tool_fault=True)
+    except Unsupported as fault:
+        return Outcome(quantity=quantity, scenario=scenario, prediction=None, reasons=reasons or (str(fault),))

@@ -75,7 +75,8 @@ def compare(
     found = []
     for text in scenarios:
         asked = read_scenario(text)
-        answers = tuple(answer(asked.question, name, engine) for name, engine in chosen.items())
+        with asked.placed():
+            answers = tuple(answer(asked.question, name, engine) for name, engine in chosen.items())
         found.append(Compared(scenario=asked, answers=answers, measured=_like(asked, table.measurements)))
     return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gnomon.api.faster import WHAT_IF, faster_network
 from gnomon.api.questions import build
 from gnomon.core.dtype import DTYPES
-from gnomon.core.errors import GnomonError
+from gnomon.core.errors import BadInput, GnomonError
 from gnomon.core.in_words import share
 from gnomon.core.prediction import Part
 from gnomon.core.scenario import Scenario
@@ -50,7 +50,8 @@ class Pass:
         name += f" ({mode_words(self.outcome.scenario.plan.mode, self.outcome.length)})"
         if found is None:
             return f"{name}: not answered: {'; '.join(self.outcome.reasons)}"
-        lines = [f"{name}: {show(found.value, 's')}. {_BOUND[found.bound]}"]
+        words, unit = (_BOUND, "pass") if found.step is None else (_BOUND_OF_A_STEP, "step")
+        lines = [f"{name}: {show(found.value, 's')}. {words[found.bound]}"]
         shares = [_share(part, found.value) for part in found.parts if part.value >= WORTH_A_WORD * found.value]
         lines.append("  Where it goes: " + "; ".join(shares))
         if not found.fits:
@@ -61,7 +62,7 @@ class Pass:
         width = max((len(change.name) for change in helps), default=0)
         for change in helps:
             line = f"    {change.name:{width}}  {change.times_as_fast:.2f} times as fast"
-            line += f" ({show(change.value_s, 's')} a pass)"
+            line += f" ({show(change.value_s, 's')} a {unit})"
             lines.append(line + ("" if change.fits else "; does not fit"))
         lines += [f"  Would not help: {', '.join(rest)}."] if rest else []
         return "\n".join(lines)
@@ -87,6 +88,13 @@ _BOUND = {
     "network": "Most of it is traffic between devices: the network binds.",
     "overhead": "Most of it is overhead: starting kernels binds.",
 }
+# Of a training step, whose computations are bound by this or that.
+_BOUND_OF_A_STEP = {
+    "compute": "Most of it is computation.",
+    "memory": "Most of it is computation.",
+    "network": _BOUND["network"],
+    "overhead": "Most of it is waiting for other stages of the pipeline.",
+}
 
 
 def explain(answer: Answer, engine: Engine) -> Explanation:
@@ -101,16 +109,20 @@ def explain(answer: Answer, engine: Engine) -> Explanation:
 
 def _changes(answer: Answer, outcome: Outcome, engine: Engine) -> Iterator[Change]:
     """The engine's answers with one thing changed; what it cannot answer is left out."""
-    assert outcome.prediction is not None
-    items_per_s = outcome.scenario.workload.items / outcome.prediction.value
+    assert outcome.items_per_s is not None
     for name, scenario in _variants(answer, outcome.scenario):
-        if engine.missing(scenario):
+        try:
+            if engine.missing(scenario):
+                continue
+            found = engine.predict(scenario)
+        except BadInput:  # a plan that the changed question cannot have
             continue
-        found = engine.predict(scenario)
+        changed = replace(outcome, scenario=scenario, prediction=found)
+        assert changed.items_per_s is not None
         yield Change(
             name=name,
             value_s=found.value,
-            times_as_fast=scenario.workload.items / found.value / items_per_s,
+            times_as_fast=changed.items_per_s / outcome.items_per_s,
             fits=found.fits,
         )
 
@@ -126,7 +138,8 @@ def _variants(answer: Answer, scenario: Scenario) -> Iterator[tuple[str, Scenari
         yield name, replace(scenario, system=replace(system, device=device))
     if system.dimensions:
         yield "twice the network bandwidth", replace(scenario, system=faster_network(system, 2))
-    plans = [("twice the batch", replace(plan, batch=2 * plan.batch))]
+    batch = "batch" if plan.training is None else "micro-batch"
+    plans = [(f"twice the {batch}", replace(plan, batch=2 * plan.batch))]
     stored = DTYPES[plan.weight_dtype or plan.dtype].bytes
     if (narrower := _narrower(scenario)) is not None:
         plans.append((f"products in {narrower}", replace(plan, dtype=narrower)))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gnomon.api import plugins
 from gnomon.api.mapping_search import MappingSearch
-from gnomon.api.tools import tool
+from gnomon.api.tools import mapping_tool
 from gnomon.core.card import Card
 from gnomon.core.loop_nest import LoopNest
 from gnomon.core.tool import Answer, Counts, EnergyPart, Question
@@ -26,7 +26,7 @@ MAPPER = "mapper"
 def cards(names: Sequence[str] = ()) -> tuple[Card, ...]:
     """The semantics cards of these models; of all where none is named. BadInput."""
     chosen = names or (MAPPER, *plugins.mapping_tools())
-    return tuple(CARD if name == MAPPER else tool(name).card for name in chosen)
+    return tuple(CARD if name == MAPPER else mapping_tool(name).card for name in chosen)
 
 
 def searched(paths: Sequence[str | Path], question: Question, budget_s: float) -> Answer:

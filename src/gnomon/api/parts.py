@@ -78,7 +78,10 @@ class Parts:
         return explain(self.answer, self.answer.asked_engine)
 
     def trace(self, path: str | Path) -> Path:
-        """Write parts and operators as a Chrome trace, for Perfetto; return its path. BadInput where it cannot be written."""
+        """Write parts and operators as a Chrome trace, for Perfetto; return its path. BadInput where it cannot be written.
+
+        Of a training step what every stage does when is in it too.
+        """
         from gnomon.api.trace import write_trace
 
         return write_trace([self.answer], path)

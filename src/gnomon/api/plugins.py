@@ -15,7 +15,7 @@ from gnomon.core.tell import Tell, silent
 if TYPE_CHECKING:
     from gnomon.core.engine import Engine, OpTimer
     from gnomon.core.exchange import ExchangeTimer
-    from gnomon.core.tool import MappingTool
+    from gnomon.core.tool import MappingTool, OutsideTool
 
 Group = Literal["engines", "adapters", "formats", "executors"]
 GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")
@@ -124,13 +124,13 @@ def op_timer(name: str) -> OpTimer:
     """The engine of that name as a source of operator times. BadInput."""
     from gnomon.core.engine import OpTimer
 
-    part = _engine(name)
-    if not isinstance(part, OpTimer):
-        known = [one for one, found in working("engines").items() if isinstance(found, OpTimer)]
-        raise BadInput(
-            f"{name!r} gives no times of single operators (those that do: {', '.join(known)})", field="timer"
-        )
-    return part
+    if name in (*names("engines"), *names("adapters")) and isinstance(part := _engine(name), OpTimer):
+        return part
+    known = [one for one, found in engines().items() if isinstance(found, OpTimer)]
+    raise BadInput(
+        f"no engine {name!r} gives times of single operators{near_match(name, known)} (those that do: {', '.join(known)})",
+        field="timer",
+    )
 
 
 def exchange_timer(name: str) -> ExchangeTimer:
@@ -180,14 +180,21 @@ def tuned(name: str, settings: Mapping[str, str], tell: Tell = silent) -> Engine
 
 
 def engines() -> dict[str, Engine]:
-    """Every engine, and every adapter that answers like one, that can be used, by name."""
-    adapters = {name: part for name, part in working("adapters").items() if not _is_mapping_tool(part)}
-    return {**adapters, **working("engines")}
+    """Every engine, and every adapter that answers like one, that can be used, by name, with its sources of times."""
+    adapters = (name for name, part in working("adapters").items() if not _is_mapping_tool(part))
+    return {name: engine(name) for name in dict.fromkeys((*adapters, *working("engines")))}
 
 
 def mapping_tools() -> dict[str, MappingTool]:
     """Every adapter of a tool for mappings that can be used, by name."""
     return {name: part for name, part in working("adapters").items() if _is_mapping_tool(part)}
+
+
+def tools() -> dict[str, OutsideTool]:
+    """Every adapter of an outside tool that can be used, by name: for mappings, or an engine."""
+    from gnomon.core.tool import OutsideTool
+
+    return {name: part for name, part in working("adapters").items() if isinstance(part, OutsideTool)}
 
 
 def _is_mapping_tool(part: Any) -> bool:

@@ -48,7 +48,10 @@ def predict_scenario(
 
     tell: takes what is under way, of an engine that takes long.
     """
-    return _answered(read_scenario(scenario).question, engine, settings or {}, tell)
+    asked = read_scenario(scenario)
+    tuned = plugins.tuned(engine, settings or {}, tell)
+    with asked.placed():
+        return answer(asked.question, engine, tuned, settings or {})
 
 
 def _answered(asked: Question, name: str, settings: Mapping[str, str], tell: Tell) -> Answer:

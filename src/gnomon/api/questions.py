@@ -17,10 +17,11 @@ from gnomon.core.scenario import Scenario
 from gnomon.core.system import System
 from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.core.training_plan import Recompute, Schedule, TrainingPlan
-from gnomon.core.workload import Mode, Workload
+from gnomon.core.workload import MODES, Mode, Workload
 from gnomon.zoo.models import Model
 
 TRAIN = "train"  # a whole step, however many micro-batches and devices it takes
+ASKED_MODES = (*MODES, TRAIN)
 
 
 class Options(TypedDict, total=False):
@@ -121,6 +122,9 @@ def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
         if name not in Options.__annotations__:
             raise BadInput(f"unknown option {name!r}{near_match(name, Options.__annotations__)}")
     batch, mode = options.get("batch"), _given(options.get("mode"), "forward")
+    if mode not in ASKED_MODES:
+        known = ", ".join(ASKED_MODES)
+        raise BadInput(f"unknown {mode!r}{near_match(str(mode), ASKED_MODES)} (known: {known})", field="mode")
     return Plan(
         mode=cast(Mode, "forward+backward+optimizer" if mode == TRAIN else mode),  # checked by Plan itself
         batch=chosen.batch if batch is None else batch,
@@ -144,7 +148,7 @@ def _training(options: Options, mode: str) -> TrainingPlan | None:
     if mode == TRAIN:
         return TrainingPlan(**given)
     for name in given:
-        raise BadInput(f"it is of mode {TRAIN}, not of {mode}", field=name)
+        raise BadInput(f"it says how a whole step is run: it goes with mode {TRAIN} alone", field=name)
     return None
 
 

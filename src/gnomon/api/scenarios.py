@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,16 @@ class ScenarioQuestion:
     name: str
     written: ScenarioFile
     question: Question
+    text: str  # of the file
+    where: str  # the file's name in errors
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        """In the block a BadInput of a field is one of the file's, with its line: what only an engine finds out."""
+        try:
+            yield
+        except BadInput as fault:
+            raise _in_file(fault, self.text, self.where) from None
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -59,7 +70,7 @@ def _question(name: str, text: str, where: str, folder: Path) -> ScenarioQuestio
         asked.scenarios()
     except BadInput as fault:
         raise _in_file(fault, text, where) from None
-    return ScenarioQuestion(name=name, written=written, question=asked)
+    return ScenarioQuestion(name=name, written=written, question=asked, text=text, where=where)
 
 
 def _in_file(fault: BadInput, text: str, where: str) -> BadInput:

@@ -25,7 +25,10 @@ _OF_A_PASS: dict[str, type] = {
     "low_s": float,  # the 90 % interval
     "high_s": float,
     "items_per_s": float,  # images or tokens
+    "device_items_per_s": float,  # the same of each device
     "mfu": float,
+    "hfu": float,  # of a training step, with what is computed again
+    "bubble": float,  # share of it that a device waits, in the mean over the stages
     "bound": str,
     "flop": float,
     "moved_bytes": float,
@@ -83,7 +86,10 @@ def _row(found: Answer) -> dict[str, Any]:
             interval.low if interval else None,
             interval.high if interval else None,
             outcome.items_per_s,
+            None if outcome.items_per_s is None else outcome.items_per_s / outcome.scenario.system.count,
             outcome.mfu,
+            outcome.hfu,
+            prediction.step.bubble if prediction.step else None,
             prediction.bound,
             prediction.flop,
             prediction.moved_bytes,

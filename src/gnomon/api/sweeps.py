@@ -17,8 +17,10 @@ from gnomon.api.scenarios import beside
 from gnomon.api.sweep_rows import COLUMNS, OBJECTIVES, PASSES
 from gnomon.core.device import Device
 from gnomon.core.digest import digest
+from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
+from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.core.version import version
 from gnomon.formats.named import is_path, split_count
 from gnomon.formats.scenario_file import OverridesShape
@@ -153,13 +155,18 @@ def _files(found: Sweep, folder: Path) -> dict[str, str]:
     return digests
 
 
+# Fields of a plan that cannot be judged by the file's shape alone, and can without the others.
+_ALONE = ("dtype", "weight_dtype", "kv_dtype", "head", *(name for name in WHOLE if name not in TRAINING_FIELDS))
+
+
 def _check_names(found: Sweep, folder: Path) -> None:
     """BadInput with the place of a value that nothing here is called, or that is no such number."""
     checks: dict[str, Callable[[Any], object]] = {
         "engine": plugins.engine,
         "model": lambda text: names.model(beside(text, folder)),
         "on": lambda text: names.system(beside(text, folder)),
-        **{field: partial(_plan_with, field) for field in ("dtype", "weight_dtype", "kv_dtype", "head", *WHOLE)},
+        **{field: partial(_plan_with, field) for field in _ALONE},
+        **dict.fromkeys(("gradient_dtype", "lora_base"), dtype),
     }
     for field, check in checks.items():
         for place, value in _placed(found, field):

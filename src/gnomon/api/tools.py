@@ -1,15 +1,19 @@
-"""Outside tools for mappings: which there are, installing and removing them, their semantics cards."""
+"""Outside tools: which there are, installing and removing them, their semantics cards."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gnomon.api import plugins
 from gnomon.core.errors import BadInput, near_match
-from gnomon.core.tool import MappingTool
+from gnomon.core.tool import MappingTool, OutsideTool
 from gnomon.tools import environments
 from gnomon.tools.home import tools_home
 from gnomon.tools.interpreters import interpreter
+
+_Tool = TypeVar("_Tool")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +28,19 @@ class ToolState:
     by_hand: str  # what to do where `gnomon tools install` cannot
 
 
-def tool(name: str) -> MappingTool:
+def tool(name: str) -> OutsideTool:
     """The adapter of that name. BadInput."""
-    known = plugins.mapping_tools()
+    return _chosen(name, plugins.tools())
+
+
+def mapping_tool(name: str) -> MappingTool:
+    """The same of a tool for mappings. BadInput."""
+    if name in plugins.tools() and name not in plugins.mapping_tools():
+        raise BadInput(f"{name} is no tool for mappings (those are {', '.join(plugins.mapping_tools())})")
+    return _chosen(name, plugins.mapping_tools())
+
+
+def _chosen(name: str, known: Mapping[str, _Tool]) -> _Tool:
     if name not in known:
         told = ", ".join(known) or "none installed"
         raise BadInput(f"unknown tool {name!r}{near_match(name, known)} (known: {told})")
@@ -35,10 +49,10 @@ def tool(name: str) -> MappingTool:
 
 def tool_states() -> list[ToolState]:
     """Every tool."""
-    return [_state(one) for one in plugins.mapping_tools().values()]
+    return [_state(one) for one in plugins.tools().values()]
 
 
-def _state(one: MappingTool) -> ToolState:
+def _state(one: OutsideTool) -> ToolState:
     found = one.installed()
     return ToolState(
         name=one.name,

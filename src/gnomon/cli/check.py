@@ -77,7 +77,8 @@ def run(arguments: Sequence[str]) -> int:
 def _check_scenario(name: str, as_json: bool) -> int:
     asked = read_scenario(name)
     digests = {quantity: scenario.digest for quantity, scenario in asked.question.scenarios().items()}
-    rows = [_verdict(answer(asked.question, *named)) for named in plugins.engines().items()]
+    with asked.placed():
+        rows = [_verdict(answer(asked.question, *named)) for named in plugins.engines().items()]
     for fault in plugins.faults():
         say(f"left out: {fault}")
     if as_json:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gnomon.api import plugins
+from gnomon.api.answers import unanswered
 from gnomon.api.compare import Compared, compare
 from gnomon.cli.arguments import words
 from gnomon.cli.output import print_csv, print_json, print_table, say
 from gnomon.cli.progress import telling
-from gnomon.core.errors import Unsupported
 from gnomon.core.in_words import interval, percent
 from gnomon.core.schema import COMPARE_SCENARIOS
 from gnomon.core.units import show
@@ -25,7 +25,8 @@ def compare_scenarios(found: argparse.Namespace) -> int:
     if len(silent) == len(compared):
         if found.json:
             print_json(_document(compared))  # a program finds the reasons there
-        raise Unsupported("\n".join(_why_silent(one) for one in silent))
+        answers = (answer for one in silent for answer in one.answers)
+        raise unanswered(answers, "\n".join(_why_silent(one) for one in silent))
     for fault in plugins.faults():
         say(f"left out: {fault}")
     for one in silent:

@@ -99,10 +99,16 @@ def _engines() -> Iterable[str]:
     return (*plugins.names("engines"), *(name for name in plugins.names("adapters") if name in plugins.engines()))
 
 
-def _tools() -> Iterable[str]:
+def _mapping_tools() -> Iterable[str]:
     from gnomon.api import plugins
 
     return plugins.mapping_tools()
+
+
+def _tools() -> Iterable[str]:
+    from gnomon.api import plugins
+
+    return plugins.tools()
 
 
 def _everything() -> Iterable[str]:
@@ -131,15 +137,27 @@ def _reported() -> Iterable[str]:
 
 
 def _modes() -> Iterable[str]:
-    from gnomon.core.workload import MODES
+    from gnomon.api.questions import ASKED_MODES
 
-    return MODES
+    return ASKED_MODES
 
 
 def _dtypes() -> Iterable[str]:
     from gnomon.core.dtype import DTYPES
 
     return DTYPES
+
+
+def _schedules() -> Iterable[str]:
+    from gnomon.core.training_plan import SCHEDULES
+
+    return SCHEDULES
+
+
+def _recomputes() -> Iterable[str]:
+    from gnomon.core.training_plan import RECOMPUTES
+
+    return RECOMPUTES
 
 
 def _heads() -> Iterable[str]:
@@ -158,7 +176,7 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "SOURCE": _reported,
     "NAME[,NAME...]": _engines,
     "NAME": _engines,
-    "TOOL[,TOOL...]": _tools,
+    "TOOL[,TOOL...]": _mapping_tools,
     "TOOL": _tools,
     "DEVICE|SYSTEM|MODEL|SCENARIO|ACCELERATOR": _everything,
     "KIND": _lists,
@@ -167,6 +185,9 @@ _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "MODE": _modes,
     "FORMAT": _dtypes,
     "HEAD": _heads,
+    "SCHEDULE": _schedules,
+    "WHAT": _recomputes,
+    "STAGE": lambda: ("0", "1", "2", "3"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gnomon.api import plugins
 from gnomon.core.errors import BadInput
 
 # Field, as Python and files spell it -> flag. docs/how-to/write-a-scenario.md shows the same.
@@ -53,4 +54,6 @@ def in_flags(fault: BadInput) -> BadInput:
     """The fault with its field named by its flag; one found in a file keeps the file's word."""
     part, _, name = fault.field.partition(".")
     flag = f"{FLAGS[part]} {name}" if part == "sizes" and name else FLAGS.get(fault.field)
+    if part in plugins.names("engines") and name:  # a setting of an engine's own
+        flag = f"--set {fault.field}"
     return fault if fault.where or flag is None else fault.at(field=flag)

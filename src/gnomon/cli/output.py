@@ -49,7 +49,7 @@ def print_table(
     Then texts are wrapped; numbers and the first column are not, nor, where there is room, the other of the `copied` columns
     at the left, which hold names that a reader copies. What does not fit even so is printed row by row, a cell on each line.
     """
-    width = Console().width if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+    width = _columns()
     kept = {name: [row[index] for row in rows] for index, name in enumerate(columns) if any(row[index] for row in rows)}
     left_out = []
     for name in spare:
@@ -70,6 +70,18 @@ def print_table(
             _print_row(page, list(kept), cells)
     if left_out:
         say(f"columns left out to fit {width} characters: {', '.join(left_out)} (--json has all)")
+
+
+def print_text(text: str, *, title: str = "") -> None:
+    """Sentences, broken where the terminal ends, below a title."""
+    page = Console(highlight=False, width=_columns())
+    if title:
+        page.print(Text(title, style="bold"))
+    page.print(Text(text))
+
+
+def _columns() -> int:
+    return Console().width if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
 
 
 def _total(widths: Mapping[str, int]) -> int:

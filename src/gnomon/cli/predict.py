@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gnomon.api.answers import Answer, Outcome
+from gnomon.api.answers import Answer, Outcome, unanswered
 from gnomon.api.layers import layer_table
 from gnomon.api.operators import operator_table
 from gnomon.api.predict import DEFAULT_ENGINE, predict_many, predict_scenario
-from gnomon.api.questions import Options
+from gnomon.api.questions import TRAIN, Options
 from gnomon.api.rows import flat_rows
 from gnomon.api.scenarios import scenario_names
 from gnomon.api.trace import write_trace
@@ -85,7 +85,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--trace",
         metavar="FILE",
-        help="also write parts and operators as a Chrome trace, for Perfetto or chrome://tracing",
+        help="also write parts and operators, of a training step what every stage does when, as a Chrome trace, for Perfetto or chrome://tracing",
     )
     add_output_options(parser)
     return parser
@@ -109,16 +109,22 @@ def run(arguments: Sequence[str]) -> int:
     if not any(answer.has_predictions for answer in answers):
         if found.json:
             print_json(_document(answers, found.operators))  # a program finds the reasons there
-        raise Unsupported(
+        raise unanswered(
+            answers,
             "\n".join(
                 dict.fromkeys(
                     f"{a.question.model.name} on {a.question.system.name}: {r}" for a in answers for r in a.reasons
                 )
-            )
+            ),
         )
     _warn(answers)
+    if found.operators and (silent := [answer for answer in answers if not operator_table([answer])]):
+        told = f"no times of single operators from {', '.join(dict.fromkeys(one.engine for one in silent))}"
+        if found.csv and len(silent) == len(answers):
+            raise Unsupported(f"{told}: there is no row to print")
+        say(told)
     if found.trace is not None:
-        write_trace(answers, found.trace)
+        write_trace(answers, found.trace, tell=say)
         say(f"trace written to {found.trace}")
     if found.json:
         print_json(_document(answers, found.operators))
@@ -153,15 +159,15 @@ def _answers(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
         if not words(text):
             raise BadInput(f"{option}: nothing given")
     options: Options = {**plan_options(found), **training_options(found), "overrides": overrides(found)}
-    batch = found.batch
-    if found.microbatch is not None:
-        if batch is not None:
-            raise UsageError("predict: --microbatch and --batch are one thing; give one of them")
-        batch = found.microbatch
+    name, batch = ("batch", found.batch) if found.microbatch is None else ("microbatch", found.microbatch)
+    if None not in (found.batch, found.microbatch):
+        raise UsageError("predict: --microbatch and --batch are one thing; give one of them")
+    if found.microbatch is not None and found.mode != TRAIN:
+        raise BadInput(f"--microbatch: it says how a whole step is run: it goes with --mode {TRAIN} alone")
     return predict_many(
         words(found.models),
         words(found.on),
-        batches=None if batch is None else wholes("batch", batch),
+        batches=None if batch is None else wholes(name, batch),
         engines=words(found.engine),
         settings=_settings(found.set, words(found.engine)),
         tell=tell,

@@ -62,7 +62,9 @@ def add_training_options(parser: Parser) -> None:
     """How a step of training is spread over devices."""
     group = parser.add_argument_group("a step of training (--mode train)")
     group.add_argument(
-        "--microbatch", metavar="N", help="sequences or images of one pass of one replica: --batch by its other name"
+        "--microbatch",
+        metavar="N[,N...]",
+        help="sequences or images of one pass of one replica: --batch by its other name",
     )
     group.add_argument(
         "--global-batch",
@@ -75,7 +77,7 @@ def add_training_options(parser: Parser) -> None:
     )
     group.add_argument("--pp", metavar="N", help="pipeline parallel: stages")
     group.add_argument("--virtual-stages", metavar="N", help="chunks of layers a stage, with --schedule interleaved")
-    group.add_argument("--schedule", metavar="NAME", help="1f1b (default), gpipe, interleaved or zero-bubble")
+    group.add_argument("--schedule", metavar="SCHEDULE", help="1f1b (default), gpipe, interleaved or zero-bubble")
     group.add_argument("--dp", metavar="N", help="data parallel: replicas (default: as many as the devices allow)")
     group.add_argument(
         "--zero",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gnomon.api.answers import Answer, Outcome
-from gnomon.cli.output import print_table
+from gnomon.cli.output import print_table, print_text
 from gnomon.core.footprint import Footprint
-from gnomon.core.in_words import rate, share
+from gnomon.core.in_words import counted, rate, share
 from gnomon.core.step_facts import StepFacts
 from gnomon.core.units import show
 
@@ -41,11 +41,13 @@ def print_steps(answers: Sequence[Answer]) -> None:
 def _print_step(answer: Answer, outcome: Outcome, step: StepFacts, value_s: float) -> None:
     workload = outcome.scenario.workload
     print()
-    print(
-        f"{answer.pass_title(outcome)}: {step.sequences:,} {'images' if workload.seq is None else 'sequences'} a step, "
-        f"{step.microbatches:,} micro-batches of {outcome.scenario.plan.batch} on {step.replicas:,} replicas; "
+    sequences = counted(step.sequences, "image" if workload.seq is None else "sequence")
+    print_text(
+        f"{sequences} a step: {counted(step.replicas, 'replica')} x {counted(step.microbatches, 'micro-batch')} "
+        f"of {outcome.scenario.plan.batch}; "
         f"{rate(outcome.items_per_s, workload.item)}, MFU {share(outcome.mfu, 1)}, HFU {share(outcome.hfu, 1)}, "
-        f"bubble {share(step.bubble, 1)}"
+        f"bubble {share(step.bubble, 1)}",
+        title=answer.pass_title(outcome),
     )
     if step.exposed:
         rows = [
@@ -76,7 +78,7 @@ def _print_step(answer: Answer, outcome: Outcome, step: StepFacts, value_s: floa
     ]
     print_table(STAGE_HEAD, rows, title="a device of each stage", spare=STAGE_SPARE)
     if len(shown) < len(step.stages):
-        print(f"and {len(step.stages) - len(shown)} stages between them (--json has all)")
+        print_text(f"and {len(step.stages) - len(shown)} stages between them (--json has all)")
 
 
 def _kinds(memory: Footprint) -> list[str]:

@@ -8,6 +8,7 @@ from gnomon.cli.steps import Steps, StepsParser
 
 STEPS: Steps = {
     "simulate": ("train_simulate", "when each rank of a cluster ends, message by message, from ASTRA-sim's files"),
+    "export": ("train_export", "a step of a model on a system, by a plan, written as these files"),
     "compare": ("train_compare", "the same beside ASTRA-sim itself, where it is installed"),
     "convert": ("train_convert", "Chakra traces from PyTorch's, or from ASTRA-sim 1.0's text workloads"),
     "extrapolate": ("train_extrapolate", "the traces of some ranks made to those of another number of them"),

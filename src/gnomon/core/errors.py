@@ -58,6 +58,10 @@ class ToolError(GnomonError):
     exit_code = 5
 
 
+class ToolMissing(ToolError, Unsupported):
+    """An answer would take an outside tool that is not there."""
+
+
 class CheckFailed(GnomonError):
     """A check or a threshold that the user asked for did not hold."""
 

@@ -29,6 +29,11 @@ def ratio(value: float | None, digits: int = 3) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of something: "1 replica", "64 sequences", "8 micro-batches"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('ch') else 's'}"
+
+
 def rate(value: float | None, item: str = "", digits: int = 3) -> str:
     """So many of something each second: "10,539 image/s"."""
     return "-" if value is None else f"{ratio(value, digits)} {item}/s"

@@ -16,7 +16,7 @@ class Exposed:
     network: str  # dimensions of the network that it crosses, innermost first
     time_s: float  # under way
     exposed_s: float  # under way while nothing is computed
-    size_bytes: float  # given to them by one device
+    size_bytes: float  # of one device; of what is gathered or scattered, the whole array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class StageFacts:
 
     stage: int
     compute_s: float
-    exposed_s: float  # of exchanges, while nothing is computed
+    exposed_s: float  # of exchanges, while nothing is computed; of a tool that does not tell it apart, waiting too
     idle_s: float  # neither, until the step ends
     memory: Footprint
 
@@ -38,6 +38,8 @@ class StepFacts:
     replicas: int
     sequences: int  # or images, of the whole step
     hardware_flop: float  # of the products of all devices, with what is computed again
-    bubble: float  # share of the step in which a device neither computes nor exchanges, in the mean over the stages
-    exposed: tuple[Exposed, ...]
+    bubble: (
+        float | None
+    )  # share of the step in which a device neither computes nor exchanges, in the mean over the stages; None: not told
+    exposed: tuple[Exposed, ...]  # empty: not told apart
     stages: tuple[StageFacts, ...]

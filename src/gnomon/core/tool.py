@@ -1,4 +1,4 @@
-"""What an outside tool for mappings is asked and answers, and what an adapter of one consists of."""
+"""What an outside tool is to us; of a tool for mappings, what it is asked and answers, and what an adapter of one consists of."""
 
 from __future__ import annotations
 
@@ -96,6 +96,18 @@ class Installed:
 
     version: str
     place: str  # a folder, a program or an image
+
+
+@runtime_checkable
+class OutsideTool(Protocol):
+    """An adapter of a tool that has to be installed."""
+
+    name: str
+    pin: Pin
+
+    def installed(self) -> Installed | None:
+        """What there is of it on this machine; None: nothing."""
+        ...
 
 
 @runtime_checkable

@@ -60,7 +60,7 @@ class TrainingPlan:
                 raise BadInput(
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
-        if isinstance(self.zero, bool) or self.zero not in (0, 1, 2, 3):
+        if isinstance(self.zero, bool) or not isinstance(self.zero, int) or self.zero not in (0, 1, 2, 3):
             raise BadInput(f"{self.zero!r} is no stage of ZeRO: 0, 1, 2 or 3", field="zero")
         for name in ("sp", "overlap", "dropout"):
             if not isinstance(getattr(self, name), bool):
@@ -79,13 +79,15 @@ class TrainingPlan:
                 f"{self.virtual} chunks a stage are what schedule interleaved has, not {self.schedule}", field="virtual"
             )
         if self.schedule == "interleaved" and self.virtual == 1:
-            raise BadInput("interleaved stages hold two chunks or more: give virtual", field="virtual")
+            raise BadInput("interleaved stages hold two chunks of layers or more, not 1", field="virtual")
         if self.schedule != "1f1b" and self.pp == 1:
-            raise BadInput(f"schedule {self.schedule} is one of a pipeline: give pp", field="schedule")
+            raise BadInput(f"{self.schedule} is of a pipeline of two stages or more, and pp is 1", field="schedule")
         if self.lora_base is not None and self.lora_rank is None:
-            raise BadInput("the frozen weights' format goes with lora_rank", field="lora_base")
+            raise BadInput("weights are frozen beside adapters alone: give their rank too", field="lora_base")
         if self.sp and self.tp == 1:
-            raise BadInput("sequence parallelism shares out what tensor parallelism leaves whole: give tp", field="sp")
+            raise BadInput(
+                "sequence parallelism shares out what tensor parallelism leaves whole, and tp is 1", field="sp"
+            )
 
 
 FIELDS = tuple(field.name for field in fields(TrainingPlan))

@@ -228,7 +228,7 @@ def _meant(field: str, value: JsonValue) -> JsonValue:
     if not isinstance(value, str):
         return value
     try:
-        if field in ("dtype", "weight_dtype", "kv_dtype"):
+        if field in ("dtype", "weight_dtype", "kv_dtype", "gradient_dtype", "lora_base"):
             return dtype(value).name
         if field in _QUANTITIES:
             return quantity(value, _QUANTITIES[field])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import ceil
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, ClusterRules, Optimization, Scheduling
@@ -18,7 +19,7 @@ from gnomon.parallel.program import NONE, Program
 
 _NS_PER_S = 1e9
 PLACE = "of the scenario"  # in place of a file, for messages
-TICK_NS = 1000  # computations are recorded in whole microseconds
+TICK_PS = 1_000_000  # computations are recorded in whole microseconds
 
 _WIRING = {"switch": Wiring.SWITCH, "ring": Wiring.RING, "fully-connected": Wiring.FULLY_CONNECTED}
 COLLECTIVES: dict[ExchangeKind, CollectiveKind] = {
@@ -60,6 +61,12 @@ def fabric_of(sizes: Sequence[tuple[int, Dimension]]) -> Fabric:
     )
 
 
+def step_fabric(model: ModelShare, system: System) -> Fabric:
+    """The network of a step: each axis of its plan cut where a dimension of the machine's ends. Unsupported."""
+    grid = strips(model.sizes, system, ep=model.plan.ep)
+    return fabric_of([(strip.size, system.dimensions[strip.dimension]) for strip in grid])
+
+
 def comm_bytes(kind: ExchangeKind, size_bytes: float, members: int) -> int:
     """What ASTRA-sim calls the size of a collective: what each rank puts in."""
     return max(1, ceil(size_bytes / members if kind == "all-gather" else size_bytes))
@@ -68,18 +75,17 @@ def comm_bytes(kind: ExchangeKind, size_bytes: float, members: int) -> int:
 def cluster_of(
     model: ModelShare,
     programs: Sequence[Program],
-    durations_ns: Sequence[Sequence[int]],
+    durations_ps: Sequence[Sequence[int]],
     system: System,
 ) -> tuple[ClusterTrace, Fabric, ClusterRules]:
     """The step as ASTRA-sim takes it: what every rank does, on which network, by which rules. Unsupported.
 
-    durations_ns: of each action of each stage; those of computations become whole microseconds.
+    durations_ps: of each action of each stage; those of computations become whole microseconds.
     """
-    grid = strips(model.sizes, system, ep=model.plan.ep)
-    fabric = fabric_of([(strip.size, system.dimensions[strip.dimension]) for strip in grid])
+    grid, fabric = strips(model.sizes, system, ep=model.plan.ep), step_fabric(model, system)
     per_stage = model.sizes["tp"] * model.sizes["cp"] * model.sizes["dp"]
     ranks: list[RankTrace] = []
-    for program, durations in zip(programs, durations_ns, strict=True):
+    for program, durations in zip(programs, durations_ps, strict=True):
         made = _nodes(program, durations, grid, model)
         for place in range(per_stage):
             rank = program.stage * per_stage + place
@@ -97,7 +103,12 @@ def _nodes(
     columns = (program.action, program.message, program.peer, program.microbatch)
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
     parents = [tuple(one for one in after if one != NONE) for after in program.after.tolist()]
-    has_peers = bool((program.peer != NONE).any())
+
+    @cache
+    def work(place: int) -> tuple[int, int]:
+        """Flop and bytes of a computation, by its place among the actions."""
+        works = [[float(one) for one in op.work()] for op in program.actions[place].ops]  # type: ignore[union-attr]
+        return round(sum(one[0] for one in works)), round(sum(one[1] + one[2] for one in works))
 
     def node(at: int, rank: int, peers: Mapping[int, int]) -> TraceNode:
         place, message, peer, microbatch = rows[at]
@@ -105,15 +116,15 @@ def _nodes(
         name = action.name if microbatch == NONE else f"{action.name} of micro-batch {microbatch}"
         match action:
             case Compute():
-                works = [[float(one) for one in op.work()] for op in action.ops]
+                flop, moved = work(place)
                 return TraceNode(
                     id=at,
                     name=f"{action.role} {name}",
                     kind=NodeKind.COMP,
                     parents=parents[at],
-                    duration_us=durations[place] // TICK_NS,
-                    flop=round(sum(work[0] for work in works)),
-                    tensor_bytes=round(sum(work[1] + work[2] for work in works)),
+                    duration_us=durations[place] // TICK_PS,
+                    flop=flop,
+                    tensor_bytes=moved,
                 )
             case Talk():
                 exchange = action.exchange
@@ -138,10 +149,16 @@ def _nodes(
                     comm_bytes=ceil(action.size_bytes),
                 )
 
-    shared = None if has_peers else tuple(node(at, 0, {}) for at in range(len(rows)))
+    messages = (program.peer != NONE).nonzero()[0].tolist()  # all that differs between the ranks of a stage
+    alike = tuple(node(at, 0, dict.fromkeys(range(model.plan.pp), 0)) for at in range(len(rows)))
 
     def nodes(rank: int, peers: Mapping[int, int]) -> tuple[TraceNode, ...]:
-        return shared or tuple(node(at, rank, peers) for at in range(len(rows)))
+        if not messages:
+            return alike
+        own = list(alike)
+        for at in messages:
+            own[at] = node(at, rank, peers)
+        return tuple(own)
 
     return nodes
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gnomon.core.dtype import DTYPES
-from gnomon.core.errors import Unsupported
+from gnomon.core.errors import BadInput
 from gnomon.core.op import Attention
 from gnomon.core.workload import Node
 from gnomon.parallel.piece import AxisExchange, Boundary, Piece
@@ -21,7 +21,7 @@ def on_share_of_tokens(pieces: Sequence[Piece], parts: int) -> tuple[Piece, ...]
     if parts == 1:
         return tuple(pieces)
     if not any(isinstance(piece, Node) and isinstance(piece.op, Attention) for piece in pieces):
-        raise Unsupported("context parallelism divides sequences, and this model has no attention operator")
+        raise BadInput("context parallelism divides sequences, and this model has no attention operator", field="cp")
     found: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, Boundary):

@@ -14,14 +14,14 @@ from gnomon.core.training_plan import AXES, Axis, TrainingPlan
 
 def axis_sizes(plan: TrainingPlan, devices: int) -> dict[Axis, int]:
     """Members of a group of each axis. BadInput where they do not make up the devices."""
-    rest = plan.tp * plan.cp * plan.pp
+    taken = plan.tp * plan.cp * plan.pp
     if plan.dp is None:
-        if devices % rest:
+        if devices % taken:
             raise BadInput(
-                f"{devices} devices are no multiple of tp {plan.tp} x cp {plan.cp} x pp {plan.pp} = {rest}",
-                field="tp",
+                f"{devices} devices are no multiple of tp {plan.tp} x cp {plan.cp} x pp {plan.pp} = {taken}",
+                field=_in_the_way(plan, devices),
             )
-        dp = devices // rest
+        dp = devices // taken
     else:
         dp = plan.dp
     sizes: dict[Axis, int] = {"tp": plan.tp, "cp": plan.cp, "dp": dp, "pp": plan.pp}
@@ -29,6 +29,17 @@ def axis_sizes(plan: TrainingPlan, devices: int) -> dict[Axis, int]:
         product = " x ".join(f"{axis} {sizes[axis]}" for axis in AXES)
         raise BadInput(f"{product} = {prod(sizes.values())} ranks, and the system has {devices} devices", field="dp")
     return sizes
+
+
+def _in_the_way(plan: TrainingPlan, devices: int) -> Axis:
+    """The first axis, from the inside, by which what the ones before it leave of the devices cannot be divided."""
+    left = devices
+    for axis in ("tp", "cp"):
+        size: int = getattr(plan, axis)
+        if left % size:
+            return axis
+        left //= size
+    return "pp"
 
 
 def spread(axis: Axis | str, sizes: Mapping[Axis, int], system: System, *, ep: int = 1) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,16 @@ from gnomon.core.training_plan import TrainingPlan
 from gnomon.core.workload import Workload
 from gnomon.parallel.model_share import ModelShare, model_share
 
-_TRIED = ("tp", "pp", "dp", "ep", "cp", "virtual")  # fields for which legal values are looked for
-_NEAREST = 2  # of them on either side
+_TRIED = ("tp", "pp", "dp", "cp", "ep", "virtual")  # fields for which legal values are looked for
+_FAULTS = (*_TRIED, "sp")  # fields at fault for which it is worth looking
+_NEAREST = 2  # legal values told on either side
+_MOST_CHUNKS = 16  # of a stage, tried
+# What else may change for a value to be legal, the less the better, and how that is told.
+_FREED: tuple[tuple[tuple[str, ...], str], ...] = (
+    ((), ""),
+    (("dp",), " with another dp"),
+    (("dp", "global_batch"), " with another dp and global batch"),
+)
 
 
 def checked_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
@@ -20,38 +29,50 @@ def checked_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
     try:
         return model_share(workload, plan, devices)
     except BadInput as fault:
-        training = plan.training or TrainingPlan()
-        if fault.field not in _TRIED:
+        if fault.field not in _FAULTS:
             raise
-        legal = [
-            value for value in _candidates(devices) if _is_legal(workload, plan, training, fault.field, value, devices)
-        ]
-        raise BadInput(
-            f"{fault.text}; {_told(fault.field, getattr(training, fault.field) or 1, legal)}", field=fault.field
-        ) from None
+        told = _would_do(workload, plan, fault.field, devices)
+        raise BadInput(f"{fault.text}; {told}", field=fault.field) from None
 
 
-def _candidates(devices: int) -> list[int]:
-    """Divisors of the number of devices."""
-    return [value for value in range(1, devices + 1) if devices % value == 0]
+def _would_do(workload: Workload, plan: Plan, fault: str, devices: int) -> str:
+    """Values of the field at fault that would be legal; where there are none, of another field."""
+    training = plan.training or TrainingPlan()
+    names = [*([fault] if fault in _TRIED else []), *(name for name in _TRIED if name != fault)]
+    for freed, told in _FREED:
+        if freed and all(getattr(training, name) is None for name in freed):
+            continue
+        for name in names:
+            free: dict[str, Any] = dict.fromkeys(freed)
+            legal = [
+                value
+                for value in _candidates(name, training, devices)
+                if _is_legal(workload, plan, {**free, name: value}, devices)
+            ]
+            if legal:
+                return f"{name} {_nearest(getattr(training, name) or 1, legal)} would do{told}"
+    return f"no other {', '.join(_TRIED[:-2])} or {_TRIED[-2]} alone would do"
 
 
-def _is_legal(workload: Workload, plan: Plan, training: TrainingPlan, field: str, value: int, devices: int) -> bool:
-    """Whether the plan would be legal with that value, and as many replicas and sequences as fit it."""
-    changed: dict[str, Any] = {"dp": None, "global_batch": None, field: value}
-    free = replace(training, **changed)
+def _candidates(name: str, training: TrainingPlan, devices: int) -> Sequence[int]:
+    """Other values of a field: divisors of the number of devices, or of interleaved stages numbers of chunks."""
+    if name == "virtual":
+        return range(2, _MOST_CHUNKS + 1) if training.schedule == "interleaved" else ()
+    return [value for value in range(1, devices + 1) if devices % value == 0 and value != getattr(training, name)]
+
+
+def _is_legal(workload: Workload, plan: Plan, changed: dict[str, Any], devices: int) -> bool:
+    """Whether the plan would be legal with these fields in place of its own."""
     try:
+        free = replace(plan.training or TrainingPlan(), **changed)
         model_share(workload, replace(plan, training=free), devices)
     except BadInput:
         return False
     return True
 
 
-def _told(field: str, asked: int, legal: list[int]) -> str:
-    near = [
-        *[value for value in legal if value < asked][-_NEAREST:],
-        *[value for value in legal if value > asked][:_NEAREST],
-    ]
-    if not near:
-        return f"no {field} would do with the rest of the plan"
-    return f"{field} {' or '.join(map(str, near))} would do"
+def _nearest(asked: int, legal: Sequence[int]) -> str:
+    """The nearest on either side, "1, 2 or 4"."""
+    below = [value for value in legal if value < asked][-_NEAREST:]
+    *first, last = map(str, [*below, *[value for value in legal if value > asked][:_NEAREST]])
+    return f"{', '.join(first)} or {last}" if first else last

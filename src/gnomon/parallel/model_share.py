@@ -116,15 +116,16 @@ def microbatches_of(plan: TrainingPlan, microbatch: int, replicas: int) -> int:
     """Micro-batches that each replica runs in a step. BadInput where they do not make up the global batch."""
     if plan.global_batch is None:
         return plan.pp
-    each = microbatch * replicas
+    group = plan.pp if plan.schedule == "interleaved" else 1  # micro-batches go through the chunks in groups
+    each = microbatch * replicas * group
     if plan.global_batch % each:
         legal = [size for size in (plan.global_batch // each * each, (plan.global_batch // each + 1) * each) if size]
         raise BadInput(
-            f"{plan.global_batch} sequences are no multiple of {replicas} replicas x micro-batches of {microbatch}: "
-            f"{' or '.join(map(str, legal))} would be",
+            f"{plan.global_batch} sequences are no multiple of {replicas} replicas x micro-batches of {microbatch}"
+            f"{f' x interleaved groups of {group}' if group > 1 else ''}: {' or '.join(map(str, legal))} would be",
             field="global_batch",
         )
-    return plan.global_batch // each
+    return plan.global_batch // each * group
 
 
 def model_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:

@@ -22,7 +22,7 @@ from gnomon.parallel.program import Action, Program
 
 Numbers = NDArray[np.float64]
 
-_NS_PER_S = 1e9
+_PS_PER_S = 1e12
 
 
 def exchange_of(action: Talk | Message, model: ModelShare, system: System) -> Exchange:
@@ -75,6 +75,14 @@ def action_times(
     return tuple(np.array([by_id.get(id(action), 0.0) for action in program.actions]) for program in programs)
 
 
+def computation_times_s(programs: Sequence[Program], device: Device, timer: OpTimer) -> tuple[Numbers, ...]:
+    """Seconds of the computations of every stage, by stage and place; exchanges, which others time, take none. Unsupported."""
+    actions = {id(action): action for program in programs for action in program.actions}
+    computes = [action for action in actions.values() if isinstance(action, Compute)]
+    by_id = dict(zip(map(id, computes), _computes_s(computes, device, timer, NO_HOST), strict=True))
+    return tuple(np.array([by_id.get(id(action), 0.0) for action in program.actions]) for program in programs)
+
+
 def _is_sent(action: Action) -> bool:
     return isinstance(action, Message) and action.is_sent
 
@@ -116,17 +124,17 @@ def _talks_s(
     ]
 
 
-def durations_ns(programs: Sequence[Program], times_s: Sequence[Numbers], tick_ns: int) -> list[list[int]]:
-    """Whole nanoseconds of the actions of each stage; computations take whole multiples of `tick_ns`, at least one."""
+def durations_ps(programs: Sequence[Program], times_s: Sequence[Numbers], tick_ps: int) -> list[list[int]]:
+    """Whole picoseconds of the actions of each stage; computations take whole multiples of `tick_ps`, at least one."""
     found = []
     for program, times in zip(programs, times_s, strict=True):
-        whole = [round(time_s * _NS_PER_S) for time_s in times.tolist()]
+        whole = [round(time_s * _PS_PER_S) for time_s in times.tolist()]
         found.append(
             [
-                max(tick_ns, round(time_ns / tick_ns) * tick_ns)
-                if isinstance(action, Compute) and tick_ns > 1
-                else time_ns
-                for action, time_ns in zip(program.actions, whole, strict=True)
+                max(tick_ps, round(time_ps / tick_ps) * tick_ps)
+                if isinstance(action, Compute) and tick_ps > 1
+                else time_ps
+                for action, time_ps in zip(program.actions, whole, strict=True)
             ]
         )
     return found

@@ -110,6 +110,7 @@ class _Row(_Shape):
     image: int | None = None
     sizes: dict[str, int] = {}
     overrides: dict[str, str | list[str]] = {}
+    training: dict[str, str | int | float | bool] = {}
     quantities: list[Annotated[_Quantity, PlainValidator(_answered_or_not)]] = Field(min_length=1)
 
 

@@ -6,6 +6,8 @@ began. `repeat` equal operators are one event as long as all of them, with the n
 training step of a large model would have a hundred thousand. Parts that overlap or race are given a thread each, from
 the start of what they are parts of.
 
+Where an engine tells what runs when, each of its tracks is a thread too: there the order is that of time.
+
 The unit of time is the microsecond, and ends are rounded to the nanosecond, the finest that viewers keep: rounded as
 ends, not as lengths, parts stay inside their whole. `args` holds the exact seconds.
 
@@ -14,11 +16,13 @@ ends, not as lengths, parts stay inside their whole. `args` holds the exact seco
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gnomon.core.prediction import Part
+from gnomon.core.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,7 @@ class TracedPass:
     value_s: float
     parts: tuple[Part, ...]  # add up to the value
     operators: Sequence[Mapping[str, Any]] = ()  # name, repeat, time_s of one copy, and more; empty where unknown
+    timeline: Timeline | None = None  # what runs when, where that is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,10 @@ class TracedAnswer:
 def chrome_trace(answers: Sequence[TracedAnswer], *, version: str) -> dict[str, Any]:
     """The trace as a JSON object; every pass begins at 0."""
     events = [event for pid, answer in enumerate(answers, start=1) for event in _process(pid, answer)]
-    return {"traceEvents": events, "displayTimeUnit": "ns", "otherData": {"writer": "gnomon", "version": version}}
+    about: dict[str, Any] = {"writer": "gnomon", "version": version}
+    if left_out := sum(one.timeline.left_out for answer in answers for one in answer.passes if one.timeline):
+        about["spans_left_out"] = left_out
+    return {"traceEvents": events, "displayTimeUnit": "ns", "otherData": about}
 
 
 @dataclass(slots=True)
@@ -65,6 +73,8 @@ def _process(pid: int, answer: TracedAnswer) -> list[dict[str, Any]]:
         events += _part(threads, threads.new(f"{one.name}: parts"), whole, 0.0)
         if one.operators:
             events += _operators(pid, threads.new(f"{one.name}: operators"), one.operators)
+        if one.timeline is not None:
+            events += _spans(threads, one.name, one.timeline)
     named = [
         _metadata("process_name", pid, 0, {"name": answer.name}),
         _metadata("process_sort_index", pid, 0, {"sort_index": pid}),
@@ -102,6 +112,20 @@ def _operators(pid: int, tid: int, operators: Sequence[Mapping[str, Any]]) -> It
         args = {"seconds": total_s, "seconds_each": row["time_s"]} | {k: v for k, v in row.items() if k != "time_s"}
         yield _complete(pid, tid, name, str(row.get("family", "operator")), start_s, start_s + total_s, args)
         start_s += total_s
+
+
+def _spans(threads: _Threads, name: str, timeline: Timeline) -> Iterator[dict[str, Any]]:
+    """What runs when, a thread for each track, by name."""
+    tracks = sorted({span.track for span in timeline.spans}, key=_by_numbers)
+    tids = {track: threads.new(f"{name}: {track}") for track in tracks}
+    for span in timeline.spans:
+        args = {"seconds": span.end_s - span.start_s, **span.details}
+        yield _complete(threads.pid, tids[span.track], span.name, span.kind, span.start_s, span.end_s, args)
+
+
+def _by_numbers(track: str) -> list[tuple[int, str]]:
+    """A key under which "stage 10" stands after "stage 9"."""
+    return [(int(word), "") if word.isdigit() else (-1, word) for word in re.split(r"(\d+)", track)]
 
 
 def _complete(

@@ -42,7 +42,7 @@ class Search:
         from optuna.trial import TrialState
 
         for trial, row in zip(self._asked, rows, strict=True):
-            values = [row[name] for name in self._objectives]
+            values: list[Any] = [row.get(name) for name in self._objectives]
             if any(value is None for value in values):
                 self.study.tell(trial, state=TrialState.FAIL)
             else:

@@ -53,8 +53,13 @@ def need(backend: str, by_hand: str) -> Program:
     """The same. ToolError with what to do."""
     found = program(backend)
     if found is None:
-        raise ToolError(f"astra-sim is not installed ({_PROGRAMS[backend]}): {by_hand}")
+        raise ToolError(words_without(backend, by_hand))
     return found
+
+
+def words_without(backend: str, by_hand: str) -> str:
+    """That the program of a backend is not there, and what to do."""
+    return f"astra-sim is not installed ({_PROGRAMS[backend]}): {by_hand}"
 
 
 def installed() -> Installed | None:

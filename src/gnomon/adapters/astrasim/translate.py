@@ -7,14 +7,13 @@ from dataclasses import replace
 from itertools import chain
 
 from gnomon.adapters.astrasim.cluster import ClusterQuestion
-from gnomon.core.fabric import Wiring
+from gnomon.core.fabric import Fabric, Wiring
 from gnomon.core.trace import CollectiveKind, NodeKind, RankTrace, TraceNode
 from gnomon.formats.astrasim.groups import groups_text
 from gnomon.formats.astrasim.memory import memory_text
 from gnomon.formats.astrasim.network import network_text
 from gnomon.formats.astrasim.system_text import WORDS, system_text
-from gnomon.formats.chakra.file import encode
-from gnomon.formats.chakra.node import message_of
+from gnomon.formats.chakra.file import encode_ranks
 
 WORKLOAD, SYSTEM, NETWORK, MEMORY, GROUPS = "w", "system.json", "network.yml", "memory.json", "groups.json"
 _OF_NODES = "nodes.yml"
@@ -28,15 +27,20 @@ def missing(question: ClusterQuestion) -> Iterator[str]:
     collectives = [node for trace in nodes for node in trace.nodes if node.kind is NodeKind.COLLECTIVE]
     if len(question.trace.ranks) != fabric.npus:
         yield f"{len(question.trace.ranks)} ranks on a network of {fabric.npus} NPUs"
-    if question.backend == "aware" and len(fabric.dimensions) > 1:
-        yield f"its aware backend has networks of one dimension only, not {len(fabric.dimensions)}"
-    if any(one.wiring is Wiring.RING and one.npus == 2 for one in fabric.dimensions) and question.backend == "aware":
-        yield "its aware backend aborts on a ring of two: write it as a switch, or as FullyConnected"
+    yield from declined_network(fabric, question.backend)
     yield from _quarrels(question)
     if collectives and rules.splits is None:
         yield "preferred-dataset-splits is not said, and it would divide by zero"
     if collectives and rules.optimization is None and len(fabric.dimensions) > 1:
         yield "collective-optimization is not said, and it would take what lies in memory there"
+
+
+def declined_network(fabric: Fabric, backend: str) -> Iterator[str]:
+    """Reasons that lie in the network."""
+    if backend == "aware" and len(fabric.dimensions) > 1:
+        yield f"its aware backend has networks of one dimension only, not {len(fabric.dimensions)}"
+    if backend == "aware" and any(one.wiring is Wiring.RING and one.npus == 2 for one in fabric.dimensions):
+        yield "its aware backend aborts on a ring of two: write it as a switch, or as FullyConnected"
 
 
 def translate(question: ClusterQuestion) -> Bytes:
@@ -97,17 +101,19 @@ def words(question: ClusterQuestion, files: Bytes) -> list[str]:
 
 
 def _traces(prefix: str, ranks: Sequence[RankTrace]) -> Iterator[tuple[str, bytes]]:
-    """A file for each rank; equal nodes are written once."""
-    known: dict[int, bytes] = {}
+    """A file for each rank; those of ranks that share all their nodes share their bytes."""
+    distinct = {id(trace.nodes): tuple(_without_names(trace.nodes)) for trace in ranks}
+    known = dict(zip(distinct, encode_ranks(distinct.values()), strict=True))
     for rank, trace in enumerate(ranks):
-        if id(trace.nodes) not in known:
-            known[id(trace.nodes)] = encode(map(message_of, _without_names(trace.nodes)))
         yield f"{prefix}.{rank}.et", known[id(trace.nodes)]
 
 
 def _without_names(nodes: Sequence[TraceNode]) -> Iterator[TraceNode]:
     """The nodes without those that name groups, at which it would abort: what waits for one waits for what that waits for."""
     names = {node.id: node for node in nodes if node.kind is NodeKind.METADATA}
+    if not names:
+        yield from nodes
+        return
     for node in nodes:
         if node.id in names:
             continue

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from gnomon.core.cluster_rules import ClusterRules
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported, near_match
@@ -17,22 +15,25 @@ from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.step_facts import Exposed, StageFacts, StepFacts
 from gnomon.core.tell import Tell, silent
+from gnomon.core.timeline import Timeline
 from gnomon.core.trace import ClusterTrace
 from gnomon.core.version import version
 from gnomon.engines.training.calibration import calibration
 from gnomon.engines.training.step.accounts import Account, Line, account, line_of
 from gnomon.engines.training.step.run import Ran, run
+from gnomon.engines.training.step.spans import timeline
 from gnomon.formats.quantity import quantity
-from gnomon.parallel.as_trace import TICK_NS, cluster_of
+from gnomon.parallel.as_trace import TICK_PS, cluster_of
 from gnomon.parallel.host import NO_HOST, Host
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import Program, programs
-from gnomon.parallel.times import Numbers, action_times, durations_ns, exchange_of
+from gnomon.parallel.times import Numbers, action_times, durations_ps, exchange_of
+from gnomon.parallel.work import step_work
 
-_NS_PER_S = 1e9
+_PS_PER_S = 1e12
 
 _SETTINGS = {
     "timer": "which engine tells operators' times",
@@ -60,8 +61,8 @@ class _Step:
     ran: tuple[Ran, ...]
 
     @property
-    def end_ns(self) -> int:
-        return max(one.last_ns for one in self.ran)
+    def end_ps(self) -> int:
+        return max(one.last_ps for one in self.ran)
 
 
 class TrainingEngine:
@@ -102,7 +103,11 @@ class TrainingEngine:
                 )
         tuned = TrainingEngine(self._timers, self._exchanges, settings)
         if self._timers and self._exchanges:
-            tuned._timer(), tuned._exchange_timer()
+            for name, source in (("timer", tuned._timer), ("exchanges", tuned._exchange_timer)):
+                try:
+                    source()
+                except BadInput as fault:
+                    raise fault.at(field=f"training.{name}") from None
         tuned._host()
         return tuned
 
@@ -135,7 +140,7 @@ class TrainingEngine:
         """Reasons why it cannot answer. BadInput for a plan that the model or the system cannot have."""
         workload, system = scenario.workload, scenario.system
         if not workload.mode.endswith("+optimizer"):
-            return (f"training answers whole steps, not {workload.mode}: give mode train",)
+            return ("training answers whole steps alone: ask for mode train",)
         if system.device.design is not None:
             return (f"training answers for data sheets, and {system.device.name} is a spatial accelerator",)
         if system.count > 1 and not system.dimensions:
@@ -154,22 +159,29 @@ class TrainingEngine:
         made = programs(model)
         exchanges = self._exchange_timer() if scenario.system.count > 1 else None
         host = self._host()
-        if self._tick_ns(scenario) > 1:
+        if self._tick_ps(scenario) > 1:
             host = replace(host, exchange_s=0.0)  # a simulation of rules knows no host
         return model, made, action_times(made, model, scenario.system, self._timer(), exchanges, host)
 
-    def _tick_ns(self, scenario: Scenario) -> int:
+    def _tick_ps(self, scenario: Scenario) -> int:
         """What computations take whole multiples of."""
-        return getattr(self._exchange_timer(), "tick_ns", 1) if scenario.system.count > 1 else 1
+        return getattr(self._exchange_timer(), "tick_ps", 1) if scenario.system.count > 1 else 1
 
     def predict(self, scenario: Scenario) -> Prediction:
         """The time of one step. Raises Unsupported with the reasons of `missing`."""
+        return self._prediction(scenario, self._run(scenario))
+
+    def timeline(self, scenario: Scenario, most: int) -> Timeline:
+        """What each stage does when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
+        step = self._run(scenario)
+        return timeline(step.programs, step.ran, most)
+
+    def _run(self, scenario: Scenario) -> _Step:
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
-        ran = run(made, durations_ns(made, times, self._tick_ns(scenario)))
-        step = _Step(model=model, programs=made, times_s=times, ran=ran)
-        return self._prediction(scenario, step)
+        ran = run(made, durations_ps(made, times, self._tick_ps(scenario)))
+        return _Step(model=model, programs=made, times_s=times, ran=ran)
 
     def as_trace(self, scenario: Scenario) -> tuple[ClusterTrace, Fabric, ClusterRules]:
         """The step as ASTRA-sim takes it: what every rank does, on which network, by which rules. Unsupported, BadInput.
@@ -179,18 +191,18 @@ class TrainingEngine:
         if reasons := self.missing(scenario):
             raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
-        return cluster_of(model, made, durations_ns(made, times, TICK_NS), scenario.system)
+        return cluster_of(model, made, durations_ps(made, times, TICK_PS), scenario.system)
 
     def _prediction(self, scenario: Scenario, step: _Step) -> Prediction:
-        end_ns = step.end_ns
-        accounts = [account(program, ran, end_ns) for program, ran in zip(step.programs, step.ran, strict=True)]
-        slowest = max(range(len(accounts)), key=lambda at: step.ran[at].last_ns)
+        end_ps = step.end_ps
+        accounts = [account(program, ran, end_ps) for program, ran in zip(step.programs, step.ran, strict=True)]
+        slowest = max(range(len(accounts)), key=lambda at: step.ran[at].last_ps)
         working = scenario.workload.gradient_dtype or scenario.workload.dtype
         memories = [stage_memory(step.model, stage, working) for stage in step.model.stages]
         largest = max(memories, key=lambda one: one.total_bytes)
-        value = end_ns / _NS_PER_S
+        value = end_ps / _PS_PER_S
         capacity = scenario.system.device.memory_bytes.value
-        flop, products, moved = _work(step)
+        work = step_work(step.model, step.programs)
         return Prediction(
             quantity="time",
             value=value,
@@ -200,8 +212,8 @@ class TrainingEngine:
             bound=_bound(accounts[slowest]),
             memory=largest,
             fits=largest.total_bytes <= capacity,
-            flop=flop,
-            moved_bytes=moved,
+            flop=work.flop,
+            moved_bytes=work.moved_bytes,
             assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
             outside=(*scenario.workload.outside, *_outside(scenario)),
             provenance=Provenance(
@@ -212,7 +224,7 @@ class TrainingEngine:
                 overrides=scenario.system.device.overrides(),
                 settings=tuple(f"{name}={self._setting(name)}" for name in _SETTINGS),
             ),
-            step=_facts(scenario, step, accounts, memories, slowest, products),
+            step=_facts(scenario, step, accounts, memories, slowest, work.products_flop),
         )
 
     def _interval(self, scenario: Scenario, value: float) -> Interval | None:
@@ -239,12 +251,12 @@ def _outside(scenario: Scenario) -> tuple[str, ...]:
 def _parts(of: Account) -> tuple[Part, ...]:
     """The parts of the stage that ends last; they add up to the step."""
     found = [
-        Part(name=_ROLES[role], value=time_ns / _NS_PER_S, kind="compute") for role, time_ns in of.compute_ns.items()
+        Part(name=_ROLES[role], value=time_ps / _PS_PER_S, kind="compute") for role, time_ps in of.compute_ps.items()
     ]
     found += [
-        Part(name=_named(line), value=time_ns / _NS_PER_S, kind="network") for line, time_ns in of.exposed_ns.items()
+        Part(name=_named(line), value=time_ps / _PS_PER_S, kind="network") for line, time_ps in of.exposed_ps.items()
     ]
-    found.append(Part(name="waiting for other stages", value=of.idle_ns / _NS_PER_S, kind="idle"))
+    found.append(Part(name="waiting for other stages", value=of.idle_ps / _PS_PER_S, kind="idle"))
     return tuple(sorted((part for part in found if part.value > 0), key=lambda part: -part.value))
 
 
@@ -254,28 +266,11 @@ def _named(line: Line) -> str:
 
 def _bound(of: Account) -> Bound:
     """What takes most of the stage that ends last."""
-    network = sum(of.exposed_ns.values())
+    network = sum(of.exposed_ps.values())
     return max(
-        (("compute", of.busy_ns), ("network", network), ("overhead", of.idle_ns)),
+        (("compute", of.busy_ps), ("network", network), ("overhead", of.idle_ps)),
         key=lambda pair: pair[1],
     )[0]  # type: ignore[return-value]
-
-
-def _work(step: _Step) -> tuple[float, float, float]:
-    """Flop, flop of products alone, and bytes moved, of all devices together."""
-    flop = products = moved = 0.0
-    alike = step.model.sizes["tp"] * step.model.sizes["cp"] * step.model.sizes["dp"]
-    for program in step.programs:
-        times = np.bincount(program.action, minlength=len(program.actions))
-        for action, count in zip(program.actions, times.tolist(), strict=True):
-            if isinstance(action, Compute):
-                works = [op.work() for op in action.ops]
-                flop += count * sum(work[0] for work in works)
-                products += count * sum(
-                    work[0] for work, op in zip(works, action.ops, strict=True) if op.unit == "matrix"
-                )
-                moved += count * sum(work[1] + work[2] for work in works)
-    return flop * alike, products * alike, moved * alike
 
 
 def _facts(
@@ -293,26 +288,26 @@ def _facts(
             axis=line.axis,
             kind=line.kind,
             network=names[line],
-            time_s=last.talk_ns[line] / _NS_PER_S,
-            exposed_s=last.exposed_ns[line] / _NS_PER_S,
+            time_s=last.talk_ps[line] / _PS_PER_S,
+            exposed_s=last.exposed_ps[line] / _PS_PER_S,
             size_bytes=last.talk_bytes[line],
         )
-        for line in last.talk_ns
+        for line in last.talk_ps
     )
-    end_ns = step.end_ns
+    end_ps = step.end_ps
     return StepFacts(
         microbatches=model.microbatches,
         replicas=model.sizes["dp"],
         sequences=model.microbatches * model.sizes["dp"] * scenario.plan.batch,
         hardware_flop=products,
-        bubble=sum(one.idle_ns for one in accounts) / (len(accounts) * end_ns) if end_ns else 0.0,
+        bubble=sum(one.idle_ps for one in accounts) / (len(accounts) * end_ps) if end_ps else 0.0,
         exposed=exposed,
         stages=tuple(
             StageFacts(
                 stage=at,
-                compute_s=one.busy_ns / _NS_PER_S,
-                exposed_s=sum(one.exposed_ns.values()) / _NS_PER_S,
-                idle_s=one.idle_ns / _NS_PER_S,
+                compute_s=one.busy_ps / _PS_PER_S,
+                exposed_s=sum(one.exposed_ps.values()) / _PS_PER_S,
+                idle_s=one.idle_ps / _PS_PER_S,
                 memory=memories[at],
             )
             for at, one in enumerate(accounts)

@@ -3,14 +3,16 @@
 The document: {"npus": 8, "all": [node, ...], "classes": [{"ranks": "0-3,6", "nodes": [node, ...]}], "per_rank": {"0": [node, ...]}};
 a rank without nodes of its own does what its class does, and one in no class what is under "all". Ranks share the nodes that they
 have in common. A node has id, name, type, duration_micros, data_deps, ctrl_deps, inputs_values and
-attrs: {name: [kind, value]}, as Chakra has them; comm_type may be a word.
+attrs: {name: [kind, value]}, as Chakra has them; comm_type may be a word, and a peer, comm_src or comm_dst, ["offset", 8]: the
+rank that many further on, so that ranks with peers of their own can be one class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field
 
@@ -23,7 +25,7 @@ from gnomon.formats.chakra.message import NodeMessage
 from gnomon.formats.chakra.node import rank_trace
 from gnomon.formats.strict import FieldPath, Strict, read_json, shaped
 
-_TYPES = {
+TYPES = {
     "INVALID_NODE": NodeKind.INVALID,
     "METADATA_NODE": NodeKind.METADATA,
     "MEM_LOAD_NODE": NodeKind.MEM_LOAD,
@@ -33,6 +35,8 @@ _TYPES = {
     "COMM_RECV_NODE": NodeKind.RECV,
     "COMM_COLL_NODE": NodeKind.COLLECTIVE,
 }
+OFFSET = "offset"  # in place of a kind: the value counts from the rank itself
+PEERS = {"comm_src": "source", "comm_dst": "destination"}  # attributes that may be told so -> fields of a node
 
 
 class _Node(Strict):
@@ -93,13 +97,13 @@ def _document(path: Path, fabric: Fabric) -> Sequence[RankTrace]:
     if found.npus != fabric.npus:
         raise BadInput(f"{found.npus}, but the network has {_npus(fabric)}", field="npus", where=str(path))
     common = _nodes(found.all, path, ("all",)) if found.all else None
-    made: list[RankTrace | None] = [common] * found.npus
+    made: list[_Shared | None] = [common] * found.npus
     for at, one in enumerate(found.classes):
-        trace = _nodes(one.nodes, path, ("classes", at, "nodes"))
+        shared = _nodes(one.nodes, path, ("classes", at, "nodes"))
         for ranks in _ranges(one.ranks, found.npus, f"classes.{at}.ranks", path):
             if any(other is not common for other in made[ranks.start : ranks.stop]):
                 raise BadInput("a rank is in two classes", field=f"classes.{at}.ranks", where=str(path))
-            made[ranks.start : ranks.stop] = [trace] * len(ranks)
+            made[ranks.start : ranks.stop] = [shared] * len(ranks)
     for key, nodes in found.per_rank.items():
         if not key.isdecimal() or int(key) >= found.npus:
             raise BadInput(f"no rank {key!r}: 0 to {found.npus - 1}", field="per_rank", where=str(path))
@@ -109,7 +113,32 @@ def _document(path: Path, fabric: Fabric) -> Sequence[RankTrace]:
             f'no nodes for rank {made.index(None)}: neither under "all" nor under "classes" nor under "per_rank"',
             where=str(path),
         )
-    return tuple(trace for trace in made if trace is not None)
+    return tuple(shared.of(rank, found.npus) for rank, shared in enumerate(made) if shared is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What several ranks do."""
+
+    trace: RankTrace
+    peers: Mapping[
+        int, Mapping[str, int]
+    ]  # place of a node -> its fields that are told by how far from the rank they are
+
+    def of(self, rank: int, npus: int) -> RankTrace:
+        """The trace of one of them. BadInput where a peer is none of the ranks."""
+        if not self.peers:
+            return self.trace
+        nodes = list(self.trace.nodes)
+        for place, offsets in self.peers.items():
+            named = {field: rank + offset for field, offset in offsets.items()}
+            if beyond := [peer for peer in named.values() if not 0 <= peer < npus]:
+                raise BadInput(
+                    f"node {nodes[place].id} {nodes[place].name!r} of rank {rank} names rank {beyond[0]}: 0 to {npus - 1}",
+                    where=self.trace.place,
+                )
+            nodes[place] = replace(nodes[place], **named)  # type: ignore[arg-type]
+        return replace(self.trace, nodes=tuple(nodes))
 
 
 def _ranges(text: str, npus: int, field: str, path: Path) -> Iterator[range]:
@@ -124,22 +153,29 @@ def _ranges(text: str, npus: int, field: str, path: Path) -> Iterator[range]:
         yield range(int(first), int(last) + 1)
 
 
-def _nodes(nodes: Sequence[Any], path: Path, within: FieldPath) -> RankTrace:
+def _nodes(nodes: Sequence[Any], path: Path, within: FieldPath) -> _Shared:
     messages = [_message(one, path, (*within, index)) for index, one in enumerate(nodes)]
-    return rank_trace(messages, f"{path}: {'.'.join(map(str, within))}")
+    peers = {}
+    for place, message in enumerate(messages):
+        offsets = {name: one for name, one in message.attributes.items() if one.kind == OFFSET}
+        if offsets:
+            absolute = {name: one for name, one in message.attributes.items() if name not in offsets}
+            messages[place] = replace(message, attributes=absolute)
+            peers[place] = {PEERS[name]: cast(int, one.value) for name, one in offsets.items()}
+    return _Shared(trace=rank_trace(messages, f"{path}: {'.'.join(map(str, within))}"), peers=peers)
 
 
 def _message(data: Any, path: Path, within: FieldPath) -> NodeMessage:
     found = shaped(_Node, data, str(path), within=within)
     told = ".".join(map(str, within))
-    if found.type not in _TYPES:
+    if found.type not in TYPES:
         raise BadInput(
-            f"no node type {found.type!r}{near_match(found.type, _TYPES)}", field=f"{told}.type", where=str(path)
+            f"no node type {found.type!r}{near_match(found.type, TYPES)}", field=f"{told}.type", where=str(path)
         )
     return NodeMessage(
         id=found.id,
         name=found.name,
-        type=_TYPES[found.type],
+        type=TYPES[found.type],
         control_parents=tuple(found.ctrl_deps),
         data_parents=tuple(found.data_deps),
         start_us=found.start_time_micros,
@@ -153,8 +189,9 @@ def _attributes(given: Mapping[str, tuple[str, Any]], told: str, path: Path) -> 
     made = {}
     for name, (kind, value) in given.items():
         field = f"{told}.{name}"
-        if kind not in KINDS:
-            raise BadInput(f"no kind {kind!r}{near_match(kind, KINDS)}", field=field, where=str(path))
+        known = (*KINDS, OFFSET) if name in PEERS else KINDS
+        if kind not in known:
+            raise BadInput(f"no kind {kind!r}{near_match(kind, known)}", field=field, where=str(path))
         if name == "comm_type" and isinstance(value, str):
             if value not in CollectiveKind.__members__:
                 near = near_match(value, CollectiveKind.__members__)

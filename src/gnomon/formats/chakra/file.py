@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from gnomon.core.errors import BadInput
-from gnomon.core.trace import RankTrace
+from gnomon.core.trace import RankTrace, TraceNode
 from gnomon.formats.chakra import message, wire
 from gnomon.formats.chakra.message import NodeMessage
-from gnomon.formats.chakra.node import rank_trace
+from gnomon.formats.chakra.node import message_of, rank_trace
 from gnomon.formats.files import write_whole
 
 _VERSION = 1  # the field of GlobalMetadata
@@ -81,7 +81,25 @@ def decode(data: bytes) -> Iterator[NodeMessage]:
         raise wire.Cut(0, "the file is empty; a Chakra trace begins with its version")
 
 
-def encode(nodes: Iterable[NodeMessage], version: str = "0.0.4") -> bytes:
+def encode(nodes: Iterable[NodeMessage]) -> bytes:
     """The bytes of a file."""
-    first = wire.put_run(_VERSION, version.encode())
-    return b"".join(wire.put_varint(len(one)) + one for one in (first, *map(message.encode, nodes)))
+    return _HEAD + b"".join(map(_framed, map(message.encode, nodes)))
+
+
+def encode_ranks(ranks: Iterable[Sequence[TraceNode]]) -> Iterator[bytes]:
+    """The bytes of the file of each rank; a node that ranks share is encoded once."""
+    known: dict[int, tuple[TraceNode, bytes]] = {}  # by identity, which a node keeps that is held here
+    for nodes in ranks:
+        parts = [_HEAD]
+        for node in nodes:
+            if id(node) not in known:
+                known[id(node)] = node, _framed(message.encode(message_of(node)))
+            parts.append(known[id(node)][1])
+        yield b"".join(parts)
+
+
+def _framed(data: bytes) -> bytes:
+    return wire.put_varint(len(data)) + data
+
+
+_HEAD = _framed(wire.put_run(_VERSION, b"0.0.4"))

@@ -69,6 +69,10 @@ def options(row: Mapping[str, Any]) -> Iterator[str]:
     if row.get("image") is not None:
         yield f"image {row['image']}"
     yield from (f"{name} {size}" for name, size in (row.get("sizes") or {}).items())
-    yield from (f"{name.replace('_', ' ')} {value}" for name, value in (row.get("training") or {}).items())
+    for name, value in (row.get("training") or {}).items():
+        if isinstance(value, bool):
+            yield name if value else f"no {name}"
+        else:
+            yield f"{name.replace('_', ' ')} {value}"
     for name, value in (row.get("overrides") or {}).items():
         yield from (f"{name.replace('_', ' ')} {one}" for one in ([value] if isinstance(value, str) else value))

@@ -50,17 +50,17 @@ def test_a_pipeline_waits_as_the_papers_say(stages: int, microbatches: int, sche
     # Narayanan et al. 2021, section 2.2.1: (p - 1) (t_f + t_b) of waiting, a share of (p - 1) / m of the time without.
     of = pipeline(stages, microbatches, schedule)
     ran = timed(of, 12_000, 24_000)
-    end = max(one.last_ns for one in ran)
+    end = max(one.last_ps for one in ran)
     assert end == (microbatches + stages - 1) * 36_000
     for program, one in zip(of, ran, strict=True):
-        assert account(program, one, end).idle_ns == (stages - 1) * 36_000
+        assert account(program, one, end).idle_ps == (stages - 1) * 36_000
 
 
 @pytest.mark.parametrize(("stages", "microbatches", "virtual"), [(2, 4, 2), (2, 8, 3), (4, 8, 3), (3, 6, 2)])
 def test_interleaved_stages_wait_less_by_their_chunks(stages: int, microbatches: int, virtual: int) -> None:
     # Narayanan et al. 2021, section 2.2.2: (p - 1) (t_f + t_b) / v.
     of = pipeline(stages, microbatches, "interleaved", virtual)
-    end = max(one.last_ns for one in timed(of, 12_000 // virtual, 24_000 // virtual))
+    end = max(one.last_ps for one in timed(of, 12_000 // virtual, 24_000 // virtual))
     assert end == microbatches * 36_000 + (stages - 1) * 36_000 // virtual
 
 
@@ -69,8 +69,8 @@ def test_compiled_and_interpreted_runs_are_the_same() -> None:
     plain = timed(of, 12_000, 24_000)
     fast = timed(of, 12_000, 24_000, compiled_from=0)
     for one, other in zip(plain, fast, strict=True):
-        assert (one.start_ns == other.start_ns).all()
-        assert (one.end_ns == other.end_ns).all()
+        assert (one.start_ps == other.start_ps).all()
+        assert (one.end_ps == other.end_ps).all()
 
 
 def test_an_update_waits_for_every_gradient() -> None:
@@ -82,6 +82,6 @@ def test_an_update_waits_for_every_gradient() -> None:
     durations = [5 if isinstance(action, Compute) else 1_000_000 for action in program.actions]
     (ran,) = run((program,), (durations,))
     update = next(at for at, action in enumerate(program.actions) if getattr(action, "role", "") == "update")
-    begins = int(ran.start_ns[program.action == update][0])
+    begins = int(ran.start_ps[program.action == update][0])
     gradients = sum(1 for at in program.action.tolist() if getattr(program.actions[at], "name", "") == "gradients")
     assert begins >= gradients * 1_000_000

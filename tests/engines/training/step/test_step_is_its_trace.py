@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -44,24 +45,32 @@ def random_scenario(seed: int) -> Scenario:
 
 
 def _drawn(draw: random.Random) -> Scenario:
+    name, on, options = drawn_options(draw)
+    seq = options.pop("seq")
+    return scenario(name, on, seq, TrainingPlan(**options))
+
+
+def drawn_options(draw: random.Random) -> tuple[str, str, dict[str, Any]]:
+    """A model, a system, and a plan as a user writes it; many of them cannot be."""
     on = draw.choice(["dgx-h100", "hgx-h100:4", "hgx-h100:2x4", "hgx-h100:4x2", "hgx-h100:2", "hgx-h100:2x3"])
     name = draw.choice(["gpt2", "gpt2-medium", "llama-2-7b", "mixtral-8x7b", "bert-base"])
     tp, pp, cp = draw.choice([1, 2, 4]), draw.choice([1, 2, 3, 4]), draw.choice([1, 1, 2])
     schedule = draw.choice(["1f1b", "gpipe", "zero-bubble", "interleaved"]) if pp > 1 else "1f1b"
-    training = TrainingPlan(
-        tp=tp,
-        pp=pp,
-        cp=cp,
-        ep=draw.choice([1, 2]) if name == "mixtral-8x7b" else 1,
-        zero=draw.choice([0, 1, 2, 3]),
-        sp=tp > 1 and draw.random() < 0.5,
-        schedule=schedule,  # type: ignore[arg-type]
-        virtual=2 if schedule == "interleaved" else 1,
-        recompute=draw.choice(["none", "selective", "full"]),
-        overlap=draw.choice([True, False]),
-        global_batch=max(1, system(on).count // (tp * pp * cp)) * draw.choice([1, 2]) * pp,
-    )
-    return scenario(name, on, draw.choice([64, 128]), training)
+    options = {
+        "tp": tp,
+        "pp": pp,
+        "cp": cp,
+        "ep": draw.choice([1, 2]) if name == "mixtral-8x7b" else 1,
+        "zero": draw.choice([0, 1, 2, 3]),
+        "sp": tp > 1 and draw.random() < 0.5,
+        "schedule": schedule,
+        "virtual": 2 if schedule == "interleaved" else 1,
+        "recompute": draw.choice(["none", "selective", "full"]),
+        "overlap": draw.choice([True, False]),
+        "global_batch": max(1, system(on).count // (tp * pp * cp)) * draw.choice([1, 2]) * pp,
+        "seq": draw.choice([64, 128]),
+    }
+    return name, on, options
 
 
 @pytest.mark.parametrize("seed", range(24))

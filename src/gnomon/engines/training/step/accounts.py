@@ -27,32 +27,32 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The time of one stage, ns."""
+    """The time of one stage, ps."""
 
-    compute_ns: Mapping[str, int]  # by role
-    talk_ns: Mapping[Line, int]  # under way
-    exposed_ns: Mapping[Line, int]  # under way while nothing is computed
+    compute_ps: Mapping[str, int]  # by role
+    talk_ps: Mapping[Line, int]  # under way
+    exposed_ps: Mapping[Line, int]  # under way while nothing is computed
     talk_bytes: Mapping[Line, float]
-    idle_ns: int  # neither, until the end of the step
+    idle_ps: int  # neither, until the end of the step
 
     @property
-    def busy_ns(self) -> int:
-        return sum(self.compute_ns.values())
+    def busy_ps(self) -> int:
+        return sum(self.compute_ps.values())
 
 
-def account(program: Program, ran: Ran, end_ns: int) -> Account:
-    """The account of one stage in a step that ends at `end_ns`."""
+def account(program: Program, ran: Ran, end_ps: int) -> Account:
+    """The account of one stage in a step that ends at `end_ps`."""
     kinds = np.array([kind_of(action) for action in program.actions])[program.action]
     is_compute, talks = kinds == COMPUTE, (kinds != COMPUTE) & (kinds != RECEIVE)
-    taken = ran.end_ns - ran.start_ns
+    taken = ran.end_ps - ran.start_ps
     roles: dict[str, int] = defaultdict(int)
     per_action = np.bincount(program.action[is_compute], taken[is_compute], len(program.actions))
     for place, total in enumerate(per_action.astype(np.int64).tolist()):
         action = program.actions[place]
         if isinstance(action, Compute):
             roles[action.role] += total
-    begins, ends = _merged(ran.start_ns[is_compute], ran.end_ns[is_compute])
-    hidden = _covered(begins, ends, ran.start_ns[talks], ran.end_ns[talks])
+    begins, ends = _merged(ran.start_ps[is_compute], ran.end_ps[is_compute])
+    hidden = _covered(begins, ends, ran.start_ps[talks], ran.end_ps[talks])
     under_way: dict[Line, int] = defaultdict(int)
     exposed: dict[Line, int] = defaultdict(int)
     sizes: dict[Line, float] = defaultdict(float)
@@ -70,11 +70,11 @@ def account(program: Program, ran: Ran, end_ns: int) -> Account:
         sizes[line] += times * size_of(action)
     busy = sum(roles.values())
     return Account(
-        compute_ns=roles,
-        talk_ns=under_way,
-        exposed_ns=exposed,
+        compute_ps=roles,
+        talk_ps=under_way,
+        exposed_ps=exposed,
         talk_bytes=sizes,
-        idle_ns=end_ns - busy - sum(exposed.values()),
+        idle_ps=end_ps - busy - sum(exposed.values()),
     )
 
 

@@ -29,14 +29,14 @@ COMPILED_FROM = 100_000  # nodes: from here on compiling, a few seconds once, pa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """Begin and end of the nodes of one stage `(nodes,)`, ns."""
+    """Begin and end of the nodes of one stage `(nodes,)`, ps."""
 
-    start_ns: Ints
-    end_ns: Ints
+    start_ps: Ints
+    end_ps: Ints
 
     @property
-    def last_ns(self) -> int:
-        return int(self.end_ns.max())
+    def last_ps(self) -> int:
+        return int(self.end_ps.max())
 
 
 def kind_of(action: Action) -> int:
@@ -49,14 +49,14 @@ def kind_of(action: Action) -> int:
 
 
 def run(
-    programs: Sequence[Program], durations_ns: Sequence[Sequence[int]], *, compiled_from: int = COMPILED_FROM
+    programs: Sequence[Program], durations_ps: Sequence[Sequence[int]], *, compiled_from: int = COMPILED_FROM
 ) -> tuple[Ran, ...]:
-    """Run the programs, whose actions take `durations_ns` by stage and place; a message takes its sender's time.
+    """Run the programs, whose actions take `durations_ps` by stage and place; a message takes its sender's time.
 
     compiled_from: nodes from which on compiled code runs them.
     """
     offsets = np.cumsum([0, *(len(one) for one in programs)])
-    columns = zip(*(_columns(one, durations_ns[at], at) for at, one in enumerate(programs)), strict=True)
+    columns = zip(*(_columns(one, durations_ps[at], at) for at, one in enumerate(programs)), strict=True)
     kind, takes, stage, message = (np.concatenate(column) for column in columns)
     waits, first_child, children = _waits(programs, offsets)
     count = int(offsets[-1])
@@ -74,7 +74,7 @@ def run(
     if (end == NONE).any():
         raise AssertionError(f"stages wait for one another: node {int((end == NONE).argmax())} of {count} never ran")
     bounds = [slice(int(a), int(b)) for a, b in pairwise(offsets)]
-    return tuple(Ran(start_ns=start[one], end_ns=end[one]) for one in bounds)
+    return tuple(Ran(start_ps=start[one], end_ps=end[one]) for one in bounds)
 
 
 @cache
@@ -137,10 +137,10 @@ def events(  # type: ignore[no-untyped-def]  # lists or arrays of whole numbers,
                 heappush(agenda, (now, order, receiver[message[node]]))
 
 
-def _columns(program: Program, durations_ns: Sequence[int], at: int) -> tuple[Ints, Ints, Ints, Ints]:
+def _columns(program: Program, durations_ps: Sequence[int], at: int) -> tuple[Ints, Ints, Ints, Ints]:
     """What each node is, how long it takes, its stage, its message."""
     kinds = np.array([kind_of(action) for action in program.actions])
-    durations = np.array(durations_ns, dtype=np.int64)
+    durations = np.array(durations_ps, dtype=np.int64)
     return kinds[program.action], durations[program.action], np.full(len(program), at), program.message
 
 

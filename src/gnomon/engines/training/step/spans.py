@@ -1,0 +1,119 @@
+"""A step as it was run, as spans of time: of each stage its passes and waits, its computations, its exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from gnomon.core.timeline import Span, Timeline
+from gnomon.engines.training.step.accounts import line_of, size_of
+from gnomon.engines.training.step.run import COMPUTE, RECEIVE, Ints, Ran, kind_of
+from gnomon.parallel.model_share import Message
+from gnomon.parallel.passes import Compute
+from gnomon.parallel.program import NONE, Program
+
+_PS_PER_S = 1e12
+
+
+def timeline(programs: Sequence[Program], ran: Sequence[Ran], most: int) -> Timeline:
+    """At most `most` spans: passes and waits of the whole step first, then what begins earliest of what they consist of."""
+    end_ps = max(one.last_ps for one in ran)
+    pairs = list(zip(programs, ran, strict=True))
+    outlines = [
+        span for program, times in pairs for span in (*_passes(program, times), *_waits(program, times, end_ps))
+    ]
+    kinds = [_kinds(program) for program in programs]
+    shown = [
+        np.flatnonzero((kind != RECEIVE) & (times.end_ps > times.start_ps))
+        for kind, (_, times) in zip(kinds, pairs, strict=True)
+    ]
+    last_ps = _last_begin_ns(pairs, shown, most - len(outlines))
+    details = [
+        _detail(program, times, int(node), int(kind[node]))
+        for (program, times), kind, nodes in zip(pairs, kinds, shown, strict=True)
+        for node in nodes
+        if times.start_ps[node] <= last_ps
+    ]
+    every = sorted([*outlines, *details], key=lambda span: (span.start_s, -span.end_s))
+    total = len(outlines) + sum(map(len, shown))
+    return Timeline(spans=tuple(every[:most]), left_out=total - len(every[:most]))
+
+
+def _last_begin_ns(pairs: Sequence[tuple[Program, Ran]], shown: Sequence[Ints], room: int) -> int:
+    """The latest begin for which there is room."""
+    begins = np.sort(np.concatenate([times.start_ps[nodes] for (_, times), nodes in zip(pairs, shown, strict=True)]))
+    if room >= len(begins):
+        return int(begins[-1]) if len(begins) else NONE
+    return int(begins[room]) - 1 if room > 0 else NONE
+
+
+def _kinds(program: Program) -> Ints:
+    """What each node is `(nodes,)`."""
+    return np.array([kind_of(action) for action in program.actions])[program.action]
+
+
+def _passes(program: Program, ran: Ran) -> Iterator[Span]:
+    """Computations of one micro-batch in one direction in a row, from the first to the last."""
+    nodes = np.flatnonzero(_kinds(program) == COMPUTE)
+    nodes = nodes[np.argsort(ran.start_ps[nodes], kind="stable")]
+    directions = np.array([_direction(action) for action in program.actions])[program.action[nodes]]
+    of = program.microbatch[nodes]
+    changes = np.flatnonzero((directions[1:] != directions[:-1]) | (of[1:] != of[:-1])) + 1
+    for first, beyond in pairwise([0, *changes.tolist(), len(nodes)]):
+        microbatch = int(of[first])
+        yield Span(
+            track=f"stage {program.stage}: passes",
+            name=str(directions[first]) if microbatch == NONE else f"{directions[first]} {microbatch}",
+            kind="compute",
+            start_s=int(ran.start_ps[nodes[first]]) / _PS_PER_S,
+            end_s=int(ran.end_ps[nodes[beyond - 1]]) / _PS_PER_S,
+            details={} if microbatch == NONE else {"micro-batch": microbatch},
+        )
+
+
+def _direction(action: object) -> str:
+    """What a computation is part of; what is computed again is part of the backward pass."""
+    role = action.role if isinstance(action, Compute) else ""
+    return "backward" if role == "recompute" else role
+
+
+def _waits(program: Program, ran: Ran, end_ps: int) -> Iterator[Span]:
+    """Where the stage neither computes nor exchanges, until the end of the step."""
+    busy = np.flatnonzero(_kinds(program) != RECEIVE)
+    by_start = busy[np.argsort(ran.start_ps[busy], kind="stable")]
+    ends = np.concatenate([[0], np.maximum.accumulate(ran.end_ps[by_start])])
+    begins = np.concatenate([ran.start_ps[by_start], [end_ps]])
+    for at in np.flatnonzero(begins > ends).tolist():
+        yield Span(
+            track=f"stage {program.stage}: passes",
+            name="waits",
+            kind="idle",
+            start_s=int(ends[at]) / _PS_PER_S,
+            end_s=int(begins[at]) / _PS_PER_S,
+        )
+
+
+def _detail(program: Program, ran: Ran, node: int, kind: int) -> Span:
+    """A computation or an exchange."""
+    action = program.actions[program.action[node]]
+    details: dict[str, str | int | float] = {}
+    if program.microbatch[node] != NONE:
+        details["micro-batch"] = int(program.microbatch[node])
+    if isinstance(action, Compute):
+        name = action.name
+        details |= {"role": action.role, "operators": len(action.ops)}
+    else:
+        line = line_of(action)
+        to = f" to stage {action.peer}" if isinstance(action, Message) else ""
+        name = f"{line.axis} {line.kind}{to}"
+        details |= {"what": action.name, "bytes": size_of(action)}
+    return Span(
+        track=f"stage {program.stage}: {'computes' if kind == COMPUTE else 'exchanges'}",
+        name=name,
+        kind="compute" if kind == COMPUTE else "network",
+        start_s=int(ran.start_ps[node]) / _PS_PER_S,
+        end_s=int(ran.end_ps[node]) / _PS_PER_S,
+        details=details,
+    )
