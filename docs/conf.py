@@ -39,8 +39,8 @@ ESSAYS_HERE = "<!-- the essay of every engine -->"
 
 
 def essays() -> str:
-    """Text that includes the README of every engine that has one, headings one level down."""
-    files = sorted((ROOT / "src/gnomon/engines").glob("*/README.md"))
+    """Text that includes the README of every engine that has one, and of its parts, headings one level down."""
+    files = sorted((ROOT / "src/gnomon/engines").rglob("README.md"))
     return "\n".join(f"```{{include}} /../{file.relative_to(ROOT)}\n:heading-offset: 1\n```\n" for file in files)
 
 

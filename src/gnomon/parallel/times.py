@@ -98,7 +98,7 @@ def _computes_s(computes: Sequence[Compute], device: Device, timer: OpTimer, hos
     for op, time_s in zip(places, times, strict=True):
         if not np.isfinite(time_s):
             raise Unsupported(
-                f"{device.name} has no time for {type(op).__name__} in {op.dtype} by this source of times"
+                f"{device.name} has no time for {type(op).__name__} in {op.dtype} by this source of times (setting timer; roofline knows every device)"
             )
     found = []
     for compute in computes:
