@@ -57,12 +57,28 @@ def test_the_ledger_says_of_own_claims_what_sealed_results_say():
 def test_steps_of_megatron_are_typed_as_they_were_published(shared):
     typed = _rows(ROOT / "experiments" / "megatron-steps" / "published.csv")
     known = {row["row_id"]: row for row in _rows(shared / "truth" / "training_steps.csv")}
-    names = dict(layers="layers", hidden="hidden", heads="heads", seq="seq_len", vocabulary="vocab", gpus="n_gpus")
-    names |= dict(tp="tp", pp="pp", virtual="vp", dp="dp", sp="seq_parallel", global_batch="global_batch_seqs")
-    names |= dict(micro_batch="micro_batch", recompute="recompute", step_s="iter_time_s")
+    names = {
+        "layers": "layers",
+        "hidden": "hidden",
+        "heads": "heads",
+        "seq": "seq_len",
+        "vocabulary": "vocab",
+        "gpus": "n_gpus",
+    }
+    names |= {
+        "tp": "tp",
+        "pp": "pp",
+        "virtual": "vp",
+        "dp": "dp",
+        "sp": "seq_parallel",
+        "global_batch": "global_batch_seqs",
+    }
+    names |= {"micro_batch": "micro_batch", "recompute": "recompute", "step_s": "iter_time_s"}
     assert len(typed) == 30
     for row in typed:
-        assert {name: known[row["row"]][theirs] for name, theirs in names.items()} == {name: row[name] for name in names}
+        assert {name: known[row["row"]][theirs] for name, theirs in names.items()} == {
+            name: row[name] for name in names
+        }
         assert (row["zero"] == "3") == bool(known[row["row"]]["zero_or_fsdp"])
 
 
