@@ -1,12 +1,16 @@
 """Gnomon's own experiments: what is committed is what was sealed, and one of them is run again and comes to the same."""
 
+import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from gnomon.lab import doors
+from gnomon.adapters.astrasim.programs import installed
+from gnomon.lab import claims, doors
 from gnomon.lab.specs.registration import locks_of
 from gnomon.lab.units.local import local_host
 
@@ -35,3 +39,57 @@ def test_the_first_experiment_run_again_comes_to_the_same(tmp_path):
     for arm in ("baseline", "treatment"):
         assert again[arm] == pytest.approx(sealed[arm])
     assert [one.verdict for one in doors.read(spec).verdicts] == ["pass", "pass"]
+
+
+@pytest.mark.parametrize("way", ["simulated_unaware", "simulated_aware", "astra_sim_aware", "plotted"])
+def test_all_reduces_of_astra_sim_s_configuration_come_out_as_they_were_sealed(way):
+    if way.startswith("astra_sim") and installed() is None:
+        pytest.skip("ASTRA-sim's programs are not on the PATH")
+    script = ROOT / "experiments" / "nccl-all-reduce" / "errors.py"
+    done = subprocess.run([sys.executable, "-B", script, way, "0"], cwd=ROOT, capture_output=True, check=True)
+    assert json.loads(done.stdout) == pytest.approx(_sealed("exp-005-nccl-all-reduce-hgx-h100", f"{way}/0"))
+
+
+def test_the_ledger_says_of_own_claims_what_sealed_results_say():
+    assert [one.id for one in claims.check(ROOT) if one.status == "unverified"] == []
+
+
+def test_steps_of_megatron_are_typed_as_they_were_published(shared):
+    typed = _rows(ROOT / "experiments" / "megatron-steps" / "published.csv")
+    known = {row["row_id"]: row for row in _rows(shared / "truth" / "training_steps.csv")}
+    names = {
+        "layers": "layers",
+        "hidden": "hidden",
+        "heads": "heads",
+        "seq": "seq_len",
+        "vocabulary": "vocab",
+        "gpus": "n_gpus",
+    }
+    names |= {
+        "tp": "tp",
+        "pp": "pp",
+        "virtual": "vp",
+        "dp": "dp",
+        "sp": "seq_parallel",
+        "global_batch": "global_batch_seqs",
+    }
+    names |= {"micro_batch": "micro_batch", "recompute": "recompute", "step_s": "iter_time_s"}
+    assert len(typed) == 30
+    for row in typed:
+        assert {name: known[row["row"]][theirs] for name, theirs in names.items()} == {
+            name: row[name] for name in names
+        }
+        assert (row["zero"] == "3") == bool(known[row["row"]]["zero_or_fsdp"])
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _sealed(experiment: str, unit: str) -> dict[str, float]:
+    """What a unit printed."""
+    folder = ROOT / "results" / experiment
+    records = map(json.loads, (folder / "journal.jsonl").read_text().splitlines())
+    started = next(one for one in records if one["kind"] == "unit_started" and one["label"] == unit)
+    return json.loads((folder / "units" / started["unit"] / "attempt-1" / "stdout.log").read_text())
