@@ -19,6 +19,7 @@ def exported(name, out, **further):
     return gnomon.export_training(model, on, out=out, **options, **further)
 
 
+@pytest.mark.slow  # the same with packages of any version
 @pytest.mark.parametrize("form", ["et", "json"])
 @pytest.mark.parametrize("name", PLANS)
 def test_files_simulated_take_what_the_engine_says(tmp_path, name, form):

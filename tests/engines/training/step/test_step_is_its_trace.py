@@ -73,6 +73,7 @@ def drawn_options(draw: random.Random) -> tuple[str, str, dict[str, Any]]:
     return name, on, options
 
 
+@pytest.mark.slow  # the same with packages of any version
 @pytest.mark.parametrize("seed", range(24))
 def test_random_plans_take_what_their_traces_take(seed: int) -> None:
     asked = random_scenario(seed)
