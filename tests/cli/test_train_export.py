@@ -20,7 +20,7 @@ def test_the_command_that_it_ends_with_gives_the_time_that_it_says(gnomon, form)
     run = gnomon(*STEP, "--form", form)
     assert run.code == 0
     time_ns = re.search(r"by these rules, ([\d,]+) ns", run.out)[1].replace(",", "")
-    command = shlex.split(run.out.strip().splitlines()[-1])
+    command = shlex.split(run.out[run.out.index("gnomon train simulate") :].replace("\\\n", ""))
     assert gnomon(*command[1:], "--json").json["max_cycles"] == int(time_ns)
 
 
