@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gnomon.core.footprint import Footprint
@@ -7,6 +9,7 @@ from gnomon.core.plan import Plan
 from gnomon.core.training_plan import TrainingPlan
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare, model_share
+from gnomon.parallel.program import programs
 from gnomon.zoo.decoder import decoder
 from gnomon.zoo.decoder_shape import Decoder
 
@@ -118,3 +121,27 @@ def test_frozen_weights_in_four_bits_take_a_quarter() -> None:
         memory(config, 1, TrainingPlan(lora_rank=8, lora_base=base)).weights_bytes for base in (None, "int4")
     )
     assert short / plain == pytest.approx(4.15625 / 16, rel=0.07)  # norms, biases and adapters are not in four bits
+
+
+def test_experts_are_shared_out_among_the_replicas_that_hold_the_same_ones() -> None:
+    config = replace(gpt(8, 1024, 16), activation="silu_mul", experts=8, experts_chosen=2)
+    whole = memory(config, 1, TrainingPlan()).weights_bytes
+    experts = sum(
+        block.weights.expert_bytes * block.copies
+        for block in share(config, 1, TrainingPlan()).stages[0].chunks[0].blocks
+    )
+    found = memory(config, 8, TrainingPlan(zero=3, ep=4)).weights_bytes
+    assert found == pytest.approx((whole - experts) / 8 + experts / 4 / 2)
+
+
+def test_weights_of_experts_are_gathered_among_those_replicas_too() -> None:
+    config = replace(gpt(8, 1024, 16), activation="silu_mul", experts=8, experts_chosen=2)
+    plan = TrainingPlan(zero=3, ep=2, pp=2, global_batch=8)
+    found = share(config, 8, plan)
+    layer = next(one for one in found.stages[1].chunks[0].blocks if one.block.is_layer)
+    assert [(talk.exchange.axis, talk.exchange.kind) for talk in layer.gathers] == [
+        ("data", "all-gather"),
+        ("edp", "all-gather"),
+    ]
+    assert sum(talk.exchange.size_bytes for talk in layer.gathers) == layer.weights.stored_bytes
+    assert all(len(program) for program in programs(found))

@@ -46,7 +46,7 @@ def stage_memory(model: ModelShare, stage: StageShare, working: str) -> Footprin
 
 
 def _shared(dense: float, experts: float, plan: TrainingPlan, replicas: int, is_shared: bool) -> float:
-    """Numbers of one device, of what replicas share out or all of them hold. [Rajbhandari et al. 2020, ZeRO, section 5]"""
+    """The part of one device, of what replicas share out or all of them hold. [Rajbhandari et al. 2020, ZeRO, section 5]"""
     if not is_shared:
         return dense + experts
     return dense / replicas + experts / max(1, replicas // plan.ep)
@@ -54,11 +54,12 @@ def _shared(dense: float, experts: float, plan: TrainingPlan, replicas: int, is_
 
 def _stored_bytes(stage: StageShare, plan: TrainingPlan, replicas: int) -> tuple[float, float]:
     """Bytes of the working weights of one device, and of those gathered for the layer that runs and the next."""
-    total = stage.weights.stored_bytes
+    weights = stage.weights
     if plan.zero < 3:
-        return total, 0.0
+        return weights.stored_bytes, 0.0
     layers = [one.weights.stored_bytes for chunk in stage.chunks for one in chunk.blocks]
-    return total / replicas, 2 * max(layers)
+    dense_bytes = weights.stored_bytes - weights.expert_bytes
+    return _shared(dense_bytes, weights.expert_bytes, plan, replicas, is_shared=True), 2 * max(layers)
 
 
 def _activation_bytes(model: ModelShare, stage: StageShare) -> tuple[float, float]:

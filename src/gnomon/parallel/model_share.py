@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.exchange import ExchangeKind
 from gnomon.core.footprint import output_bytes
 from gnomon.core.op import AdamStep, GroupedMatMul
 from gnomon.core.plan import Plan
@@ -17,7 +18,7 @@ from gnomon.parallel.experts import on_share_of_experts
 from gnomon.parallel.layers import Block, blocks, chunks
 from gnomon.parallel.layout import axis_sizes
 from gnomon.parallel.low_rank import frozen_experts, is_trained, with_adapters
-from gnomon.parallel.passes import Compute, Passes, Talk, passes
+from gnomon.parallel.passes import Compute, Passes, Role, Talk, passes
 from gnomon.parallel.piece import AxisExchange, Piece
 from gnomon.parallel.tensor import divided
 
@@ -41,17 +42,22 @@ class Weights:
     dense: int = 0  # trained
     experts: int = 0  # trained
     stored_bytes: float = 0.0  # of all, trained and frozen, in their working format
+    expert_bytes: float = 0.0  # of these, the experts'
 
     def __add__(self, other: Weights) -> Weights:
         return Weights(
             dense=self.dense + other.dense,
             experts=self.experts + other.experts,
             stored_bytes=self.stored_bytes + other.stored_bytes,
+            expert_bytes=self.expert_bytes + other.expert_bytes,
         )
 
     def __mul__(self, copies: int) -> Weights:
         return Weights(
-            dense=self.dense * copies, experts=self.experts * copies, stored_bytes=self.stored_bytes * copies
+            dense=self.dense * copies,
+            experts=self.experts * copies,
+            stored_bytes=self.stored_bytes * copies,
+            expert_bytes=self.expert_bytes * copies,
         )
 
     @property
@@ -233,33 +239,36 @@ class _Builder:
             reduces=self._reduced(weights),
         )
 
-    def _each(self, weights: Weights) -> list[tuple[str, int, int]]:
-        """Axis, members of its groups and trained numbers, of dense weights and of experts."""
-        both = [("data", self.replicas, weights.dense), ("edp", self.replicas // self.plan.ep, weights.experts)]
-        return [(axis, members, count) for axis, members, count in both if members > 1 and count]
+    def _among_replicas(
+        self, name: str, role: Role, kind: ExchangeKind, dense_bytes: float, expert_bytes: float, dtype: str
+    ) -> tuple[Talk, ...]:
+        """An exchange of what all replicas hold, and one of the experts, which fewer of them hold; none among one."""
+        both = (("data", self.replicas, dense_bytes), ("edp", self.replicas // self.plan.ep, expert_bytes))
+        return tuple(
+            Talk(name=name, role=role, exchange=AxisExchange(axis=axis, kind=kind, size_bytes=size, dtype=dtype))
+            for axis, members, size in both
+            if members > 1 and size
+        )
 
     def _reduced(self, weights: Weights) -> tuple[Talk, ...]:
-        kind = "reduce-scatter" if self.plan.zero else "all-reduce"
-        return tuple(
-            Talk(
-                name="gradients",
-                role="backward",
-                exchange=AxisExchange(
-                    axis=axis,
-                    kind=kind,  # type: ignore[arg-type]
-                    size_bytes=count * self.gradient_bytes,
-                    dtype=self.gradient_dtype,
-                ),
-            )
-            for axis, _, count in self._each(weights)
+        """Of the gradients of what is trained."""
+        kind: ExchangeKind = "reduce-scatter" if self.plan.zero else "all-reduce"
+        each = self.gradient_bytes
+        return self._among_replicas(
+            "gradients", "backward", kind, weights.dense * each, weights.experts * each, self.gradient_dtype
         )
 
     def _gathered(self, weights: Weights) -> tuple[Talk, ...]:
         """Of what is stored: frozen weights are shared out too."""
-        if self.replicas == 1 or not weights.stored_bytes:
-            return ()
-        exchange = AxisExchange(axis="data", kind="all-gather", size_bytes=weights.stored_bytes, dtype=self.working)
-        return (Talk(name="weights", role="forward", exchange=exchange),)
+        dense_bytes = weights.stored_bytes - weights.expert_bytes
+        return self._among_replicas("weights", "forward", "all-gather", dense_bytes, weights.expert_bytes, self.working)
+
+    def _updated(self, weights: Weights) -> tuple[Talk, ...]:
+        """Of the working copies of what was updated in shares."""
+        each = DTYPES[self.working].bytes
+        return self._among_replicas(
+            "updated weights", "update", "all-gather", weights.dense * each, weights.experts * each, self.working
+        )
 
     def stage(self, index: int, own: tuple[ChunkShare, ...], tied_bytes: float) -> StageShare:
         plan = self.plan
@@ -268,18 +277,6 @@ class _Builder:
         expert_shares = self.replicas // plan.ep if plan.zero else 1
         updated = -(-weights.dense // shares) + -(-weights.experts // expert_shares)
         step = AdamStep(weights=max(1, updated), gradient_dtype=self.gradient_dtype)
-        gathers: tuple[Talk, ...] = ()
-        if plan.zero in (1, 2):
-            gathers = tuple(
-                Talk(
-                    name="updated weights",
-                    role="update",
-                    exchange=AxisExchange(
-                        axis=axis, kind="all-gather", size_bytes=count * DTYPES[self.working].bytes, dtype=self.working
-                    ),
-                )
-                for axis, _, count in self._each(weights)
-            )
         tied = None
         if tied_bytes:
             tied = Message(name="tied gradients", size_bytes=tied_bytes, dtype=self.gradient_dtype)
@@ -288,7 +285,7 @@ class _Builder:
             chunks=own,
             reduces=self._reduced(weights),
             update=Compute(name="update", role="update", ops=(step,)),
-            gathers=gathers,
+            gathers=self._updated(weights) if plan.zero in (1, 2) else (),
             tied=tied,
         )
 
@@ -304,5 +301,6 @@ def weights_of(nodes: Sequence[Node], lora_rank: int | None) -> Weights:
             dense=0 if is_of_experts else trained,
             experts=trained if is_of_experts else 0,
             stored_bytes=node.op.weight_bytes,
+            expert_bytes=node.op.weight_bytes if is_of_experts else 0.0,
         )
     return total

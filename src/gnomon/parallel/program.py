@@ -185,9 +185,10 @@ class _Stage:
             for talk in block.gathers if gathers else ():
                 if self.plan.overlap:
                     part.aside(self.action(talk), part.layer)
-                    part.waits.append(part.beside)
                 else:
                     part.step(self.action(talk))
+            if gathers and block.gathers and self.plan.overlap:
+                part.waits.append(part.beside)  # the last of them: what runs beside runs one after another
             for step in steps:
                 part.step(self.action(step))
             for talk in block.reduces if reduces else ():

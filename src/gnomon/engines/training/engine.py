@@ -125,7 +125,7 @@ class TrainingEngine:
         return self._exchanges(self._setting("exchanges"))
 
     def _host(self) -> Host:
-        """What launches operators. BadInput. Nothing where exchanges are those of ASTRA-sim, which knows no host."""
+        """What launches operators. BadInput."""
         asked = self._setting("host")
         if asked == "graphs":
             return NO_HOST
@@ -138,16 +138,6 @@ class TrainingEngine:
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer. BadInput for a plan that the model or the system cannot have."""
-        workload, system = scenario.workload, scenario.system
-        if not workload.mode.endswith("+optimizer"):
-            return ("training answers whole steps alone: ask for mode train",)
-        if system.device.design is not None:
-            return (f"training answers for data sheets, and {system.device.name} is a spatial accelerator",)
-        if system.count > 1 and not system.dimensions:
-            return (
-                f"the network between the {system.count} of {system.name} is not described: "
-                "`gnomon list systems` shows machines whose network is",
-            )
         try:
             self._stepped(scenario)
         except Unsupported as reason:
@@ -155,6 +145,17 @@ class TrainingEngine:
         return ()
 
     def _stepped(self, scenario: Scenario) -> tuple[ModelShare, tuple[Program, ...], tuple[Numbers, ...]]:
+        """The step divided and timed. Unsupported, BadInput."""
+        workload, system = scenario.workload, scenario.system
+        if not workload.mode.endswith("+optimizer"):
+            raise Unsupported("training answers whole steps alone: ask for mode train")
+        if system.device.design is not None:
+            raise Unsupported(f"training answers for data sheets, and {system.device.name} is a spatial accelerator")
+        if system.count > 1 and not system.dimensions:
+            raise Unsupported(
+                f"the network between the {system.count} of {system.name} is not described: "
+                "`gnomon list systems` shows machines whose network is"
+            )
         model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
         made = programs(model)
         exchanges = self._exchange_timer() if scenario.system.count > 1 else None
@@ -177,8 +178,6 @@ class TrainingEngine:
         return timeline(step.programs, step.ran, most)
 
     def _run(self, scenario: Scenario) -> _Step:
-        if reasons := self.missing(scenario):
-            raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
         ran = run(made, durations_ps(made, times, self._tick_ps(scenario)))
         return _Step(model=model, programs=made, times_s=times, ran=ran)
@@ -188,8 +187,6 @@ class TrainingEngine:
 
         Its computations take what the operator times say, in whole microseconds; ASTRA-sim times the exchanges.
         """
-        if reasons := self.missing(scenario):
-            raise Unsupported("; ".join(reasons))
         model, made, times = self._stepped(scenario)
         return cluster_of(model, made, durations_ps(made, times, TICK_PS), scenario.system)
 
