@@ -41,6 +41,7 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "sp": ("gpt2", {**TRAIN, "tp": 2}, True),
     "pp": ("gpt2", TRAIN, 2),
     "virtual": ("gpt2", {**TRAIN, "pp": 2, "schedule": "interleaved", "virtual": 2}, 3),
+    "stage_layers": ("gpt2", {**TRAIN, "pp": 2}, "5,7"),
     "schedule": ("gpt2", {**TRAIN, "pp": 2}, "gpipe"),
     "dp": ("gpt2", TRAIN, 8),
     "zero": ("gpt2", TRAIN, 1),

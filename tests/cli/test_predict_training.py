@@ -24,7 +24,13 @@ WRONG = [
     (LLAMA, "hgx-h100:8", "--tp 2 --pp 2 --dp 4", 3, "--dp: tp 2 x cp 1 x dp 4 x pp 2 = 16 ranks, .* dp 2 would do"),
     (LLAMA, "hgx-h100:6", "--tp 6", 3, r"--tp: layer\.attention: 32 heads cannot be divided by 6; tp 1 or 2 would do"),
     (LLAMA, "hgx-h100:6x2", "--tp 6 --dp 2", 3, "--tp: .*32 heads .*; tp 2 or 4 would do with another dp"),
-    (LLAMA, "hgx-h100:3", "--pp 3", 3, "--pp: 32 layers cannot be divided into 3 chunks; pp 1 would do"),
+    (
+        LLAMA,
+        "hgx-h100:3",
+        "--pp 3",
+        3,
+        "--pp: 32 layers do not divide evenly into 3 chunks \\(unevenly they do: stage_layers 11x2,10\\); pp 1 would do",
+    ),
     (LLAMA, "hgx-h100:8", "--cp 3", 3, "--cp: 8 devices .*; cp 1, 2, 4 or 8 would do"),
     (LLAMA, "hgx-h100:8", "--ep 2", 3, "--ep: this model has no experts to share out; ep 1 would do"),
     ("mixtral-8x7b", "hgx-h100:8x2", "--ep 16", 3, r"--ep: .*8 experts cannot be divided by 16; ep 4 or 8 would do"),
@@ -42,7 +48,7 @@ WRONG = [
         "hgx-h100:8",
         "--pp 4 --schedule interleaved --virtual-stages 3",
         3,
-        "--pp: 32 layers cannot be divided into 12 chunks; virtual 2, 4 or 8 would do",
+        "--pp: 32 layers do not divide evenly into 12 chunks .*; virtual 2, 4 or 8 would do",
     ),
     (
         LLAMA,
@@ -66,6 +72,22 @@ WRONG = [
         "--schedule: gpipe is of a pipeline of two stages or more, and pp is 1",
     ),
     (LLAMA, "hgx-h100:8", "--pp 2 --schedule 1f1", 3, "--schedule: unknown '1f1'; did you mean '1f1b'"),
+    (LLAMA, "hgx-h100:8", "--pp 2 --stage-layers 16", 3, "--stage-layers: 16 counts the layers of 1 chunk, and"),
+    (
+        LLAMA,
+        "hgx-h100:8",
+        "--pp 2 --stage-layers 16,15",
+        3,
+        "--stage-layers: 16,15 are 31 layers, and the model has 32",
+    ),
+    (LLAMA, "hgx-h100:8", "--pp 2 --stage-layers 16,a", 3, "--stage-layers: 'a' is neither layers of a chunk"),
+    (
+        LLAMA,
+        "hgx-h100:8",
+        "--pp 4 --stage-layers 16,0,0,16",
+        3,
+        "--stage-layers: 16,0x2,16 leaves a chunk with nothing",
+    ),
     (LLAMA, "hgx-h100:8", "--recompute selectiv", 3, "--recompute: unknown 'selectiv'; did you mean 'selective'"),
     (LLAMA, "hgx-h100:8", "--zero 4", 3, "--zero: '4' is no stage of ZeRO: 0, 1, 2 or 3"),
     (LLAMA, "hgx-h100:8", "--sp", 3, "--sp: .* and tp is 1"),
@@ -165,7 +187,7 @@ def test_check_says_that_the_engine_answers_a_step(gnomon, tmp_path: Path):
 def test_the_tables_of_a_step_tell_its_exchanges_and_its_stages(gnomon):
     run = gnomon(*SMALL, "--pp", "2", "--global-batch", "8")
     assert run.code == 0
-    assert "8 sequences a step: 2 replicas x 4 micro-batches of 1" in run.out
+    assert "8 sequences per step: 2 replicas x 4 micro-batches of 1" in run.out
     assert re.search(r"^dp +all-reduce +NVLink 4 through NVSwitch ", run.out, re.MULTILINE)
     assert re.search(r"^pp +send +InfiniBand NDR ", run.out, re.MULTILINE)
     assert len(re.findall(r"^ +[01]  .*B", run.out, re.MULTILINE)) == 2
@@ -191,7 +213,11 @@ def test_a_step_becomes_a_page_and_a_trace(gnomon, tmp_path: Path):
     ]
     assert [name.split(": ", 1)[1] for name in named] == [
         "parts",
-        *(f"stage {stage}: {track}" for stage in (0, 1) for track in ("computes", "exchanges", "passes")),
+        *(
+            f"stage {stage}: {track}"
+            for stage in (0, 1)
+            for track in ("computes", "exchanges over NVLink 4 through NVSwitch", "passes", "sends")
+        ),
     ]
 
 

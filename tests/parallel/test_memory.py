@@ -7,7 +7,7 @@ import pytest
 from gnomon.core.footprint import Footprint
 from gnomon.core.plan import Plan
 from gnomon.core.training_plan import TrainingPlan
-from gnomon.parallel.memory import stage_memory
+from gnomon.parallel.memory import for_weights_bytes, stage_memory
 from gnomon.parallel.model_share import ModelShare, model_share
 from gnomon.parallel.program import programs
 from gnomon.zoo.decoder import decoder
@@ -87,6 +87,14 @@ def test_activations_are_those_of_the_sequence_parallel_paper_s_table(
     of_a_layer = (many - few) / 4  # the first of two stages has half of the layers
     expected = TABLE_2[recompute, sp](8, heads * 2048 / hidden)
     assert of_a_layer / (2048 * hidden) == pytest.approx(expected, rel=0.01)
+
+
+def test_gradients_of_weights_that_wait_keep_what_the_zero_bubble_paper_says() -> None:
+    # Qi et al. 2023, section 2.2: 32 s b h bytes of a layer in 16 bits.
+    (layer,) = (
+        one.block for one in share(gpt(4, 1024, 16), 1, TrainingPlan()).stages[0].chunks[0].blocks if one.copies > 1
+    )
+    assert for_weights_bytes(layer) == 32 * 2048 * 1024
 
 
 def test_the_first_stage_keeps_as_many_micro_batches_as_there_are_stages() -> None:

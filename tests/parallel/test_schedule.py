@@ -4,7 +4,7 @@ import pytest
 
 from gnomon.core.errors import BadInput
 from gnomon.core.training_plan import SCHEDULES, Schedule
-from gnomon.parallel.memory import most_bytes
+from gnomon.parallel.memory import Kept, most_kept
 from gnomon.parallel.schedule import Task, order
 
 VIRTUAL = {"interleaved": 2}
@@ -35,9 +35,20 @@ def test_every_pass_of_every_micro_batch_is_run_once_and_backward_after_forward(
 
 def test_one_forward_one_backward_keeps_as_many_micro_batches_as_stages_follow() -> None:
     # Narayanan et al. 2021, section 2.2.1: at most as many as there are stages, not all of them as GPipe.
-    assert [most_bytes(tasks("1f1b", stage, 4, 16), [1.0]) for stage in range(4)] == [4, 3, 2, 1]
-    assert most_bytes(tasks("gpipe", 0, 4, 16), [1.0]) == 16
-    assert [most_bytes(tasks("zero-bubble", stage, 4, 16), [1.0]) for stage in range(4)] == [4, 3, 2, 1]
+    each = [Kept(activations=1.0, logits=0.25)]
+    assert [most_kept(tasks("1f1b", stage, 4, 16), each) for stage in range(4)] == [
+        (4, 1),
+        (3, 0.75),
+        (2, 0.5),
+        (1, 0.25),
+    ]
+    assert most_kept(tasks("gpipe", 0, 4, 16), each) == (16, 4)
+
+
+def test_a_pipeline_without_bubbles_keeps_what_weights_wait_for_and_no_more_than_the_first_stage_of_1f1b() -> None:
+    # Qi et al. 2023, section 2.3 and table 3: ZB-H1 keeps p M_B at most; a gradient of weights that waits keeps M_W <= M_B.
+    found = [most_kept(tasks("zero-bubble", at, 4, 16), [Kept(activations=34, for_weights=32)])[0] for at in range(4)]
+    assert found == [(4 - stage) * 34 + stage * 32 for stage in range(4)]
 
 
 def test_interleaved_stages_begin_as_in_the_paper_s_figure() -> None:

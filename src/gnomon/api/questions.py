@@ -46,6 +46,7 @@ class Options(TypedDict, total=False):
     sp: bool | None
     pp: int | None
     virtual: int | None
+    stage_layers: str | None
     schedule: Schedule | None
     dp: int | None
     zero: int | None

@@ -24,6 +24,7 @@ FLAGS = {
     "sp": "--sp",
     "pp": "--pp",
     "virtual": "--virtual-stages",
+    "stage_layers": "--stage-layers",
     "schedule": "--schedule",
     "dp": "--dp",
     "zero": "--zero",

@@ -77,6 +77,11 @@ def add_training_options(parser: Parser) -> None:
     )
     group.add_argument("--pp", metavar="N", help="pipeline parallel: stages")
     group.add_argument("--virtual-stages", metavar="N", help="chunks of layers a stage, with --schedule interleaved")
+    group.add_argument(
+        "--stage-layers",
+        metavar="N[xM][,...]",
+        help="layers of every chunk in the order of the forward pass, like 7,8x14,7 (default: equally many)",
+    )
     group.add_argument("--schedule", metavar="SCHEDULE", help="1f1b (default), gpipe, interleaved or zero-bubble")
     group.add_argument("--dp", metavar="N", help="data parallel: replicas (default: as many as the devices allow)")
     group.add_argument(
@@ -116,6 +121,7 @@ def training_options(found: argparse.Namespace) -> Options:
         sp=found.sp,
         pp=wholes["pp"],
         virtual=wholes["virtual-stages"],
+        stage_layers=found.stage_layers,
         schedule=found.schedule,
         dp=wholes["dp"],
         zero=_zero(found.zero),

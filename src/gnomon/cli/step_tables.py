@@ -1,4 +1,4 @@
-"""Tables of a training step: what exchanges cost, and what each stage of its pipeline does and keeps."""
+"""Tables of a training step: what communication costs, and what each stage of its pipeline does and keeps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from gnomon.core.units import show
 
 MOST_STAGES = 8  # lines printed of a pipeline: its first and last stages; --json has all
 
-EXCHANGE_HEAD = ["axis", "exchange", "network", "size", "time", "exposed", "of the step"]
+EXCHANGE_HEAD = ["axis", "communication", "network", "size", "time", "exposed", "of the step"]
 STAGE_HEAD = [
     "stage",
-    "computes",
+    "compute",
+    "host",
     "exposed",
-    "waits",
+    "idle",
     "memory",
     "weights",
     "gradients",
@@ -43,7 +44,7 @@ def _print_step(answer: Answer, outcome: Outcome, step: StepFacts, value_s: floa
     print()
     sequences = counted(step.sequences, "image" if workload.seq is None else "sequence")
     print_text(
-        f"{sequences} a step: {counted(step.replicas, 'replica')} x {counted(step.microbatches, 'micro-batch')} "
+        f"{sequences} per step: {counted(step.replicas, 'replica')} x {counted(step.microbatches, 'micro-batch')} "
         f"of {outcome.scenario.plan.batch}; "
         f"{rate(outcome.items_per_s, workload.item)}, MFU {share(outcome.mfu, 1)}, HFU {share(outcome.hfu, 1)}, "
         f"bubble {share(step.bubble, 1)}",
@@ -62,13 +63,14 @@ def _print_step(answer: Answer, outcome: Outcome, step: StepFacts, value_s: floa
             ]
             for one in sorted(step.exposed, key=lambda one: -one.exposed_s)
         ]
-        print_table(EXCHANGE_HEAD, rows, title="exchanges of the stage that ends last")
+        print_table(EXCHANGE_HEAD, rows, title="communication of the stage that ends last")
     ends = MOST_STAGES // 2
     shown = [one for one in step.stages if one.stage < ends or one.stage >= len(step.stages) - ends]
     rows = [
         [
             str(one.stage),
             show(one.compute_s, "s"),
+            "-" if one.host_s is None else show(one.host_s, "s"),
             show(one.exposed_s, "s"),
             show(one.idle_s, "s"),
             show(one.memory.total_bytes, "B"),
@@ -76,7 +78,7 @@ def _print_step(answer: Answer, outcome: Outcome, step: StepFacts, value_s: floa
         ]
         for one in shown
     ]
-    print_table(STAGE_HEAD, rows, title="a device of each stage", spare=STAGE_SPARE)
+    print_table(STAGE_HEAD, rows, title="one device of each stage", spare=STAGE_SPARE)
     if len(shown) < len(step.stages):
         print_text(f"and {len(step.stages) - len(shown)} stages between them (--json has all)")
 

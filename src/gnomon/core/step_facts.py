@@ -15,7 +15,7 @@ class Exposed:
     kind: str  # all-reduce, all-gather, reduce-scatter, all-to-all, send
     network: str  # dimensions of the network that it crosses, innermost first
     time_s: float  # under way
-    exposed_s: float  # under way while nothing is computed
+    exposed_s: float  # of it, while nothing is computed; what two of them share counts for that on the inner network
     size_bytes: float  # of one device; of what is gathered or scattered, the whole array
 
 
@@ -24,9 +24,10 @@ class StageFacts:
     """One stage of a pipeline."""
 
     stage: int
-    compute_s: float
+    compute_s: float  # of the device; with what the host holds up where that is not told apart
     exposed_s: float  # of exchanges, while nothing is computed; of a tool that does not tell it apart, waiting too
     idle_s: float  # neither, until the step ends
+    host_s: float | None = None  # by which launching made computations longer; None: not told apart
     memory: Footprint
 
 

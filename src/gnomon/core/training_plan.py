@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import groupby
 from typing import Literal, get_args
 
 from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.in_words import counted
 
 Axis = Literal["tp", "cp", "dp", "pp"]
 AXES: tuple[Axis, ...] = (
@@ -36,6 +40,9 @@ class TrainingPlan:
     )
     pp: int = 1  # pipeline parallel: stages, each with layers of its own
     virtual: int = 1  # chunks of layers that a stage holds (interleaved) [Narayanan et al. 2021, section 2.2]
+    stage_layers: str | None = (
+        None  # of every chunk in the order of the forward pass, like 7,8x14,7; None: equally many
+    )
     schedule: Schedule = "1f1b"
     dp: int | None = None  # data parallel: replicas; None: as many as the devices allow
     zero: int = 0  # what replicas share out: 1 optimizer state, 2 gradients too, 3 weights too (FSDP)
@@ -67,6 +74,11 @@ class TrainingPlan:
                 raise BadInput(f"{getattr(self, name)!r} is neither true nor false", field=name)
         if not isinstance(self.imbalance, (int, float)) or not 1.0 <= self.imbalance < math.inf:
             raise BadInput(f"{self.imbalance!r} is not a number from 1", field="imbalance")
+        if self.imbalance > 1 and self.ep == 1:
+            raise BadInput(
+                f"{self.imbalance:g} is of experts on different devices, and ep is 1: all tokens are on one",
+                field="imbalance",
+            )
         for name in ("gradient_dtype", "lora_base"):
             spelled = getattr(self, name)
             if spelled is not None:
@@ -80,6 +92,15 @@ class TrainingPlan:
             )
         if self.schedule == "interleaved" and self.virtual == 1:
             raise BadInput("interleaved stages hold two chunks of layers or more, not 1", field="virtual")
+        if self.stage_layers is not None:
+            counts = _counts(self.stage_layers)
+            if len(counts) != self.pp * self.virtual:
+                raise BadInput(
+                    f"{self.stage_layers} counts the layers of {counted(len(counts), 'chunk')}, "
+                    f"and {counted(self.pp, 'stage')} of {counted(self.virtual, 'chunk')} are {self.pp * self.virtual}",
+                    field="stage_layers",
+                )
+            object.__setattr__(self, "stage_layers", counts_text(counts))
         if self.schedule != "1f1b" and self.pp == 1:
             raise BadInput(f"{self.schedule} is of a pipeline of two stages or more, and pp is 1", field="schedule")
         if self.lora_base is not None and self.lora_rank is None:
@@ -88,6 +109,37 @@ class TrainingPlan:
             raise BadInput(
                 "sequence parallelism shares out what tensor parallelism leaves whole, and tp is 1", field="sp"
             )
+
+    @property
+    def chunk_layers(self) -> tuple[int, ...] | None:
+        """Layers of every chunk in the order of the forward pass; None: equally many."""
+        return None if self.stage_layers is None else _counts(self.stage_layers)
+
+
+_COUNT = re.compile(r"(0|[1-9][0-9]{0,5})(?:x([1-9][0-9]{0,5}))?")
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    """Numbers of layers: "7,8x3" is 7, 8, 8, 8. BadInput."""
+    if not isinstance(text, str):
+        raise BadInput(
+            f"{text!r:.40} is no text like 7,8x14,7: layers, and how many chunks have so many", field="stage_layers"
+        )
+    found: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        match = _COUNT.fullmatch(part)
+        if match is None:
+            raise BadInput(
+                f"{part!r:.40} is neither layers of a chunk, like 7, nor of several, like 8x14", field="stage_layers"
+            )
+        found += [int(match[1])] * int(match[2] or 1)
+    return tuple(found)
+
+
+def counts_text(counts: Sequence[int]) -> str:
+    """Numbers of layers as a plan writes them: 7,8x3 for 7, 8, 8, 8."""
+    runs = [(count, len(list(run))) for count, run in groupby(counts)]
+    return ",".join(str(count) if times == 1 else f"{count}x{times}" for count, times in runs)
 
 
 FIELDS = tuple(field.name for field in fields(TrainingPlan))

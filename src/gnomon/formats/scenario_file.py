@@ -105,6 +105,11 @@ class ScenarioFile(Strict):
     virtual: int | None = Field(
         default=None, ge=1, strict=True, description="train: chunks of layers a stage, of schedule interleaved; 1"
     )
+    stage_layers: str | None = Field(
+        default=None,
+        strict=True,
+        description="train: layers of every chunk in the order of the forward pass, like 7,8x14,7; equally many",
+    )
     schedule: Literal["1f1b", "gpipe", "interleaved", "zero-bubble"] | None = Field(
         default=None, description="train: in which order a stage runs its passes; 1f1b"
     )

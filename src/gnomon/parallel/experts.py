@@ -56,14 +56,14 @@ def _shared(run: list[Piece], parts: int, imbalance: float, token_parts: int) ->
     begin = run[first]
     assert isinstance(begin, Node) and isinstance(begin.op, GroupedMatMul)
     enters = first - 1 if first and isinstance(run[first - 1], Boundary) else first
-    around = _sent(begin, begin.op, token_parts)
+    around = _sent(begin, begin.op, token_parts, imbalance)
     inside = [_of_experts(piece, parts, imbalance) for piece in run[enters : last + 1]]
     return [*run[:enters], around, *inside, replace(around, name=f"{begin.name}.combine"), *run[last + 1 :]]
 
 
-def _sent(node: Node, op: GroupedMatMul, token_parts: int) -> Boundary:
-    """Every token to the devices of its experts, or back."""
-    size = 1.0 * op.tokens / token_parts * op.chosen * op.k * DTYPES[op.out_dtype or op.dtype].bytes
+def _sent(node: Node, op: GroupedMatMul, token_parts: int, imbalance: float) -> Boundary:
+    """Every token to the devices of its experts, or back: the exchange lasts until the busiest has all that are its."""
+    size = imbalance * op.tokens / token_parts * op.chosen * op.k * DTYPES[op.out_dtype or op.dtype].bytes
     exchange = AxisExchange(axis="ep", kind="all-to-all", size_bytes=size, dtype=op.out_dtype or op.dtype)
     return Boundary(name=f"{node.name}.dispatch", repeat=node.repeat, forward=(exchange,), backward=(exchange,))
 

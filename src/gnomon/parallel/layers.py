@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gnomon.core.errors import BadInput
+from gnomon.core.training_plan import counts_text
 from gnomon.core.workload import Node
 from gnomon.parallel.piece import Piece
 
@@ -48,26 +49,51 @@ def layer_count(of: Sequence[Block]) -> int:
     return sum(block.copies for block in of if block.is_layer) or 1
 
 
-def chunks(of: Sequence[Block], count: int) -> tuple[Chunk, ...]:
-    """`count` chunks with equally many layers; what comes before the first and after the last layer goes with it. BadInput."""
+def chunks(of: Sequence[Block], count: int, sizes: tuple[int, ...] | None = None) -> tuple[Chunk, ...]:
+    """`count` chunks with equally many layers, or with `sizes`; the first and the last hold what is before and after the layers.
+
+    BadInput where they do not hold all layers, or one would hold nothing.
+    """
     layers = layer_count(of)
-    if layers % count:
-        raise BadInput(f"{layers} layers cannot be divided into {count} chunks", field="pp")
+    if sizes is None:
+        if layers % count:
+            split = (
+                f" (unevenly they do: stage_layers {counts_text(_nearly_equal(layers, count))})"
+                if layers > count
+                else ""
+            )
+            raise BadInput(f"{layers} layers do not divide evenly into {count} chunks{split}", field="pp")
+        sizes = (layers // count,) * count
+    elif sum(sizes) != layers:
+        raise BadInput(
+            f"{counts_text(sizes)} are {sum(sizes)} layers, and the model has {layers}", field="stage_layers"
+        )
     if count == 1:
         return (Chunk(blocks=tuple(of), index=0),)
-    each = layers // count
     found: list[list[Block]] = [[]]
-    room = each
+    room = sizes[0]
     for block in of:
         left = block.copies
         if not block.is_layer:
+            if not room and sizes[len(found) :] == (0,):
+                found.append([])
             found[-1].append(block)
             continue
         while left:
-            if not room:
+            while not room:
+                room = sizes[len(found)]
                 found.append([])
-                room = each
             taken = min(left, room)
             found[-1].append(Block(pieces=block.pieces, copies=taken, is_layer=True))
             left, room = left - taken, room - taken
+    if len(found) < count or not all(found):
+        raise BadInput(f"{counts_text(sizes)} leaves a chunk with nothing to run", field="stage_layers")
     return tuple(Chunk(blocks=tuple(part), index=index) for index, part in enumerate(found))
+
+
+def _nearly_equal(layers: int, count: int) -> list[int]:
+    """Layers of each chunk, at most one apart; those at the ends, beside the embedding and the head, have fewer."""
+    sizes = [-(-layers // count)] * count
+    for at in range(count * sizes[0] - layers):
+        sizes[-1 - at // 2 if at % 2 == 0 else at // 2] -= 1
+    return sizes

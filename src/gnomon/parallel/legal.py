@@ -43,7 +43,7 @@ def _would_do(workload: Workload, plan: Plan, fault: str, devices: int) -> str:
         if freed and all(getattr(training, name) is None for name in freed):
             continue
         for name in names:
-            free: dict[str, Any] = dict.fromkeys(freed)
+            free: dict[str, Any] = dict.fromkeys(freed if name not in ("pp", "virtual") else (*freed, "stage_layers"))
             legal = [
                 value
                 for value in _candidates(name, training, devices)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gnomon.core.dtype import DTYPES
 from gnomon.core.footprint import (
@@ -13,15 +14,16 @@ from gnomon.core.footprint import (
     output_bytes,
     scratch_bytes,
 )
-from gnomon.core.op import Attention, Elementwise, MatMul, Softmax
+from gnomon.core.op import Attention, Conv, Elementwise, GroupedMatMul, MatMul, Softmax
 from gnomon.core.training_plan import TrainingPlan
 from gnomon.parallel.layers import Block
-from gnomon.parallel.model_share import ModelShare, StageShare
+from gnomon.parallel.model_share import ChunkShare, ModelShare, StageShare
 from gnomon.parallel.schedule import Task, order
 
 MASK_BYTES = 1.0  # of an element that dropout may drop [Korthikanti et al. 2022, section 4.1]
 RUNTIME_BYTES = 0.8e9  # CUDA context and NCCL's channels on a data-centre GPU: assumed, 0.5-1.5 GB are commonly seen
 FRAGMENTED = 0.05  # of activations, that the caching allocator cannot use: assumed
+_PRODUCTS = (MatMul, GroupedMatMul, Conv)
 
 
 def stage_memory(model: ModelShare, stage: StageShare, working: str) -> Footprint:
@@ -31,7 +33,7 @@ def stage_memory(model: ModelShare, stage: StageShare, working: str) -> Footprin
     gradient_bytes = DTYPES[plan.gradient_dtype or working].bytes
     update_bytes = ADAM_STATE_BYTES + (MASTER_BYTES if DTYPES[working].bytes < MASTER_BYTES else 0.0)
     stored, gathered = _stored_bytes(stage, plan, replicas)
-    activations, again = _activation_bytes(model, stage)
+    activations, logits, again = _activation_bytes(model, stage)
     tied = 0.0 if stage.tied is None or stage.index == 0 else stage.tied.size_bytes / gradient_bytes
     held = weights.dense + tied, weights.experts
     return Footprint(
@@ -39,7 +41,7 @@ def stage_memory(model: ModelShare, stage: StageShare, working: str) -> Footprin
         gradients_bytes=gradient_bytes * _shared(*held, plan, replicas, plan.zero >= 2),
         optimizer_bytes=update_bytes * _shared(*held, plan, replicas, plan.zero >= 1),
         activations_bytes=activations,
-        logits_bytes=sum(_logits_bytes(one.block) for chunk in stage.chunks for one in chunk.blocks),
+        logits_bytes=logits,
         buffers_bytes=gathered + again + (2 * model.sent.size_bytes if plan.pp > 1 else 0.0),
         overhead_bytes=RUNTIME_BYTES + FRAGMENTED * activations,
     )
@@ -62,10 +64,19 @@ def _stored_bytes(stage: StageShare, plan: TrainingPlan, replicas: int) -> tuple
     return _shared(dense_bytes, weights.expert_bytes, plan, replicas, is_shared=True), 2 * max(layers)
 
 
-def _activation_bytes(model: ModelShare, stage: StageShare) -> tuple[float, float]:
-    """Bytes kept for the backward passes to come at the worst moment, and those of one layer that is computed again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Bytes that the forward pass of a chunk leaves for its backward pass, of one micro-batch."""
+
+    activations: float
+    logits: float = 0.0
+    for_weights: float = 0.0  # after the backward pass, until the gradients of weights are made apart
+
+
+def _activation_bytes(model: ModelShare, stage: StageShare) -> tuple[float, float, float]:
+    """Activations and logits kept at the worst moment, and what one layer that is computed again takes, bytes."""
     plan = model.plan
-    of_chunk = [sum(_kept(one.block, plan) * one.copies for one in chunk.blocks) for chunk in stage.chunks]
+    of_chunk = [_kept_by(chunk, plan) for chunk in stage.chunks]
     tasks = order(
         plan.schedule,
         stage=stage.index,
@@ -77,19 +88,45 @@ def _activation_bytes(model: ModelShare, stage: StageShare) -> tuple[float, floa
     if plan.recompute == "full":
         layers = [one.block for chunk in stage.chunks for one in chunk.blocks if one.block.is_layer]
         again = max((_everything(block, plan) for block in layers), default=0.0)
-    return most_bytes(tasks, of_chunk), again
+    return *most_kept(tasks, of_chunk), again
 
 
-def most_bytes(tasks: tuple[Task, ...], of_chunk: list[float]) -> float:
-    """The most that is kept at once, where a forward pass of each chunk keeps so much until its backward pass."""
-    now = most = 0.0
+def most_kept(tasks: Sequence[Task], of_chunk: Sequence[Kept]) -> tuple[float, float]:
+    """Activations and logits at the moment at which they are most together, bytes."""
+    activations = logits = 0.0
+    most = activations, logits
     for task in tasks:
-        if task.kind == "forward":
-            now += of_chunk[task.chunk]
-            most = max(most, now)
-        elif task.kind == "backward":
-            now -= of_chunk[task.chunk]
+        kept = of_chunk[task.chunk]
+        match task.kind:
+            case "forward":
+                activations, logits = activations + kept.activations, logits + kept.logits
+            case "backward":
+                activations, logits = activations - kept.activations + kept.for_weights, logits - kept.logits
+            case "weights":
+                activations -= kept.for_weights
+        most = max(most, (activations, logits), key=sum)
     return most
+
+
+def _kept_by(chunk: ChunkShare, plan: TrainingPlan) -> Kept:
+    splits = plan.schedule == "zero-bubble"
+    return Kept(
+        activations=sum(_kept(one.block, plan) * one.copies for one in chunk.blocks),
+        logits=sum(_logits_bytes(one.block) * one.copies for one in chunk.blocks),
+        for_weights=sum(for_weights_bytes(one.block) * one.copies for one in chunk.blocks) if splits else 0.0,
+    )
+
+
+def for_weights_bytes(block: Block) -> float:
+    """What the gradients of a copy's weights are made of: inputs of its products, and gradients of their outputs.
+
+    [Qi et al. 2023, table 1: 32 s b h bytes of a GPT's layer]
+    """
+    products = [node for node in block.nodes if node.op.parameters and isinstance(node.op, _PRODUCTS)]
+    outputs = {node.name: output_bytes(node.op) for node in block.nodes}
+    before = output_bytes(block.nodes[-1].op)  # of the copy before
+    read = {name for node in products for name in node.after}
+    return sum(outputs[node.name] for node in products) + sum(outputs.get(name, before) for name in read)
 
 
 def _kept(block: Block, plan: TrainingPlan) -> float:

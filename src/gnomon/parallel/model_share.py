@@ -73,7 +73,9 @@ class BlockShare:
     copies: int
     passes: Passes
     weights: Weights
-    gathers: tuple[Talk, ...] = ()  # of weights that replicas share out, before a pass
+    gathers: tuple[
+        Talk, ...
+    ] = ()  # of weights that replicas share out before every pass, or have updated before the first
     reduces: tuple[Talk, ...] = ()  # of the gradients, after the backward pass
 
 
@@ -97,7 +99,7 @@ class StageShare:
     chunks: tuple[ChunkShare, ...]
     reduces: tuple[Talk, ...]  # of all its gradients at once
     update: Compute
-    gathers: tuple[Talk, ...]  # of the updated weights, where replicas share out the update alone
+    gathers: tuple[Talk, ...]  # of all updated weights at once, where no layer's gather runs beside the next step
     tied: Message | None  # gradients of a table that the first and the last stage both hold, to the other one
 
     @property
@@ -149,7 +151,7 @@ def model_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
     pieces = shared_pieces(workload, training)
     working = workload.gradient_dtype or workload.dtype
     builder = _Builder(training, sizes, working)
-    cut = chunks(blocks(pieces), training.pp * training.virtual)
+    cut = chunks(blocks(pieces), training.pp * training.virtual, training.chunk_layers)
     made = [
         ChunkShare(
             index=chunk.index,
@@ -235,7 +237,7 @@ class _Builder:
                 is_first=is_first,
             ),
             weights=weights,
-            gathers=self._gathered(weights) if plan.zero == 3 else (),
+            gathers=self._gathered(weights) if plan.zero == 3 else self._updated(weights) if plan.overlap else (),
             reduces=self._reduced(weights),
         )
 
@@ -264,7 +266,9 @@ class _Builder:
         return self._among_replicas("weights", "forward", "all-gather", dense_bytes, weights.expert_bytes, self.working)
 
     def _updated(self, weights: Weights) -> tuple[Talk, ...]:
-        """Of the working copies of what was updated in shares."""
+        """Of the working copies of what was updated in shares; none where each replica updates all, or gathers all again."""
+        if self.plan.zero not in (1, 2):
+            return ()
         each = DTYPES[self.working].bytes
         return self._among_replicas(
             "updated weights", "update", "all-gather", weights.dense * each, weights.experts * each, self.working
@@ -285,7 +289,7 @@ class _Builder:
             chunks=own,
             reduces=self._reduced(weights),
             update=Compute(name="update", role="update", ops=(step,)),
-            gathers=self._updated(weights) if plan.zero in (1, 2) else (),
+            gathers=() if plan.overlap else self._updated(weights),
             tied=tied,
         )
 

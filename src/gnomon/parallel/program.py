@@ -6,7 +6,7 @@ it run messages to other stages and, where the plan says so, exchanges of gradie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -20,7 +20,7 @@ from gnomon.parallel.schedule import Task, order
 Ints = NDArray[np.int64]
 NONE = -1  # in the arrays of a program: nothing there
 WAITS = 3  # nodes that a node waits for, at most
-_CHAIN, _BESIDE = -2, -3  # in a part of a program: what went before in the chain, and beside it
+_CHAIN, _GATHERED, _REDUCED = -2, -3, -4  # in a part of a program: what went before in the chain, and beside it
 
 Action = Compute | Talk | Message
 Direction = Literal["forward", "backward"]
@@ -53,7 +53,8 @@ class _Part:
 
     rows: list[tuple[int, ...]] = field(default_factory=list)  # action, WAITS nodes, message, peer
     chain: int = _CHAIN  # the last node of the chain
-    beside: int = _BESIDE  # the last of what runs beside it, one after another
+    gathered: int = _GATHERED  # the last gather of weights beside it; they run one after another
+    reduced: int = _REDUCED  # the last reduction of gradients beside it, likewise
     waits: list[int] = field(default_factory=list)  # what the chain's next node waits for too
     layer: int = _CHAIN  # the chain's node before the layer under construction
 
@@ -67,9 +68,13 @@ class _Part:
         self.chain = self.add(action, self.chain, *self.waits)
         self.waits.clear()
 
-    def aside(self, action: int, after: int) -> None:
-        """A node beside the chain, after one of the chain's."""
-        self.beside = self.add(action, self.beside, after)
+    def gather(self, action: int, *, is_early: bool) -> None:
+        """Weights of the layer under construction, beside the chain: from the start where early, else while the layer before runs."""
+        self.gathered = self.add(action, self.gathered, NONE if is_early else self.layer)
+
+    def reduce(self, action: int) -> None:
+        """Gradients, beside the chain from here on."""
+        self.reduced = self.add(action, self.reduced, self.chain)
 
 
 class _Stage:
@@ -104,19 +109,21 @@ class _Stage:
             microbatches=self.model.microbatches,
             virtual=plan.virtual,
         )
-        last_of = {task.chunk: at for at, task in enumerate(tasks) if task.kind != "forward"}
+        edges = _edges(tasks)
         parts: dict[tuple[str, int, bool], tuple[_Part, Ints]] = {}
         tables: list[Ints] = []
-        size, chain, beside = 0, NONE, NONE
+        size, chain, gathered, reduced = 0, NONE, NONE, NONE
         for at, task in enumerate((*tasks, None)):
-            key = ("end", 0, True) if task is None else (task.kind, task.chunk, last_of[task.chunk] == at)
+            key = ("end", 0, True) if task is None else (task.kind, task.chunk, at in edges)
             if key not in parts:
-                made = self._end() if task is None else self._part(task, is_last=key[2])
+                made = self._end() if task is None else self._part(task, is_edge=key[2])
                 parts[key] = made, np.array(made.rows, dtype=np.int64)
             part, rows = parts[key]
-            tables.append(self._placed(rows, size, chain, beside, None if task is None else task.microbatch))
+            before = {_CHAIN: chain, _GATHERED: gathered, _REDUCED: reduced}
+            tables.append(self._placed(rows, size, before, None if task is None else task.microbatch))
             chain = part.chain + size if part.chain >= 0 else chain
-            beside = part.beside + size if part.beside >= 0 else beside
+            gathered = part.gathered + size if part.gathered >= 0 else gathered
+            reduced = part.reduced + size if part.reduced >= 0 else reduced
             size += len(rows)
         table = np.concatenate(tables)
         return Program(
@@ -129,15 +136,15 @@ class _Stage:
             microbatch=table[:, 3 + WAITS],
         )
 
-    def _placed(self, rows: Ints, size: int, chain: int, beside: int, microbatch: int | None) -> Ints:
+    def _placed(self, rows: Ints, size: int, before: Mapping[int, int], microbatch: int | None) -> Ints:
         """The rows of a part where it stands in the program, with the micro-batch behind them."""
         table = np.empty((len(rows), rows.shape[1] + 1), dtype=np.int64)
         table[:, :-1], table[:, -1] = rows, NONE if microbatch is None else microbatch
         after = table[:, 1 : 1 + WAITS]
-        is_here, is_chain, is_beside = after >= 0, after == _CHAIN, after == _BESIDE
-        after[is_here] += size
-        after[is_chain] = chain
-        after[is_beside] = beside
+        earlier = [(after == marker, node) for marker, node in before.items()]
+        after[after >= 0] += size
+        for is_earlier, node in earlier:
+            after[is_earlier] = node
         if microbatch:
             message = table[:, 1 + WAITS]
             message[message != NONE] += microbatch * self._per_microbatch
@@ -151,25 +158,28 @@ class _Stage:
     def _number(self, direction: Direction, to_chunk: int) -> int:
         return (direction == "backward") * self.model.chunk_count + to_chunk
 
-    def _part(self, task: Task, *, is_last: bool) -> _Part:
+    def _part(self, task: Task, *, is_edge: bool) -> _Part:
+        """A task, the first forward or the last backward of its chunk where `is_edge`."""
         part, chunk = _Part(), self.stage.chunks[task.chunk]
-        reduces = self.plan.zero >= 2 or (is_last and self.plan.overlap)
+        gathers = self.plan.zero == 3 or is_edge  # what was updated in shares, before its first use
+        reduces = self.plan.zero >= 2 or (is_edge and self.plan.overlap)
         match task.kind:
             case "forward":
                 self._receive(part, "forward", chunk.index, is_sent=chunk.index > 0)
                 for block in chunk.blocks:
-                    self._layers(part, block, block.passes.forward, reduces=False)
+                    self._layers(part, block, block.passes.forward, gathers=gathers)
                 if chunk.index < self.model.chunk_count - 1:
                     self._send(part, "forward", chunk.index + 1)
             case "backward":
                 self._receive(part, "backward", chunk.index, is_sent=chunk.index < self.model.chunk_count - 1)
                 for block in reversed(chunk.blocks):
-                    self._layers(part, block, block.passes.backward, reduces=reduces and not self._splits)
+                    is_reduced = reduces and not self._splits
+                    self._layers(part, block, block.passes.backward, gathers=self.plan.zero == 3, reduces=is_reduced)
                 if chunk.index > 0:
                     self._send(part, "backward", chunk.index - 1)
             case "weights":
                 for block in reversed(chunk.blocks):
-                    self._layers(part, block, block.passes.weights, reduces=reduces, gathers=False)
+                    self._layers(part, block, block.passes.weights, reduces=reduces)
         return part
 
     @property
@@ -177,23 +187,23 @@ class _Stage:
         return self.plan.schedule == "zero-bubble"
 
     def _layers(
-        self, part: _Part, block: BlockShare, steps: Sequence[Step], *, reduces: bool, gathers: bool = True
+        self, part: _Part, block: BlockShare, steps: Sequence[Step], *, reduces: bool = False, gathers: bool = False
     ) -> None:
         """All copies of a block. Weights are gathered while the layer before runs, gradients reduced while the next does."""
         for _ in range(block.copies):
             before = part.chain
             for talk in block.gathers if gathers else ():
                 if self.plan.overlap:
-                    part.aside(self.action(talk), part.layer)
+                    part.gather(self.action(talk), is_early=self.plan.zero < 3)  # there is room for all
                 else:
                     part.step(self.action(talk))
             if gathers and block.gathers and self.plan.overlap:
-                part.waits.append(part.beside)  # the last of them: what runs beside runs one after another
+                part.waits.append(part.gathered)  # the last of them: they run one after another
             for step in steps:
                 part.step(self.action(step))
             for talk in block.reduces if reduces else ():
                 if self.plan.overlap:
-                    part.aside(self.action(talk), part.chain)
+                    part.reduce(self.action(talk))
                 else:
                     part.step(self.action(talk))
             part.layer = before
@@ -229,8 +239,20 @@ class _Stage:
             sent, got = (self.message(tied, is_sent=is_sent, peer=peer) for is_sent in (True, False))
             part.add(sent, _CHAIN, message=first + (not is_first), peer=peer)
             part.waits.append(part.add(got, message=first + is_first, peer=peer))
-        part.waits.append(_BESIDE)
+        part.waits.append(_REDUCED)
         part.step(self.action(self.stage.update))
         for talk in self.stage.gathers:
             part.step(self.action(talk))
         return part
+
+
+def _edges(tasks: Sequence[Task]) -> frozenset[int]:
+    """Places of the tasks that are the first forward, or the last to make gradients of weights, of their chunk."""
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for at, task in enumerate(tasks):
+        if task.kind == "forward":
+            first.setdefault(task.chunk, at)
+        else:
+            last[task.chunk] = at
+    return frozenset((*first.values(), *last.values()))

@@ -20,6 +20,7 @@ from gnomon.core.trace import ClusterTrace
 from gnomon.core.version import version
 from gnomon.engines.training.calibration import calibration
 from gnomon.engines.training.step.accounts import Account, Line, account, line_of
+from gnomon.engines.training.step.lanes import Lanes, one_for_each_network, one_for_exchanges
 from gnomon.engines.training.step.run import Ran, run
 from gnomon.engines.training.step.spans import timeline
 from gnomon.formats.quantity import quantity
@@ -30,7 +31,7 @@ from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import Program, programs
-from gnomon.parallel.times import Numbers, action_times, durations_ps, exchange_of
+from gnomon.parallel.times import Numbers, action_times, computation_times_s, durations_ps, exchange_of
 from gnomon.parallel.work import step_work
 
 _PS_PER_S = 1e12
@@ -45,7 +46,7 @@ DEFAULTS = {"timer": "kernel", "exchanges": "nccl", "host": "eager"}
 
 _ASSUMPTIONS = (
     "devices that differ along tp, cp and dp alone do the same at the same time: none is slower than another",
-    "a device computes one thing and exchanges one thing at a time; neither slows the other down",
+    "a device computes one thing at a time and exchanges one thing at a time on each level of its network; none slows another down",
     "operators run one after another; what happens between steps (data, logging, checkpoints) is not counted",
 )
 _ROLES = {"forward": "forward", "backward": "backward", "recompute": "computed again", "update": "optimizer"}
@@ -58,6 +59,7 @@ class _Step:
     model: ModelShare
     programs: tuple[Program, ...]
     times_s: tuple[Numbers, ...]
+    lanes: Lanes
     ran: tuple[Ran, ...]
 
     @property
@@ -175,12 +177,14 @@ class TrainingEngine:
     def timeline(self, scenario: Scenario, most: int) -> Timeline:
         """What each stage does when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
         step = self._run(scenario)
-        return timeline(step.programs, step.ran, most)
+        return timeline(step.programs, step.ran, step.lanes, most)
 
     def _run(self, scenario: Scenario) -> _Step:
         model, made, times = self._stepped(scenario)
-        ran = run(made, durations_ps(made, times, self._tick_ps(scenario)))
-        return _Step(model=model, programs=made, times_s=times, ran=ran)
+        is_simulated = self._tick_ps(scenario) > 1
+        lanes = one_for_exchanges(made) if is_simulated else one_for_each_network(made, model, scenario.system)
+        ran = run(made, durations_ps(made, times, self._tick_ps(scenario)), lanes)
+        return _Step(model=model, programs=made, times_s=times, lanes=lanes, ran=ran)
 
     def as_trace(self, scenario: Scenario) -> tuple[ClusterTrace, Fabric, ClusterRules]:
         """The step as ASTRA-sim takes it: what every rank does, on which network, by which rules. Unsupported, BadInput.
@@ -192,7 +196,12 @@ class TrainingEngine:
 
     def _prediction(self, scenario: Scenario, step: _Step) -> Prediction:
         end_ps = step.end_ps
-        accounts = [account(program, ran, end_ps) for program, ran in zip(step.programs, step.ran, strict=True)]
+        alone_s = computation_times_s(step.programs, scenario.system.device, self._timer())
+        alone_ps = durations_ps(step.programs, alone_s, self._tick_ps(scenario))
+        accounts = [
+            account(program, ran, lanes, device_ps, end_ps)
+            for program, ran, lanes, device_ps in zip(step.programs, step.ran, step.lanes.of, alone_ps, strict=True)
+        ]
         slowest = max(range(len(accounts)), key=lambda at: step.ran[at].last_ps)
         working = scenario.workload.gradient_dtype or scenario.workload.dtype
         memories = [stage_memory(step.model, stage, working) for stage in step.model.stages]
@@ -253,6 +262,7 @@ def _parts(of: Account) -> tuple[Part, ...]:
     found += [
         Part(name=_named(line), value=time_ps / _PS_PER_S, kind="network") for line, time_ps in of.exposed_ps.items()
     ]
+    found.append(Part(name="launching", value=of.host_ps / _PS_PER_S, kind="overhead"))
     found.append(Part(name="waiting for other stages", value=of.idle_ps / _PS_PER_S, kind="idle"))
     return tuple(sorted((part for part in found if part.value > 0), key=lambda part: -part.value))
 
@@ -265,7 +275,7 @@ def _bound(of: Account) -> Bound:
     """What takes most of the stage that ends last."""
     network = sum(of.exposed_ps.values())
     return max(
-        (("compute", of.busy_ps), ("network", network), ("overhead", of.idle_ps)),
+        (("compute", of.device_ps), ("network", network), ("overhead", of.idle_ps + of.host_ps)),
         key=lambda pair: pair[1],
     )[0]  # type: ignore[return-value]
 
@@ -302,7 +312,8 @@ def _facts(
         stages=tuple(
             StageFacts(
                 stage=at,
-                compute_s=one.busy_ps / _PS_PER_S,
+                compute_s=one.device_ps / _PS_PER_S,
+                host_s=one.host_ps / _PS_PER_S,
                 exposed_s=sum(one.exposed_ps.values()) / _PS_PER_S,
                 idle_s=one.idle_ps / _PS_PER_S,
                 memory=memories[at],

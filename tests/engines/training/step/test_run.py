@@ -5,6 +5,7 @@ import pytest
 from gnomon.core.plan import Plan
 from gnomon.core.training_plan import Schedule, TrainingPlan
 from gnomon.engines.training.step.accounts import account
+from gnomon.engines.training.step.lanes import one_for_exchanges
 from gnomon.engines.training.step.run import COMPILED_FROM, Ran, run
 from gnomon.parallel.model_share import model_share
 from gnomon.parallel.passes import Compute
@@ -36,7 +37,7 @@ def timed(
                 if "layer" in action.name:
                     each[at] = {"forward": forward, "backward": backward}[action.role] * _share(program, at) // runs
         durations.append(each)
-    return run(of, durations, compiled_from=compiled_from)
+    return run(of, durations, one_for_exchanges(of), compiled_from=compiled_from)
 
 
 def _share(program: Program, at: int) -> int:
@@ -52,8 +53,8 @@ def test_a_pipeline_waits_as_the_papers_say(stages: int, microbatches: int, sche
     ran = timed(of, 12_000, 24_000)
     end = max(one.last_ps for one in ran)
     assert end == (microbatches + stages - 1) * 36_000
-    for program, one in zip(of, ran, strict=True):
-        assert account(program, one, end).idle_ps == (stages - 1) * 36_000
+    for program, one, lanes in zip(of, ran, one_for_exchanges(of).of, strict=True):
+        assert account(program, one, lanes, [0] * len(program.actions), end).idle_ps == (stages - 1) * 36_000
 
 
 @pytest.mark.parametrize(("stages", "microbatches", "virtual"), [(2, 4, 2), (2, 8, 3), (4, 8, 3), (3, 6, 2)])
@@ -80,7 +81,7 @@ def test_an_update_waits_for_every_gradient() -> None:
     plan = Plan(mode="forward+backward+optimizer", seq=16, dtype="bf16", training=TrainingPlan(dp=2))
     (program,) = programs(model_share(decoder(config, plan), plan, 2))
     durations = [5 if isinstance(action, Compute) else 1_000_000 for action in program.actions]
-    (ran,) = run((program,), (durations,))
+    (ran,) = run((program,), (durations,), one_for_exchanges((program,)))
     update = next(at for at, action in enumerate(program.actions) if getattr(action, "role", "") == "update")
     begins = int(ran.start_ps[program.action == update][0])
     gradients = sum(1 for at in program.action.tolist() if getattr(program.actions[at], "name", "") == "gradients")

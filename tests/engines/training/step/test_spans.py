@@ -41,7 +41,9 @@ def test_computations_and_waits_are_those_of_the_stage(training: TrainingPlan) -
     assert step is not None
     for stage in step.stages:
         computes, passes = tracks[f"stage {stage.stage}: computes"], tracks[f"stage {stage.stage}: passes"]
-        assert sum(span.end_s - span.start_s for span in computes) == pytest.approx(stage.compute_s)
+        assert sum(span.end_s - span.start_s for span in computes) == pytest.approx(
+            stage.compute_s + (stage.host_s or 0)
+        )
         waits = [span for span in passes if span.kind == "idle"]
         assert sum(span.end_s - span.start_s for span in waits) == pytest.approx(stage.idle_s, abs=1e-12)
 

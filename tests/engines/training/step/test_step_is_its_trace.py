@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -70,6 +71,10 @@ def drawn_options(draw: random.Random) -> tuple[str, str, dict[str, Any]]:
         "global_batch": max(1, system(on).count // (tp * pp * cp)) * draw.choice([1, 2]) * pp,
         "seq": draw.choice([64, 128]),
     }
+    chunks = pp * options["virtual"]
+    if name == "gpt2" and chunks > 1 and draw.random() < 0.5:
+        cuts = [0, *sorted(draw.sample(range(1, 12), chunks - 1)), 12]
+        options["stage_layers"] = ",".join(str(after - before) for before, after in pairwise(cuts))
     return name, on, options
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.engines.training.step.run import COMPUTE, RECEIVE, Ran, kind_of
+from gnomon.engines.training.step.lanes import COMPUTES
+from gnomon.engines.training.step.run import Ran
 from gnomon.parallel.model_share import Message
 from gnomon.parallel.passes import Compute, Talk
 from gnomon.parallel.program import Action, Program
@@ -29,30 +30,33 @@ class Line:
 class Account:
     """The time of one stage, ps."""
 
-    compute_ps: Mapping[str, int]  # by role
+    compute_ps: Mapping[str, int]  # of the device, by role
+    host_ps: int  # by which launching made that longer
     talk_ps: Mapping[Line, int]  # under way
-    exposed_ps: Mapping[Line, int]  # under way while nothing is computed
+    exposed_ps: Mapping[Line, int]  # while nothing is computed, nor exchanged on a lane before
     talk_bytes: Mapping[Line, float]
     idle_ps: int  # neither, until the end of the step
 
     @property
-    def busy_ps(self) -> int:
+    def device_ps(self) -> int:
         return sum(self.compute_ps.values())
 
 
-def account(program: Program, ran: Ran, end_ps: int) -> Account:
-    """The account of one stage in a step that ends at `end_ps`."""
-    kinds = np.array([kind_of(action) for action in program.actions])[program.action]
-    is_compute, talks = kinds == COMPUTE, (kinds != COMPUTE) & (kinds != RECEIVE)
+def account(program: Program, ran: Ran, lanes: Ints, device_ps: Sequence[int], end_ps: int) -> Account:
+    """The account of one stage in a step that ends at `end_ps`.
+
+    lanes: of its actions; device_ps: what those that compute take where no host holds them up.
+    """
+    lane = lanes[program.action]
+    is_compute, talks = lane == COMPUTES, np.flatnonzero(lane > COMPUTES)
     taken = ran.end_ps - ran.start_ps
     roles: dict[str, int] = defaultdict(int)
-    per_action = np.bincount(program.action[is_compute], taken[is_compute], len(program.actions))
-    for place, total in enumerate(per_action.astype(np.int64).tolist()):
-        action = program.actions[place]
+    for action, times, each_ps in zip(
+        program.actions, np.bincount(program.action, minlength=len(program.actions)).tolist(), device_ps, strict=True
+    ):
         if isinstance(action, Compute):
-            roles[action.role] += total
-    begins, ends = _merged(ran.start_ps[is_compute], ran.end_ps[is_compute])
-    hidden = _covered(begins, ends, ran.start_ps[talks], ran.end_ps[talks])
+            roles[action.role] += times * each_ps
+    hidden = _hidden(ran, lane)[talks]
     under_way: dict[Line, int] = defaultdict(int)
     exposed: dict[Line, int] = defaultdict(int)
     sizes: dict[Line, float] = defaultdict(float)
@@ -68,13 +72,14 @@ def account(program: Program, ran: Ran, end_ps: int) -> Account:
         under_way[line] += round(total)
         exposed[line] += round(bare)
         sizes[line] += times * size_of(action)
-    busy = sum(roles.values())
+    computed = int(taken[is_compute].sum())
     return Account(
         compute_ps=roles,
+        host_ps=computed - sum(roles.values()),
         talk_ps=under_way,
         exposed_ps=exposed,
         talk_bytes=sizes,
-        idle_ps=end_ps - busy - sum(exposed.values()),
+        idle_ps=end_ps - computed - sum(exposed.values()),
     )
 
 
@@ -93,10 +98,25 @@ def size_of(action: Action) -> float:
     return action.size_bytes if isinstance(action, Message) else 0.0
 
 
+def _hidden(ran: Ran, lane: Ints) -> Ints:
+    """How much of each node lies beside something on a lane before its own `(nodes,)`."""
+    found = np.zeros(len(lane), dtype=np.int64)
+    before = np.zeros(len(lane), dtype=bool)
+    for one in range(int(lane.max()) + 1):
+        own = lane == one
+        begins, ends = _merged(ran.start_ps[before], ran.end_ps[before])
+        found[own] = _covered(begins, ends, ran.start_ps[own], ran.end_ps[own])
+        before |= own
+    return found
+
+
 def _merged(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
-    """The intervals in order; a device computes one thing at a time, so none overlap."""
+    """The time that the intervals cover together, as disjoint intervals in order."""
     by_start = np.argsort(starts, kind="stable")
-    return starts[by_start], ends[by_start]
+    starts, reach = starts[by_start], np.maximum.accumulate(ends[by_start])
+    is_first = np.concatenate([[True], starts[1:] > reach[:-1]])[: len(starts)]
+    firsts = np.flatnonzero(is_first)
+    return starts[firsts], reach[np.concatenate([firsts[1:] - 1, [len(starts) - 1]])[: len(firsts)]]
 
 
 def _covered(begins: Ints, ends: Ints, starts: Ints, stops: Ints) -> Ints:

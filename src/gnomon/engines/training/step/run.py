@@ -1,8 +1,8 @@
 """The programs of all stages run against each other: when each node begins and ends.
 
-A device computes one thing and exchanges one thing at a time; a message that is received takes neither. Whenever something
-ends, what waits for nothing more begins, the earliest in the program first. These are the rules by which ASTRA-sim's ranks run
-theirs [astra-sim 518bd51, Workload.cc, HardwareResource.cc], so a program and the trace written from it take the same time.
+A device does one thing at a time on each of its lanes; a message that is received takes none. Whenever something ends, what waits
+for nothing more begins, the earliest in the program first. With one lane for all exchanges these are the rules by which ASTRA-sim's
+ranks run theirs [astra-sim 518bd51, Workload.cc, HardwareResource.cc], so a program and the trace written from it take the same time.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.core.jit import compiled
-from gnomon.parallel.model_share import Message
-from gnomon.parallel.passes import Compute
-from gnomon.parallel.program import NONE, Action, Program
+from gnomon.engines.training.step.lanes import RECEIVED, Lanes
+from gnomon.parallel.program import NONE, Program
 
 Ints = NDArray[np.int64]
-COMPUTE, EXCHANGE, SEND, RECEIVE = range(4)  # what a node is
 COMPILED_FROM = 100_000  # nodes: from here on compiling, a few seconds once, pays
 
 
@@ -39,38 +37,37 @@ class Ran:
         return int(self.end_ps.max())
 
 
-def kind_of(action: Action) -> int:
-    """What a node is that carries out the action."""
-    if isinstance(action, Compute):
-        return COMPUTE
-    if isinstance(action, Message):
-        return SEND if action.is_sent else RECEIVE
-    return EXCHANGE
-
-
 def run(
-    programs: Sequence[Program], durations_ps: Sequence[Sequence[int]], *, compiled_from: int = COMPILED_FROM
+    programs: Sequence[Program],
+    durations_ps: Sequence[Sequence[int]],
+    lanes: Lanes,
+    *,
+    compiled_from: int = COMPILED_FROM,
 ) -> tuple[Ran, ...]:
     """Run the programs, whose actions take `durations_ps` by stage and place; a message takes its sender's time.
 
     compiled_from: nodes from which on compiled code runs them.
     """
     offsets = np.cumsum([0, *(len(one) for one in programs)])
-    columns = zip(*(_columns(one, durations_ps[at], at) for at, one in enumerate(programs)), strict=True)
-    kind, takes, stage, message = (np.concatenate(column) for column in columns)
+    columns = zip(
+        *(_columns(one, durations_ps[at], lanes.of[at], len(lanes.names) * at) for at, one in enumerate(programs)),
+        strict=True,
+    )
+    lane, takes, message = (np.concatenate(column) for column in columns)
     waits, first_child, children = _waits(programs, offsets)
     count = int(offsets[-1])
     receiver = np.full(int(message.max(initial=NONE)) + 1, NONE)
-    got = np.flatnonzero(kind == RECEIVE)
+    got = np.flatnonzero(lane == RECEIVED)
     receiver[message[got]] = got
     start, end = np.full(count, NONE), np.full(count, NONE)
-    arrays = (kind, takes, stage, message, receiver, first_child, children, waits, start, end)
+    arrays = (lane, takes, message, receiver, first_child, children, waits, start, end)
+    every_lane = len(programs) * len(lanes.names)
     if count < compiled_from:
         lists = [array.tolist() for array in arrays]
-        events(len(programs), *lists)  # type: ignore[no-untyped-call]
+        events(every_lane, *lists)  # type: ignore[no-untyped-call]
         start, end = np.array(lists[-2]), np.array(lists[-1])
     else:
-        _compiled()(len(programs), *arrays)
+        _compiled()(every_lane, *arrays)
     if (end == NONE).any():
         raise AssertionError(f"stages wait for one another: node {int((end == NONE).argmax())} of {count} never ran")
     bounds = [slice(int(a), int(b)) for a, b in pairwise(offsets)]
@@ -83,20 +80,20 @@ def _compiled() -> Callable[..., Any]:
 
 
 def events(  # type: ignore[no-untyped-def]  # lists or arrays of whole numbers, the same to it; compiled for arrays
-    stages, kind, takes, stage, message, receiver, first_child, children, left, start, end
+    lanes, lane, takes, message, receiver, first_child, children, left, start, end
 ):
     """Fill in `start` and `end` of every node, and use up `left`, how many nodes each still waits for.
 
-    Shapes are `(nodes,)`, of `receiver` (messages,), of `first_child` (nodes + 1,), of `children` (edges,).
+    Shapes are `(nodes,)`, of `receiver` (messages,), of `first_child` (nodes + 1,), of `children` (edges,). `lanes`: those of all
+    stages together, by which `lane` counts.
     """
-    count = len(kind)
+    count = len(lane)
     arrived = [False] * len(receiver)
     posted = [False] * len(receiver)
-    busy = [[False, False] for _ in range(stages)]
-    free = [[[0], [0]] for _ in range(stages)]  # heaps of nodes that may begin, by what they occupy
-    for at in range(stages):
-        free[at][0].pop()
-        free[at][1].pop()
+    busy = [False] * lanes
+    free = [[0] for _ in range(lanes)]  # heaps of nodes that may begin
+    for heap in free:
+        heap.pop()
     agenda = [(0, 0, -1)]  # time, order, node; the first is the beginning of all
     order = 0
     while agenda:
@@ -105,16 +102,19 @@ def events(  # type: ignore[no-untyped-def]  # lists or arrays of whole numbers,
             fresh = [one for one in range(count) if left[one] == 0]
         else:
             end[node] = now
-            if kind[node] != RECEIVE:
-                busy[stage[node]][0 if kind[node] == COMPUTE else 1] = False
+            if lane[node] >= 0:
+                busy[lane[node]] = False
             fresh = [children[place] for place in range(first_child[node], first_child[node + 1])]
             for one in fresh:
                 left[one] -= 1
+        woken = [0]
+        woken.pop()
         for one in fresh:
             if left[one] != 0 or start[one] >= 0:
                 continue
-            if kind[one] != RECEIVE:
-                heappush(free[stage[one]][0 if kind[one] == COMPUTE else 1], one)
+            if lane[one] >= 0:
+                heappush(free[lane[one]], one)
+                woken.append(lane[one])
                 continue
             start[one] = now
             if arrived[message[one]]:
@@ -122,26 +122,28 @@ def events(  # type: ignore[no-untyped-def]  # lists or arrays of whole numbers,
                 heappush(agenda, (now, order, one))
             else:
                 posted[message[one]] = True
-        for at in range(stages) if node < 0 else range(stage[node], stage[node] + 1):
-            for resource in range(2):
-                if free[at][resource] and not busy[at][resource]:
-                    begun = heappop(free[at][resource])
-                    busy[at][resource] = True
-                    start[begun] = now
-                    order += 1
-                    heappush(agenda, (now + takes[begun], order, begun))
-        if node >= 0 and kind[node] == SEND:
+        if node >= 0 and lane[node] >= 0:
+            woken.append(lane[node])
+        woken.sort()
+        for at in woken:
+            if free[at] and not busy[at]:
+                begun = heappop(free[at])
+                busy[at] = True
+                start[begun] = now
+                order += 1
+                heappush(agenda, (now + takes[begun], order, begun))
+        if node >= 0 and lane[node] >= 0 and message[node] >= 0:
             arrived[message[node]] = True
             if posted[message[node]]:
                 order += 1
                 heappush(agenda, (now, order, receiver[message[node]]))
 
 
-def _columns(program: Program, durations_ps: Sequence[int], at: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """What each node is, how long it takes, its stage, its message."""
-    kinds = np.array([kind_of(action) for action in program.actions])
+def _columns(program: Program, durations_ps: Sequence[int], lanes: Ints, first: int) -> tuple[Ints, Ints, Ints]:
+    """The lane of each node, counted from the `first` of its stage, how long it takes, its message."""
+    every = np.where(lanes == RECEIVED, RECEIVED, lanes + first)
     durations = np.array(durations_ps, dtype=np.int64)
-    return kinds[program.action], durations[program.action], np.full(len(program), at), program.message
+    return every[program.action], durations[program.action], program.message
 
 
 def _waits(programs: Sequence[Program], offsets: Ints) -> tuple[Ints, Ints, Ints]:

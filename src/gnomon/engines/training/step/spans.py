@@ -9,7 +9,8 @@ import numpy as np
 
 from gnomon.core.timeline import Span, Timeline
 from gnomon.engines.training.step.accounts import line_of, size_of
-from gnomon.engines.training.step.run import COMPUTE, RECEIVE, Ints, Ran, kind_of
+from gnomon.engines.training.step.lanes import COMPUTES, RECEIVED, Lanes
+from gnomon.engines.training.step.run import Ints, Ran
 from gnomon.parallel.model_share import Message
 from gnomon.parallel.passes import Compute
 from gnomon.parallel.program import NONE, Program
@@ -17,22 +18,21 @@ from gnomon.parallel.program import NONE, Program
 _PS_PER_S = 1e12
 
 
-def timeline(programs: Sequence[Program], ran: Sequence[Ran], most: int) -> Timeline:
+def timeline(programs: Sequence[Program], ran: Sequence[Ran], lanes: Lanes, most: int) -> Timeline:
     """At most `most` spans: passes and waits of the whole step first, then what begins earliest of what they consist of."""
     end_ps = max(one.last_ps for one in ran)
-    pairs = list(zip(programs, ran, strict=True))
+    taken = [of[program.action] for program, of in zip(programs, lanes.of, strict=True)]
+    stages = list(zip(programs, ran, taken, strict=True))
     outlines = [
-        span for program, times in pairs for span in (*_passes(program, times), *_waits(program, times, end_ps))
+        span
+        for program, times, lane in stages
+        for span in (*_passes(program, times, lane), *_waits(program, times, lane, end_ps))
     ]
-    kinds = [_kinds(program) for program in programs]
-    shown = [
-        np.flatnonzero((kind != RECEIVE) & (times.end_ps > times.start_ps))
-        for kind, (_, times) in zip(kinds, pairs, strict=True)
-    ]
-    last_ps = _last_begin_ns(pairs, shown, most - len(outlines))
+    shown = [np.flatnonzero((lane != RECEIVED) & (times.end_ps > times.start_ps)) for _, times, lane in stages]
+    last_ps = _last_begin_ps(ran, shown, most - len(outlines))
     details = [
-        _detail(program, times, int(node), int(kind[node]))
-        for (program, times), kind, nodes in zip(pairs, kinds, shown, strict=True)
+        _detail(program, times, int(node), lanes.names[lane[node]])
+        for (program, times, lane), nodes in zip(stages, shown, strict=True)
         for node in nodes
         if times.start_ps[node] <= last_ps
     ]
@@ -41,22 +41,17 @@ def timeline(programs: Sequence[Program], ran: Sequence[Ran], most: int) -> Time
     return Timeline(spans=tuple(every[:most]), left_out=total - len(every[:most]))
 
 
-def _last_begin_ns(pairs: Sequence[tuple[Program, Ran]], shown: Sequence[Ints], room: int) -> int:
+def _last_begin_ps(ran: Sequence[Ran], shown: Sequence[Ints], room: int) -> int:
     """The latest begin for which there is room."""
-    begins = np.sort(np.concatenate([times.start_ps[nodes] for (_, times), nodes in zip(pairs, shown, strict=True)]))
+    begins = np.sort(np.concatenate([times.start_ps[nodes] for times, nodes in zip(ran, shown, strict=True)]))
     if room >= len(begins):
         return int(begins[-1]) if len(begins) else NONE
     return int(begins[room]) - 1 if room > 0 else NONE
 
 
-def _kinds(program: Program) -> Ints:
-    """What each node is `(nodes,)`."""
-    return np.array([kind_of(action) for action in program.actions])[program.action]
-
-
-def _passes(program: Program, ran: Ran) -> Iterator[Span]:
+def _passes(program: Program, ran: Ran, lane: Ints) -> Iterator[Span]:
     """Computations of one micro-batch in one direction in a row, from the first to the last."""
-    nodes = np.flatnonzero(_kinds(program) == COMPUTE)
+    nodes = np.flatnonzero(lane == COMPUTES)
     nodes = nodes[np.argsort(ran.start_ps[nodes], kind="stable")]
     directions = np.array([_direction(action) for action in program.actions])[program.action[nodes]]
     of = program.microbatch[nodes]
@@ -79,9 +74,9 @@ def _direction(action: object) -> str:
     return "backward" if role == "recompute" else role
 
 
-def _waits(program: Program, ran: Ran, end_ps: int) -> Iterator[Span]:
+def _waits(program: Program, ran: Ran, lane: Ints, end_ps: int) -> Iterator[Span]:
     """Where the stage neither computes nor exchanges, until the end of the step."""
-    busy = np.flatnonzero(_kinds(program) != RECEIVE)
+    busy = np.flatnonzero(lane != RECEIVED)
     by_start = busy[np.argsort(ran.start_ps[busy], kind="stable")]
     ends = np.concatenate([[0], np.maximum.accumulate(ran.end_ps[by_start])])
     begins = np.concatenate([ran.start_ps[by_start], [end_ps]])
@@ -95,8 +90,8 @@ def _waits(program: Program, ran: Ran, end_ps: int) -> Iterator[Span]:
         )
 
 
-def _detail(program: Program, ran: Ran, node: int, kind: int) -> Span:
-    """A computation or an exchange."""
+def _detail(program: Program, ran: Ran, node: int, lane: str) -> Span:
+    """A computation or an exchange, on the track of its lane."""
     action = program.actions[program.action[node]]
     details: dict[str, str | int | float] = {}
     if program.microbatch[node] != NONE:
@@ -110,9 +105,9 @@ def _detail(program: Program, ran: Ran, node: int, kind: int) -> Span:
         name = f"{line.axis} {line.kind}{to}"
         details |= {"what": action.name, "bytes": size_of(action)}
     return Span(
-        track=f"stage {program.stage}: {'computes' if kind == COMPUTE else 'exchanges'}",
+        track=f"stage {program.stage}: {lane}",
         name=name,
-        kind="compute" if kind == COMPUTE else "network",
+        kind="compute" if isinstance(action, Compute) else "network",
         start_s=int(ran.start_ps[node]) / _PS_PER_S,
         end_s=int(ran.end_ps[node]) / _PS_PER_S,
         details=details,
