@@ -33,6 +33,16 @@ def test_its_time_is_that_of_the_engine_with_the_rules_of_astra_sim(tmp_path):
     assert exported("tp-pp-dp", tmp_path / "step").time_s == answer.value
 
 
+@pytest.mark.parametrize("host", ["graphs", "20 us"])
+def test_its_time_holds_the_host_that_is_named_and_no_other(tmp_path, host):
+    model, on, options = PLANS["tp-pp-dp"]
+    settings = {"exchanges": "astra-sim", "host": host}
+    answer = gnomon.predict(model, on, engine="training", settings=settings, mode="train", **options)
+    made = exported("tp-pp-dp", tmp_path / "step", host=host)
+    assert (made.time_s, made.host) == (answer.value, host)
+    assert simulated_ns(made) == round(made.time_s * 1e9) < round(exported("tp-pp-dp", tmp_path / "step").time_s * 1e9)
+
+
 def test_every_file_is_there_and_counted(tmp_path):
     made = exported("tp-pp-dp", tmp_path / "step")
     written = sorted(path.name for path in tmp_path.iterdir())

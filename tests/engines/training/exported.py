@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 from gnomon.adapters.astrasim.programs import program
 from gnomon.api.training_simulation import simulate_training
@@ -41,7 +42,8 @@ def tool_ns(made, backend="unaware"):
         "comm-group-configuration": "empty",
     }
     words = [program(backend).path, *(f"--{name}={value}" for name, value in given.items())]
-    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=600).stdout
+    place = Path(made.network).parent  # where it writes a log
+    said = subprocess.run(words, cwd=place, capture_output=True, text=True, check=True, timeout=600).stdout
     ended = re.findall(r"sys\[\d+\] finished, (\d+) cycles", said)
     assert len(ended) == made.npus, said[-2000:]
     return max(map(int, ended))
