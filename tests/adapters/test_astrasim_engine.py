@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import gnomon
-from gnomon.adapters.astrasim import programs
+from gnomon.adapters.astrasim import binaries
 from gnomon.adapters.astrasim.engine import AstraSim
 from gnomon.api import plugins
 from gnomon.api.answers import answer
@@ -24,7 +24,7 @@ from gnomon.testing.scenarios import tiny_scenarios
 from tests.adapters.astrasim_stand_in import NAMES, alone, says
 from tests.engines.training.exported import PLANS
 
-needs_tool = pytest.mark.skipif(programs.installed() is None, reason="ASTRA-sim is not installed")
+needs_tool = pytest.mark.skipif(binaries.installed() is None, reason="ASTRA-sim is not installed")
 
 
 def engine(**settings):
@@ -46,7 +46,7 @@ def steps():
 
 class TestAstraSim(EngineContract):
     engine = engine()
-    declines_everything = programs.installed() is None
+    declines_everything = binaries.installed() is None
     # A plan cuts a model between its repeated layers, and exchanges begin in their order: both say something on several devices.
     test_repeated_node_equals_written_out_copies = None
     test_reordering_independent_nodes_changes_nothing = None
@@ -205,6 +205,6 @@ def test_what_the_tool_is_asked_takes_in_our_simulator_what_the_training_engine_
 
 
 def test_the_readme_is_about_what_it_is_asked():
-    text = (Path(programs.__file__).parent / "README.md").read_text()
+    text = (Path(binaries.__file__).parent / "README.md").read_text()
     for name in AstraSim().settings:
         assert f"`{name}`" in text

@@ -6,12 +6,12 @@ import random
 import pytest
 
 import gnomon
-from gnomon.adapters.astrasim import programs
+from gnomon.adapters.astrasim import binaries
 from gnomon.core.errors import BadInput, GnomonError, Unsupported
 from tests.engines.training.exported import PLANS, simulated_ns, tool_ns
 from tests.engines.training.step.test_step_is_its_trace import drawn_options
 
-needs_tool = pytest.mark.skipif(programs.installed() is None, reason="ASTRA-sim is not installed")
+needs_tool = pytest.mark.skipif(binaries.installed() is None, reason="ASTRA-sim is not installed")
 
 
 def exported(name, out, **further):

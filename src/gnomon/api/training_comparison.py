@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.adapters.astrasim.adapter import NAME, PIN, run_cluster
-from gnomon.adapters.astrasim.programs import need
+from gnomon.adapters.astrasim.binaries import need
 from gnomon.api.training_simulation import TrainingSimulation, simulate_training
 from gnomon.core.errors import ToolError, Unsupported
 from gnomon.core.tool import Limits

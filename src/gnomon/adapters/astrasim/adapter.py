@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from gnomon.adapters.astrasim.binaries import need
 from gnomon.adapters.astrasim.cluster import BACKENDS, ClusterAnswer, ClusterQuestion
-from gnomon.adapters.astrasim.programs import need
 from gnomon.adapters.astrasim.read import read
 from gnomon.adapters.astrasim.run import run
 from gnomon.adapters.astrasim.translate import missing, translate, words
@@ -53,6 +53,6 @@ def ask(question: ClusterQuestion, limits: Limits) -> ClusterAnswer:
     if reasons := tuple(missing(question)):
         raise Unsupported(f"{NAME}: {'; '.join(reasons)}")
     files = translate(question)
-    program = need(question.backend, PIN.by_hand)
-    ended = run(program, words(question, files), files, limits)
+    binary = need(question.backend, PIN.by_hand)
+    ended = run(binary, words(question, files), files, limits)
     return read(ended.out, ended.err, ended.code, question.fabric.npus, backend=question.backend, version=PIN.version)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from gnomon.adapters.astrasim.adapter import PIN, ask
+from gnomon.adapters.astrasim.binaries import binary, installed, words_without
 from gnomon.adapters.astrasim.cluster import BACKENDS, ClusterAnswer, ClusterQuestion
-from gnomon.adapters.astrasim.programs import installed, program, words_without
 from gnomon.adapters.astrasim.translate import declined_network
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, ToolMissing, Unsupported, near_match
@@ -107,7 +107,7 @@ class AstraSim:
         """Reasons why it cannot answer; that it is not installed only where nothing else is in the way. BadInput of a plan."""
         if reasons := self._declined(scenario):
             return reasons
-        return () if program(self._backend) else (words_without(self._backend, PIN.by_hand),)
+        return () if binary(self._backend) else (words_without(self._backend, PIN.by_hand),)
 
     def _declined(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons that lie in the scenario and the settings."""
