@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from gnomon.core.cluster_rules import AlgorithmName, Optimization
 from gnomon.core.errors import BadInput, Unsupported
-from gnomon.core.fabric import Wiring
+from gnomon.core.fabric import BACKENDS, Wiring
 from gnomon.core.trace import CollectiveKind, NodeKind, TraceNode
 from gnomon.engines.training.simulate.algorithms.double_binary_tree import branch
-from gnomon.engines.training.simulate.given import BACKENDS
 from tests.engines.training.clusters import KINDS, collective, compute, ends, fabric, message, rules, run
 
 AR, AG, RS, A2A = KINDS
@@ -116,7 +115,7 @@ def test_congestion_never_helps_a_collective(wiring, name):
     st.sampled_from(list(Optimization)),
     st.integers(1, 3),
     st.integers(1, 4),
-    st.sampled_from(list(BACKENDS)),
+    st.sampled_from(BACKENDS),
 )
 def test_a_collective_ends_on_every_rank_of_every_torus(shape, kind, optimization, active, queues, backend):
     network = fabric(*shape)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gnomon.adapters.astrasim.binaries import need
-from gnomon.adapters.astrasim.cluster import BACKENDS, ClusterAnswer, ClusterQuestion
+from gnomon.adapters.astrasim.cluster import ClusterAnswer, ClusterQuestion
 from gnomon.adapters.astrasim.read import read
 from gnomon.adapters.astrasim.run import run
 from gnomon.adapters.astrasim.translate import missing, translate, words
 from gnomon.core.cluster_rules import ClusterRules, RunOptions
-from gnomon.core.errors import BadInput, Unsupported
-from gnomon.core.fabric import Fabric
+from gnomon.core.errors import Unsupported
+from gnomon.core.fabric import Fabric, backend_of
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY, RemoteMemory
 from gnomon.core.tool import Limits
 from gnomon.core.trace import ClusterTrace
@@ -34,8 +34,6 @@ def run_cluster(
     limits: Limits | None = None,
 ) -> ClusterAnswer:
     """When each rank ends, as the tool itself says. Unsupported with reasons; ToolError from the tool."""
-    if backend not in BACKENDS:
-        raise BadInput(f"no backend {backend!r}: {' or '.join(BACKENDS)}", field="backend")
     question = ClusterQuestion(
         trace=trace,
         fabric=fabric,
@@ -43,7 +41,7 @@ def run_cluster(
         memory=memory,
         groups=groups or {},
         options=options or RunOptions(),
-        backend=backend,
+        backend=backend_of(backend),
     )
     return ask(question, limits or Limits())
 

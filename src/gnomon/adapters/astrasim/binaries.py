@@ -10,11 +10,12 @@ from math import ceil
 from pathlib import Path
 
 from gnomon.core.errors import ToolError
+from gnomon.core.fabric import Backend
 from gnomon.core.tool import Installed, Limits
 from gnomon.tools.home import tools_home
 
 IMAGE_VARIABLE = "GNOMON_ASTRA_SIM_IMAGE"
-_BINARIES = {
+_BINARIES: dict[Backend, str] = {
     "unaware": "AstraSim_Analytical_Congestion_Unaware",
     "aware": "AstraSim_Analytical_Congestion_Aware",
 }
@@ -25,7 +26,7 @@ _ANSWER_S = 10.0
 class Binary:
     """A backend and how it is run."""
 
-    backend: str
+    backend: Backend
     path: str  # of the program; in an image, its name
     image: str | None  # None: it runs here
 
@@ -39,7 +40,7 @@ class Binary:
         return ["docker", "run", "--rm", *user, *room, *timed, self.path]
 
 
-def binary(backend: str) -> Binary | None:
+def binary(backend: Backend) -> Binary | None:
     """The program of a backend; None: there is none."""
     name = _BINARIES[backend]
     found = shutil.which(name) or shutil.which(name, path=str(tools_home() / "astra-sim" / "bin"))
@@ -49,7 +50,7 @@ def binary(backend: str) -> Binary | None:
     return Binary(backend=backend, path=name, image=image) if image and _has_image(image) else None
 
 
-def need(backend: str, by_hand: str) -> Binary:
+def need(backend: Backend, by_hand: str) -> Binary:
     """The same. ToolError with what to do."""
     found = binary(backend)
     if found is None:
@@ -57,7 +58,7 @@ def need(backend: str, by_hand: str) -> Binary:
     return found
 
 
-def words_without(backend: str, by_hand: str) -> str:
+def words_without(backend: Backend, by_hand: str) -> str:
     """That the program of a backend is not there, and what to do."""
     return f"astra-sim is not installed ({_BINARIES[backend]}): {by_hand}"
 

@@ -7,11 +7,12 @@ from typing import NoReturn
 
 from gnomon.adapters.astrasim.adapter import PIN, ask
 from gnomon.adapters.astrasim.binaries import binary, installed, words_without
-from gnomon.adapters.astrasim.cluster import BACKENDS, ClusterAnswer, ClusterQuestion
+from gnomon.adapters.astrasim.cluster import ClusterAnswer, ClusterQuestion
 from gnomon.adapters.astrasim.translate import declined_network
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, ToolMissing, Unsupported, near_match
 from gnomon.core.exchange import ExchangeTimer
+from gnomon.core.fabric import BACKENDS, backend_of
 from gnomon.core.prediction import Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.step_facts import StageFacts, StepFacts
@@ -66,16 +67,11 @@ class AstraSim:
     ) -> None:
         self._timers, self._tell = timers, tell
         given = {"timer": "kernel", "host": EAGER, "backend": BACKENDS[0], "ranks": str(_RANKS)} | dict(settings or {})
-        self._given, self._backend, self._ranks = given, given["backend"], _whole(given["ranks"])
-        if self._backend not in BACKENDS:
-            raise BadInput(
-                f"no backend {self._backend!r}{near_match(self._backend, BACKENDS)}: {' or '.join(BACKENDS)}",
-                field="astra-sim.backend",
-            )
+        self._given, self._ranks = given, _whole(given["ranks"])
         try:
-            self._host = host_of(given["host"])
+            self._backend, self._host = backend_of(given["backend"]), host_of(given["host"])
         except BadInput as fault:
-            raise fault.at(field="astra-sim.host") from None
+            raise fault.at(field=f"astra-sim.{fault.field}") from None
 
     def composed(self, timers: Callable[[str], OpTimer], exchanges: Callable[[str], ExchangeTimer]) -> AstraSim:
         """The adapter with these sources of operator times; exchanges it times itself."""

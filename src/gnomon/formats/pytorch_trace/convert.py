@@ -12,10 +12,11 @@ from typing import Any
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import NodeKind
 from gnomon.formats.chakra.attribute import Attribute
+from gnomon.formats.chakra.cycle import check_acyclic
 from gnomon.formats.chakra.message import NodeMessage
 from gnomon.formats.pytorch_trace.exchange import KernelExchange, called, exchange_of
 from gnomon.formats.pytorch_trace.file import TorchNode, read_torch_trace
-from gnomon.formats.pytorch_trace.order import Waits, check_acyclic, waits_of
+from gnomon.formats.pytorch_trace.order import Waits, waits_of
 
 _GROUPS = "process_group:init"
 _WHOLE_STEP = "Optimizer.step"  # an annotation around operators that are counted themselves
