@@ -17,7 +17,7 @@ from tests.engines.training.clusters import collective, compute, fabric, rules
 
 from benchmarks.conftest import seconds
 from gnomon.core.cluster_rules import AlgorithmName, Optimization
-from gnomon.core.fabric import Fabric, Wiring
+from gnomon.core.fabric import BACKENDS, Backend, Fabric, Wiring
 from gnomon.core.trace import ClusterTrace, CollectiveKind, RankTrace, TraceNode
 from gnomon.engines.training.simulate.given import Given
 from gnomon.engines.training.simulate.simulate import simulate
@@ -53,14 +53,16 @@ def _fastest_s(given: Given) -> float:
     return min(seconds(lambda: simulate(given)) for _ in range(_ROUNDS))
 
 
-def _given(network: Fabric, kind: CollectiveKind, *names: AlgorithmName, backend: str = "unaware") -> Given:
+def _given(network: Fabric, kind: CollectiveKind, *names: AlgorithmName, backend: Backend = "unaware") -> Given:
     one = RankTrace(nodes=(collective(kind, 64 * _MIB),), place="workload.json")
     trace = ClusterTrace(ranks=(one,) * network.npus)
     return Given(trace=trace, fabric=network, rules=rules(*names), backend=backend)
 
 
-@pytest.mark.parametrize("backend", ["unaware", "aware"])
-def test_a_ring_of_1024_takes_a_hundredth_of_what_astra_sim_takes(report: Callable[[str], None], backend: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_ring_of_1024_takes_a_hundredth_of_what_astra_sim_takes(
+    report: Callable[[str], None], backend: Backend
+) -> None:
     given = _given(fabric((Wiring.RING, 1024)), CollectiveKind.ALL_REDUCE, backend=backend)
     taken = _fastest_s(given)
     report(f"ring of 1,024, {backend}: {taken * 1e3:.2f} ms, {_RING_CPU_S / taken:,.0f} times as fast (bar: {_RATIO})")

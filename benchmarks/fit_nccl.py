@@ -3,7 +3,7 @@
     python -m benchmarks.fit_nccl ../shared/truth/collectives.csv.gz --out src/gnomon/engines/nccl/calibration.json
 
 Rows are medians over runs and versions of one device, collective, format, group and size. `--exclude-device` and
-`--max-bytes` leave rows out of the fit; `bench_nccl` scores them.
+`--max-bytes` leave rows out of the fit; `nccl_accuracy` scores them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gnomon.api.names import system
 from gnomon.core.exchange import Exchange, ExchangeKind
 from gnomon.core.system import System
 from gnomon.core.version import version
-from gnomon.engines.nccl.fabric import NETWORK, Fabric, Fabrics, kind_of_link, pooled, text_of
+from gnomon.engines.nccl.link_fit import NETWORK, LinkFit, LinkFits, kind_of_link, pooled, text_of
 from gnomon.engines.nccl.timer import KNOWN, LARGE_BYTES, UNSEEN, NcclTimer, stratum
 from gnomon.stats.calibration import Calibration
 from gnomon.stats.intervals import LEVEL, HeldOut, leave_group_out, ratio_bands
@@ -48,7 +48,7 @@ KINDS: dict[str, ExchangeKind] = {
 DTYPES = {"half": "fp16", "fp16": "fp16", "int8": "int8"}
 
 # What the search starts from: the order of magnitude that NCCL's own table of latencies (src/graph/tuning.cc) gives.
-START = Fabric(
+START = LinkFit(
     launch_s=6e-6,
     hop_ll_s=0.8e-6,
     hop_ll128_s=1.5e-6,
@@ -160,8 +160,8 @@ def log_ratios(timer: NcclTimer, rows: Sequence[Row]) -> np.ndarray:
     return np.log([row.measured_s for row in rows]) - np.log(times_s(timer, rows))
 
 
-def fit(rows: Sequence[Row]) -> dict[str, Fabric]:
-    """The fabric of each kind of link that the rows hold; the network's from its messages and the rest pooled."""
+def fit(rows: Sequence[Row]) -> dict[str, LinkFit]:
+    """The numbers of each kind of link that the rows hold; the network's from its messages and the rest pooled."""
     kinds: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         kinds[link_of(row)].append(row)
@@ -175,8 +175,8 @@ def fit(rows: Sequence[Row]) -> dict[str, Fabric]:
     return found
 
 
-def _fit_one(kind: str, rows: Sequence[Row], start: Fabric = START) -> Fabric:
-    """The fabric that fits the rows of one kind of link best, in robust least squares of log ratios.
+def _fit_one(kind: str, rows: Sequence[Row], start: LinkFit = START) -> LinkFit:
+    """The numbers that fit the rows of one kind of link best, in robust least squares of log ratios.
 
     Numbers that no row tells of stay where they start; of in-switch reduction where no level has it at 0.
     """
@@ -184,7 +184,7 @@ def _fit_one(kind: str, rows: Sequence[Row], start: Fabric = START) -> Fabric:
     if kind != NETWORK and not has_switch:
         start = replace(start, switch_s=0.0, switch_rate=0.0)
     for part in (*PARTS, ""):
-        names = [f.name for f in fields(Fabric) if _part(f.name) == part and getattr(start, f.name) > 0]
+        names = [f.name for f in fields(LinkFit) if _part(f.name) == part and getattr(start, f.name) > 0]
         own = [row for row in rows if row.exchange.kind == PARTS.get(part, row.exchange.kind)]
         if not part:
             own = [row for row in rows if row.exchange.kind not in PARTS.values()]
@@ -197,7 +197,7 @@ def _part(name: str) -> str:
     return next((part for part in PARTS if name.startswith(part)), "")
 
 
-def _fit_part(kind: str, rows: Sequence[Row], start: Fabric, names: Sequence[str]) -> Fabric:
+def _fit_part(kind: str, rows: Sequence[Row], start: LinkFit, names: Sequence[str]) -> LinkFit:
     """`start` with the numbers `names` fitted to rows that depend on no others."""
     begin = np.log([getattr(start, name) for name in names])
     reach = np.log([FACTOR.get(name, USUAL_FACTOR) for name in names])
@@ -212,7 +212,7 @@ def _fit_part(kind: str, rows: Sequence[Row], start: Fabric, names: Sequence[str
 
     def residuals(at: np.ndarray) -> np.ndarray:
         trial = replace(start, **dict(zip(names, np.exp(at), strict=True)))
-        timer = NcclTimer(fabrics=Fabrics(fabrics={kind: trial}, fitted={}, bands={}))
+        timer = NcclTimer(links=LinkFits(links={kind: trial}, fitted={}, bands={}))
         return weight * (measured - np.log(_times_s(timer, rows, groups)))
 
     measured = np.log([row.measured_s for row in rows])
@@ -233,9 +233,9 @@ def left_out(rows: Sequence[Row], groups: Sequence[object]) -> np.ndarray:
     """ln(measured / predicted) `(rows,)`, each of a fit without the rows of its group."""
     found = np.empty(len(rows))
     for group in set(groups):
-        fabrics = fit([row for row, own in zip(rows, groups, strict=True) if own != group])
+        links = fit([row for row, own in zip(rows, groups, strict=True) if own != group])
         places = [at for at, own in enumerate(groups) if own == group]
-        timer = NcclTimer(fabrics=Fabrics(fabrics=fabrics, fitted={}, bands={}))
+        timer = NcclTimer(links=LinkFits(links=links, fitted={}, bands={}))
         found[places] = log_ratios(timer, [rows[at] for at in places])
     return found
 
@@ -255,7 +255,7 @@ def held_out(rows: Sequence[Row], ratios: np.ndarray, bands: str) -> list[HeldOu
     return leave_group_out(ratios, devices_of(rows), strata_of(rows, bands), LEVEL)
 
 
-def calibrated(rows: Sequence[Row], table: Path, command: str) -> Fabrics:
+def calibrated(rows: Sequence[Row], table: Path, command: str) -> LinkFits:
     """The fit to all rows, with bands of what was left out: each device, or each size of group of devices that stay."""
     bands = {}
     for kind, groups, what in (
@@ -271,7 +271,7 @@ def calibrated(rows: Sequence[Row], table: Path, command: str) -> Fabrics:
             bands=ratio_bands(ratios, devices_of(rows), strata_of(rows, kind), LEVEL),
         )
     counts = {kind: sum(link_of(row) == kind for row in rows) for kind in sorted({link_of(row) for row in rows})}
-    return Fabrics(fabrics=fit(rows), fitted={"command": command, "rows": counts}, bands=bands)
+    return LinkFits(links=fit(rows), fitted={"command": command, "rows": counts}, bands=bands)
 
 
 def chosen(rows: Sequence[Row], exclude: Sequence[str], least: float, most: float) -> list[Row]:

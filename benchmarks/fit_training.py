@@ -1,4 +1,4 @@
-"""What measured steps tell the training engine, from vTrain's rows: `python -m benchmarks.fit_training TRUTH [--out FILE]`.
+"""What measured steps tell the training engine, from vTrain's rows: `python -m benchmarks.fit_training TRUTH`.
 
 Three numbers of the host are fitted on rows of one node, each model being left out once; the band of the interval is that of
 all rows as the fit without their model predicts them. No row of training_steps.csv is read. About five minutes on one core.
@@ -21,14 +21,16 @@ from gnomon.api import plugins
 from gnomon.core.exchange import ExchangeTimer
 from gnomon.engines.training.calibration import StepCalibration, step_calibration_text
 from gnomon.engines.training.step.run import run
-from gnomon.parallel.host import NO_HOST, Host, held_up_s
+from gnomon.parallel.host import NO_HOST, Host, held_up_s, host_text
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.passes import Compute, Talk
 from gnomon.parallel.program import Program, programs
 from gnomon.parallel.times import action_times, durations_ps
 from gnomon.stats.intervals import LEVEL, ratio_band
 
-OUT = Path(__file__).parent.parent / "src/gnomon/engines/training/calibration.json"
+SOURCES = Path(__file__).parent.parent / "src/gnomon"
+OUT = SOURCES / "engines/training/calibration.json"
+HOST_OUT = SOURCES / "parallel/host.json"
 PER_MODEL = 12  # rows of a model that a fit sees, drawn evenly from those sorted by time
 START = Host(op_s=50e-6, exchange_s=50e-6, sharpness=3.0)
 _STEPS = 160  # of the simplex; more change the loss by less than 1e-4
@@ -112,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Fit, print the errors of models left out, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("truth", type=Path)
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, default=OUT, help="of the interval")
+    parser.add_argument("--host-out", type=Path, default=HOST_OUT, help="of the host")
     asked = parser.parse_args(arguments)
     exchanges = plugins.exchange_timer("nccl")
     rows = [timed(row, exchanges) for row in vtrain(asked.truth)]
@@ -144,10 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data=f"models.csv.gz: vTrain, {len(rows)} steps of {len(set(models))} models",
         sha256=hashlib.sha256((asked.truth / "models.csv.gz").read_bytes()).hexdigest(),
         silicon=("GA100",),
-        host=host,
         band=ratio_band(logs, np.array(models), LEVEL),
     )
     asked.out.write_text(step_calibration_text(made), encoding="utf-8")
+    asked.host_out.write_text(host_text(host, data=made.data, sha256=made.sha256), encoding="utf-8")
     print(made.band, flush=True)
 
 

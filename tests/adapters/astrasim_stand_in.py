@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from gnomon.adapters.astrasim import programs
+from gnomon.adapters.astrasim import binaries
 from gnomon.testing.adapter_contract import program
 
 NAMES = ("AstraSim_Analytical_Congestion_Unaware", "AstraSim_Analytical_Congestion_Aware")
@@ -15,7 +15,7 @@ def alone(folder, monkeypatch):
         (folder / name).symlink_to(shutil.which(name, path=os.defpath))
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("GNOMON_TOOLS", str(folder / "tools"))
-    monkeypatch.delenv(programs.IMAGE_VARIABLE, raising=False)
+    monkeypatch.delenv(binaries.IMAGE_VARIABLE, raising=False)
 
     def put(script, place=folder):
         for name in NAMES:

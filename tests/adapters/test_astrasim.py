@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.adapters.astrasim import programs
+from gnomon.adapters.astrasim import binaries
 from gnomon.adapters.astrasim.adapter import PIN, ask, run_cluster
 from gnomon.adapters.astrasim.cluster import ClusterQuestion
 from gnomon.adapters.astrasim.read import read
@@ -155,7 +155,7 @@ def test_what_becomes_of_the_program_is_told(asked, stand_in, script, said):
 
 
 def test_a_tool_that_is_not_there_is_told_with_what_to_do(asked, stand_in):
-    assert programs.installed() is None
+    assert binaries.installed() is None
     with pytest.raises(ToolError, match=r"astra-sim is not installed .*put .* on the PATH"):
         ask(asked, Limits())
 
@@ -165,7 +165,7 @@ def test_it_is_found_in_the_folder_of_tools(asked, stand_in, tmp_path):
         f"ls w.3.et system.json network.yml memory.json >&2 && cat {RECORDED}/ended.txt",
         tmp_path / "tools/astra-sim/bin",
     )
-    assert programs.installed().place == str(tmp_path / "tools" / "astra-sim" / "bin")
+    assert binaries.installed().place == str(tmp_path / "tools" / "astra-sim" / "bin")
     found = run_cluster(asked.trace, asked.fabric, asked.rules, memory=asked.memory, groups=asked.groups)
     assert found.cycles == (40340,) * 4
 
@@ -173,9 +173,9 @@ def test_it_is_found_in_the_folder_of_tools(asked, stand_in, tmp_path):
 def test_it_is_run_in_an_image_where_one_is_named(asked, stand_in, tmp_path, monkeypatch):
     said = tmp_path / "said.txt"
     program(tmp_path / "docker", f'if [ "$1" = image ]; then exit 0; fi; echo "$@" > {said}; cat {RECORDED}/ended.txt')
-    assert programs.installed() is None
-    monkeypatch.setenv(programs.IMAGE_VARIABLE, "astra:mine")
-    assert programs.installed().place == "astra:mine"
+    assert binaries.installed() is None
+    monkeypatch.setenv(binaries.IMAGE_VARIABLE, "astra:mine")
+    assert binaries.installed().place == "astra:mine"
     assert ask(asked, Limits(time_s=9)).cycles == (40340,) * 4
     assert f"--entrypoint=timeout astra:mine 9 {NAMES[0]} --workload-configuration=w" in said.read_text()
 
@@ -204,7 +204,7 @@ def test_what_it_cannot_do_is_declined_before_it_runs(asked):
 
 
 @pytest.mark.tool
-@pytest.mark.skipif(programs.installed() is None, reason="ASTRA-sim is not installed")
+@pytest.mark.skipif(binaries.installed() is None, reason="ASTRA-sim is not installed")
 @pytest.mark.parametrize("case", [*own_cases(), *shared_cases()[::4]], ids=lambda case: case.name)
 def test_it_says_what_was_recorded_and_what_is_simulated_here(case):
     for backend, theirs in expected(case).items():

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.adapters.astrasim import programs
+import gnomon
+from gnomon.adapters.astrasim import binaries
 from gnomon.adapters.astrasim.engine import AstraSim
 from gnomon.api import plugins
 from gnomon.api.answers import answer
@@ -14,13 +15,16 @@ from gnomon.core.errors import BadInput, ToolError, ToolMissing, Unsupported
 from gnomon.core.tool import OutsideTool
 from gnomon.engines.roofline.engine import RooflineEngine
 from gnomon.engines.training.engine import TrainingEngine
+from gnomon.engines.training.simulate.given import Given
+from gnomon.engines.training.simulate.simulate import simulate
+from gnomon.engines.training.simulate.statistics import total_ns
 from gnomon.testing import EngineContract
 from gnomon.testing.adapter_contract import program
 from gnomon.testing.scenarios import tiny_scenarios
 from tests.adapters.astrasim_stand_in import NAMES, alone, says
 from tests.engines.training.exported import PLANS
 
-needs_tool = pytest.mark.skipif(programs.installed() is None, reason="ASTRA-sim is not installed")
+needs_tool = pytest.mark.skipif(binaries.installed() is None, reason="ASTRA-sim is not installed")
 
 
 def engine(**settings):
@@ -42,7 +46,7 @@ def steps():
 
 class TestAstraSim(EngineContract):
     engine = engine()
-    declines_everything = programs.installed() is None
+    declines_everything = binaries.installed() is None
     # A plan cuts a model between its repeated layers, and exchanges begin in their order: both say something on several devices.
     test_repeated_node_equals_written_out_copies = None
     test_reordering_independent_nodes_changes_nothing = None
@@ -87,7 +91,7 @@ def test_value_and_parts_are_those_of_the_rank_that_ends_last(stand_in):
         (pytest.approx(9.99e-7), 0, pytest.approx(1e-9)),
     ]
     assert found.provenance.version.startswith("518bd51, driven by gnomon ")
-    assert found.provenance.settings == ("timer=kernel", "backend=unaware", "ranks=256")
+    assert found.provenance.settings == ("timer=kernel", "host=eager", "backend=unaware", "ranks=256")
 
 
 def test_memory_and_work_are_those_of_the_training_engine(stand_in):
@@ -148,6 +152,10 @@ def test_a_tool_that_fails_is_told_beside_the_answers_of_others(stand_in):
         ({"backend": "awar"}, "astra-sim.backend: no backend 'awar'; did you mean 'aware'"),
         ({"ranks": "1"}, "astra-sim.ranks: '1' is not a whole number from 2"),
         ({"ranks": "many"}, "astra-sim.ranks: 'many' is not a whole number from 2"),
+        (
+            {"host": "gpu"},
+            "astra-sim.host: 'gpu' does not start with a number; write it like '5 us'; or eager, or graphs",
+        ),
         ({"rank": "4"}, "astra-sim.rank: no setting of astra-sim's; did you mean 'ranks'"),
         ({"timer": "rooflin"}, "no engine 'rooflin' gives times of single operators; did you mean 'roofline'"),
     ],
@@ -166,7 +174,37 @@ def test_the_tool_says_of_a_step_what_the_training_engine_says_by_its_rules(name
     assert engine().predict(step).value == ours.predict(step).value
 
 
+@pytest.mark.tool
+@needs_tool
+@pytest.mark.parametrize("host", ["graphs", "20 us"])
+def test_the_tool_and_the_training_engine_are_launched_by_the_same_host(host):
+    step = steps()["tp-pp-dp"]
+    ours = TrainingEngine(lambda _: RooflineEngine(), plugins.exchange_timer, {"exchanges": "astra-sim", "host": host})
+    assert engine(host=host).predict(step).value == ours.predict(step).value
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("tp-pp-dp", {}),
+        ("tp-pp-dp", {"host": "graphs"}),
+        ("tp-pp-dp", {"host": "20 us"}),
+        ("tp-pp-dp", {"timer": "roofline"}),
+        ("zero-3", {}),
+        ("experts", {}),
+    ],
+)
+def test_what_the_tool_is_asked_takes_in_our_simulator_what_the_training_engine_says_by_its_rules(name, settings):
+    model, on, options = PLANS[name]
+    predicted = gnomon.predict(
+        model, on, engine="training", settings={"exchanges": "astra-sim", **settings}, mode="train", **options
+    )
+    asked = plugins.tuned("astra-sim", settings).question(steps()[name])
+    given = Given(trace=asked.trace, fabric=asked.fabric, rules=asked.rules, backend=asked.backend)
+    assert total_ns(simulate(given)) == round(predicted.value * 1e9)
+
+
 def test_the_readme_is_about_what_it_is_asked():
-    text = (Path(programs.__file__).parent / "README.md").read_text()
+    text = (Path(binaries.__file__).parent / "README.md").read_text()
     for name in AstraSim().settings:
         assert f"`{name}`" in text

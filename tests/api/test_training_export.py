@@ -6,12 +6,12 @@ import random
 import pytest
 
 import gnomon
-from gnomon.adapters.astrasim import programs
+from gnomon.adapters.astrasim import binaries
 from gnomon.core.errors import BadInput, GnomonError, Unsupported
 from tests.engines.training.exported import PLANS, simulated_ns, tool_ns
 from tests.engines.training.step.test_step_is_its_trace import drawn_options
 
-needs_tool = pytest.mark.skipif(programs.installed() is None, reason="ASTRA-sim is not installed")
+needs_tool = pytest.mark.skipif(binaries.installed() is None, reason="ASTRA-sim is not installed")
 
 
 def exported(name, out, **further):
@@ -31,6 +31,16 @@ def test_its_time_is_that_of_the_engine_with_the_rules_of_astra_sim(tmp_path):
     model, on, options = PLANS["tp-pp-dp"]
     answer = gnomon.predict(model, on, engine="training", settings={"exchanges": "astra-sim"}, mode="train", **options)
     assert exported("tp-pp-dp", tmp_path / "step").time_s == answer.value
+
+
+@pytest.mark.parametrize("host", ["graphs", "20 us"])
+def test_its_time_holds_the_host_that_is_named_and_no_other(tmp_path, host):
+    model, on, options = PLANS["tp-pp-dp"]
+    settings = {"exchanges": "astra-sim", "host": host}
+    answer = gnomon.predict(model, on, engine="training", settings=settings, mode="train", **options)
+    made = exported("tp-pp-dp", tmp_path / "step", host=host)
+    assert (made.time_s, made.host) == (answer.value, host)
+    assert simulated_ns(made) == round(made.time_s * 1e9) < round(exported("tp-pp-dp", tmp_path / "step").time_s * 1e9)
 
 
 def test_every_file_is_there_and_counted(tmp_path):

@@ -24,6 +24,13 @@ def test_the_command_that_it_ends_with_gives_the_time_that_it_says(gnomon, form)
     assert gnomon(*command[1:], "--json").json["max_cycles"] == int(time_ns)
 
 
+def test_the_host_that_is_in_the_recorded_times_is_told(gnomon):
+    assert "held up by the host: eager" in gnomon(*STEP).out
+    recorded = gnomon(*STEP, "--host", "graphs", "--json").json
+    assert (recorded["timer"], recorded["host"]) == ("kernel", "graphs")
+    assert recorded["time"]["value"] < gnomon(*STEP, "--json").json["time"]["value"]
+
+
 def test_json_says_the_same(gnomon):
     found = gnomon(*STEP, "--json").json
     assert (found["schema"], found["form"], found["npus"]) == ("gnomon/training-export/1", "et", 4)
@@ -45,6 +52,7 @@ def test_the_reference_describes_every_field(gnomon):
         (("--out", "et/step"), 3, "there is no folder et; make it first"),
         (("--on", "h100-sxm"), 3, "--tp"),
         (("--dp", "3"), 3, "--dp"),
+        (("--host", "gpu"), 3, "host: 'gpu' does not start with a number; write it like '5 us'; or eager, or graphs"),
         (("--timer", "rooflin"), 3, "no engine 'rooflin' gives times of single operators; did you mean 'roofline'"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.adapters.astrasim.programs import installed
+from gnomon.adapters.astrasim.binaries import installed
 from gnomon.lab import claims, doors
 from gnomon.lab.specs.registration import locks_of
 from gnomon.lab.units.local import local_host

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from benchmarks.bench_nccl import BELOW, digitised_errors, large_rows, timer_of
 from benchmarks.fit_nccl import chosen, log_ratios, read_rows
+from benchmarks.nccl_accuracy import BELOW, digitised_errors, large_rows, timer_of
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.adapters.astrasim.adapter import NAME, PIN, run_cluster
-from gnomon.adapters.astrasim.programs import need
+from gnomon.adapters.astrasim.binaries import need
 from gnomon.api.training_simulation import TrainingSimulation, simulate_training
 from gnomon.core.errors import ToolError, Unsupported
+from gnomon.core.fabric import BACKENDS, Backend, backend_of
 from gnomon.core.tool import Limits
 
 SCHEMA = "gnomon/training-comparison/1"
@@ -21,7 +22,7 @@ SCHEMA = "gnomon/training-comparison/1"
 class ComparedBackend:
     """One backend, ours and theirs; times by rank in ns."""
 
-    backend: str
+    backend: Backend
     cycles: tuple[int, ...]
     exposed: tuple[int, ...]
     seconds: float  # that the simulation took, with reading its files
@@ -87,7 +88,7 @@ def compare_training(
     network: str | Path,
     memory: str | Path | None = None,
     comm_groups: str | Path | None = None,
-    backends: Sequence[str] = ("unaware", "aware"),
+    backends: Sequence[str] = BACKENDS,
     num_queues_per_dim: int = 1,
     injection_scale: float = 1.0,
     rendezvous_protocol: bool = False,
@@ -95,7 +96,7 @@ def compare_training(
 ) -> TrainingComparison:
     """Simulate a step and let ASTRA-sim do so. BadInput, Unsupported; ToolError where it is not installed."""
     rows = []
-    for backend in backends:
+    for backend in map(backend_of, backends):
         need(backend, PIN.by_hand)
         began = time.perf_counter()
         made = simulate_training(

@@ -21,6 +21,7 @@ from gnomon.formats.astrasim.system_text import system_text
 from gnomon.formats.astrasim.workload_text import workload_text
 from gnomon.formats.chakra.file import encode_ranks, path_of, write_rank
 from gnomon.formats.files import check_writable, write_whole
+from gnomon.formats.host import host_of
 from gnomon.zoo.models import Model
 
 SCHEMA = "gnomon/training-export/1"
@@ -41,6 +42,8 @@ class ExportedTraining:
     memory: str
     files: int  # how many were written
     bytes: int  # of all of them
+    timer: str  # the engine that told operators' times
+    host: str  # what launches them, as it was given; their recorded times hold it
     time_s: float  # of the step, by the training engine with ASTRA-sim's rules
 
     @property
@@ -63,6 +66,8 @@ class ExportedTraining:
             "memory": self.memory,
             "files": self.files,
             "bytes": self.bytes,
+            "timer": self.timer,
+            "host": self.host,
             "time": {"value": self.time_s, "unit": "s"},
             "command": self.command,
         }
@@ -75,24 +80,28 @@ def export_training(
     out: str | Path,
     form: Form = "et",
     timer: str = DEFAULTS["timer"],
+    host: str = DEFAULTS["host"],
     tell: Tell = silent,
     **options: Unpack[Options],
 ) -> ExportedTraining:
     """Write a training step as ASTRA-sim takes it: PREFIX.<rank>.et, .network.yml, .system.json and .memory.json. BadInput, Unsupported.
 
     out: PREFIX, in a folder that is there. form: "json" writes PREFIX.workload.json in place of a file for each rank, which
-    `gnomon train simulate` alone reads. timer: the engine that tells operators' times. options: as of `predict`, of mode train.
+    `gnomon train simulate` alone reads. timer: the engine that tells operators' times. host: what launches them, "eager", "graphs" or a time
+    like "20 us" for each: computations are recorded as it holds them up. options: as of `predict`, of mode train.
     """
     if form not in FORMS:
         raise BadInput(f"no form {form!r}{near_match(str(form), FORMS)}: {' or '.join(FORMS)}", field="form")
     if options.get("mode") not in (None, TRAIN):
         raise BadInput(f"{options['mode']!r:.40}: a step of training is written, mode {TRAIN}", field="mode")
+    host_of(host)  # refused before work begins
     whole: Options = {**options, "mode": TRAIN}
     asked = question(model, on, **whole)
     (scenario,) = asked.scenarios().values()
     prefix, npus = Path(out), scenario.system.count
     _check_places(prefix, npus, form)
-    engine = TrainingEngine(plugins.op_timer, plugins.exchange_timer, {"timer": timer, "exchanges": "astra-sim"})
+    settings = {"timer": timer, "exchanges": "astra-sim", "host": host}
+    engine = TrainingEngine(plugins.op_timer, plugins.exchange_timer, settings)
     tell(f"putting a step of {npus:,} ranks together")
     time_s = engine.predict(scenario).value
     trace, fabric, rules = engine.as_trace(scenario)
@@ -120,6 +129,8 @@ def export_training(
         memory=str(_beside(prefix, "memory.json")),
         files=len(written),
         bytes=sum(written),
+        timer=timer,
+        host=host,
         time_s=time_s,
     )
 

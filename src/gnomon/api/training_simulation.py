@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gnomon.core.cluster_rules import RunOptions
-from gnomon.core.errors import BadInput, near_match
-from gnomon.core.fabric import Wiring
+from gnomon.core.errors import BadInput
+from gnomon.core.fabric import Wiring, backend_of
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY
 from gnomon.core.trace import CollectiveKind, NodeKind, TraceNode
 from gnomon.core.version import version
-from gnomon.engines.training.simulate.given import BACKENDS, Given
+from gnomon.engines.training.simulate.given import Given
 from gnomon.engines.training.simulate.outcome import RankResult, Simulation
 from gnomon.engines.training.simulate.simulate import simulate
 from gnomon.engines.training.simulate.statistics import KINDS, kind_of, times_of, total_ns, utilization_of
@@ -175,8 +175,6 @@ def simulate_training(
     `workload`: a JSON file, or the prefix of Chakra traces, PREFIX.<rank>.et. `exact_events`: every rank, message by message,
     also where one rank of each class of equal ranks says the same.
     """
-    if backend not in BACKENDS:
-        raise BadInput(f"no backend {backend!r}{near_match(backend, BACKENDS)}", field="backend")
     if num_queues_per_dim < 1:
         raise BadInput(f"{num_queues_per_dim}: at least one queue", field="num_queues_per_dim")
     if not 0 <= injection_scale < float("inf"):
@@ -192,7 +190,7 @@ def simulate_training(
         groups={} if comm_groups is None else read_groups(Path(comm_groups), fabric.npus),
         trace=read_workload(str(workload), fabric),
         options=options,
-        backend=backend,
+        backend=backend_of(backend),
     )
     return TrainingSimulation(given=given, simulation=simulate(given, exact_events=exact_events))
 

@@ -9,10 +9,9 @@ from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.cli.train_files import add_cluster_files, add_switches, cluster_of, number
+from gnomon.core.fabric import BACKENDS
 from gnomon.core.tool import Limits
 from gnomon.core.units import show
-
-_BACKENDS = ("unaware", "aware")
 
 
 def compare(arguments: Sequence[str]) -> int:
@@ -21,7 +20,7 @@ def compare(arguments: Sequence[str]) -> int:
     with working("simulating, and running astra-sim"):
         made = compare_training(
             **cluster_of(found, "compare"),
-            backends=_BACKENDS if found.backend == "both" else (found.backend,),
+            backends=BACKENDS if found.backend == "both" else (found.backend,),
             limits=Limits(time_s=number(found.time_limit, "compare", "--time-limit", float, 0)),
         )
     if found.json:
@@ -38,7 +37,7 @@ def _parser() -> Parser:
         "gnomon train compare --workload et/step --system system.json --network network.yml --memory memory.json",
     )
     add_cluster_files(parser)
-    parser.add_argument("--backend", choices=(*_BACKENDS, "both"), default="both", help="of ASTRA-sim (default: both)")
+    parser.add_argument("--backend", choices=(*BACKENDS, "both"), default="both", help="of ASTRA-sim (default: both)")
     add_switches(parser)
     parser.add_argument("--time-limit", default="600", metavar="S", help="seconds of each of its runs (default: 600)")
     add_output_options(parser, csv=False)

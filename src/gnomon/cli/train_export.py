@@ -35,7 +35,14 @@ def export(arguments: Sequence[str]) -> int:
     }
     with telling() as tell:
         made = export_training(
-            found.model, found.on, out=found.out, form=found.form, timer=found.timer, tell=tell, **options
+            found.model,
+            found.on,
+            out=found.out,
+            form=found.form,
+            timer=found.timer,
+            host=found.host,
+            tell=tell,
+            **options,
         )
     if found.json:
         print_json(made.to_dict())
@@ -70,6 +77,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "--timer", default="kernel", metavar="NAME", help="the engine that tells operators' times (default: kernel)"
     )
+    parser.add_argument(
+        "--host",
+        default="eager",
+        metavar="HOST",
+        help="what launches operators: eager (a framework, one by one; default), graphs (recorded), or seconds for each like 20us",
+    )
     add_plan_options(parser)
     add_training_options(parser)
     add_override_options(parser, "in place of the catalogue's")
@@ -88,5 +101,6 @@ def _as_text(made: ExportedTraining) -> None:
     rows = [["traces", traces], ["network", made.network], ["rules", made.system], ["remote memory", made.memory]]
     print_table(["what", "where"], rows)
     print(f"\n{made.npus:,} ranks, {made.nodes:,} nodes, {made.files:,} files, {show(made.bytes, 'B')}")
+    print(f"operators take what {made.timer} says, held up by the host: {made.host}")
     print(f"the step takes {show(made.time_s, 's')} by these rules, {round(made.time_s * 1e9):,} ns; simulated by\n")
     print("  " + made.command.replace(" --", " \\\n    --"))

@@ -13,8 +13,8 @@ from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
 from gnomon.cli.train_files import add_cluster_files, add_switches, cluster_of
+from gnomon.core.fabric import BACKENDS
 from gnomon.core.units import show
-from gnomon.engines.training.simulate.given import BACKENDS
 from gnomon.formats.files import check_writable
 
 _ROWS = 24  # of a table
@@ -52,7 +52,7 @@ def _parser() -> Parser:
     add_cluster_files(parser)
     parser.add_argument(
         "--backend",
-        choices=tuple(BACKENDS),
+        choices=BACKENDS,
         default="unaware",
         help="unaware: messages do not meet (default); aware: links carry one at a time",
     )

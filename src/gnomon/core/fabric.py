@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
+from typing import Literal, get_args
 
+from gnomon.core.errors import BadInput, near_match
+
+# Of ASTRA-sim: whether messages meet. unaware: each has all links for itself; aware: a link carries one at a time.
+Backend = Literal["unaware", "aware"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 BYTES_PER_GB = 2**30  # of network.yml [astra-network-analytical 599a047, common/NetworkFunction.cpp]
 
 
@@ -59,3 +65,11 @@ class Fabric:
     def strides(self) -> tuple[int, ...]:
         """How far apart the numbers of two neighbours in each dimension are."""
         return tuple(prod(inner.npus for inner in self.dimensions[:at]) for at in range(len(self.dimensions)))
+
+
+def backend_of(name: str) -> Backend:
+    """The backend of that name. BadInput."""
+    for backend in BACKENDS:
+        if backend == name:
+            return backend
+    raise BadInput(f"no backend {name!r:.40}{near_match(name, BACKENDS)}: {' or '.join(BACKENDS)}", field="backend")

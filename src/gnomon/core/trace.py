@@ -37,6 +37,20 @@ class CollectiveKind(IntEnum):
     REDUCE_SCATTER_BLOCK = 8
     BARRIER = 9
 
+    @property
+    def word(self) -> str:
+        """Its name in words: all-reduce."""
+        return self.name.lower().replace("_", "-")
+
+
+# The kinds that have an algorithm, in ASTRA-sim and here.
+SIMULATED = (
+    CollectiveKind.ALL_REDUCE,
+    CollectiveKind.ALL_GATHER,
+    CollectiveKind.REDUCE_SCATTER,
+    CollectiveKind.ALL_TO_ALL,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceNode:

@@ -11,7 +11,7 @@ from gnomon.core.errors import Unsupported
 from gnomon.core.exchange import ExchangeKind
 from gnomon.core.fabric import BYTES_PER_GB, Fabric, FabricDimension, Wiring
 from gnomon.core.system import Dimension, System
-from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
+from gnomon.core.trace import SIMULATED, ClusterTrace, NodeKind, RankTrace, TraceNode
 from gnomon.parallel.layout import Strip, strips
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.passes import Compute, Talk
@@ -22,12 +22,7 @@ PLACE = "of the scenario"  # in place of a file, for messages
 TICK_PS = 1_000_000  # computations are recorded in whole microseconds
 
 _WIRING = {"switch": Wiring.SWITCH, "ring": Wiring.RING, "fully-connected": Wiring.FULLY_CONNECTED}
-COLLECTIVES: dict[ExchangeKind, CollectiveKind] = {
-    "all-reduce": CollectiveKind.ALL_REDUCE,
-    "all-gather": CollectiveKind.ALL_GATHER,
-    "reduce-scatter": CollectiveKind.REDUCE_SCATTER,
-    "all-to-all": CollectiveKind.ALL_TO_ALL,
-}
+COLLECTIVES = {kind.word: kind for kind in SIMULATED}  # by the kind of an exchange
 _SPLITS = 4  # chunks of a collective, as ASTRA-sim's own examples have
 
 
@@ -39,7 +34,7 @@ def rules(dimensions: int, memory_bytes_per_s: float) -> ClusterRules:
         splits=_SPLITS,
         scheduling=Scheduling.FIFO,
         optimization=Optimization.LOCAL_BW_AWARE,
-        algorithms=dict.fromkeys(COLLECTIVES.values(), (ring,) * dimensions),
+        algorithms=dict.fromkeys(SIMULATED, (ring,) * dimensions),
         local_bytes_per_s=memory_bytes_per_s,
     )
 

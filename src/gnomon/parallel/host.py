@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +19,18 @@ class Host:
 
 
 NO_HOST = Host(op_s=0.0, exchange_s=0.0, sharpness=1.0)  # launches are recorded once and replayed, as CUDA graphs are
+
+
+def host_text(host: Host, *, data: str, sha256: str) -> str:
+    """The text of a file that holds it, with which rows it was fitted on and the digest of their table."""
+    return json.dumps({"data": data, "sha256": sha256, **asdict(host)}, indent=1) + "\n"
+
+
+@cache
+def eager_host() -> Host:
+    """The host of a framework that launches operators one by one, as measured steps have it: `python -m benchmarks.fit_training`."""
+    found = json.loads((files(__package__) / "host.json").read_text(encoding="utf-8"))
+    return Host(op_s=found["op_s"], exchange_s=found["exchange_s"], sharpness=found["sharpness"])
 
 
 def held_up_s(device_s: float, host_s: float, sharpness: float) -> float:

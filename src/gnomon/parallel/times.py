@@ -67,20 +67,25 @@ def action_times(
     host: Host = NO_HOST,
 ) -> tuple[Numbers, ...]:
     """Seconds of the actions of every stage `(actions,)`. Unsupported where an operator or an exchange has none."""
-    actions: dict[int, Action] = {id(action): action for program in programs for action in program.actions}
-    computes = [action for action in actions.values() if isinstance(action, Compute)]
-    talks = [action for action in actions.values() if isinstance(action, Talk) or _is_sent(action)]
-    by_id = dict(zip(map(id, computes), _computes_s(computes, system.device, timer, host), strict=True))
-    by_id |= zip(map(id, talks), _talks_s(talks, model, system, exchanges, host), strict=True)
-    return tuple(np.array([by_id.get(id(action), 0.0) for action in program.actions]) for program in programs)
+    computing = computation_times_s(programs, system.device, timer, host)
+    talks = [action for action in _distinct(programs) if isinstance(action, Talk) or _is_sent(action)]
+    talks_s = dict(zip(map(id, talks), _talks_s(talks, model, system, exchanges, host), strict=True))
+    return tuple(
+        computing_s + np.array([talks_s.get(id(action), 0.0) for action in program.actions])
+        for program, computing_s in zip(programs, computing, strict=True)
+    )
 
 
-def computation_times_s(programs: Sequence[Program], device: Device, timer: OpTimer) -> tuple[Numbers, ...]:
-    """Seconds of the computations of every stage, by stage and place; exchanges, which others time, take none. Unsupported."""
-    actions = {id(action): action for program in programs for action in program.actions}
-    computes = [action for action in actions.values() if isinstance(action, Compute)]
-    by_id = dict(zip(map(id, computes), _computes_s(computes, device, timer, NO_HOST), strict=True))
-    return tuple(np.array([by_id.get(id(action), 0.0) for action in program.actions]) for program in programs)
+def computation_times_s(programs: Sequence[Program], device: Device, timer: OpTimer, host: Host) -> tuple[Numbers, ...]:
+    """Seconds of the computations of every stage `(actions,)`, held up by the host; all else takes none. Unsupported."""
+    computes = [action for action in _distinct(programs) if isinstance(action, Compute)]
+    times_s = dict(zip(map(id, computes), _computes_s(computes, device, timer, host), strict=True))
+    return tuple(np.array([times_s.get(id(action), 0.0) for action in program.actions]) for program in programs)
+
+
+def _distinct(programs: Sequence[Program]) -> list[Action]:
+    """The actions of all stages, those that they share once."""
+    return list({id(action): action for program in programs for action in program.actions}.values())
 
 
 def _is_sent(action: Action) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from gnomon.api.names import system
 from gnomon.core.exchange import Exchange
 from gnomon.engines.nccl.equations import pipelined_s, ring_s
-from gnomon.engines.nccl.fabric import shipped
+from gnomon.engines.nccl.link_fit import shipped
 from gnomon.engines.nccl.timer import NcclTimer
 
 

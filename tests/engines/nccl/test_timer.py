@@ -11,7 +11,7 @@ from gnomon.api.names import system
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.exchange import EXCHANGE_KINDS, Exchange, ExchangeTimer
 from gnomon.core.system import System
-from gnomon.engines.nccl.fabric import kind_of_link, parse, shipped, text_of
+from gnomon.engines.nccl.link_fit import kind_of_link, parse, shipped, text_of
 from gnomon.engines.nccl.timer import ALGORITHMS, NcclTimer
 
 TIMER = NcclTimer()
@@ -184,10 +184,10 @@ def test_a_level_s_name_tells_the_kind_of_its_links(name, kind):
 
 
 def test_links_that_no_row_knows_are_the_mean_of_their_family_or_of_all():
-    fabrics = shipped()
-    rates = [fabrics.named(f"NVLink {n}").rate for n in (3, 4, 5)]
-    assert fabrics.named("NVLink 6").rate == pytest.approx(np.prod(rates) ** (1 / 3))
-    assert min(rates) > fabrics.named("torus").rate > fabrics.named("PCIe 4").rate
+    links = shipped()
+    rates = [links.named(f"NVLink {n}").rate for n in (3, 4, 5)]
+    assert links.named("NVLink 6").rate == pytest.approx(np.prod(rates) ** (1 / 3))
+    assert min(rates) > links.named("torus").rate > links.named("PCIe 4").rate
 
 
 def test_a_calibration_is_written_as_it_is_read():

@@ -7,17 +7,10 @@ from typing import Any
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, ClusterRules, Optimization, RunOptions
 from gnomon.core.fabric import Fabric, FabricDimension, Wiring
-from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
+from gnomon.core.trace import SIMULATED, ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
 from gnomon.engines.training.simulate.given import Given
 from gnomon.engines.training.simulate.outcome import Simulation
 from gnomon.engines.training.simulate.simulate import simulate
-
-KINDS = (
-    CollectiveKind.ALL_REDUCE,
-    CollectiveKind.ALL_GATHER,
-    CollectiveKind.REDUCE_SCATTER,
-    CollectiveKind.ALL_TO_ALL,
-)
 
 
 def fabric(*shape: tuple[Wiring, int], bandwidth: float = 50.0, latency_ns: float = 500.0) -> Fabric:
@@ -36,7 +29,7 @@ def rules(*names: AlgorithmName, **changes: Any) -> ClusterRules:
         "place": "system.json",
         "splits": 4,
         "optimization": Optimization.LOCAL_BW_AWARE,
-        "algorithms": dict.fromkeys(KINDS, algorithms),
+        "algorithms": dict.fromkeys(SIMULATED, algorithms),
         "local_bytes_per_s": 1.6e12,
     }
     return ClusterRules(**(given | changes))

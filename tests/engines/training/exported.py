@@ -2,8 +2,9 @@
 
 import re
 import subprocess
+from pathlib import Path
 
-from gnomon.adapters.astrasim.programs import program
+from gnomon.adapters.astrasim.binaries import binary
 from gnomon.api.training_simulation import simulate_training
 
 # Model, system and options of steps that between them have every axis, schedule and stage of sharing.
@@ -40,8 +41,9 @@ def tool_ns(made, backend="unaware"):
         "remote-memory-configuration": made.memory,
         "comm-group-configuration": "empty",
     }
-    words = [program(backend).path, *(f"--{name}={value}" for name, value in given.items())]
-    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=600).stdout
+    words = [binary(backend).path, *(f"--{name}={value}" for name, value in given.items())]
+    place = Path(made.network).parent  # where it writes a log
+    said = subprocess.run(words, cwd=place, capture_output=True, text=True, check=True, timeout=600).stdout
     ended = re.findall(r"sys\[\d+\] finished, (\d+) cycles", said)
     assert len(ended) == made.npus, said[-2000:]
     return max(map(int, ended))

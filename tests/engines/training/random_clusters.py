@@ -7,11 +7,10 @@ from typing import Any
 
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, ClusterRules, Optimization, RunOptions, Scheduling
 from gnomon.core.fabric import Fabric, FabricDimension, Wiring
-from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
+from gnomon.core.trace import SIMULATED, ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
 from gnomon.engines.training.simulate.given import Given
 from gnomon.engines.training.simulate.outcome import Simulation
 from gnomon.engines.training.simulate.statistics import times_of
-from tests.engines.training.clusters import KINDS
 
 _SHAPES = ((2,), (3,), (4,), (5,), (6,), (8,), (12,), (16,), (2, 2), (4, 2), (4, 4), (3, 4), (2, 6), (8, 2), (2, 3, 4), (4, 4, 2), (2, 2, 2))  # fmt: skip
 _NAMES = (AlgorithmName.RING, AlgorithmName.DIRECT, AlgorithmName.HALVING_DOUBLING)
@@ -73,7 +72,7 @@ def _rules(draw: Random, fabric: Fabric) -> ClusterRules:
         optimization=draw.choice(list(Optimization)),
         endpoint_delay_ns=draw.choice((0, 1, 10, 10, 10, 77)),
         active_chunks=draw.choice((1, 1, 1, 2, 4)),
-        algorithms=dict.fromkeys(KINDS, algorithms),
+        algorithms=dict.fromkeys(SIMULATED, algorithms),
         local_bytes_per_s=draw.choice((1.6e12, 5e10, 1e15)),
     )
 
@@ -122,8 +121,8 @@ def _node(draw: Random, at: int, fabric: Fabric, rules: ClusterRules, has_groups
         return TraceNode(
             id=at, name="compute", kind=NodeKind.COMP, duration_us=us, parents=parents, is_cpu=draw.random() < 0.2
         )
-    kinds = list(KINDS)
-    if any(one.name is AlgorithmName.HALVING_DOUBLING for one in rules.algorithms[KINDS[0]]):
+    kinds = list(SIMULATED)
+    if any(one.name is AlgorithmName.HALVING_DOUBLING for one in rules.algorithms[SIMULATED[0]]):
         kinds.remove(CollectiveKind.ALL_TO_ALL)
     flags = tuple(draw.random() < 0.7 for _ in fabric.dimensions)
     return TraceNode(

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from gnomon.core.cluster_rules import AlgorithmName, Optimization
 from gnomon.core.errors import BadInput, Unsupported
-from gnomon.core.fabric import Wiring
-from gnomon.core.trace import CollectiveKind, NodeKind, TraceNode
+from gnomon.core.fabric import BACKENDS, Wiring
+from gnomon.core.trace import SIMULATED, CollectiveKind, NodeKind, TraceNode
 from gnomon.engines.training.simulate.algorithms.double_binary_tree import branch
-from gnomon.engines.training.simulate.given import BACKENDS
-from tests.engines.training.clusters import KINDS, collective, compute, ends, fabric, message, rules, run
+from tests.engines.training.clusters import collective, compute, ends, fabric, message, rules, run
 
-AR, AG, RS, A2A = KINDS
+AR, AG, RS, A2A = SIMULATED
 _MIB = 2**20
 _SWITCH8 = fabric((Wiring.SWITCH, 8))
 _POWERS_OF_TWO = (AlgorithmName.HALVING_DOUBLING, AlgorithmName.DOUBLE_BINARY_TREE)
@@ -42,14 +41,14 @@ def _direct_ns(kind: CollectiveKind, chunk_bytes: int, ranks: int) -> int:
     return 10 + rounds * (_message_ns(size) + 10) + (_sum_ns(size) if kind in (AR, RS) else 0)
 
 
-@given(st.sampled_from(KINDS), st.integers(1000, 10**8), st.integers(2, 9), st.integers(1, 3))
+@given(st.sampled_from(SIMULATED), st.integers(1000, 10**8), st.integers(2, 9), st.integers(1, 3))
 def test_a_ring_takes_its_steps_chunk_after_chunk(kind, comm_bytes, ranks, splits):
     chunk = comm_bytes // splits
     made = run(fabric((Wiring.SWITCH, ranks)), [[collective(kind, comm_bytes)]], rules(splits=splits))
     assert ends(made) == [-(-comm_bytes // chunk) * _ring_ns(kind, chunk, ranks)] * ranks
 
 
-@given(st.sampled_from(KINDS), st.integers(1000, 10**8), st.integers(2, 9))
+@given(st.sampled_from(SIMULATED), st.integers(1000, 10**8), st.integers(2, 9))
 def test_direct_takes_one_round_or_two(kind, comm_bytes, ranks):
     made = run(fabric((Wiring.SWITCH, ranks)), [[collective(kind, comm_bytes)]], rules(AlgorithmName.DIRECT, splits=1))
     assert ends(made) == [_direct_ns(kind, comm_bytes, ranks)] * ranks
@@ -112,11 +111,11 @@ def test_congestion_never_helps_a_collective(wiring, name):
 @settings(max_examples=20)
 @given(
     st.lists(st.tuples(st.sampled_from(list(Wiring)), st.sampled_from([2, 4])), min_size=2, max_size=3),
-    st.sampled_from(KINDS),
+    st.sampled_from(SIMULATED),
     st.sampled_from(list(Optimization)),
     st.integers(1, 3),
     st.integers(1, 4),
-    st.sampled_from(list(BACKENDS)),
+    st.sampled_from(BACKENDS),
 )
 def test_a_collective_ends_on_every_rank_of_every_torus(shape, kind, optimization, active, queues, backend):
     network = fabric(*shape)

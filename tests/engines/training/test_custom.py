@@ -5,12 +5,12 @@ import pytest
 from gnomon.core.cluster_rules import CustomAlgorithm
 from gnomon.core.errors import BadInput
 from gnomon.core.fabric import Wiring
-from gnomon.core.trace import NodeKind, RankTrace
+from gnomon.core.trace import SIMULATED, NodeKind, RankTrace
 from gnomon.engines.training.simulate.graph import Graphs
 from gnomon.engines.training.simulate.hash_order import HashOrder
-from tests.engines.training.clusters import KINDS, collective, compute, ends, fabric, message, rules, run
+from tests.engines.training.clusters import collective, compute, ends, fabric, message, rules, run
 
-AR = KINDS[0]
+AR = SIMULATED[0]
 SEND, RECV = NodeKind.SEND, NodeKind.RECV
 RING = fabric((Wiring.RING, 4))
 HOP_NS = int(500 + 1000 / (50 * 2**30 / 1e9))

@@ -6,7 +6,7 @@ import pytest
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, Optimization
 from gnomon.core.fabric import Wiring
 from gnomon.core.remote_memory import RemoteMemory, RemoteMemoryKind
-from gnomon.core.trace import ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
+from gnomon.core.trace import SIMULATED, ClusterTrace, CollectiveKind, NodeKind, RankTrace, TraceNode
 from gnomon.engines.training.simulate.given import Given
 from gnomon.engines.training.simulate.simulate import simulate
 from gnomon.engines.training.simulate.symmetry.course import RingSteps
@@ -14,7 +14,7 @@ from gnomon.engines.training.simulate.symmetry.crossing import Crossing
 from gnomon.engines.training.simulate.symmetry.fold import Fold
 from gnomon.engines.training.simulate.symmetry.spans import Spans, union_ns
 from gnomon.engines.training.simulate.symmetry.uneven_ring import uneven_ring_ns
-from tests.engines.training.clusters import KINDS, collective, compute, ends, fabric, message, rules
+from tests.engines.training.clusters import collective, compute, ends, fabric, message, rules
 from tests.engines.training.random_clusters import random_cluster, told
 
 SEEDS = range(120)  # `python -m benchmarks.training_symmetry` tries thousands
@@ -124,7 +124,7 @@ def test_what_is_not_the_same_for_all_is_left_to_every_rank():
     ]  # fmt: skip
     tree = rules(AlgorithmName.DOUBLE_BINARY_TREE)
     direct = rules(AlgorithmName.DIRECT)
-    window = rules(algorithms=dict.fromkeys(KINDS, (Algorithm(name=AlgorithmName.DIRECT, window=2),)))
+    window = rules(algorithms=dict.fromkeys(SIMULATED, (Algorithm(name=AlgorithmName.DIRECT, window=2),)))
     halves = [[_changed(SUM, group=str(1 + rank // 4))] for rank in range(8)]
     whys = [
         (_given(eight, talk), "by number"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from gnomon.adapters.astrasim.cluster import BACKENDS, ClusterAnswer, ClusterQuestion
-from gnomon.adapters.astrasim.programs import need
+from gnomon.adapters.astrasim.binaries import need
+from gnomon.adapters.astrasim.cluster import ClusterAnswer, ClusterQuestion
 from gnomon.adapters.astrasim.read import read
 from gnomon.adapters.astrasim.run import run
 from gnomon.adapters.astrasim.translate import missing, translate, words
 from gnomon.core.cluster_rules import ClusterRules, RunOptions
-from gnomon.core.errors import BadInput, Unsupported
-from gnomon.core.fabric import Fabric
+from gnomon.core.errors import Unsupported
+from gnomon.core.fabric import Fabric, backend_of
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY, RemoteMemory
 from gnomon.core.tool import Limits
 from gnomon.core.trace import ClusterTrace
@@ -34,8 +34,6 @@ def run_cluster(
     limits: Limits | None = None,
 ) -> ClusterAnswer:
     """When each rank ends, as the tool itself says. Unsupported with reasons; ToolError from the tool."""
-    if backend not in BACKENDS:
-        raise BadInput(f"no backend {backend!r}: {' or '.join(BACKENDS)}", field="backend")
     question = ClusterQuestion(
         trace=trace,
         fabric=fabric,
@@ -43,7 +41,7 @@ def run_cluster(
         memory=memory,
         groups=groups or {},
         options=options or RunOptions(),
-        backend=backend,
+        backend=backend_of(backend),
     )
     return ask(question, limits or Limits())
 
@@ -53,6 +51,6 @@ def ask(question: ClusterQuestion, limits: Limits) -> ClusterAnswer:
     if reasons := tuple(missing(question)):
         raise Unsupported(f"{NAME}: {'; '.join(reasons)}")
     files = translate(question)
-    program = need(question.backend, PIN.by_hand)
-    ended = run(program, words(question, files), files, limits)
+    binary = need(question.backend, PIN.by_hand)
+    ended = run(binary, words(question, files), files, limits)
     return read(ended.out, ended.err, ended.code, question.fabric.npus, backend=question.backend, version=PIN.version)

@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from gnomon.adapters.astrasim.adapter import PIN, ask
-from gnomon.adapters.astrasim.cluster import BACKENDS, ClusterAnswer, ClusterQuestion
-from gnomon.adapters.astrasim.programs import installed, program, words_without
+from gnomon.adapters.astrasim.binaries import binary, installed, words_without
+from gnomon.adapters.astrasim.cluster import ClusterAnswer, ClusterQuestion
 from gnomon.adapters.astrasim.translate import declined_network
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, ToolMissing, Unsupported, near_match
 from gnomon.core.exchange import ExchangeTimer
+from gnomon.core.fabric import BACKENDS, backend_of
 from gnomon.core.prediction import Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.step_facts import StageFacts, StepFacts
 from gnomon.core.tell import Tell, silent
 from gnomon.core.tool import Installed, Limits
 from gnomon.core.version import version
+from gnomon.formats.host import EAGER, MEANING, host_of
 from gnomon.parallel.as_trace import TICK_PS, cluster_of, step_fabric
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
@@ -29,6 +31,7 @@ from gnomon.parallel.work import step_work
 _NS_PER_S = 1e9
 _SETTINGS = {
     "timer": "which engine tells operators' times",
+    "host": MEANING,
     "backend": "unaware: messages do not meet (default); aware: links carry one at a time, in a network of one dimension",
     "ranks": "the most ranks of a step; it simulates every one of them, message by message",
 }
@@ -36,7 +39,8 @@ _SETTINGS = {
 # 1,024 (tp 8 dp 128) no answer in 400 s. [518bd51, a micro-batch a stage and replica]
 _RANKS = 256
 _ASSUMPTIONS = (
-    "computations take what the operator times say, in whole microseconds and at least one; a host that launches them is not counted",
+    "computations take what the operator times say, held up by the host that launches them, in whole microseconds and at least one; "
+    "a host is not waited for where exchanges begin",
     "a cycle of ASTRA-sim is a nanosecond; what a rank does not compute counts as exposed, whatever it waits for",
     "collectives are rings in four chunks, through the dimensions of the network one after another; a message between stages is "
     "charged the innermost dimension in which they differ",
@@ -62,13 +66,12 @@ class AstraSim:
         tell: Tell = silent,
     ) -> None:
         self._timers, self._tell = timers, tell
-        given = {"timer": "kernel", "backend": BACKENDS[0], "ranks": str(_RANKS)} | dict(settings or {})
-        self._given, self._backend, self._ranks = given, given["backend"], _whole(given["ranks"])
-        if self._backend not in BACKENDS:
-            raise BadInput(
-                f"no backend {self._backend!r}{near_match(self._backend, BACKENDS)}: {' or '.join(BACKENDS)}",
-                field="astra-sim.backend",
-            )
+        given = {"timer": "kernel", "host": EAGER, "backend": BACKENDS[0], "ranks": str(_RANKS)} | dict(settings or {})
+        self._given, self._ranks = given, _whole(given["ranks"])
+        try:
+            self._backend, self._host = backend_of(given["backend"]), host_of(given["host"])
+        except BadInput as fault:
+            raise fault.at(field=f"astra-sim.{fault.field}") from None
 
     def composed(self, timers: Callable[[str], OpTimer], exchanges: Callable[[str], ExchangeTimer]) -> AstraSim:
         """The adapter with these sources of operator times; exchanges it times itself."""
@@ -100,7 +103,7 @@ class AstraSim:
         """Reasons why it cannot answer; that it is not installed only where nothing else is in the way. BadInput of a plan."""
         if reasons := self._declined(scenario):
             return reasons
-        return () if program(self._backend) else (words_without(self._backend, PIN.by_hand),)
+        return () if binary(self._backend) else (words_without(self._backend, PIN.by_hand),)
 
     def _declined(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons that lie in the scenario and the settings."""
@@ -130,18 +133,27 @@ class AstraSim:
             raise Unsupported("astra-sim needs a source of operator times")
         model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
         made = programs(model)
-        return model, made, computation_times_s(made, scenario.system.device, self._timers(self._given["timer"]))
+        timer = self._timers(self._given["timer"])
+        return model, made, computation_times_s(made, scenario.system.device, timer, self._host)
 
     def predict(self, scenario: Scenario) -> Prediction:
         """When the last rank ends. Unsupported with the reasons of `missing`; ToolError where the tool is missing or fails."""
         if reasons := self.missing(scenario):
             self._decline(scenario, reasons)
         model, made, times = self._divided(scenario)
-        durations = durations_ps(made, times, TICK_PS)
-        trace, fabric, rules = cluster_of(model, made, durations, scenario.system)
-        self._tell(f"astra-sim simulates {fabric.npus:,} ranks")
-        question = ClusterQuestion(trace=trace, fabric=fabric, rules=rules, backend=self._backend)
-        return self._prediction(scenario, model, made, ask(question, Limits()))
+        asked = self._question(scenario, model, made, times)
+        self._tell(f"astra-sim simulates {asked.fabric.npus:,} ranks")
+        return self._prediction(scenario, model, made, ask(asked, Limits()))
+
+    def question(self, scenario: Scenario) -> ClusterQuestion:
+        """What the tool is asked. Unsupported, BadInput."""
+        return self._question(scenario, *self._divided(scenario))
+
+    def _question(
+        self, scenario: Scenario, model: ModelShare, made: Sequence[Program], times: Sequence[Numbers]
+    ) -> ClusterQuestion:
+        trace, fabric, rules = cluster_of(model, made, durations_ps(made, times, TICK_PS), scenario.system)
+        return ClusterQuestion(trace=trace, fabric=fabric, rules=rules, backend=self._backend)
 
     def _decline(self, scenario: Scenario, reasons: Sequence[str]) -> NoReturn:
         raise (Unsupported if self._declined(scenario) else ToolMissing)("; ".join(reasons))

@@ -6,6 +6,7 @@ import re
 
 from gnomon.adapters.astrasim.cluster import ClusterAnswer
 from gnomon.core.errors import ToolError
+from gnomon.core.fabric import Backend
 
 _ENDED = re.compile(r"sys\[(\d+)\] finished, (\d+) cycles, exposed communication (-?\d+) cycles")
 _WAITING = re.compile(r"Hardware Resource sys\.id=(\d+) has unreleased nodes")
@@ -15,7 +16,7 @@ _WIDTH = 200  # letters of a line that is quoted
 _SHOWN = 4  # ranks in a message
 
 
-def read(out: str, err: str, code: int, npus: int, *, backend: str, version: str) -> ClusterAnswer:
+def read(out: str, err: str, code: int, npus: int, *, backend: Backend, version: str) -> ClusterAnswer:
     """The answer. ToolError for ranks that wait, ranks that are missing, a crash, nothing said, and a total of zero."""
     found = {int(rank): (int(cycles), int(exposed)) for rank, cycles, exposed in _ENDED.findall(out)}
     _check_complete(found, out, err, code, npus)

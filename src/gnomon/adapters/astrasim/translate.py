@@ -12,7 +12,7 @@ from gnomon.core.trace import CollectiveKind, NodeKind, RankTrace, TraceNode
 from gnomon.formats.astrasim.groups import groups_text
 from gnomon.formats.astrasim.memory import memory_text
 from gnomon.formats.astrasim.network import network_text
-from gnomon.formats.astrasim.system_text import WORDS, system_text
+from gnomon.formats.astrasim.system_text import system_text
 from gnomon.formats.chakra.file import encode_ranks
 
 WORKLOAD, SYSTEM, NETWORK, MEMORY, GROUPS = "w", "system.json", "network.yml", "memory.json", "groups.json"
@@ -49,7 +49,7 @@ def translate(question: ClusterQuestion) -> Bytes:
     files: dict[str, bytes] = dict(_traces(WORKLOAD, question.trace.ranks))
     prefixes: dict[CollectiveKind, str] = {}
     for kind, algorithm in rules.custom.items():
-        prefixes[kind] = f"{_CUSTOM}-{WORDS[kind]}"
+        prefixes[kind] = f"{_CUSTOM}-{kind.word}"
         files |= _traces(prefixes[kind], algorithm.members)
     for number, algorithm in rules.custom_of_node.items():
         files |= _traces(f"{_CUSTOM}-{number}", algorithm.members)

@@ -23,7 +23,7 @@ from gnomon.engines.nccl.equations import (
     pipelined_s,
     ring_s,
 )
-from gnomon.engines.nccl.fabric import PROTOCOLS, Fabric, Fabrics, kind_of_link, shipped
+from gnomon.engines.nccl.link_fit import PROTOCOLS, LinkFit, LinkFits, kind_of_link, shipped
 
 Numbers = NDArray[np.float64]
 Algorithm = Literal["ring", "tree", "in-switch", "halving-doubling"]
@@ -49,12 +49,12 @@ class NcclTimer:
         "Klenk et al. 2020, An in-network architecture for accelerating shared-memory multiprocessor collectives, ISCA",
     )
 
-    def __init__(self, *, algorithm: Algorithm | None = None, fabrics: Fabrics | None = None) -> None:
-        """algorithm: of every all-reduce; the fastest that the network allows where None. fabrics: the shipped ones."""
+    def __init__(self, *, algorithm: Algorithm | None = None, links: LinkFits | None = None) -> None:
+        """algorithm: of every all-reduce; the fastest that the network allows where None. links: the shipped ones."""
         if algorithm is not None and algorithm not in ALGORITHMS:
             raise BadInput(f"unknown algorithm {algorithm!r} (known: {', '.join(ALGORITHMS)})", field="algorithm")
         self.algorithm = algorithm
-        self.fabrics = fabrics or shipped()
+        self.links = links or shipped()
 
     def exchange_times_s(self, exchanges: Sequence[Exchange], system: System) -> Numbers:
         """Seconds of each exchange alone `(exchanges,)`. BadInput for one that the system cannot make, Unsupported."""
@@ -78,11 +78,11 @@ class NcclTimer:
         of devices left out.
         """
         numbers = [n for d in system.dimensions for n in (d.bandwidth_bytes_per_s, d.latency_s)]
-        if self.algorithm is not None or any(n.kind == "override" for n in numbers) or not self.fabrics.bands:
+        if self.algorithm is not None or any(n.kind == "override" for n in numbers) or not self.links.bands:
             return None
-        is_known = np.array([all(map(self.fabrics.knows, _used(one, system))) for one in exchanges], dtype=np.bool_)
-        low, high = self.fabrics.bands[UNSEEN].ends_s(times_s, _strata(exchanges, system, UNSEEN))
-        known_low, known_high = self.fabrics.bands[KNOWN].ends_s(times_s, _strata(exchanges, system, KNOWN))
+        is_known = np.array([all(map(self.links.knows, _used(one, system))) for one in exchanges], dtype=np.bool_)
+        low, high = self.links.bands[UNSEEN].ends_s(times_s, _strata(exchanges, system, UNSEEN))
+        known_low, known_high = self.links.bands[KNOWN].ends_s(times_s, _strata(exchanges, system, KNOWN))
         return np.where(is_known, known_low, low), np.where(is_known, known_high, high)
 
     def outside(self, exchanges: Sequence[Exchange], system: System) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ class NcclTimer:
         reasons = [
             f"no measured row of {d.name}: the numbers of other kinds of link are taken"
             for d in used.values()
-            if not self.fabrics.knows(d)
+            if not self.links.knows(d)
         ]
         if any(any(members > 1 for members in one.spread[1:]) for one in exchanges if one.kind != "send"):
             reasons.append("no measured row of a collective between nodes is in the fit")
@@ -100,7 +100,7 @@ class NcclTimer:
     def _times_s(self, like: Exchange, sizes: Numbers, system: System) -> Numbers:
         """Seconds of exchanges that differ in size alone, of two members or more."""
         levels = [
-            Level(members=m, dimension=d.part(m), fabric=self.fabrics.of(d), is_node=at == 0)
+            Level(members=m, dimension=d.part(m), fit=self.links.of(d), is_node=at == 0)
             for at, (m, d) in enumerate(zip(like.spread, system.dimensions, strict=True))
             if m > 1
         ]
@@ -169,7 +169,7 @@ class Level:
 
     members: int  # along it, two or more
     dimension: Dimension  # with those members
-    fabric: Fabric  # what rows tell of its links
+    fit: LinkFit  # what rows tell of its links
     is_node: bool  # the innermost of the system
 
     @property
@@ -182,8 +182,8 @@ def _rate(levels: Sequence[Level], protocol: int) -> float:
     """Bytes per second around a ring of all members: at each level all devices of a group below send across together."""
     below, found = 1, []
     for one in levels:
-        share = one.fabric.rate * one.fabric.protocols()[protocol][1]
-        found.append(below * float(crowded(one.line_rate * share, one.members, one.fabric.crowding)))
+        share = one.fit.rate * one.fit.protocols()[protocol][1]
+        found.append(below * float(crowded(one.line_rate * share, one.members, one.fit.crowding)))
         below *= one.members
     return min(found)
 
@@ -193,16 +193,16 @@ def _ring_s(sizes: Numbers, levels: Sequence[Level], passes: int) -> Numbers:
 
     Of all steps those that cross a level are as many as the groups that it joins, less one. [NCCL, src/graph/tuning.cc]
     """
-    total, fabric = prod(one.members for one in levels), levels[0].fabric
+    total, fit = prod(one.members for one in levels), levels[0].fit
     times: list[Array] = []
     for protocol in range(len(PROTOCOLS)):
         hops, below = 0.0, total
         for one in levels:
             outwards = below // one.members  # groups of this level: steps that cross levels further out are one less
-            hops += (below - outwards) * one.fabric.protocols()[protocol][0]
+            hops += (below - outwards) * one.fit.protocols()[protocol][0]
             below = outwards
-        moved = ring_s(passes * (total - 1), total, sizes, _rate(levels, protocol), 0.0, fabric.ends)
-        times.append(fabric.launch_s + passes * hops + _filled_s(moved, fabric.fill_s, protocol))
+        moved = ring_s(passes * (total - 1), total, sizes, _rate(levels, protocol), 0.0, fit.ends)
+        times.append(fit.launch_s + passes * hops + _filled_s(moved, fit.fill_s, protocol))
     return np.asarray(np.min(np.array(times), axis=0))
 
 
@@ -217,33 +217,33 @@ def _ring_all_reduce_s(sizes: Numbers, levels: Sequence[Level], dtype: str) -> N
 
 def _tree_all_reduce_s(sizes: Numbers, levels: Sequence[Level], dtype: str) -> Numbers:
     """Seconds of NCCL's trees: a chain within a node, two binary trees between nodes, all links of a node in use."""
-    fabric = levels[0].fabric
+    fit = levels[0].fit
     times: list[Array] = []
     outer = prod(one.members for one in levels if not one.is_node)
     for protocol in range(len(PROTOCOLS)):
-        chain = sum(2 * (one.members - 1) * one.fabric.protocols()[protocol][0] for one in levels if one.is_node)
-        hop = levels[-1].fabric.protocols()[protocol][0]
+        chain = sum(2 * (one.members - 1) * one.fit.protocols()[protocol][0] for one in levels if one.is_node)
+        hop = levels[-1].fit.protocols()[protocol][0]
         between = 2 * np.ceil(np.log2(outer)) * hop
         moved = double_tree_all_reduce_s(2, sizes, _rate(levels, protocol), 0.0)
-        times.append(fabric.launch_s + chain + between + _filled_s(moved, fabric.fill_s, protocol))
+        times.append(fit.launch_s + chain + between + _filled_s(moved, fit.fill_s, protocol))
     return np.asarray(np.min(np.array(times), axis=0))
 
 
 def _in_switch_all_reduce_s(sizes: Numbers, levels: Sequence[Level], dtype: str) -> Numbers | None:
     """Seconds of an all-reduce in the switch of one level; None where it does not add up that format."""
     one = levels[0]
-    if len(levels) > 1 or dtype not in one.dimension.reduces or not one.fabric.switch_rate > 0:
+    if len(levels) > 1 or dtype not in one.dimension.reduces or not one.fit.switch_rate > 0:
         return None
-    rate = one.line_rate * one.fabric.switch_rate
-    return np.asarray(in_switch_all_reduce_s(one.members, sizes, rate, one.fabric.switch_s))
+    rate = one.line_rate * one.fit.switch_rate
+    return np.asarray(in_switch_all_reduce_s(one.members, sizes, rate, one.fit.switch_s))
 
 
 def _halving_doubling_all_reduce_s(sizes: Numbers, levels: Sequence[Level], dtype: str) -> Numbers:
     """Seconds of Rabenseifner's algorithm in the Simple protocol, every step as slow as the slowest level's."""
     total = prod(one.members for one in levels)
-    hop = max(one.fabric.hop_simple_s for one in levels)
+    hop = max(one.fit.hop_simple_s for one in levels)
     rate = _rate(levels, PROTOCOLS.index("Simple"))
-    return np.asarray(levels[0].fabric.launch_s + halving_doubling_all_reduce_s(total, sizes, rate, hop))
+    return np.asarray(levels[0].fit.launch_s + halving_doubling_all_reduce_s(total, sizes, rate, hop))
 
 
 _ALL_REDUCE: dict[Algorithm, Callable[[Numbers, Sequence[Level], str], Numbers | None]] = {
@@ -256,22 +256,22 @@ _ALL_REDUCE: dict[Algorithm, Callable[[Numbers, Sequence[Level], str], Numbers |
 
 def _pairs_s(sizes: Numbers, levels: Sequence[Level]) -> Numbers:
     """Seconds of an all-to-all: LL while one pair's share is small, else Simple; the slowest level counts."""
-    total, fabric = prod(one.members for one in levels), levels[0].fabric
+    total, fit = prod(one.members for one in levels), levels[0].fit
     below = 1
     crossings: list[Array] = []
     for one in levels:
-        rate = float(crowded(one.line_rate * one.fabric.pairs_rate, one.members, one.fabric.pairs_crowding))
+        rate = float(crowded(one.line_rate * one.fit.pairs_rate, one.members, one.fit.pairs_crowding))
         # What a member sends across this level and no further, and what of it stays in its own group.
-        ends = one.fabric.pairs_ends if below == 1 else 0.0
+        ends = one.fit.pairs_ends if below == 1 else 0.0
         crossings.append(pairs_s(one.members, sizes * below * one.members / total, rate, 0.0, ends))
         below *= one.members
     crossing = np.max(np.array(crossings), axis=0)
-    hops = sum(one.fabric.hop_simple_s for one in levels[1:])
-    flagged = fabric.pairs_launch_s + np.maximum(sizes / total / fabric.pairs_ll_bytes_per_s, crossing)
-    return np.asarray(hops + np.minimum(flagged, fabric.pairs_simple_s + pipelined_s(crossing, fabric.pairs_fill_s)))
+    hops = sum(one.fit.hop_simple_s for one in levels[1:])
+    flagged = fit.pairs_launch_s + np.maximum(sizes / total / fit.pairs_ll_bytes_per_s, crossing)
+    return np.asarray(hops + np.minimum(flagged, fit.pairs_simple_s + pipelined_s(crossing, fit.pairs_fill_s)))
 
 
 def _send_s(sizes: Numbers, levels: Sequence[Level]) -> Numbers:
     """Seconds of a message over the outermost level that it crosses."""
     one = levels[-1]
-    return np.asarray(one.fabric.send_s + sizes / (one.line_rate * one.fabric.send_rate))
+    return np.asarray(one.fit.send_s + sizes / (one.line_rate * one.fit.send_rate))

@@ -1,4 +1,4 @@
-"""What measured steps tell the engine: what a host adds, and how far predictions lie from measurements."""
+"""How far predicted steps lie from measured ones. What a host adds, fitted on the same rows, is `parallel/host.json`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import cache
 from importlib.resources import files
 
 from gnomon.core.prediction import Interval
-from gnomon.parallel.host import Host
 from gnomon.stats.intervals import LEVEL, RatioBand
 
 
@@ -20,7 +19,6 @@ class StepCalibration:
     data: str  # which rows
     sha256: str  # of their table
     silicon: tuple[str, ...]  # of the devices on which they were measured
-    host: Host
     band: RatioBand  # log ratios measured / predicted of models that were left out of the fit
 
     def interval(self, value_s: float) -> Interval:
@@ -40,7 +38,6 @@ def parse_step_calibration(text: str) -> StepCalibration:
         data=found["data"],
         sha256=found["sha256"],
         silicon=tuple(found["silicon"]),
-        host=Host(**found["host"]),
         band=RatioBand(**found["band"]),
     )
 

@@ -23,9 +23,9 @@ from gnomon.engines.training.step.accounts import Account, Line, account, line_o
 from gnomon.engines.training.step.lanes import Lanes, one_for_each_network, one_for_exchanges
 from gnomon.engines.training.step.run import Ran, run
 from gnomon.engines.training.step.spans import timeline
-from gnomon.formats.quantity import quantity
+from gnomon.formats.host import EAGER, MEANING, host_of
 from gnomon.parallel.as_trace import TICK_PS, cluster_of
-from gnomon.parallel.host import NO_HOST, Host
+from gnomon.parallel.host import Host
 from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
@@ -39,10 +39,10 @@ _PS_PER_S = 1e12
 _SETTINGS = {
     "timer": "which engine tells operators' times",
     "exchanges": "whose times exchanges have: nccl (measured), or astra-sim (its rules, simulated)",
-    "host": "what launches operators: eager (a framework, one by one), graphs (recorded, no host time), or seconds for each like 20 us",
+    "host": MEANING,
 }
 
-DEFAULTS = {"timer": "kernel", "exchanges": "nccl", "host": "eager"}
+DEFAULTS = {"timer": "kernel", "exchanges": "nccl", "host": EAGER}
 
 _ASSUMPTIONS = (
     "devices that differ along tp, cp and dp alone do the same at the same time: none is slower than another",
@@ -128,15 +128,10 @@ class TrainingEngine:
 
     def _host(self) -> Host:
         """What launches operators. BadInput."""
-        asked = self._setting("host")
-        if asked == "graphs":
-            return NO_HOST
-        if asked == "eager":
-            return calibration().host
         try:
-            return replace(calibration().host, op_s=quantity(asked, "latency"))
+            return host_of(self._setting("host"))
         except BadInput as fault:
-            raise BadInput(f"{fault.text}; or eager, or graphs", field="training.host") from None
+            raise fault.at(field="training.host") from None
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer. BadInput for a plan that the model or the system cannot have."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from gnomon.core.cluster_rules import ClusterRules, CustomAlgorithm, Optimization, Scheduling, SharedBus
 from gnomon.core.errors import BadInput
-from gnomon.core.trace import CollectiveKind
+from gnomon.core.trace import SIMULATED
 from gnomon.formats.astrasim.algorithms import algorithm, custom_algorithm
 from gnomon.formats.strict import Strict, load_yaml, read_json, read_text, shaped
 
@@ -28,12 +28,6 @@ _Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Read = TypeVar("_Read")
 _Flag = Annotated[float, Field(allow_inf_nan=False)]  # on unless 0
 _Names = Annotated[list[str], Field(min_length=1)]
-_COLLECTIVES = {
-    "all-reduce": CollectiveKind.ALL_REDUCE,
-    "all-gather": CollectiveKind.ALL_GATHER,
-    "reduce-scatter": CollectiveKind.REDUCE_SCATTER,
-    "all-to-all": CollectiveKind.ALL_TO_ALL,
-}
 
 
 class _System(Strict):
@@ -70,7 +64,8 @@ def read_system(path: Path, dimensions: int, injection_scale: float) -> ClusterR
         data = {key: value for key, value in data.items() if key not in IGNORED}
     found = shaped(_System, data, str(path))
     native, custom = {}, {}
-    for word, kind in _COLLECTIVES.items():
+    for kind in SIMULATED:
+        word = kind.word
         names = getattr(found, word.replace("-", "_"))
         if names is not None:
             native[kind] = tuple(_named(algorithm, name, f"{word}-implementation", path) for name in names)

@@ -10,12 +10,6 @@ from typing import Any
 from gnomon.core.cluster_rules import Algorithm, AlgorithmName, ClusterRules
 from gnomon.core.trace import CollectiveKind
 
-WORDS = {
-    CollectiveKind.ALL_REDUCE: "all-reduce",
-    CollectiveKind.ALL_GATHER: "all-gather",
-    CollectiveKind.REDUCE_SCATTER: "reduce-scatter",
-    CollectiveKind.ALL_TO_ALL: "all-to-all",
-}
 _GIGA, _TERA = 1_000_000_000, 1_000_000_000_000
 
 
@@ -35,9 +29,9 @@ def system_text(rules: ClusterRules, custom: Mapping[CollectiveKind, str], custo
     if rules.optimization is not None:
         written["collective-optimization"] = rules.optimization.value
     for kind, algorithms in rules.algorithms.items():
-        written[f"{WORDS[kind]}-implementation"] = [_named(one) for one in algorithms]
+        written[f"{kind.word}-implementation"] = [_named(one) for one in algorithms]
     for kind, prefix in custom.items():
-        written[f"{WORDS[kind]}-implementation-custom"] = [prefix]
+        written[f"{kind.word}-implementation-custom"] = [prefix]
     if custom_of_nodes is not None:
         written["per-node-custom-implementation"] = custom_of_nodes
     if rules.shared_bus is not None:

@@ -12,17 +12,11 @@ from dataclasses import dataclass, field
 
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import CollectiveKind, NodeKind
-from gnomon.formats.astrasim.text_workload import Layer, Part, TextWorkload
+from gnomon.formats.astrasim.text_workload import COLLECTIVES, Layer, Part, TextWorkload
 from gnomon.formats.chakra.attribute import Attribute
 from gnomon.formats.chakra.message import NodeMessage
 
-_WORDS = {
-    None: "NONE",
-    CollectiveKind.ALL_REDUCE: "ALLREDUCE",
-    CollectiveKind.ALL_GATHER: "ALLGATHER",
-    CollectiveKind.REDUCE_SCATTER: "REDUCESCATTER",
-    CollectiveKind.ALL_TO_ALL: "ALLTOALL",
-}
+_WORDS = {kind: word for word, kind in COLLECTIVES.items()}
 Last = int | None  # id of a node that another waits for; None: there is none
 
 

@@ -28,7 +28,7 @@ STRATEGIES = (
     "HYBRID_DLRM_ENHANCED",
 )
 _WITHOUT_RULE = ("HYBRID_TRANSFORMER", "HYBRID_TRANSFORMER_FWD_IN_BCKWD", "HYBRID_CUSTOMIZED")
-_COLLECTIVES = {
+COLLECTIVES = {
     "NONE": None,
     "ALLREDUCE": CollectiveKind.ALL_REDUCE,
     "ALLGATHER": CollectiveKind.ALL_GATHER,
@@ -116,11 +116,11 @@ def _layer(words: list[str], where: str) -> Layer:
 
 
 def _part(words: list[str], where: str) -> Part:
-    if words[1] not in _COLLECTIVES:
-        raise BadInput(f"no collective {words[1]!r:.40}{near_match(words[1], _COLLECTIVES)}", where=where)
+    if words[1] not in COLLECTIVES:
+        raise BadInput(f"no collective {words[1]!r:.40}{near_match(words[1], COLLECTIVES)}", where=where)
     return Part(
         compute_us=_whole(words[0], "a computation in us", where),
-        collective=_COLLECTIVES[words[1]],
+        collective=COLLECTIVES[words[1]],
         comm_bytes=_whole(words[2], "the bytes of a collective", where),
     )
 

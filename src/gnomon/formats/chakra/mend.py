@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from graphlib import CycleError, TopologicalSorter
 
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import NodeKind
+from gnomon.formats.chakra.cycle import check_acyclic, cycle_of
 from gnomon.formats.chakra.message import NodeMessage
-
-_SHOWN = 8  # nodes of a cycle in a message
 
 
 def mended(nodes: Sequence[NodeMessage], *, mends: bool) -> tuple[tuple[NodeMessage, ...], tuple[str, ...]]:
@@ -41,11 +39,11 @@ def mended(nodes: Sequence[NodeMessage], *, mends: bool) -> tuple[tuple[NodeMess
         )
     called = 0
     if (
-        mends and _cycle(made) is not None
+        mends and cycle_of(_waits(made)) is not None
     ):  # who called whom is no order where callers were cut in parts around what they called
         called = sum(len(node.control_parents) for node in made)
         made = [replace(node, control_parents=()) for node in made]
-    _check_acyclic(made)
+    check_acyclic(_waits(made), {node.id: node.name for node in made})
     notes = [
         (called, f"{called:,} control dependencies left out, which close a cycle: data dependencies give the order"),
         (dropped, f"{dropped:,} dependencies left out on nodes that do not exist"),
@@ -63,20 +61,5 @@ def _once(parents: Iterable[int], ids: set[int]) -> tuple[int, ...]:
     return tuple(one for one in dict.fromkeys(parents) if one in ids)
 
 
-def _cycle(nodes: Sequence[NodeMessage]) -> list[int] | None:
-    """Nodes each of which waits for the next, the first again at the end; None: there are none."""
-    try:
-        TopologicalSorter({node.id: (*node.data_parents, *node.control_parents) for node in nodes}).prepare()
-    except CycleError as fault:
-        cycle: list[int] = fault.args[1][::-1]
-        return cycle
-    return None
-
-
-def _check_acyclic(nodes: Sequence[NodeMessage]) -> None:
-    cycle = _cycle(nodes)
-    if cycle is None:
-        return
-    names = {node.id: node.name for node in nodes}
-    shown = [f"node {one} {names[one]!r:.40}" for one in cycle[:_SHOWN]] + ["..."] * (len(cycle) > _SHOWN)
-    raise BadInput(f"nodes wait for one another: {' waits for '.join(shown)}")
+def _waits(nodes: Sequence[NodeMessage]) -> dict[int, tuple[int, ...]]:
+    return {node.id: (*node.data_parents, *node.control_parents) for node in nodes}

@@ -12,10 +12,11 @@ from typing import Any
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import NodeKind
 from gnomon.formats.chakra.attribute import Attribute
+from gnomon.formats.chakra.cycle import check_acyclic
 from gnomon.formats.chakra.message import NodeMessage
-from gnomon.formats.pytorch_trace.exchange import Exchange, called, exchange_of
+from gnomon.formats.pytorch_trace.exchange import KernelExchange, called, exchange_of
 from gnomon.formats.pytorch_trace.file import TorchNode, read_torch_trace
-from gnomon.formats.pytorch_trace.order import Waits, check_acyclic, waits_of
+from gnomon.formats.pytorch_trace.order import Waits, waits_of
 
 _GROUPS = "process_group:init"
 _WHOLE_STEP = "Optimizer.step"  # an annotation around operators that are counted themselves
@@ -147,7 +148,7 @@ def _numbers(names: set[str]) -> dict[str, str]:
 
 def _message(
     node: TorchNode,
-    exchange: Exchange | None,
+    exchange: KernelExchange | None,
     waiting: Sequence[int],
     ids: set[int],
     numbers: Mapping[str, str],
@@ -178,7 +179,7 @@ def _message(
     )
 
 
-def _of_exchange(exchange: Exchange, numbers: Mapping[str, str], rank: int) -> dict[str, Attribute]:
+def _of_exchange(exchange: KernelExchange, numbers: Mapping[str, str], rank: int) -> dict[str, Attribute]:
     made = {"comm_size": Attribute(kind="int64", value=exchange.comm_bytes)}
     if exchange.collective is not None:
         made["comm_type"] = Attribute(kind="int64", value=int(exchange.collective))
@@ -203,7 +204,9 @@ def _whole(value: object, default: int) -> int:
     return value if type(value) is int else default
 
 
-def _notes(nodes: Sequence[TorchNode], exchanges: Mapping[int, Exchange], numbers: Mapping[str, str]) -> list[str]:
+def _notes(
+    nodes: Sequence[TorchNode], exchanges: Mapping[int, KernelExchange], numbers: Mapping[str, str]
+) -> list[str]:
     timed = [node.took_us for node in nodes if node.took_us is not None]
     dropped = sum(one - int(one) for one in timed)
     unmet = sum(one.kind is not NodeKind.COLLECTIVE and one.peer is None for one in exchanges.values())

@@ -45,7 +45,7 @@ _ENDS = {"send": re.compile(r"nccl:send (\d+)->(\d+)"), "recv": re.compile(r"ncc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class KernelExchange:
     """What a kernel does on the network."""
 
     kind: NodeKind  # COLLECTIVE, SEND or RECV
@@ -58,7 +58,7 @@ class Exchange:
 
 def exchange_of(
     kernel: TorchNode, nodes: Mapping[int, TorchNode], groups: Mapping[str, Sequence[int]]
-) -> Exchange | None:
+) -> KernelExchange | None:
     """What it exchanges; None: it computes. `groups`: name -> ranks, where the trace says them. BadInput."""
     if not any(word in kernel.name for word in _KERNELS):
         return None
@@ -66,12 +66,12 @@ def exchange_of(
     group = next((one.group for one in (kernel, *callers) if one.group), "")
     comm_bytes = next(filter(None, (_bytes(one) for one in (kernel, *callers))), 0)
     if _MESSAGES not in kernel.name:
-        return Exchange(
+        return KernelExchange(
             kind=NodeKind.COLLECTIVE, collective=_collective(kernel, callers), comm_bytes=comm_bytes, group=group
         )
     words = " ".join(_words(kernel, callers))
     if "all_to_all" in words or "alltoall" in words:
-        return Exchange(
+        return KernelExchange(
             kind=NodeKind.COLLECTIVE, collective=CollectiveKind.ALL_TO_ALL, comm_bytes=comm_bytes, group=group
         )
     kinds = [word for word in ("send", "recv") if word in words]
@@ -81,7 +81,7 @@ def exchange_of(
             "batch_isend_irecv has to be traced as single sends and receives"
         )
     peer, tag = _peer(kinds[0], callers)
-    return Exchange(
+    return KernelExchange(
         kind=NodeKind.SEND if kinds[0] == "send" else NodeKind.RECV,
         collective=None,
         comm_bytes=comm_bytes,

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from gnomon.core.errors import BadInput
 from gnomon.formats.pytorch_trace.file import TorchNode
 
 _THREADS = ("[pytorch|profiler|execution_trace|thread]", "[pytorch|profiler|execution_graph|thread]")
-_SHOWN = 8  # nodes of a cycle in a message
 
 Waits = dict[int, list[int]]  # node -> what it waits for, each once
 
@@ -78,13 +76,3 @@ def _along_streams(nodes: Mapping[int, TorchNode], waits: Waits) -> None:
         kernels.sort(key=lambda node: (node.began_us, node.id))
         for before, kernel in pairwise(kernels):
             waits[kernel.id].append(before.id)
-
-
-def check_acyclic(waits: Mapping[int, Sequence[int]], names: Mapping[int, str]) -> None:
-    """BadInput that shows a cycle, where there is one."""
-    try:
-        TopologicalSorter(waits).prepare()
-    except CycleError as fault:
-        cycle: list[int] = fault.args[1][::-1]
-        shown = [f"node {one} {names.get(one, '')!r:.40}" for one in cycle[:_SHOWN]] + ["..."] * (len(cycle) > _SHOWN)
-        raise BadInput(f"nodes wait for one another: {' waits for '.join(shown)}") from None

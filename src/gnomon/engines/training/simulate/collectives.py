@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gnomon.core.cluster_rules import Algorithm, CustomAlgorithm, Scheduling
 from gnomon.core.errors import BadInput, Unsupported
-from gnomon.core.trace import CollectiveKind, TraceNode
+from gnomon.core.trace import SIMULATED, CollectiveKind, TraceNode
 from gnomon.engines.training.simulate.algorithms.custom import Custom
 from gnomon.engines.training.simulate.clock import Agenda, Call
 from gnomon.engines.training.simulate.cluster import Cluster
@@ -18,12 +18,6 @@ from gnomon.engines.training.simulate.plan import Circle, Planner, chunks, circl
 from gnomon.engines.training.simulate.queues import Queues, Stream
 from gnomon.engines.training.simulate.seated import Seated
 
-SIMULATED = {
-    CollectiveKind.ALL_REDUCE: "all-reduce",
-    CollectiveKind.ALL_GATHER: "all-gather",
-    CollectiveKind.REDUCE_SCATTER: "reduce-scatter",
-    CollectiveKind.ALL_TO_ALL: "all-to-all",
-}
 _STREAMS_OF_A_GROUP = 1_000_000  # between the first numbers of two groups [CommunicatorGroup.cc]
 
 
@@ -75,8 +69,8 @@ class Collectives:
             self.agenda.after(recorded_ns(node), done, argument)
             return
         if kind not in SIMULATED:
-            what = f"no collective {number}" if kind is None else f"{kind.name.lower()} is not simulated"
-            raise Unsupported(f"{what}; {', '.join(SIMULATED.values())} are, and broadcast as recorded")
+            what = f"no collective {number}" if kind is None else f"{kind.word} is not simulated"
+            raise Unsupported(f"{what}; {', '.join(one.word for one in SIMULATED)} are, and broadcast as recorded")
         group = self._group(node)
         way = self._way(kind, group, node)
         cut = chunks(kind, needed(node, "comm_bytes", place), self._cluster.rules, self._cluster.fabric.npus)
@@ -147,9 +141,7 @@ class Collectives:
     def _native(self, kind: CollectiveKind) -> Sequence[Algorithm]:
         rules = self._cluster.rules
         if kind not in rules.algorithms:
-            raise BadInput(
-                "missing, and the trace has one", field=f"{SIMULATED[kind]}-implementation", where=rules.place
-            )
+            raise BadInput("missing, and the trace has one", field=f"{kind.word}-implementation", where=rules.place)
         return rules.algorithms[kind]
 
     def _custom_phase(self, kind: CollectiveKind, custom: CustomAlgorithm, group: _Group) -> Phase:

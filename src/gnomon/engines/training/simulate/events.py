@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gnomon.engines.training.simulate.clock import Agenda, Clock
-from gnomon.engines.training.simulate.given import BACKENDS, Given
+from gnomon.engines.training.simulate.given import NETWORKS, Given
 from gnomon.engines.training.simulate.outcome import How, Simulation, result_of
 from gnomon.engines.training.simulate.rank import Rank
 from gnomon.engines.training.simulate.stall import check_ended
@@ -12,7 +12,7 @@ from gnomon.engines.training.simulate.stall import check_ended
 def by_events(given: Given, why: str) -> Simulation:
     """Run a cluster until nothing is left to do. BadInput, Unsupported."""
     clock = Clock()
-    network = BACKENDS[given.backend](given.fabric, clock)
+    network = NETWORKS[given.backend](given.fabric, clock)
     cluster = given.cluster(clock, network)
     ranks = [Rank(number, trace, cluster, Agenda(clock)) for number, trace in enumerate(given.trace.ranks)]
     for rank in ranks:

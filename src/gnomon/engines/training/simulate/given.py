@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gnomon.core.cluster_rules import ClusterRules, RunOptions
-from gnomon.core.fabric import Fabric
+from gnomon.core.fabric import Backend, Fabric
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY, RemoteMemory
 from gnomon.core.trace import ClusterTrace
 from gnomon.engines.training.simulate.algorithms.machine import machine
@@ -20,7 +20,7 @@ from gnomon.engines.training.simulate.remote_memory import RemoteMemories
 from gnomon.engines.training.simulate.seated import Seated
 from gnomon.engines.training.simulate.unaware import Unaware
 
-BACKENDS: dict[str, Callable[[Fabric, Clock], Network]] = {"unaware": Unaware, "aware": Aware}
+NETWORKS: dict[Backend, Callable[[Fabric, Clock], Network]] = {"unaware": Unaware, "aware": Aware}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Given:
     memory: RemoteMemory = NO_REMOTE_MEMORY
     groups: Groups = field(default_factory=dict)
     options: RunOptions = field(default_factory=RunOptions)
-    backend: str = "unaware"  # one of BACKENDS
+    backend: Backend = "unaware"
 
     def cluster(self, clock: Clock, network: Network, runs: Callable[[Seated, Phase], Running] = machine) -> Cluster:
         """Its parts, before anything happens; `runs`: what carries out a phase."""

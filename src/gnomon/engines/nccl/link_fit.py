@@ -19,12 +19,12 @@ NETWORK = "network"  # any level between nodes: rows know one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fabric:
+class LinkFit:
     """How the library drives one kind of link. Seconds, and shares of the line rate."""
 
     launch_s: float  # of a collective on rings before its first step
-    # NCCL's three protocols: LL flags every 8 bytes, LL128 every 128, Simple none; each step's latency, and the share of
-    # Simple's rate that remains.
+    # NCCL's three protocols: of every 8 bytes that LL stores 4 are a flag, of every 128 of LL128 8, of Simple none [its
+    # src/include/device.h]; each step's latency, and the share of Simple's rate that remains.
     hop_ll_s: float
     hop_ll128_s: float
     hop_simple_s: float
@@ -56,28 +56,28 @@ class Fabric:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fabrics:
-    """Fabrics by kind of link, what they were fitted to, and the bands around predictions."""
+class LinkFits:
+    """What is fitted by kind of link, what it was fitted to, and the bands around predictions."""
 
-    fabrics: Mapping[str, Fabric]
+    links: Mapping[str, LinkFit]
     fitted: Mapping[str, object]  # command, table, rows of each kind of link
     bands: Mapping[str, Calibration]
 
-    def of(self, level: Dimension) -> Fabric:
+    def of(self, level: Dimension) -> LinkFit:
         """That of the level's kind of link; where it is not among them the geometric mean of its family, or of all."""
         return self.named(kind_of_link(level.name))
 
-    def named(self, kind: str) -> Fabric:
+    def named(self, kind: str) -> LinkFit:
         """The same by kind of link."""
-        if kind in self.fabrics:
-            return self.fabrics[kind]
+        if kind in self.links:
+            return self.links[kind]
         family = kind.split()[0]
-        alike = [f for name, f in self.fabrics.items() if name.split()[0] == family]
-        return pooled(alike or [f for name, f in self.fabrics.items() if name != NETWORK])
+        alike = [f for name, f in self.links.items() if name.split()[0] == family]
+        return pooled(alike or [f for name, f in self.links.items() if name != NETWORK])
 
     def knows(self, level: Dimension) -> bool:
         """Whether rows of that kind of link stand behind its numbers."""
-        return kind_of_link(level.name) in self.fabrics
+        return kind_of_link(level.name) in self.links
 
 
 def kind_of_link(name: str) -> str:
@@ -88,38 +88,38 @@ def kind_of_link(name: str) -> str:
     return NETWORK if re.search(r"infiniband|ethernet|roce|\bEFA\b|slingshot", name, re.IGNORECASE) else name
 
 
-def pooled(several: Sequence[Fabric]) -> Fabric:
+def pooled(several: Sequence[LinkFit]) -> LinkFit:
     """The geometric mean of each number over those that have it; 0 where none has."""
 
     def mean(values: list[float]) -> float:
         return math.exp(sum(map(math.log, values)) / len(values)) if values else 0.0
 
-    return Fabric(**{f.name: mean([v for one in several if (v := getattr(one, f.name)) > 0]) for f in fields(Fabric)})
+    return LinkFit(**{f.name: mean([v for one in several if (v := getattr(one, f.name)) > 0]) for f in fields(LinkFit)})
 
 
-def parse(text: str) -> Fabrics:
+def parse(text: str) -> LinkFits:
     """What a calibration file holds. ValueError, KeyError or TypeError when it is damaged."""
     data = json.loads(text)
     bands = {
         kind: Calibration(**{**one, "bands": {name: RatioBand(**band) for name, band in one["bands"].items()}})
         for kind, one in data["bands"].items()
     }
-    return Fabrics(
-        fabrics={kind: Fabric(**one) for kind, one in data["fabrics"].items()}, fitted=data["fitted"], bands=bands
+    return LinkFits(
+        links={kind: LinkFit(**one) for kind, one in data["fabrics"].items()}, fitted=data["fitted"], bands=bands
     )
 
 
-def text_of(fabrics: Fabrics) -> str:
+def text_of(links: LinkFits) -> str:
     """The text of a calibration file."""
     found = {
-        "fitted": dict(fabrics.fitted),
-        "fabrics": {kind: asdict(one) for kind, one in fabrics.fabrics.items()},
-        "bands": {kind: asdict(one) for kind, one in fabrics.bands.items()},
+        "fitted": dict(links.fitted),
+        "fabrics": {kind: asdict(one) for kind, one in links.links.items()},
+        "bands": {kind: asdict(one) for kind, one in links.bands.items()},
     }
     return json.dumps(found, indent=1) + "\n"
 
 
 @cache
-def shipped() -> Fabrics:
+def shipped() -> LinkFits:
     """Those that come with Gnomon."""
     return parse((files(__package__) / "calibration.json").read_text(encoding="utf-8"))

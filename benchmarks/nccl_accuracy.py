@@ -1,6 +1,6 @@
 """Errors of the times of collectives, beside alpha-beta at line rate. Prints; run it by hand:
 
-python -m benchmarks.bench_nccl ../shared/truth/collectives.csv.gz
+python -m benchmarks.nccl_accuracy ../shared/truth/collectives.csv.gz
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from gnomon.api.names import system
 from gnomon.core.exchange import Exchange
 from gnomon.core.system import System, cluster
 from gnomon.engines.nccl.equations import pairs_s, ring_all_gather_s, ring_all_reduce_s
-from gnomon.engines.nccl.fabric import Fabrics
+from gnomon.engines.nccl.link_fit import LinkFits
 from gnomon.engines.nccl.timer import KNOWN, UNSEEN, NcclTimer
 
 MIB = 2**20
@@ -47,7 +47,7 @@ DIGITISED = {
 
 def timer_of(rows: Sequence[Row], algorithm: str | None = None) -> NcclTimer:
     """A timer fitted to these rows alone."""
-    return NcclTimer(algorithm=algorithm, fabrics=Fabrics(fabrics=fit(rows), fitted={}, bands={}))  # type: ignore[arg-type]
+    return NcclTimer(algorithm=algorithm, links=LinkFits(links=fit(rows), fitted={}, bands={}))  # type: ignore[arg-type]
 
 
 def line_rate_s(exchange: Exchange, on: System) -> float:
@@ -122,7 +122,7 @@ def between_nodes(path: Path, timer: NcclTimer) -> None:
                 messages.append(float(row["bytes"]) / seconds)
     node = system("hgx-a100")
     assert node.scale_out is not None
-    line_rate = float(np.median(messages)) / timer.fabrics.of(node.scale_out).send_rate
+    line_rate = float(np.median(messages)) / timer.links.of(node.scale_out).send_rate
     bandwidth = replace(node.scale_out.bandwidth_bytes_per_s, value=line_rate)
     node = replace(node, scale_out=replace(node.scale_out, bandwidth_bytes_per_s=bandwidth))
     print(
@@ -164,7 +164,7 @@ def main() -> None:
             halves = [
                 r for r in large if (r.exchange.kind, r.exchange.members, r.exchange.dtype) == ("all-reduce", 8, "fp16")
             ]
-            ring = NcclTimer(algorithm="ring", fabrics=timer.fabrics)
+            ring = NcclTimer(algorithm="ring", links=timer.links)
             share = np.median(times_s(ring, halves) / times_s(timer, halves))
             print(f"    fp16 all-reduce of 8: a ring would take {share:.2f} times the time of the switch's own sum")
     print("c. each device left out of the fit, all sizes, and what the 90 % intervals of the others do on it:")

@@ -10,11 +10,12 @@ from math import ceil
 from pathlib import Path
 
 from gnomon.core.errors import ToolError
+from gnomon.core.fabric import Backend
 from gnomon.core.tool import Installed, Limits
 from gnomon.tools.home import tools_home
 
 IMAGE_VARIABLE = "GNOMON_ASTRA_SIM_IMAGE"
-_PROGRAMS = {
+_BINARIES: dict[Backend, str] = {
     "unaware": "AstraSim_Analytical_Congestion_Unaware",
     "aware": "AstraSim_Analytical_Congestion_Aware",
 }
@@ -22,10 +23,10 @@ _ANSWER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Binary:
     """A backend and how it is run."""
 
-    backend: str
+    backend: Backend
     path: str  # of the program; in an image, its name
     image: str | None  # None: it runs here
 
@@ -39,33 +40,33 @@ class Program:
         return ["docker", "run", "--rm", *user, *room, *timed, self.path]
 
 
-def program(backend: str) -> Program | None:
+def binary(backend: Backend) -> Binary | None:
     """The program of a backend; None: there is none."""
-    name = _PROGRAMS[backend]
+    name = _BINARIES[backend]
     found = shutil.which(name) or shutil.which(name, path=str(tools_home() / "astra-sim" / "bin"))
     if found:
-        return Program(backend=backend, path=found, image=None)
+        return Binary(backend=backend, path=found, image=None)
     image = os.environ.get(IMAGE_VARIABLE, "")
-    return Program(backend=backend, path=name, image=image) if image and _has_image(image) else None
+    return Binary(backend=backend, path=name, image=image) if image and _has_image(image) else None
 
 
-def need(backend: str, by_hand: str) -> Program:
+def need(backend: Backend, by_hand: str) -> Binary:
     """The same. ToolError with what to do."""
-    found = program(backend)
+    found = binary(backend)
     if found is None:
         raise ToolError(words_without(backend, by_hand))
     return found
 
 
-def words_without(backend: str, by_hand: str) -> str:
+def words_without(backend: Backend, by_hand: str) -> str:
     """That the program of a backend is not there, and what to do."""
-    return f"astra-sim is not installed ({_PROGRAMS[backend]}): {by_hand}"
+    return f"astra-sim is not installed ({_BINARIES[backend]}): {by_hand}"
 
 
 def installed() -> Installed | None:
     """What there is of both backends. They do not say their version."""
-    found = [one for one in map(program, _PROGRAMS) if one is not None]
-    if len(found) < len(_PROGRAMS):
+    found = [one for one in map(binary, _BINARIES) if one is not None]
+    if len(found) < len(_BINARIES):
         return None
     return Installed(version="not told", place=found[0].image or str(Path(found[0].path).parent))
 
