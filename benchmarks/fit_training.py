@@ -19,14 +19,16 @@ from scipy.optimize import minimize
 from benchmarks.training_rows import Row, vtrain
 from gnomon.api import plugins
 from gnomon.core.exchange import ExchangeTimer
+from gnomon.engines.kernel.calibration import calibration as kernel_calibration
 from gnomon.engines.training.calibration import StepCalibration, step_calibration_text
+from gnomon.engines.training.step.answer import PS_PER_S
+from gnomon.engines.training.step.lanes import Lanes, one_for_each_network
 from gnomon.engines.training.step.run import run
-from gnomon.parallel.host import NO_HOST, Host, held_up_s, host_text
+from gnomon.parallel.host import NO_HOST, Host, host_text
 from gnomon.parallel.legal import checked_share
-from gnomon.parallel.passes import Compute, Talk
 from gnomon.parallel.program import Program, programs
-from gnomon.parallel.times import action_times, durations_ps
-from gnomon.stats.intervals import LEVEL, ratio_band
+from gnomon.parallel.times import device_times_s, durations_ps, launched_times_s
+from gnomon.stats.intervals import LEVEL, RatioBand, ratio_band
 
 SOURCES = Path(__file__).parent.parent / "src/gnomon"
 OUT = SOURCES / "engines/training/calibration.json"
@@ -43,25 +45,12 @@ class Timed:
     row: Row
     programs: tuple[Program, ...]
     device_s: tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]
+    lanes: Lanes
 
     def predicted_s(self, host: Host) -> float:
         """The step with that host."""
-        times = [
-            np.array(
-                [_held_up(action, float(time_s), host) for action, time_s in zip(one.actions, device, strict=True)]
-            )
-            for one, device in zip(self.programs, self.device_s, strict=True)
-        ]
-        return (
-            max(ran.last_ps for ran in run(self.programs, durations_ps(self.programs, times, 1), compiled_from=0))
-            / 1e12
-        )
-
-
-def _held_up(action: object, device_s: float, host: Host) -> float:
-    if isinstance(action, Compute):
-        return held_up_s(device_s, host.op_s * sum(op.launches for op in action.ops), host.sharpness)
-    return held_up_s(device_s, host.exchange_s, host.sharpness) if isinstance(action, Talk) else device_s
+        launched = durations_ps(self.programs, launched_times_s(self.programs, self.device_s, host), 1)
+        return max(one.last_ps for one in run(self.programs, launched, self.lanes, compiled_from=0)) / PS_PER_S
 
 
 def timed(row: Row, exchanges: ExchangeTimer) -> Timed:
@@ -69,8 +58,9 @@ def timed(row: Row, exchanges: ExchangeTimer) -> Timed:
     asked = row.scenarios[0]
     model = checked_share(asked.workload, asked.plan, asked.system.count)
     made = programs(model)
-    device_s = action_times(made, model, asked.system, plugins.op_timer("kernel"), exchanges, NO_HOST)
-    return Timed(row=row, programs=made, device_s=device_s)
+    device_s = device_times_s(made, model, asked.system, plugins.op_timer("kernel"), exchanges)
+    lanes = one_for_each_network(made, model, asked.system)
+    return Timed(row=row, programs=made, device_s=device_s, lanes=lanes)
 
 
 def fitted(rows: Sequence[Timed]) -> Host:
@@ -108,6 +98,13 @@ def told(name: str, errors: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str
         f"{name}: n {len(errors)}, mean {100 * size.mean():.1f} %, median {100 * np.median(size):.1f} %, "
         f"p90 {100 * np.quantile(size, 0.9):.1f} %, bias {100 * errors.mean():+.1f} %"
     )
+
+
+def _of_whole_models() -> RatioBand:
+    """The kernel engine's band of whole models on devices left out of its fit."""
+    found = kernel_calibration("models")
+    assert found is not None
+    return found.bands[""]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -148,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sha256=hashlib.sha256((asked.truth / "models.csv.gz").read_bytes()).hexdigest(),
         silicon=("GA100",),
         band=ratio_band(logs, np.array(models), LEVEL),
+        elsewhere=_of_whole_models(),
     )
     asked.out.write_text(step_calibration_text(made), encoding="utf-8")
     asked.host_out.write_text(host_text(host, data=made.data, sha256=made.sha256), encoding="utf-8")

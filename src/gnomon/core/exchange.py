@@ -41,6 +41,10 @@ class Exchange:
 class ExchangeTimer(Protocol):
     """A source of times of exchanges."""
 
+    # Times by ASTRA-sim's rules, to be used by them: a device exchanges one thing at a time, computes whole microseconds, and
+    # nobody launches what it exchanges.
+    is_simulated: bool
+
     def exchange_times_s(self, exchanges: Sequence[Exchange], system: System) -> NDArray[np.float64]:
         """Seconds of each exchange alone `(exchanges,)`, from the last member's start to the last member's end.
 

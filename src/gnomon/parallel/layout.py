@@ -60,8 +60,9 @@ def _crossed(stride: int, count: int, system: System) -> tuple[int, ...]:
     lengths = [dimension.size for dimension in system.dimensions]
     found: list[int] = []
     for length in lengths[:-1]:
-        places = {(member * stride) // length for member in range(count)}
-        within = count // len(places) if count % len(places) == 0 else 1
+        # Neighbours that are less than a length apart leave no place out; others have one each.
+        places = count if stride >= length else (count - 1) * stride // length + 1
+        within = count // places if count % places == 0 else 1
         found.append(within)
         count //= within
         stride = max(1, stride // length) if within > 1 or stride >= length else 1

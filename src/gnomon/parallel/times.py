@@ -14,7 +14,7 @@ from gnomon.core.exchange import Exchange, ExchangeTimer
 from gnomon.core.op import Op
 from gnomon.core.system import System
 from gnomon.core.workload import Node, op_table
-from gnomon.parallel.host import NO_HOST, Host, held_up_s
+from gnomon.parallel.host import Host, held_up_s
 from gnomon.parallel.layout import Strip, spread, strips
 from gnomon.parallel.model_share import Message, ModelShare
 from gnomon.parallel.passes import Compute, Talk
@@ -58,29 +58,38 @@ def _crossed(grid: Sequence[Strip], message: Message) -> list[Strip]:
     return found
 
 
-def action_times(
-    programs: Sequence[Program],
-    model: ModelShare,
-    system: System,
-    timer: OpTimer,
-    exchanges: ExchangeTimer | None,
-    host: Host = NO_HOST,
+def device_times_s(
+    programs: Sequence[Program], model: ModelShare, system: System, timer: OpTimer, exchanges: ExchangeTimer | None
 ) -> tuple[Numbers, ...]:
-    """Seconds of the actions of every stage `(actions,)`. Unsupported where an operator or an exchange has none."""
-    computing = computation_times_s(programs, system.device, timer, host)
+    """Seconds of the actions of every stage `(actions,)`, launched by nobody. Unsupported where one of them has no time."""
+    computing = computation_times_s(programs, system.device, timer)
     talks = [action for action in _distinct(programs) if isinstance(action, Talk) or _is_sent(action)]
-    talks_s = dict(zip(map(id, talks), _talks_s(talks, model, system, exchanges, host), strict=True))
+    talks_s = dict(zip(map(id, talks), _talks_s(talks, model, system, exchanges), strict=True))
     return tuple(
         computing_s + np.array([talks_s.get(id(action), 0.0) for action in program.actions])
         for program, computing_s in zip(programs, computing, strict=True)
     )
 
 
-def computation_times_s(programs: Sequence[Program], device: Device, timer: OpTimer, host: Host) -> tuple[Numbers, ...]:
-    """Seconds of the computations of every stage `(actions,)`, held up by the host; all else takes none. Unsupported."""
+def computation_times_s(programs: Sequence[Program], device: Device, timer: OpTimer) -> tuple[Numbers, ...]:
+    """The same of the computations; all else takes none."""
     computes = [action for action in _distinct(programs) if isinstance(action, Compute)]
-    times_s = dict(zip(map(id, computes), _computes_s(computes, device, timer, host), strict=True))
+    times_s = dict(zip(map(id, computes), _computes_s(computes, device, timer), strict=True))
     return tuple(np.array([times_s.get(id(action), 0.0) for action in program.actions]) for program in programs)
+
+
+def launched_times_s(programs: Sequence[Program], times_s: Sequence[Numbers], host: Host) -> tuple[Numbers, ...]:
+    """The times of actions that a host launches: computations operator by operator, messages while the device computes."""
+
+    def held_up(action: Action, time_s: float) -> float:
+        if isinstance(action, Compute):
+            return held_up_s(time_s, host.op_s * sum(op.launches for op in action.ops), host.sharpness)
+        return held_up_s(time_s, host.exchange_s, host.sharpness) if isinstance(action, Talk) else time_s
+
+    return tuple(
+        np.array([held_up(action, time_s) for action, time_s in zip(program.actions, times.tolist(), strict=True)])
+        for program, times in zip(programs, times_s, strict=True)
+    )
 
 
 def _distinct(programs: Sequence[Program]) -> list[Action]:
@@ -92,8 +101,8 @@ def _is_sent(action: Action) -> bool:
     return isinstance(action, Message) and action.is_sent
 
 
-def _computes_s(computes: Sequence[Compute], device: Device, timer: OpTimer, host: Host) -> list[float]:
-    """Seconds of computations, each the sum of its operators', held up by the host."""
+def _computes_s(computes: Sequence[Compute], device: Device, timer: OpTimer) -> list[float]:
+    """Seconds of computations, each the sum of its operators'."""
     places: dict[Op, int] = {}
     for compute in computes:
         for op in compute.ops:
@@ -105,28 +114,19 @@ def _computes_s(computes: Sequence[Compute], device: Device, timer: OpTimer, hos
             raise Unsupported(
                 f"{device.name} has no time for {type(op).__name__} in {op.dtype} by this source of times (setting timer; roofline knows every device)"
             )
-    found = []
-    for compute in computes:
-        chosen = [places[op] for op in compute.ops]
-        launched_s = host.op_s * float(table.launches[chosen].sum())
-        found.append(held_up_s(float(times[chosen].sum()), launched_s, host.sharpness))
-    return found
+    return [float(times[[places[op] for op in compute.ops]].sum()) for compute in computes]
 
 
 def _talks_s(
-    talks: Sequence[Action], model: ModelShare, system: System, exchanges: ExchangeTimer | None, host: Host
+    talks: Sequence[Action], model: ModelShare, system: System, exchanges: ExchangeTimer | None
 ) -> list[float]:
-    """Seconds of exchanges; the host launches messages while the device computes."""
     if not talks:
         return []
     if exchanges is None:
         raise Unsupported("no source of times for exchanges")
     asked = [exchange_of(action, model, system) for action in talks if not isinstance(action, Compute)]
-    times = exchanges.exchange_times_s(asked, system).tolist()
-    return [
-        held_up_s(time_s, host.exchange_s if isinstance(action, Talk) else 0.0, host.sharpness)
-        for action, time_s in zip(talks, times, strict=True)
-    ]
+    times: list[float] = exchanges.exchange_times_s(asked, system).tolist()
+    return times
 
 
 def durations_ps(programs: Sequence[Program], times_s: Sequence[Numbers], tick_ps: int) -> list[list[int]]:

@@ -25,7 +25,7 @@ from gnomon.parallel.legal import checked_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.program import Program, programs
-from gnomon.parallel.times import Numbers, computation_times_s, durations_ps
+from gnomon.parallel.times import Numbers, computation_times_s, durations_ps, launched_times_s
 from gnomon.parallel.work import step_work
 
 _NS_PER_S = 1e9
@@ -133,8 +133,8 @@ class AstraSim:
             raise Unsupported("astra-sim needs a source of operator times")
         model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
         made = programs(model)
-        timer = self._timers(self._given["timer"])
-        return model, made, computation_times_s(made, scenario.system.device, timer, self._host)
+        times = computation_times_s(made, scenario.system.device, self._timers(self._given["timer"]))
+        return model, made, launched_times_s(made, times, self._host)
 
     def predict(self, scenario: Scenario) -> Prediction:
         """When the last rank ends. Unsupported with the reasons of `missing`; ToolError where the tool is missing or fails."""

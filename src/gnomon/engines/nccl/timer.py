@@ -42,6 +42,7 @@ class NcclTimer:
     """Answers for every system whose network is described. The numbers of links that rows know are fitted to them."""
 
     name = "nccl"
+    is_simulated = False
     cites = (
         "Patarasuk & Yuan 2009, Bandwidth optimal all-reduce algorithms for clusters of workstations, JPDC 69(2)",
         "Thakur, Rabenseifner & Gropp 2005, Optimization of collective communication operations in MPICH, IJHPCA 19(1)",

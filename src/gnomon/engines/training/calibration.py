@@ -20,14 +20,17 @@ class StepCalibration:
     sha256: str  # of their table
     silicon: tuple[str, ...]  # of the devices on which they were measured
     band: RatioBand  # log ratios measured / predicted of models that were left out of the fit
+    elsewhere: RatioBand  # of whole models by the kernel engine, their silicon left out: for steps of another kind
 
-    def interval(self, value_s: float) -> Interval:
-        """The interval around a predicted step."""
+    def interval(self, value_s: float, *, is_alike: bool) -> Interval:
+        """The interval around a predicted step; `is_alike`: steps of its kind were measured."""
+        band = self.band if is_alike else self.elsewhere
+        left_out = "models" if is_alike else "devices, of whole models and not of steps,"
         return Interval(
-            low=value_s * math.exp(self.band.low),
-            high=value_s * math.exp(self.band.high),
+            low=value_s * math.exp(band.low),
+            high=value_s * math.exp(band.high),
             level=LEVEL,
-            method=f"split-conformal, pooled over {self.band.groups} models that were left out and weigh the same",
+            method=f"split-conformal, pooled over {band.groups} {left_out} that were left out and weigh the same",
         )
 
 
@@ -39,6 +42,7 @@ def parse_step_calibration(text: str) -> StepCalibration:
         sha256=found["sha256"],
         silicon=tuple(found["silicon"]),
         band=RatioBand(**found["band"]),
+        elsewhere=RatioBand(**found["elsewhere"]),
     )
 
 

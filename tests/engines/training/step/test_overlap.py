@@ -23,6 +23,8 @@ LAYERS = 12  # of gpt2
 class Each:
     """An exchange takes so long, whatever it is; a message none."""
 
+    is_simulated = False
+
     def __init__(self, time_s: float) -> None:
         self._time_s = time_s
 

@@ -15,7 +15,7 @@ from gnomon.core.trace import ClusterTrace, NodeKind, RankTrace, TraceNode
 from gnomon.engines.training.simulate.given import Given
 from gnomon.engines.training.simulate.simulate import simulate
 from gnomon.engines.training.simulate.statistics import total_ns
-from gnomon.parallel.as_trace import COLLECTIVES, PLACE, TICK_PS, comm_bytes, fabric_of, rules
+from gnomon.parallel.as_trace import COLLECTIVES, PLACE, comm_bytes, fabric_of, rules
 
 _NS_PER_S = 1e9
 
@@ -23,7 +23,7 @@ _NS_PER_S = 1e9
 class AstraSimExchanges:
     """Times of exchanges by ASTRA-sim's rules, every member beginning at once."""
 
-    tick_ps = TICK_PS
+    is_simulated = True
 
     def exchange_times_s(self, exchanges: Sequence[Exchange], system: System) -> NDArray[np.float64]:
         """Seconds of each exchange alone `(exchanges,)`: as simulated, in whole nanoseconds."""
