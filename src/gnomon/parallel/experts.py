@@ -75,6 +75,13 @@ def _of_experts(piece: Piece, parts: int, imbalance: float) -> Piece:
     if isinstance(op, GroupedMatMul):
         groups = whole_part(op.groups, parts, f"{piece.name}: {op.groups} experts", "ep")
         chosen = min(op.chosen, groups)
+        most = parts * chosen / op.chosen
+        if imbalance > most:
+            raise BadInput(
+                f"{imbalance:g} times the mean are more tokens than there are: {most:g} at most, where each chooses {op.chosen} "
+                f"of {op.groups} experts and a device has {groups}",
+                field="imbalance",
+            )
         tokens = max(1, round(op.tokens * op.chosen / chosen * imbalance))
         return replace(piece, op=replace(op, groups=groups, chosen=chosen, tokens=tokens))
     if isinstance(op, Elementwise):

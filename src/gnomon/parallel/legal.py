@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
+from math import isqrt
 from typing import Any
 
 from gnomon.core.errors import BadInput
@@ -15,6 +17,7 @@ from gnomon.parallel.model_share import ModelShare, model_share
 _TRIED = ("tp", "pp", "dp", "cp", "ep", "virtual")  # fields for which legal values are looked for
 _FAULTS = (*_TRIED, "sp")  # fields at fault for which it is worth looking
 _NEAREST = 2  # legal values told on either side
+_MOST_SHARED = 1_000_000  # devices of an axis, tried: on larger systems larger divisors are not looked for
 _MOST_CHUNKS = 16  # of a stage, tried
 # What else may change for a value to be legal, the less the better, and how that is told.
 _FREED: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -44,21 +47,26 @@ def _would_do(workload: Workload, plan: Plan, fault: str, devices: int) -> str:
             continue
         for name in names:
             free: dict[str, Any] = dict.fromkeys(freed if name not in ("pp", "virtual") else (*freed, "stage_layers"))
-            legal = [
-                value
-                for value in _candidates(name, training, devices)
-                if _is_legal(workload, plan, {**free, name: value}, devices)
-            ]
-            if legal:
-                return f"{name} {_nearest(getattr(training, name) or 1, legal)} would do{told}"
+            asked = getattr(training, name) or 1
+            candidates = _candidates(name, training, devices)
+            below, above = (
+                list(islice((one for one in side if _is_legal(workload, plan, {**free, name: one}, devices)), _NEAREST))
+                for side in (
+                    [one for one in reversed(candidates) if one < asked],
+                    [one for one in candidates if one > asked],
+                )
+            )
+            if below or above:
+                return f"{name} {_or([*reversed(below), *above])} would do{told}"
     return f"no other {', '.join(_TRIED[:-2])} or {_TRIED[-2]} alone would do"
 
 
 def _candidates(name: str, training: TrainingPlan, devices: int) -> Sequence[int]:
-    """Other values of a field: divisors of the number of devices, or of interleaved stages numbers of chunks."""
+    """Values of a field in order: divisors of the number of devices, or of interleaved stages numbers of chunks."""
     if name == "virtual":
         return range(2, _MOST_CHUNKS + 1) if training.schedule == "interleaved" else ()
-    return [value for value in range(1, devices + 1) if devices % value == 0 and value != getattr(training, name)]
+    small = [value for value in range(1, min(isqrt(devices), _MOST_SHARED) + 1) if devices % value == 0]
+    return sorted({*small, *(devices // value for value in small)})
 
 
 def _is_legal(workload: Workload, plan: Plan, changed: dict[str, Any], devices: int) -> bool:
@@ -71,8 +79,7 @@ def _is_legal(workload: Workload, plan: Plan, changed: dict[str, Any], devices: 
     return True
 
 
-def _nearest(asked: int, legal: Sequence[int]) -> str:
-    """The nearest on either side, "1, 2 or 4"."""
-    below = [value for value in legal if value < asked][-_NEAREST:]
-    *first, last = map(str, [*below, *[value for value in legal if value > asked][:_NEAREST]])
+def _or(values: Sequence[int]) -> str:
+    """ "1, 2 or 4"."""
+    *first, last = map(str, values)
     return f"{', '.join(first)} or {last}" if first else last

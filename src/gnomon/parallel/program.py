@@ -6,20 +6,24 @@ it run messages to other stages and, where the plan says so, exchanges of gradie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.core.errors import Unsupported
 from gnomon.parallel.model_share import BlockShare, Message, ModelShare, StageShare
 from gnomon.parallel.passes import Compute, Step, Talk
 from gnomon.parallel.schedule import Task, order
 
 Ints = NDArray[np.int64]
 NONE = -1  # in the arrays of a program: nothing there
+MOST_NODES = 10_000_000  # of all stages together: some 2 GB and half a minute
 WAITS = 3  # nodes that a node waits for, at most
+# Columns of the table of nodes under construction; the last is added when a part is placed.
+_ACTION, _AFTER, _MESSAGE, _PEER, _MICROBATCH = 0, slice(1, 1 + WAITS), 1 + WAITS, 2 + WAITS, 3 + WAITS
 _CHAIN, _GATHERED, _REDUCED = -2, -3, -4  # in a part of a program: what went before in the chain, and beside it
 
 Action = Compute | Talk | Message
@@ -43,7 +47,18 @@ class Program:
 
 
 def programs(model: ModelShare) -> tuple[Program, ...]:
-    """The program of each stage."""
+    """The program of each stage. Unsupported for a step that is too long to be gone through."""
+    nodes = model.microbatches * sum(
+        one.copies * (len(one.passes.forward) + len(one.passes.backward) + len(one.passes.weights))
+        for stage in model.stages
+        for chunk in stage.chunks
+        for one in chunk.blocks
+    )
+    if nodes > MOST_NODES:
+        raise Unsupported(
+            f"{model.microbatches:,} micro-batches a replica make a step of {nodes:,} computations and exchanges, and "
+            f"{MOST_NODES:,} are the most: give a smaller global batch, or a larger micro-batch"
+        )
     return tuple(_Stage(model, stage).program() for stage in model.stages)
 
 
@@ -110,45 +125,50 @@ class _Stage:
             virtual=plan.virtual,
         )
         edges = _edges(tasks)
-        parts: dict[tuple[str, int, bool], tuple[_Part, Ints]] = {}
-        tables: list[Ints] = []
+        parts: dict[tuple[str, int, bool], _Part] = {}
+        places: dict[tuple[str, int, bool], list[tuple[int, ...]]] = {}
         size, chain, gathered, reduced = 0, NONE, NONE, NONE
         for at, task in enumerate((*tasks, None)):
             key = ("end", 0, True) if task is None else (task.kind, task.chunk, at in edges)
             if key not in parts:
-                made = self._end() if task is None else self._part(task, is_edge=key[2])
-                parts[key] = made, np.array(made.rows, dtype=np.int64)
-            part, rows = parts[key]
-            before = {_CHAIN: chain, _GATHERED: gathered, _REDUCED: reduced}
-            tables.append(self._placed(rows, size, before, None if task is None else task.microbatch))
+                parts[key] = self._end() if task is None else self._part(task, is_edge=key[2])
+                places[key] = []
+            part = parts[key]
+            places[key].append((size, chain, gathered, reduced, NONE if task is None else task.microbatch))
             chain = part.chain + size if part.chain >= 0 else chain
             gathered = part.gathered + size if part.gathered >= 0 else gathered
             reduced = part.reduced + size if part.reduced >= 0 else reduced
-            size += len(rows)
-        table = np.concatenate(tables)
+            size += len(part.rows)
+        table = np.empty((size, _MICROBATCH + 1), dtype=np.int64)
+        for key, part in parts.items():
+            self._place(table, part, np.array(places[key]))
         return Program(
             stage=self.stage.index,
             actions=tuple(self.actions),
-            action=table[:, 0],
-            after=table[:, 1 : 1 + WAITS],
-            message=table[:, 1 + WAITS],
-            peer=table[:, 2 + WAITS],
-            microbatch=table[:, 3 + WAITS],
+            action=table[:, _ACTION],
+            after=table[:, _AFTER],
+            message=table[:, _MESSAGE],
+            peer=table[:, _PEER],
+            microbatch=table[:, _MICROBATCH],
         )
 
-    def _placed(self, rows: Ints, size: int, before: Mapping[int, int], microbatch: int | None) -> Ints:
-        """The rows of a part where it stands in the program, with the micro-batch behind them."""
-        table = np.empty((len(rows), rows.shape[1] + 1), dtype=np.int64)
-        table[:, :-1], table[:, -1] = rows, NONE if microbatch is None else microbatch
-        after = table[:, 1 : 1 + WAITS]
-        earlier = [(after == marker, node) for marker, node in before.items()]
-        after[after >= 0] += size
-        for is_earlier, node in earlier:
-            after[is_earlier] = node
-        if microbatch:
-            message = table[:, 1 + WAITS]
-            message[message != NONE] += microbatch * self._per_microbatch
-        return table
+    def _place(self, table: Ints, part: _Part, places: Ints) -> None:
+        """Write the rows of a part into the table wherever it stands.
+
+        places: `(tasks, 5)`, where each begins, the nodes before it in the chain and in both rows beside it, its micro-batch.
+        """
+        rows = np.array(part.rows, dtype=np.int64)
+        begins, microbatches = places[:, 0], places[:, -1]
+        found = np.empty((len(places), len(rows), _MICROBATCH + 1), dtype=np.int64)
+        found[:, :, :_MICROBATCH] = rows
+        found[:, :, _MICROBATCH] = microbatches[:, None]
+        after = found[:, :, _AFTER]
+        after[:, rows[:, _AFTER] >= 0] += begins[:, None]
+        for marker, before in zip((_CHAIN, _GATHERED, _REDUCED), places[:, 1:-1].T, strict=True):
+            after[:, rows[:, _AFTER] == marker] = before[:, None]
+        has_message = rows[:, _MESSAGE] != NONE
+        found[:, has_message, _MESSAGE] += np.maximum(microbatches, 0)[:, None] * self._per_microbatch
+        table[begins[:, None] + np.arange(len(rows))] = found
 
     @property
     def _per_microbatch(self) -> int:
