@@ -57,7 +57,7 @@ def _shared(dense: float, experts: float, plan: TrainingPlan, replicas: int, is_
 def _stored_bytes(stage: StageShare, plan: TrainingPlan, replicas: int) -> tuple[float, float]:
     """Bytes of the working weights of one device, and of those gathered for the layer that runs and the next."""
     weights = stage.weights
-    if plan.zero < 3:
+    if plan.zero < 3 or replicas == 1:
         return weights.stored_bytes, 0.0
     layers = [one.weights.stored_bytes for chunk in stage.chunks for one in chunk.blocks]
     dense_bytes = weights.stored_bytes - weights.expert_bytes
