@@ -28,6 +28,7 @@ UNLIKE: list[tuple[str, str, dict[str, Any], str]] = [
     ("gpt2", "hgx-a100", {"pp": 2, "schedule": "gpipe"}, "schedule gpipe"),
     ("gpt2", "hgx-a100", {"lora_rank": 8}, "adapters"),
     ("resnet-50", "hgx-a100", {"seq": None}, "a model that is no decoder"),
+    ("bert-base", "hgx-a100", {}, "a model that is no decoder"),
 ]
 
 

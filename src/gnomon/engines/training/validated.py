@@ -30,8 +30,8 @@ def _unlike(scenario: Scenario) -> Iterator[str]:
         yield f"{system.device.name} (only of {', '.join(known)})"
     if system.count > MOST_DEVICES:
         yield f"more than {MOST_DEVICES:,} devices"
-    if workload.item != "token":
-        yield "a model that is no decoder"
+    if workload.item != "token" or workload.head != "lm":
+        yield "a model that is no decoder with its head"
     elif any(isinstance(node.op, GroupedMatMul) for node in workload.nodes):
         yield "a mixture of experts"
     if workload.dtype != "fp16":
