@@ -12,6 +12,7 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Elementwise, GroupedMatMul
 from gnomon.core.workload import Node
+from gnomon.parallel.layers import blocks
 from gnomon.parallel.piece import AxisExchange, Boundary, Piece
 from gnomon.parallel.shares import whole_part
 
@@ -32,23 +33,12 @@ def on_share_of_experts(
     if parts == 1:
         return tuple(pieces)
     found: list[Piece] = []
-    for run in _runs(pieces):
-        found.extend(_shared(run, parts, imbalance, token_parts))
+    for block in blocks(pieces):
+        found.extend(_shared(block.pieces, parts, imbalance, token_parts))
     return tuple(found)
 
 
-def _runs(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Pieces that repeat alike, in order."""
-    runs: list[list[Piece]] = []
-    for piece in pieces:
-        if runs and runs[-1][-1].repeat == piece.repeat:
-            runs[-1].append(piece)
-        else:
-            runs.append([piece])
-    return runs
-
-
-def _shared(run: list[Piece], parts: int, imbalance: float, token_parts: int) -> list[Piece]:
+def _shared(run: Sequence[Piece], parts: int, imbalance: float, token_parts: int) -> Sequence[Piece]:
     places = [at for at, piece in enumerate(run) if isinstance(piece, Node) and isinstance(piece.op, GroupedMatMul)]
     if not places:
         return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from gnomon.core.errors import BadInput
 from gnomon.core.training_plan import counts_text
@@ -35,13 +36,10 @@ class Chunk:
 
 def blocks(pieces: Sequence[Piece]) -> tuple[Block, ...]:
     """Runs of pieces that repeat alike."""
-    found: list[list[Piece]] = []
-    for piece in pieces:
-        if found and found[-1][-1].repeat == piece.repeat:
-            found[-1].append(piece)
-        else:
-            found.append([piece])
-    return tuple(Block(pieces=tuple(run), copies=run[0].repeat, is_layer=run[0].repeat > 1) for run in found)
+    return tuple(
+        Block(pieces=tuple(run), copies=copies, is_layer=copies > 1)
+        for copies, run in groupby(pieces, lambda piece: piece.repeat)
+    )
 
 
 def layer_count(of: Sequence[Block]) -> int:

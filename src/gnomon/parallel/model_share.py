@@ -9,7 +9,7 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.exchange import ExchangeKind
 from gnomon.core.footprint import output_bytes
-from gnomon.core.op import AdamStep, GroupedMatMul
+from gnomon.core.op import AdamStep
 from gnomon.core.plan import Plan
 from gnomon.core.training_plan import Axis, TrainingPlan
 from gnomon.core.workload import Node, Workload
@@ -17,10 +17,11 @@ from gnomon.parallel.context import on_share_of_tokens
 from gnomon.parallel.experts import on_share_of_experts
 from gnomon.parallel.layers import Block, blocks, chunks
 from gnomon.parallel.layout import axis_sizes
-from gnomon.parallel.low_rank import frozen_experts, is_trained, with_adapters
+from gnomon.parallel.low_rank import frozen_experts, with_adapters
 from gnomon.parallel.passes import Compute, Passes, Role, Talk, passes
 from gnomon.parallel.piece import AxisExchange, Piece
 from gnomon.parallel.tensor import divided
+from gnomon.parallel.weights import Weights, weights_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,36 +34,6 @@ class Message:
     is_sent: bool = True  # else received
     stage: int = 0  # of the one
     peer: int = 0  # of the other
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """Trained and frozen numbers of some nodes on one device, those of experts apart: fewer replicas hold them."""
-
-    dense: int = 0  # trained
-    experts: int = 0  # trained
-    stored_bytes: float = 0.0  # of all, trained and frozen, in their working format
-    expert_bytes: float = 0.0  # of these, the experts'
-
-    def __add__(self, other: Weights) -> Weights:
-        return Weights(
-            dense=self.dense + other.dense,
-            experts=self.experts + other.experts,
-            stored_bytes=self.stored_bytes + other.stored_bytes,
-            expert_bytes=self.expert_bytes + other.expert_bytes,
-        )
-
-    def __mul__(self, copies: int) -> Weights:
-        return Weights(
-            dense=self.dense * copies,
-            experts=self.experts * copies,
-            stored_bytes=self.stored_bytes * copies,
-            expert_bytes=self.expert_bytes * copies,
-        )
-
-    @property
-    def trained(self) -> int:
-        return self.dense + self.experts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,19 +263,3 @@ class _Builder:
             gathers=() if plan.overlap else self._updated(weights),
             tied=tied,
         )
-
-
-def weights_of(nodes: Sequence[Node], lora_rank: int | None) -> Weights:
-    """The weights of nodes, one copy of each."""
-    total = Weights()
-    for node in nodes:
-        count = node.op.parameters
-        is_of_experts = isinstance(node.op, GroupedMatMul)
-        trained = count if is_trained(node, lora_rank) else 0
-        total += Weights(
-            dense=0 if is_of_experts else trained,
-            experts=trained if is_of_experts else 0,
-            stored_bytes=node.op.weight_bytes,
-            expert_bytes=node.op.weight_bytes if is_of_experts else 0.0,
-        )
-    return total
