@@ -14,6 +14,9 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.core.in_words import counted
 
 Axis = Literal["tp", "cp", "dp", "pp"]
+# Whose devices exchange: along an axis; ep: the replicas that share out experts, edp: those that hold the same ones, data: all
+# that hold the same weights, dp and cp together.
+GroupAxis = Literal[Axis, "ep", "edp", "data"]
 AXES: tuple[Axis, ...] = (
     "tp",
     "cp",

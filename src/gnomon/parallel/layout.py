@@ -9,7 +9,7 @@ from math import prod
 
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.system import System
-from gnomon.core.training_plan import AXES, Axis, TrainingPlan
+from gnomon.core.training_plan import AXES, Axis, GroupAxis, TrainingPlan
 
 
 def axis_sizes(plan: TrainingPlan, devices: int) -> dict[Axis, int]:
@@ -42,7 +42,7 @@ def _in_the_way(plan: TrainingPlan, devices: int) -> Axis:
     return "pp"
 
 
-def spread(axis: Axis | str, sizes: Mapping[Axis, int], system: System, *, ep: int = 1) -> tuple[int, ...]:
+def spread(axis: GroupAxis, sizes: Mapping[Axis, int], system: System, *, ep: int = 1) -> tuple[int, ...]:
     """Members of the axis's groups that differ in each dimension of the network, innermost first.
 
     "ep": the first `ep` members of dp x cp; "edp": every ep-th of them. Ranks count along tp first, then cp, dp and pp.
@@ -69,7 +69,7 @@ def _crossed(stride: int, count: int, system: System) -> tuple[int, ...]:
     return (*found, count)
 
 
-def _place(axis: Axis | str, sizes: Mapping[Axis, int], ep: int) -> tuple[int, int]:
+def _place(axis: GroupAxis, sizes: Mapping[Axis, int], ep: int) -> tuple[int, int]:
     """Stride between neighbours of a group, and how many there are."""
     if axis in ("ep", "edp"):
         shared = sizes["cp"] * sizes["dp"]
@@ -84,7 +84,7 @@ def _place(axis: Axis | str, sizes: Mapping[Axis, int], ep: int) -> tuple[int, i
 class Strip:
     """Ranks that differ in one dimension of a machine's network and belong together on some axes of a plan."""
 
-    axes: frozenset[str]  # of tp, cp, ep, edp, data and pp: those whose groups contain it
+    axes: frozenset[str]  # of GroupAxis, those whose groups contain it
     size: int
     dimension: int  # of the system's network
 

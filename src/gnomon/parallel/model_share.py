@@ -11,7 +11,7 @@ from gnomon.core.exchange import ExchangeKind
 from gnomon.core.footprint import output_bytes
 from gnomon.core.op import AdamStep
 from gnomon.core.plan import Plan
-from gnomon.core.training_plan import Axis, TrainingPlan
+from gnomon.core.training_plan import Axis, GroupAxis, TrainingPlan
 from gnomon.core.workload import Node, Workload
 from gnomon.parallel.context import on_share_of_tokens
 from gnomon.parallel.experts import on_share_of_experts
@@ -216,7 +216,10 @@ class _Builder:
         self, name: str, role: Role, kind: ExchangeKind, dense_bytes: float, expert_bytes: float, dtype: str
     ) -> tuple[Talk, ...]:
         """An exchange of what all replicas hold, and one of the experts, which fewer of them hold; none among one."""
-        both = (("data", self.replicas, dense_bytes), ("edp", self.replicas // self.plan.ep, expert_bytes))
+        both: tuple[tuple[GroupAxis, int, float], ...] = (
+            ("data", self.replicas, dense_bytes),
+            ("edp", self.replicas // self.plan.ep, expert_bytes),
+        )
         return tuple(
             Talk(name=name, role=role, exchange=AxisExchange(axis=axis, kind=kind, size_bytes=size, dtype=dtype))
             for axis, members, size in both

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gnomon.core.exchange import ExchangeKind
-from gnomon.core.training_plan import Axis
+from gnomon.core.training_plan import GroupAxis
 from gnomon.core.workload import Node
 
 
@@ -13,7 +13,7 @@ from gnomon.core.workload import Node
 class AxisExchange:
     """A collective of the devices that differ along one axis of the plan alone, or a message along it."""
 
-    axis: Axis | str  # "ep": a share of the replicas
+    axis: GroupAxis
     kind: ExchangeKind
     size_bytes: float  # as in core.exchange.Exchange
     dtype: str
