@@ -16,3 +16,10 @@ def compiled(function: _F) -> _F:
         return cast(_F, njit(cache=True)(function))
     except RuntimeError:  # neither beside the source nor in the user's cache: a sandbox, a read-only installation
         return cast(_F, njit(function))
+
+
+def inner(function: _F) -> _F:
+    """A function that compiled ones call, in whatever file: compiled with them, not kept apart."""
+    from numba import njit
+
+    return cast(_F, njit(function))

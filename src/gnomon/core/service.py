@@ -1,0 +1,99 @@
+"""A service of language models: its replicas, how they batch, what a stage takes, and the requests that arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+RouterName = Literal["random", "round_robin", "lor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderShape:
+    """What a plan of memory needs to know of a decoder."""
+
+    layers: int
+    query_heads: int
+    kv_heads: int
+    embedding: int  # elements of a token between layers
+    hidden: int  # of the MLP
+    is_gated: bool  # the MLP has three matrices, not two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batching:
+    """How a replica makes batches of its requests."""
+
+    policy: str  # of gnomon.engines.serving.policies
+    most_requests: int  # admitted at once; of a pipeline its stages share them
+    block_tokens: int  # of a block of the KV cache
+    watermark: float = 0.0  # share of the blocks that stays free when a request is admitted
+    most_tokens: int | None = None  # of a prefill batch, as the policy counts them; None: it has no such bound
+    chunk_tokens: int | None = None  # of a batch that splits prompts
+    most_waits: int | None = None  # decode iterations before waiting requests are looked at; None: it does not wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Which replica a request goes to."""
+
+    name: RouterName
+    seed: int = 0  # of Python's generator
+    draws_before: int = 0  # numbers that were drawn from it before the first request is routed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Replicas of one model."""
+
+    replicas: int
+    stages: int  # of each replica's pipeline
+    tensor_parallel: int
+    shape: DecoderShape
+    device_bytes: float  # memory of a device
+    margin: float  # share of it that is left alone
+    sequence_tokens: int  # prompt and answer of a request have at most so many
+    blocks: int | None  # of the KV cache; None: as planned
+    batching: Batching
+    routing: Routing
+    time_limit_s: float | None = None  # the first event after it is the last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTimes:
+    """What parts of a layer take, in ms, by tokens of a batch (index: tokens - 1) and by lengths in the KV cache.
+
+    They are kept apart because a stage's time is their sum in one order, to the last bit.
+    """
+
+    projections_ms: Floats  # (tokens): attention's products and its positions
+    kv_save_ms: Floats  # (tokens)
+    exchange_ms: Floats  # (tokens): one all-reduce; a layer has two, the MLP's is counted with it
+    norm_ms: Floats  # (tokens): before attention
+    mlp_ms: Floats  # (tokens): with its norm and its all-reduce
+    add_ms: Floats  # (tokens)
+    send_ms: Floats  # (tokens): to the next stage, once
+    decode_ms: Floats  # (requests - 1, kv / kv_step): attention of requests that decode, by the mean of their lengths
+    prefill_ms: Floats  # (kv / kv_step, chunk - 1): attention of prompts
+    kv_step: int  # tokens between two columns
+    decode_factor: float = 1.0  # where more than one request decodes
+    prefill_factor: float = 1.0  # where more than one prompt is in a batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """Requests in the order of their arrival; arrays of one length."""
+
+    ids: Ints
+    arrived_s: Floats
+    prefill_tokens: Ints
+    decode_tokens: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)

@@ -1,0 +1,117 @@
+"""What a batch takes on a stage. [Vidur: Agrawal et al. 2024, section 4; order of sums as in microsoft/vidur 7d47513]"""
+
+from __future__ import annotations
+
+import math
+
+from gnomon.core.jit import inner
+from gnomon.core.service import Floats
+from gnomon.engines.serving.state import Batches, Costs, Requests, Rules
+
+TOKEN_STEP = 8  # matrix products are looked up at the next multiple of so many tokens
+TOKENS, DECODES, DECODE_KV, PREFILL_KV, CHUNK = range(5)  # places in Costs.largest
+
+
+@inner
+def up(value: int, step: int) -> int:
+    """The next multiple."""
+    return -(-value // step) * step
+
+
+@inner
+def by_tokens(table: Floats, tokens: int) -> float:
+    """An entry; beyond the last in proportion to the tokens."""
+    if tokens <= len(table):
+        inside: float = table[tokens - 1]
+        return inside
+    beyond: float = table[-1] * (tokens / len(table))
+    return beyond
+
+
+@inner
+def decode_attention_ms(costs: Costs, requests: int, kv: int) -> float:
+    """Attention of so many that decode, at a mean length; beyond the table in proportion to either."""
+    rows, columns = costs.decode_ms.shape
+    column, factor = kv // costs.kv_step, 1.0
+    if requests > rows or column >= columns:
+        if requests > rows:
+            factor *= requests / rows
+        if column >= columns:
+            factor *= column / (columns - 1)
+        return factor * decode_attention_ms_inside(costs, min(requests, rows), min(column, columns - 1))
+    return decode_attention_ms_inside(costs, requests, column)
+
+
+@inner
+def decode_attention_ms_inside(costs: Costs, requests: int, column: int) -> float:
+    """The entry of the table, with what several requests take more."""
+    found: float = costs.decode_ms[requests - 1, column]
+    return found * costs.decode_factor if requests > 1 else found
+
+
+@inner
+def prefill_attention_ms(costs: Costs, prompts: int, kv: int, chunk: int) -> float:
+    """Attention of chunks of prompts after so many tokens; beyond the table in proportion to the products: c * (kv + c / 2)."""
+    rows, columns = costs.prefill_ms.shape
+    row, factor = kv // costs.kv_step, 1.0
+    if row >= rows or chunk > columns:
+        inside_kv, inside_chunk = min(kv, (rows - 1) * costs.kv_step), min(chunk, columns)
+        factor = chunk * (kv + chunk / 2) / (inside_chunk * (inside_kv + inside_chunk / 2))
+        row, chunk = inside_kv // costs.kv_step, inside_chunk
+    found: float = costs.prefill_ms[row, chunk - 1]
+    if prompts > 1:
+        found = found * costs.prefill_factor
+    return found if factor == 1.0 else found * factor
+
+
+@inner
+def layer_ms(costs: Costs, tokens: int, decode_ms: float, prefill_ms: float) -> float:
+    """A layer: attention, the MLP and the additions, in this order."""
+    rounded = up(tokens, TOKEN_STEP)
+    attention = by_tokens(costs.projections_ms, rounded) + by_tokens(costs.kv_save_ms, tokens) + decode_ms + prefill_ms
+    attention = attention + by_tokens(costs.exchange_ms, rounded) + by_tokens(costs.norm_ms, rounded)
+    return attention + by_tokens(costs.mlp_ms, rounded) + by_tokens(costs.add_ms, rounded)
+
+
+@inner
+def decode_stage_s(rules: Rules, costs: Costs, requests: int, kv_sum: int) -> float:
+    """A stage of requests that all decode, without what is sent on."""
+    kv = up(kv_sum // requests, costs.kv_step)
+    if kv > costs.largest[DECODE_KV]:
+        costs.largest[DECODE_KV] = kv
+    return layer_ms(costs, requests, decode_attention_ms(costs, requests, kv), 0.0) * rules.layers * 1e-3
+
+
+@inner
+def set_times(rules: Rules, costs: Costs, requests: Requests, batches: Batches, slot: int) -> int:
+    """Fill in what the batch of a slot takes on each stage; the sum of the lengths of those that decode."""
+    total, decodes, kv_sum, prompts, prefill_kv, squares = 0, 0, 0, 0, 0, 0
+    for at in range(batches.size[slot]):
+        request, tokens = batches.members[slot, at], batches.tokens[slot, at]
+        total += tokens
+        if requests.is_prefilled[request]:
+            decodes += 1
+            kv_sum += requests.processed[request]
+        else:
+            prompts += 1
+            prefill_kv += up(requests.processed[request], costs.kv_step)
+            squares += tokens * tokens
+    kv, chunk, decode_ms, prefill_ms = 0, 0, 0.0, 0.0
+    if decodes > 0:
+        kv = up(kv_sum // decodes, costs.kv_step)
+        decode_ms = decode_attention_ms(costs, decodes, kv)
+    if prompts > 0:
+        chunk = int(math.floor(math.sqrt(squares) + 0.5))
+        prefill_ms = prefill_attention_ms(costs, prompts, prefill_kv, chunk)
+    layers_ms = layer_ms(costs, total, decode_ms, prefill_ms) * rules.layers
+    batches.last_stage_s[slot] = layers_ms * 1e-3
+    if rules.stages > 1:
+        batches.stage_s[slot] = (layers_ms + by_tokens(costs.send_ms, up(total, TOKEN_STEP))) * 1e-3
+    batches.total[slot], batches.decodes[slot], batches.kv[slot] = total, decodes, kv
+    largest = costs.largest
+    largest[TOKENS] = max(largest[TOKENS], up(total, TOKEN_STEP))
+    largest[DECODES] = max(largest[DECODES], decodes)
+    largest[DECODE_KV] = max(largest[DECODE_KV], kv)
+    largest[PREFILL_KV] = max(largest[PREFILL_KV], prefill_kv)
+    largest[CHUNK] = max(largest[CHUNK], chunk)
+    return kv_sum

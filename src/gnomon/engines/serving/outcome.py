@@ -1,0 +1,74 @@
+"""What came of a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.core.service import Arrivals, Floats, Ints, Service
+from gnomon.engines.serving.memory import KvPlan
+from gnomon.engines.serving.records import Log
+from gnomon.engines.serving.state import Flags, Requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Requests and what became of them, in the order of their arrival."""
+
+    service: Service
+    arrivals: Arrivals
+    plan: KvPlan
+    requests: Requests
+    end_s: float  # of the last event
+    batches: int
+    log: Log | None  # where batches were asked for
+    has_defects: bool
+    lost_blocks: int  # held at the end by requests that are through
+    waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
+    outside: tuple[str, ...]  # sizes beyond the tables
+
+    @property
+    def is_completed(self) -> Flags:
+        """Of each request."""
+        return self.requests.is_completed
+
+    def tokens_after_first_s(self) -> Floats:
+        """Mean time of an output token after the first, of those that are through, as Vidur has it.
+
+        It divides by all output tokens; under its defects by those that were left after the last restart.
+        """
+        done = self.is_completed
+        divisor = self.requests.decode if self.has_defects else self.requests.asked
+        took_s: Floats = (self.requests.completed_s - self.requests.first_token_s)[done] / divisor[done]
+        return took_s
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What a reader of the figures should know."""
+        if self.lost_blocks:
+            yield (
+                f"{self.lost_blocks:,} blocks of the KV cache are never given back: a defect of Vidur's faster_transformer, which ends "
+                "there in an assertion"
+            )
+        if len(self.waiting):
+            first = int(self.waiting[0])
+            one = f"request {self.arrivals.ids[first]}, of {self.requests.prefill[first]:,} tokens in its prompt"
+            yield f"{len(self.waiting):,} requests can never be scheduled, from {one} on: {self.why_waiting(first)}"
+        unfinished = int(np.count_nonzero(~self.is_completed)) - len(self.waiting)
+        if unfinished:
+            yield f"{unfinished:,} requests are not through when the time limit ends the run"
+        yield from self.outside
+
+    def why_waiting(self, request: int) -> str:
+        """What the first request in a queue lacks."""
+        batching, prompt = self.service.batching, int(self.requests.prefill[request])
+        blocks = -(-prompt // batching.block_tokens)
+        if batching.most_requests < self.service.stages:
+            return f"batches of {batching.most_requests} requests cannot be divided among {self.service.stages} stages"
+        if self.lost_blocks:
+            return "the blocks that it would need are those that were never given back"
+        if batching.most_tokens is not None and prompt > batching.most_tokens:
+            return f"a batch takes {batching.most_tokens:,} tokens"
+        return f"it needs {blocks:,} blocks of the KV cache, of {self.plan.blocks:,} with those that stay free"

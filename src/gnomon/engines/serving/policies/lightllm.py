@@ -1,0 +1,85 @@
+"""LightLLM as Vidur has it: blocks of one token; a request is admitted where the peak of all lengths to come fits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.core.jit import inner
+from gnomon.core.service import Ints
+from gnomon.engines.serving.blocks import admit, free_blocks
+from gnomon.engines.serving.state import Batches, Replicas, Requests, Rules
+
+FOLLOWS = "LightLLM's router before 2.0, as in microsoft/vidur 7d47513"
+OUT_OF_MEMORY = -1  # in place of a number of requests: neither LightLLM's rule nor Vidur knows what to do
+
+
+@inner
+def form(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+    """Requests of the next batch, or OUT_OF_MEMORY. Waiting ones are looked at after some iterations."""
+    running = replicas.readies[replica]
+    if running == 0 or replicas.waits[replica] >= rules.most_waits:
+        size = _prompts(rules, requests, replicas, batches, replica, slot)
+        if running > 0 or size > 0:
+            replicas.waits[replica] = 0
+        if running == 0 or size > 0:
+            return size
+    if free_blocks(rules, replicas, replica) < running:
+        return OUT_OF_MEMORY
+    replicas.waits[replica] += 1
+    for at in range(running):
+        request = replicas.ready[replica, at]
+        requests.blocks[request] += 1
+        replicas.used_blocks[replica] += 1
+        batches.members[slot, at], batches.tokens[slot, at] = request, 1
+    replicas.readies[replica] = 0
+    return running
+
+
+@inner
+def _prompts(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+    """Whole prompts whose tokens, and the peak of memory, stay below their bounds."""
+    room = replicas.readies[replica] + rules.most_batched + 1
+    length, remaining = np.zeros(room, np.int64), np.zeros(room, np.int64)
+    known = 0
+    for at in range(replicas.readies[replica]):
+        request = replicas.ready[replica, at]
+        made = max(requests.processed[request] - requests.prefill[request], 0)
+        _insert(length, remaining, known, requests.processed[request], max(requests.decode[request] - made - 1, 0))
+        known += 1
+    size, used = 0, 0
+    while replicas.queued[replica] > 0:
+        request = replicas.first[replica]
+        tokens = requests.prefill[request]
+        if used + tokens > rules.most_tokens:
+            break
+        if replicas.admitted[replica] == rules.most_admitted or size == rules.most_batched:
+            break
+        _insert(length, remaining, known, tokens + 1, max(requests.decode[request] - 2, 0))
+        known += 1
+        if _peak(length, remaining, known) >= rules.blocks:
+            break
+        admit(requests, replicas, replica, tokens)
+        batches.members[slot, size], batches.tokens[slot, size] = request, tokens
+        size += 1
+        used += tokens
+    return size
+
+
+@inner
+def _insert(length: Ints, remaining: Ints, known: int, new_length: int, new_remaining: int) -> None:
+    """Sorted by what remains, the most first; equals as they came."""
+    at = known
+    while at > 0 and remaining[at - 1] < new_remaining:
+        length[at], remaining[at] = length[at - 1], remaining[at - 1]
+        at -= 1
+    length[at], remaining[at] = new_length, new_remaining
+
+
+@inner
+def _peak(length: Ints, remaining: Ints, known: int) -> int:
+    """Tokens at the worst moment: when the i-th request ends, i others have grown as far and all lengths before it are there."""
+    peak, lengths = 0, 0
+    for at in range(known):
+        lengths += length[at]
+        peak = max(peak, remaining[at] * (at + 1) + lengths)
+    return peak
