@@ -4,74 +4,74 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.engines.serving.queues import pop_front, push_front
-from gnomon.engines.serving.state import NONE, Replicas, Requests, Rules
+from gnomon.engines.serving.state import NONE, Records, Replicas, Rules
 
 
 @inner
 def free_blocks(rules: Rules, replicas: Replicas, replica: int) -> int:
     """Blocks that nobody holds."""
-    free: int = rules.blocks - replicas.used_blocks[replica]
+    free: int = rules.blocks - replicas.each[replica].used_blocks
     return free
 
 
 @inner
-def prompt_blocks(rules: Rules, requests: Requests, request: int) -> int:
+def prompt_blocks(rules: Rules, requests: Records, request: int) -> int:
     """Blocks of a request's prompt."""
-    needed: int = -(-requests.prefill[request] // rules.block_tokens)
+    needed: int = -(-requests[request].prefill // rules.block_tokens)
     return needed
 
 
 @inner
-def fits_prompt(rules: Rules, requests: Requests, replicas: Replicas, replica: int, request: int) -> bool:
+def fits_prompt(rules: Rules, requests: Records, replicas: Replicas, replica: int, request: int) -> bool:
     """Whether a prompt leaves the watermark free."""
     left = free_blocks(rules, replicas, replica) - prompt_blocks(rules, requests, request)
     return left >= rules.watermark_blocks
 
 
 @inner
-def admit(requests: Requests, replicas: Replicas, replica: int, blocks: int) -> int:
+def admit(requests: Records, replicas: Replicas, replica: int, blocks: int) -> int:
     """The first of the queue, which leaves it with so many blocks."""
     request = pop_front(requests, replicas, replica)
-    requests.blocks[request] = blocks
-    replicas.used_blocks[replica] += blocks
-    replicas.admitted[replica] += 1
+    requests[request].blocks = blocks
+    replicas.each[replica].used_blocks += blocks
+    replicas.each[replica].admitted += 1
     return request
 
 
 @inner
-def extend(rules: Rules, requests: Requests, replicas: Replicas, replica: int, request: int) -> None:
+def extend(rules: Rules, requests: Records, replicas: Replicas, replica: int, request: int) -> None:
     """One block more where the tokens so far do not fit those that the request has."""
-    if requests.processed[request] > requests.blocks[request] * rules.block_tokens:
-        requests.blocks[request] += 1
-        replicas.used_blocks[replica] += 1
+    if requests[request].processed > requests[request].blocks * rules.block_tokens:
+        requests[request].blocks += 1
+        replicas.each[replica].used_blocks += 1
 
 
 @inner
-def release(requests: Requests, replicas: Replicas, replica: int, request: int) -> None:
+def release(requests: Records, replicas: Replicas, replica: int, request: int) -> None:
     """A request gives its blocks back."""
-    replicas.used_blocks[replica] -= requests.blocks[request]
-    requests.blocks[request] = 0
-    replicas.admitted[replica] -= 1
+    replicas.each[replica].used_blocks -= requests[request].blocks
+    requests[request].blocks = 0
+    replicas.each[replica].admitted -= 1
 
 
 @inner
-def restart(rules: Rules, requests: Requests, request: int) -> None:
+def restart(rules: Rules, requests: Records, request: int) -> None:
     """A request begins again: what it has computed becomes its prompt.
 
     Defect of Vidur: of a request that is not through its prompt the rest of it becomes output.
     """
-    if requests.is_prefilled[request] or rules.has_defects:
-        whole = requests.prefill[request] + requests.decode[request]
-        requests.prefill[request] = requests.processed[request]
-        requests.decode[request] = whole - requests.processed[request]
-    requests.processed[request] = 0
-    requests.is_scheduled[request] = False
-    requests.is_prefilled[request] = False
-    requests.restarts[request] += 1
+    if requests[request].is_prefilled or rules.has_defects:
+        whole = requests[request].prefill + requests[request].decode
+        requests[request].prefill = requests[request].processed
+        requests[request].decode = whole - requests[request].processed
+    requests[request].processed = 0
+    requests[request].is_scheduled = False
+    requests[request].is_prefilled = False
+    requests[request].restarts += 1
 
 
 @inner
-def evict(rules: Rules, requests: Requests, replicas: Replicas, replica: int, request: int) -> None:
+def evict(rules: Rules, requests: Records, replicas: Replicas, replica: int, request: int) -> None:
     """A request gives its blocks back and begins again, before all that wait."""
     restart(rules, requests, request)
     release(requests, replicas, replica, request)
@@ -80,7 +80,7 @@ def evict(rules: Rules, requests: Requests, replicas: Replicas, replica: int, re
 
 @inner
 def secure(
-    rules: Rules, requests: Requests, replicas: Replicas, replica: int, request: int, place: int, end: int
+    rules: Rules, requests: Records, replicas: Replicas, replica: int, request: int, place: int, end: int
 ) -> int:
     """The new end of those in `ready` from `place` on, after enough of the last of them made room for one block.
 
@@ -102,18 +102,18 @@ def keep_rest(replicas: Replicas, replica: int, kept: int, place: int, end: int)
     for at in range(place, end):
         replicas.ready[replica, kept] = replicas.ready[replica, at]
         kept += 1
-    replicas.readies[replica] = kept
+    replicas.each[replica].readies = kept
 
 
 @inner
-def sort_ready(requests: Requests, replicas: Replicas, replica: int) -> None:
+def sort_ready(requests: Records, replicas: Replicas, replica: int) -> None:
     """Those in `ready` in the order of arrival; equals stay as they were. They are nearly sorted, and so inserted."""
     ready = replicas.ready[replica]
-    for at in range(1, replicas.readies[replica]):
+    for at in range(1, replicas.each[replica].readies):
         request = ready[at]
-        arrived_s = requests.arrived_s[request]
+        arrived_s = requests[request].arrived_s
         place = at
-        while place > 0 and requests.arrived_s[ready[place - 1]] > arrived_s:
+        while place > 0 and requests[ready[place - 1]].arrived_s > arrived_s:
             ready[place] = ready[place - 1]
             place -= 1
         ready[place] = request

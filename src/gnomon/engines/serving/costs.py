@@ -5,11 +5,24 @@ from __future__ import annotations
 import math
 
 from gnomon.core.jit import inner
-from gnomon.core.service import Floats
-from gnomon.engines.serving.state import Batches, Costs, Requests, Rules
+from gnomon.engines.serving.state import (
+    ADD,
+    EXCHANGE,
+    KV_SAVE,
+    MLP,
+    NORM,
+    PROJECTIONS,
+    REQUEST,
+    SEND,
+    TOKENS,
+    Batches,
+    Costs,
+    Records,
+    Rules,
+)
 
 TOKEN_STEP = 8  # matrix products are looked up at the next multiple of so many tokens
-TOKENS, DECODES, DECODE_KV, PREFILL_KV, CHUNK = range(5)  # places in Costs.largest
+MOST_TOKENS, DECODES, DECODE_KV, PREFILL_KV, CHUNK = range(5)  # places in Costs.largest
 
 
 @inner
@@ -19,13 +32,11 @@ def up(value: int, step: int) -> int:
 
 
 @inner
-def by_tokens(table: Floats, tokens: int) -> float:
-    """An entry; beyond the last in proportion to the tokens."""
-    if tokens <= len(table):
-        inside: float = table[tokens - 1]
-        return inside
-    beyond: float = table[-1] * (tokens / len(table))
-    return beyond
+def by_tokens(costs: Costs, column: int, tokens: int) -> float:
+    """An entry of a column, in ms; beyond the last in proportion to the tokens."""
+    last = len(costs.by_tokens)
+    found: float = costs.by_tokens[min(tokens, last) - 1, column]
+    return found if tokens <= last else found * (tokens / last)
 
 
 @inner
@@ -68,9 +79,9 @@ def prefill_attention_ms(costs: Costs, prompts: int, kv: int, chunk: int) -> flo
 def layer_ms(costs: Costs, tokens: int, decode_ms: float, prefill_ms: float) -> float:
     """A layer: attention, the MLP and the additions, in this order."""
     rounded = up(tokens, TOKEN_STEP)
-    attention = by_tokens(costs.projections_ms, rounded) + by_tokens(costs.kv_save_ms, tokens) + decode_ms + prefill_ms
-    attention = attention + by_tokens(costs.exchange_ms, rounded) + by_tokens(costs.norm_ms, rounded)
-    return attention + by_tokens(costs.mlp_ms, rounded) + by_tokens(costs.add_ms, rounded)
+    attention = by_tokens(costs, PROJECTIONS, rounded) + by_tokens(costs, KV_SAVE, tokens) + decode_ms + prefill_ms
+    attention = attention + by_tokens(costs, EXCHANGE, rounded) + by_tokens(costs, NORM, rounded)
+    return attention + by_tokens(costs, MLP, rounded) + by_tokens(costs, ADD, rounded)
 
 
 @inner
@@ -83,18 +94,18 @@ def decode_stage_s(rules: Rules, costs: Costs, requests: int, kv_sum: int) -> fl
 
 
 @inner
-def set_times(rules: Rules, costs: Costs, requests: Requests, batches: Batches, slot: int) -> int:
+def set_times(rules: Rules, costs: Costs, requests: Records, batches: Batches, slot: int) -> int:
     """Fill in what the batch of a slot takes on each stage; the sum of the lengths of those that decode."""
     total, decodes, kv_sum, prompts, prefill_kv, squares = 0, 0, 0, 0, 0, 0
-    for at in range(batches.size[slot]):
-        request, tokens = batches.members[slot, at], batches.tokens[slot, at]
+    for at in range(batches.each[slot].size):
+        request, tokens = batches.members[slot, at, REQUEST], batches.members[slot, at, TOKENS]
         total += tokens
-        if requests.is_prefilled[request]:
+        if requests[request].is_prefilled:
             decodes += 1
-            kv_sum += requests.processed[request]
+            kv_sum += requests[request].processed
         else:
             prompts += 1
-            prefill_kv += up(requests.processed[request], costs.kv_step)
+            prefill_kv += up(requests[request].processed, costs.kv_step)
             squares += tokens * tokens
     kv, chunk, decode_ms, prefill_ms = 0, 0, 0.0, 0.0
     if decodes > 0:
@@ -104,12 +115,12 @@ def set_times(rules: Rules, costs: Costs, requests: Requests, batches: Batches, 
         chunk = int(math.floor(math.sqrt(squares) + 0.5))
         prefill_ms = prefill_attention_ms(costs, prompts, prefill_kv, chunk)
     layers_ms = layer_ms(costs, total, decode_ms, prefill_ms) * rules.layers
-    batches.last_stage_s[slot] = layers_ms * 1e-3
+    batches.each[slot].last_stage_s = layers_ms * 1e-3
     if rules.stages > 1:
-        batches.stage_s[slot] = (layers_ms + by_tokens(costs.send_ms, up(total, TOKEN_STEP))) * 1e-3
-    batches.total[slot], batches.decodes[slot], batches.kv[slot] = total, decodes, kv
+        batches.each[slot].stage_s = (layers_ms + by_tokens(costs, SEND, up(total, TOKEN_STEP))) * 1e-3
+    batches.each[slot].total, batches.each[slot].decodes, batches.each[slot].kv = total, decodes, kv
     largest = costs.largest
-    largest[TOKENS] = max(largest[TOKENS], up(total, TOKEN_STEP))
+    largest[MOST_TOKENS] = max(largest[MOST_TOKENS], up(total, TOKEN_STEP))
     largest[DECODES] = max(largest[DECODES], decodes)
     largest[DECODE_KV] = max(largest[DECODE_KV], kv)
     largest[PREFILL_KV] = max(largest[PREFILL_KV], prefill_kv)

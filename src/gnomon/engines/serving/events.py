@@ -99,7 +99,12 @@ def pop_heap(events: Events) -> tuple[int, int]:
     what, whom = events.heap[0, 1], events.heap[0, 2]
     events.marks[_HEAPED] -= 1
     count = events.marks[_HEAPED]
-    time_s, number, kind, subject = events.times_s[count], events.heap[count, 0], events.heap[count, 1], events.heap[count, 2]
+    time_s, number, kind, subject = (
+        events.times_s[count],
+        events.heap[count, 0],
+        events.heap[count, 1],
+        events.heap[count, 2],
+    )
     place = 0
     while True:
         child = 2 * place + 1

@@ -10,22 +10,22 @@ from zlib import crc32
 import numpy as np
 
 from gnomon.core.jit import compiled, inner
-from gnomon.core.service import Ints
+from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving import costs as cost
 from gnomon.engines.serving import courses, events, queues, records, steady
 from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm
-from gnomon.engines.serving.state import NONE, Batches, Costs, Replicas, Requests, Rules, Stages
+from gnomon.engines.serving.state import NONE, Batches, Costs, Records, Replicas, Rules, Stages
 
 VIDUR_VLLM, SARATHI, ORCA, FASTER_TRANSFORMER, LIGHTLLM = range(5)
 ENDED, OUT_OF_MEMORY = range(2)
 Loop = Callable[
-    [Rules, Costs, Requests, Replicas, Batches, Stages, events.Events, records.Log, Ints],
+    [Rules, Costs, Records, Replicas, Batches, Stages, events.Events, records.Log, Ints],
     tuple[int, int, float, int, records.Log],
 ]
 
 
 @inner
-def form(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def form(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
     """How many requests are in a new batch, by the policy."""
     if rules.policy == VIDUR_VLLM:
         return vidur_vllm.form(rules, requests, replicas, batches, replica, slot)
@@ -42,18 +42,18 @@ def form(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches,
 def free_slot(rules: Rules, batches: Batches, replica: int) -> int:
     """A slot of a replica that no batch is in; there is one while fewer batches run than stages."""
     for slot in range(replica * rules.stages, (replica + 1) * rules.stages):
-        if not batches.is_taken[slot]:
+        if not batches.each[slot].is_taken:
             return slot
     return NONE
 
 
 @inner
-def next_batch(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int) -> tuple[int, int]:
+def next_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int) -> tuple[int, int]:
     """The slot of the next batch, and how many requests are in it: one that goes on before a new one."""
-    if replicas.pauses[replica] > 0:
+    if replicas.each[replica].pauses > 0:
         slot = replicas.paused[replica, 0]
-        replicas.pauses[replica] -= 1
-        for at in range(replicas.pauses[replica]):
+        replicas.each[replica].pauses -= 1
+        for at in range(replicas.each[replica].pauses):
             replicas.paused[replica, at] = replicas.paused[replica, at + 1]
         return slot, faster_transformer.again(requests, batches, slot)
     slot = free_slot(rules, batches, replica)
@@ -63,154 +63,143 @@ def next_batch(rules: Rules, requests: Requests, replicas: Replicas, batches: Ba
 
 
 @inner
-def end_batch(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, slot: int, now_s: float) -> None:
+def end_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, slot: int, now_s: float) -> None:
     """A batch comes back to its replica."""
     replica = slot // rules.stages
     courses.end_batch(requests, batches, slot, now_s)
-    replicas.running[replica] -= 1
+    replicas.each[replica].running -= 1
     if rules.policy != FASTER_TRANSFORMER:
         courses.take_back(requests, replicas, batches, replica, slot)
-        batches.is_taken[slot] = False
+        batches.each[slot].is_taken = False
     elif faster_transformer.end(rules, requests, replicas, batches, replica, slot):
-        batches.is_taken[slot] = False
+        batches.each[slot].is_taken = False
     else:
-        replicas.paused[replica, replicas.pauses[replica]] = slot
-        replicas.pauses[replica] += 1
+        replicas.paused[replica, replicas.each[replica].pauses] = slot
+        replicas.each[replica].pauses += 1
 
 
 @inner
-def route(rules: Rules, requests: Requests, replicas: Replicas, request: int) -> int:
+def route(rules: Rules, requests: Records, replicas: Replicas, request: int) -> int:
     """The replica of a request: as drawn before, or that with the fewest in its queue, the first of equals.
 
     Requests that a replica has admitted are not counted, as in Vidur.
     """
     if rules.has_static_routes:
-        drawn: int = requests.replica[request]
+        drawn: int = requests[request].replica
         return drawn
     best = 0
-    for replica in range(1, len(replicas.queued)):
-        if replicas.queued[replica] < replicas.queued[best]:
+    for replica in range(1, len(replicas.each)):
+        if replicas.each[replica].queued < replicas.each[best].queued:
             best = replica
-    requests.replica[request] = best
+    requests[request].replica = best
     return best
 
 
 @inner
-def run(
+def send_out(
+    rules: Rules, requests: Records, replicas: Replicas, queue: events.Events, touched: Ints, routed: int, arrived: int
+) -> None:
+    """Requests that have arrived go to their replicas, which then look whether they can begin a batch."""
+    for replica in range(len(touched)):
+        touched[replica] = 0
+    for request in range(routed, arrived):
+        replica = route(rules, requests, replicas, request)
+        queues.push_back(requests, replicas, replica, request)
+        touched[replica] = 1
+    for replica in range(len(touched)):
+        if touched[replica] == 1:
+            events.now(queue, events.FORM, replica)
+
+
+@inner
+def begin_batches(
     rules: Rules,
     costs: Costs,
-    requests: Requests,
+    requests: Records,
     replicas: Replicas,
     batches: Batches,
     stages: Stages,
     queue: events.Events,
-    log: records.Log,
-    touched: Ints,
-) -> tuple[int, int, float, int, records.Log]:
-    """How it ended and with which replica, when, how many batches there were, and their rows."""
-    count, arrived, routed, made = len(requests.arrived_s), 0, 0, 0
-    now_s, is_over = 0.0, False
-    took_s = np.zeros(steady.MOST)
-    while not is_over:
-        arrives_s = requests.arrived_s[arrived] if arrived < count else np.inf
-        is_quiet = events.is_quiet(queue)
-        ahead_s = events.next_later_s(queue)
-        if (is_quiet or arrives_s <= now_s) and arrives_s <= ahead_s and arrived < count:
-            now_s = arrives_s
-            is_over = now_s > rules.time_limit_s
-            if arrived == routed:
-                events.now(queue, events.ROUTE, 0)
-            arrived += 1
-            continue
-        if events.is_line_first(queue, now_s):
-            what, whom = events.pop_line(queue)
-        elif ahead_s < np.inf:
-            now_s = ahead_s
-            what, whom = events.pop_heap(queue)
-        else:
+    took_s: Floats,
+    replica: int,
+    made: int,
+    now_s: float,
+    before_s: float,
+) -> int:
+    """How many batches a replica makes; OUT_OF_MEMORY where its policy does not know what to do.
+
+    Where all that a batch does is to decode, and nothing else happens until `before_s`, iterations that are alike are done at once.
+    """
+    first = made
+    while replicas.each[replica].running < rules.stages:
+        slot, size = next_batch(rules, requests, replicas, batches, replica)
+        if size == lightllm.OUT_OF_MEMORY:
+            return size
+        if size == 0:
             break
-        is_over = now_s > rules.time_limit_s
-        if what == events.ROUTE:
-            touched[:] = 0
-            while routed < arrived:
-                replica = route(rules, requests, replicas, routed)
-                queues.push_back(requests, replicas, replica, routed)
-                touched[replica] = 1
-                routed += 1
-            for replica in range(len(touched)):
-                if touched[replica] == 1:
-                    events.now(queue, events.FORM, replica)
-        elif what == events.FORM:
-            while replicas.running[whom] < rules.stages:
-                slot, size = next_batch(rules, requests, replicas, batches, whom)
-                if size == lightllm.OUT_OF_MEMORY:
-                    return OUT_OF_MEMORY, whom, now_s, made, log
-                if size == 0:
-                    break
-                batches.size[slot], batches.is_taken[slot] = size, True
-                batches.number[slot] = made
-                made += 1
-                replicas.running[whom] += 1
-                kv_sum = cost.set_times(rules, costs, requests, batches, slot)
-                courses.schedule(requests, batches, slot, now_s)
-                is_steady = (
-                    rules.stages == 1
-                    and not rules.records
-                    and rules.policy != LIGHTLLM
-                    and batches.decodes[slot] == size
-                    and replicas.readies[whom] == 0
-                    and events.is_quiet(queue)
-                    and not is_over
-                )
-                if is_steady:
-                    before_s = requests.arrived_s[arrived] if arrived < count else np.inf
-                    before_s = min(before_s, rules.time_limit_s)
-                    courses.begin_stage(requests, batches, slot, now_s)
-                    steps, begin_s = steady.advance(
-                        rules, costs, requests, replicas, batches, slot, kv_sum, now_s, before_s, took_s
-                    )
-                    made += max(steps - 1, 0)
-                    begin_s = now_s if steps == 0 else begin_s
-                    stages.serves[slot] = slot
-                    batches.end_s[slot] = begin_s + batches.last_stage_s[slot]
-                    events.later(queue, batches.end_s[slot], events.END_STAGE, slot)
-                else:
-                    events.now(queue, events.ENTER, slot * rules.stages)
-        elif what == events.ENTER:
-            slot, stage = whom // rules.stages, whom % rules.stages
-            place = (slot // rules.stages) * rules.stages + stage
-            stages.waiting[place, stages.waits[place]] = slot
-            stages.waits[place] += 1
-            events.now(queue, events.SERVE, place)
-        elif what == events.SERVE:
-            if stages.serves[whom] == NONE and stages.waits[whom] > 0:
-                slot = stages.waiting[whom, 0]
-                stages.waits[whom] -= 1
-                for at in range(stages.waits[whom]):
-                    stages.waiting[whom, at] = stages.waiting[whom, at + 1]
-                stages.serves[whom] = slot
-                stage = whom % rules.stages
-                length_s = batches.last_stage_s[slot] if stage == rules.stages - 1 else batches.stage_s[slot]
-                courses.begin_stage(requests, batches, slot, now_s)
-                if rules.records:
-                    log = records.grown(log, batches.size[slot])
-                    records.write(log, rules, requests, batches, costs.kv_step, slot, stage, now_s, length_s)
-                events.later(queue, now_s + length_s, events.END_STAGE, whom)
-        elif what == events.END_STAGE:
-            slot = stages.serves[whom]
-            stages.serves[whom] = NONE
-            stage = whom % rules.stages
-            length_s = batches.last_stage_s[slot] if stage == rules.stages - 1 else batches.stage_s[slot]
-            courses.end_stage(requests, batches, slot, now_s, length_s)
-            events.now(queue, events.SERVE, whom)
-            if stage == rules.stages - 1:
-                events.now(queue, events.END_BATCH, slot)
-            else:
-                events.now(queue, events.ENTER, slot * rules.stages + stage + 1)
+        batches.each[slot].size, batches.each[slot].is_taken = size, True
+        batches.each[slot].number = made
+        made += 1
+        replicas.each[replica].running += 1
+        kv_sum = cost.set_times(rules, costs, requests, batches, slot)
+        courses.schedule(requests, batches, slot, now_s)
+        is_steady = before_s > now_s and batches.each[slot].decodes == size and replicas.each[replica].readies == 0
+        if is_steady and events.is_quiet(queue):
+            courses.begin_stage(requests, batches, slot, now_s)
+            steps, begin_s = steady.advance(
+                rules, costs, requests, replicas, batches, slot, kv_sum, now_s, before_s, took_s
+            )
+            made += max(steps - 1, 0)
+            stages.serves[slot] = slot
+            events.later(queue, begin_s + batches.each[slot].last_stage_s, events.END_STAGE, slot)
         else:
-            end_batch(rules, requests, replicas, batches, whom, now_s)
-            events.now(queue, events.FORM, whom // rules.stages)
-    return ENDED, NONE, now_s, made, log
+            events.now(queue, events.ENTER, slot * rules.stages)
+    return made - first
+
+
+@inner
+def enter(rules: Rules, stages: Stages, queue: events.Events, slot: int, stage: int) -> None:
+    """A batch waits for a stage."""
+    place = (slot // rules.stages) * rules.stages + stage
+    stages.waiting[place, stages.waits[place]] = slot
+    stages.waits[place] += 1
+    events.now(queue, events.SERVE, place)
+
+
+@inner
+def next_of_stage(stages: Stages, place: int) -> int:
+    """The batch that a stage begins with, first come first; NONE: it has one, or none waits."""
+    if stages.serves[place] != NONE or stages.waits[place] == 0:
+        return NONE
+    slot: int = stages.waiting[place, 0]
+    stages.waits[place] -= 1
+    for at in range(stages.waits[place]):
+        stages.waiting[place, at] = stages.waiting[place, at + 1]
+    stages.serves[place] = slot
+    return slot
+
+
+@inner
+def stage_s(rules: Rules, batches: Batches, slot: int, stage: int) -> float:
+    """What a batch takes on a stage."""
+    last_s: float = batches.each[slot].last_stage_s
+    inner_s: float = batches.each[slot].stage_s
+    return last_s if stage == rules.stages - 1 else inner_s
+
+
+@inner
+def end_stage(
+    rules: Rules, requests: Records, batches: Batches, stages: Stages, queue: events.Events, place: int, now_s: float
+) -> None:
+    """A batch goes on to the next stage, or is through."""
+    slot, stage = stages.serves[place], place % rules.stages
+    stages.serves[place] = NONE
+    courses.end_stage(requests, batches, slot, now_s, stage_s(rules, batches, slot, stage))
+    events.now(queue, events.SERVE, place)
+    if stage == rules.stages - 1:
+        events.now(queue, events.END_BATCH, slot)
+    else:
+        events.now(queue, events.ENTER, slot * rules.stages + stage + 1)
 
 
 @cache
@@ -220,10 +209,12 @@ def loop() -> Loop:
 
 
 def _keyed(digest: int) -> Loop:
-    def keyed(
+    """The loop; numba keeps one for each value of what a function closes over."""
+
+    def run(
         rules: Rules,
         costs: Costs,
-        requests: Requests,
+        requests: Records,
         replicas: Replicas,
         batches: Batches,
         stages: Stages,
@@ -231,7 +222,62 @@ def _keyed(digest: int) -> Loop:
         log: records.Log,
         touched: Ints,
     ) -> tuple[int, int, float, int, records.Log]:
-        assert digest >= 0  # numba keeps one for each value of what a function closes over
-        return run(rules, costs, requests, replicas, batches, stages, queue, log, touched)
+        """How it ended and with which replica, when, how many batches there were, and their rows."""
+        count, arrived, routed, made, ending, whom = len(requests), 0, 0, 0, ENDED, NONE
+        now_s, is_over, may_hurry = (
+            0.0,
+            digest < 0,
+            rules.stages == 1 and not rules.records and rules.policy != LIGHTLLM,
+        )
+        took_s = np.zeros(steady.MOST)
+        while not is_over:
+            arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
+            ahead_s = events.next_later_s(queue)
+            if arrived < count and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(queue)):
+                now_s = arrives_s
+                is_over = now_s > rules.time_limit_s
+                if arrived == routed:
+                    events.now(queue, events.ROUTE, NONE)
+                arrived += 1
+                continue
+            if events.is_line_first(queue, now_s):
+                what, whom = events.pop_line(queue)
+            elif ahead_s < np.inf:
+                now_s = ahead_s
+                what, whom = events.pop_heap(queue)
+            else:
+                break
+            is_over = now_s > rules.time_limit_s
+            if what == events.ROUTE:
+                send_out(rules, requests, replicas, queue, touched, routed, arrived)
+                routed = arrived
+            elif what == events.FORM:
+                before_s = min(arrives_s, rules.time_limit_s) if may_hurry else now_s
+                more = begin_batches(
+                    rules, costs, requests, replicas, batches, stages, queue, took_s, whom, made, now_s, before_s
+                )
+                if more == lightllm.OUT_OF_MEMORY:
+                    ending, is_over = OUT_OF_MEMORY, True
+                else:
+                    made += more
+            elif what == events.ENTER:
+                enter(rules, stages, queue, whom // rules.stages, whom % rules.stages)
+            elif what == events.SERVE:
+                slot = next_of_stage(stages, whom)
+                if slot != NONE:
+                    length_s = stage_s(rules, batches, slot, whom % rules.stages)
+                    courses.begin_stage(requests, batches, slot, now_s)
+                    if rules.records:
+                        log = records.grown(log, batches.each[slot].size)
+                        records.write(
+                            log, rules, requests, batches, costs.kv_step, slot, whom % rules.stages, now_s, length_s
+                        )
+                    events.later(queue, now_s + length_s, events.END_STAGE, whom)
+            elif what == events.END_STAGE:
+                end_stage(rules, requests, batches, stages, queue, whom, now_s)
+            else:
+                end_batch(rules, requests, replicas, batches, whom, now_s)
+                events.now(queue, events.FORM, whom // rules.stages)
+        return ending, whom, now_s, made, log
 
-    return compiled(keyed)
+    return compiled(run)

@@ -22,7 +22,7 @@ class KvPlan:
 def parameters_of_stage(shape: DecoderShape, tensor_parallel: int, stages: int) -> int:
     """Parameters on one device: attention's four products and the MLP's; no embedding, no head.
 
-        layers / PP * (d hd (q + 2 kv) / TP + d hd q / TP + m d ffn / TP),  m = 3 with a gate, else 2
+    layers / PP * (d hd (q + 2 kv) / TP + d hd q / TP + m d ffn / TP),  m = 3 with a gate, else 2
     """
     head = shape.embedding // shape.query_heads
     queries, keys = shape.query_heads // tensor_parallel, ceil(shape.kv_heads / tensor_parallel)

@@ -10,7 +10,7 @@ import numpy as np
 from gnomon.core.service import Arrivals, Floats, Ints, Service
 from gnomon.engines.serving.memory import KvPlan
 from gnomon.engines.serving.records import Log
-from gnomon.engines.serving.state import Flags, Requests
+from gnomon.engines.serving.state import Flags, Records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Outcome:
     service: Service
     arrivals: Arrivals
     plan: KvPlan
-    requests: Requests
+    requests: Records
     end_s: float  # of the last event
     batches: int
     log: Log | None  # where batches were asked for

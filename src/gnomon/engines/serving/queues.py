@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from gnomon.core.jit import inner
-from gnomon.engines.serving.state import NONE, Replicas, Requests
+from gnomon.engines.serving.state import NONE, Records, Replicas
 
 
 @inner
-def push_back(requests: Requests, replicas: Replicas, replica: int, request: int) -> None:
+def push_back(requests: Records, replicas: Replicas, replica: int, request: int) -> None:
     """A request joins the queue."""
-    requests.behind[request] = NONE
-    if replicas.queued[replica] == 0:
-        replicas.first[replica] = request
+    requests[request].behind = NONE
+    if replicas.each[replica].queued == 0:
+        replicas.each[replica].first = request
     else:
-        requests.behind[replicas.last[replica]] = request
-    replicas.last[replica] = request
-    replicas.queued[replica] += 1
+        requests[replicas.each[replica].last].behind = request
+    replicas.each[replica].last = request
+    replicas.each[replica].queued += 1
 
 
 @inner
-def push_front(requests: Requests, replicas: Replicas, replica: int, request: int) -> None:
+def push_front(requests: Records, replicas: Replicas, replica: int, request: int) -> None:
     """A request that starts again goes before all others."""
-    requests.behind[request] = replicas.first[replica] if replicas.queued[replica] > 0 else NONE
-    if replicas.queued[replica] == 0:
-        replicas.last[replica] = request
-    replicas.first[replica] = request
-    replicas.queued[replica] += 1
+    requests[request].behind = replicas.each[replica].first if replicas.each[replica].queued > 0 else NONE
+    if replicas.each[replica].queued == 0:
+        replicas.each[replica].last = request
+    replicas.each[replica].first = request
+    replicas.each[replica].queued += 1
 
 
 @inner
-def pop_front(requests: Requests, replicas: Replicas, replica: int) -> int:
+def pop_front(requests: Records, replicas: Replicas, replica: int) -> int:
     """The request that leaves the queue."""
-    request: int = replicas.first[replica]
-    replicas.first[replica] = requests.behind[request]
-    replicas.queued[replica] -= 1
+    request: int = replicas.each[replica].first
+    replicas.each[replica].first = requests[request].behind
+    replicas.each[replica].queued -= 1
     return request

@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.costs import TOKEN_STEP, up
-from gnomon.engines.serving.state import Batches, Requests, Rules
+from gnomon.engines.serving.state import REQUEST, TOKENS, Batches, Records, Rules
 
 DECODES = -1  # in place of the length before a chunk: the request is through its prompt
 NUMBER, REPLICA, STAGE, SIZE, TOTAL, ROUNDED, DECODING, KV, MEMBERS = range(9)  # columns of Log.rows
@@ -40,29 +40,43 @@ def grown(log: Log, members: int) -> Log:
     rows, times_s, all_members = log.rows, log.times_s, log.members
     if log.counts[0] == len(rows):
         rows, times_s = np.zeros((2 * len(log.rows), 9), np.int64), np.zeros((2 * len(log.rows), 2))
-        rows[: len(log.rows)], times_s[: len(log.rows)] = log.rows, log.times_s
+        for row in range(log.counts[0]):
+            for column in range(9):
+                rows[row, column] = log.rows[row, column]
+            for column in range(2):
+                times_s[row, column] = log.times_s[row, column]
     if log.counts[1] + members > len(all_members):
         all_members = np.zeros((2 * (len(log.members) + members), 3), np.int64)
-        all_members[: len(log.members)] = log.members
+        for place in range(log.counts[1]):
+            for column in range(3):
+                all_members[place, column] = log.members[place, column]
     return Log(rows, times_s, all_members, log.counts)
 
 
 @inner
 def write(
-    log: Log, rules: Rules, requests: Requests, batches: Batches, kv_step: int, slot: int, stage: int, now_s: float, took_s: float
+    log: Log,
+    rules: Rules,
+    requests: Records,
+    batches: Batches,
+    kv_step: int,
+    slot: int,
+    stage: int,
+    now_s: float,
+    took_s: float,
 ) -> None:
     """A stage begins with a batch."""
     row, place = log.counts[0], log.counts[1]
     log.times_s[row, 0], log.times_s[row, 1] = now_s, took_s
     values = log.rows[row]
-    values[NUMBER], values[REPLICA], values[STAGE] = batches.number[slot], slot // rules.stages, stage
-    values[SIZE], values[TOTAL] = batches.size[slot], batches.total[slot]
-    values[ROUNDED] = up(batches.total[slot], TOKEN_STEP)
-    values[DECODING], values[KV], values[MEMBERS] = batches.decodes[slot], batches.kv[slot], place
-    for at in range(batches.size[slot]):
-        request = batches.members[slot, at]
-        before = DECODES if requests.is_prefilled[request] else up(requests.processed[request], kv_step)
+    values[NUMBER], values[REPLICA], values[STAGE] = batches.each[slot].number, slot // rules.stages, stage
+    values[SIZE], values[TOTAL] = batches.each[slot].size, batches.each[slot].total
+    values[ROUNDED] = up(batches.each[slot].total, TOKEN_STEP)
+    values[DECODING], values[KV], values[MEMBERS] = batches.each[slot].decodes, batches.each[slot].kv, place
+    for at in range(batches.each[slot].size):
+        request = batches.members[slot, at, REQUEST]
+        before = DECODES if requests[request].is_prefilled else up(requests[request].processed, kv_step)
         member = log.members[place + at]
-        member[0], member[1], member[2] = request, batches.tokens[slot, at], before
+        member[0], member[1], member[2] = request, batches.members[slot, at, TOKENS], before
     log.counts[0] += 1
-    log.counts[1] += batches.size[slot]
+    log.counts[1] += batches.each[slot].size

@@ -15,8 +15,8 @@ from gnomon.engines.serving.records import new_log
 from gnomon.engines.serving.routers import static_routes
 from gnomon.engines.serving.state import (
     Costs,
+    Records,
     Replicas,
-    Requests,
     Rules,
     new_batches,
     new_replicas,
@@ -107,28 +107,31 @@ def _rules(service: Service, plan: KvPlan, *, has_defects: bool, records: bool, 
 
 
 def _costs(times: StageTimes) -> Costs:
+    columns = (
+        times.projections_ms,
+        times.kv_save_ms,
+        times.exchange_ms,
+        times.norm_ms,
+        times.mlp_ms,
+        times.add_ms,
+        times.send_ms,
+    )
     return Costs(
-        projections_ms=times.projections_ms,
-        kv_save_ms=times.kv_save_ms,
-        exchange_ms=times.exchange_ms,
-        norm_ms=times.norm_ms,
-        mlp_ms=times.mlp_ms,
-        add_ms=times.add_ms,
-        send_ms=times.send_ms,
+        by_tokens=np.stack(columns, axis=1),
         decode_ms=times.decode_ms,
         prefill_ms=times.prefill_ms,
+        largest=np.zeros(5, np.int64),
         kv_step=times.kv_step,
         decode_factor=float(times.decode_factor),
         prefill_factor=float(times.prefill_factor),
-        largest=np.zeros(5, np.int64),
     )
 
 
-def _queued(requests: Requests, replicas: Replicas) -> Ints:
+def _queued(requests: Records, replicas: Replicas) -> Ints:
     """Requests in the queues, replica by replica in their order."""
     found = []
-    for replica, count in enumerate(replicas.queued):
-        request = replicas.first[replica]
+    for replica, count in enumerate(replicas.each.queued):
+        request = replicas.each.first[replica]
         for _ in range(count):
             found.append(int(request))
             request = requests.behind[request]
@@ -137,10 +140,9 @@ def _queued(requests: Requests, replicas: Replicas) -> Ints:
 
 def _outside(times: StageTimes, costs: Costs) -> list[str]:
     """Sizes that were asked for and that the tables do not cover, with what was done."""
-    tokens = min(len(times.projections_ms), len(times.kv_save_ms), len(times.mlp_ms))
     rows, columns = times.decode_ms.shape
     covered = {
-        cost.TOKENS: ("tokens in a batch", tokens),
+        cost.MOST_TOKENS: ("tokens in a batch", len(times.add_ms)),
         cost.DECODES: ("requests that decode", rows),
         cost.DECODE_KV: ("tokens behind those that decode", (columns - 1) * times.kv_step),
         cost.PREFILL_KV: ("tokens before chunks of prompts", (times.prefill_ms.shape[0] - 1) * times.kv_step),

@@ -1,16 +1,75 @@
-"""What the compiled functions work on: requests, replicas, batches in flight and stages, as arrays that they change."""
+"""What the compiled functions work on: requests, replicas, batches in flight and stages, as arrays that they change.
+
+A table has a record for each request, replica or slot: compiled functions count references of every array that they are handed.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.core.jit import inner
 from gnomon.core.service import Arrivals, Floats, Ints
 
 Flags = NDArray[np.bool_]
+Records = Any  # np.recarray: a field of a record is read and set as an attribute
 NONE = -1  # no request, no batch
+REQUEST, TOKENS = range(2)  # of a member of a batch
+BY_TOKENS = range(7)
+PROJECTIONS, KV_SAVE, EXCHANGE, NORM, MLP, ADD, SEND = BY_TOKENS  # columns of Costs.by_tokens
+
+_REQUEST = np.dtype(
+    [
+        ("arrived_s", "f8"),
+        ("asked", "i8"),  # output tokens that were asked for
+        ("prefill", "i8"),  # tokens to be computed before the next output; grows when a request starts again
+        ("decode", "i8"),  # output tokens beyond those; shrinks likewise
+        ("processed", "i8"),
+        ("is_prefilled", "?"),
+        ("is_scheduled", "?"),
+        ("is_completed", "?"),
+        ("scheduled_s", "f8"),  # this and all that follow: 0 before the time has come
+        ("first_token_s", "f8"),
+        ("completed_s", "f8"),
+        ("execution_s", "f8"),  # of its batches on all stages
+        ("idle_s", "f8"),  # between them
+        ("stage_end_s", "f8"),  # of the last of them
+        ("restarts", "i8"),
+        ("blocks", "i8"),  # that it holds
+        ("replica", "i8"),
+        ("behind", "i8"),  # the next in a queue
+    ],
+    align=True,
+)
+_REPLICA = np.dtype(
+    [
+        ("first", "i8"),  # of the queue of those not admitted
+        ("last", "i8"),
+        ("queued", "i8"),
+        ("used_blocks", "i8"),
+        ("admitted", "i8"),  # requests that hold blocks
+        ("running", "i8"),  # batches
+        ("readies", "i8"),
+        ("pauses", "i8"),
+        ("waits", "i8"),  # decode iterations since waiting requests were looked at
+    ]
+)
+_BATCH = np.dtype(
+    [
+        ("size", "i8"),
+        ("is_taken", "?"),
+        ("held", "i8"),  # first of a chain of completed requests whose blocks are kept until all have
+        ("number", "i8"),  # batches are numbered in the order in which they were made
+        ("total", "i8"),  # tokens
+        ("decodes", "i8"),
+        ("kv", "i8"),  # mean length of those that decode, rounded up
+        ("stage_s", "f8"),  # of each stage but the last
+        ("last_stage_s", "f8"),
+    ],
+    align=True,
+)
 
 
 class Rules(NamedTuple):
@@ -38,75 +97,28 @@ class Rules(NamedTuple):
 class Costs(NamedTuple):
     """gnomon.core.service.StageTimes for compiled functions."""
 
-    projections_ms: Floats
-    kv_save_ms: Floats
-    exchange_ms: Floats
-    norm_ms: Floats
-    mlp_ms: Floats
-    add_ms: Floats
-    send_ms: Floats
+    by_tokens: Floats  # (tokens - 1, column)
     decode_ms: Floats
     prefill_ms: Floats
+    largest: Ints  # (5): asked for: tokens, decoding requests, their mean length, length before chunks, chunk
     kv_step: int
     decode_factor: float
     prefill_factor: float
-    largest: Ints  # (5): asked for: tokens, decoding requests, their mean length, length before chunks, chunk
-
-
-class Requests(NamedTuple):
-    """By request, in the order of arrival; a time that has not come is 0."""
-
-    arrived_s: Floats
-    asked: Ints  # output tokens that were asked for
-    prefill: Ints  # tokens to be computed before the next output; grows when a request starts again
-    decode: Ints  # output tokens beyond those; shrinks likewise
-    processed: Ints
-    is_prefilled: Flags
-    is_scheduled: Flags
-    is_completed: Flags
-    scheduled_s: Floats
-    first_token_s: Floats
-    completed_s: Floats
-    execution_s: Floats  # of its batches on all stages
-    idle_s: Floats  # between them
-    stage_end_s: Floats  # of the last of them
-    restarts: Ints
-    blocks: Ints  # that it holds
-    replica: Ints
-    behind: Ints  # the next in a queue
 
 
 class Replicas(NamedTuple):
-    """By replica."""
+    """Replicas."""
 
-    first: Ints  # of the queue of those not admitted
-    last: Ints
-    queued: Ints
-    used_blocks: Ints
-    admitted: Ints  # requests that hold blocks
-    running: Ints  # batches
-    ready: Ints  # (replica, place): admitted and in no batch
-    readies: Ints
+    each: Records
+    ready: Ints  # (replica, place): requests that are admitted and in no batch
     paused: Ints  # (replica, place): batches between two iterations, of policies that keep a batch together
-    pauses: Ints
-    waits: Ints  # decode iterations since waiting requests were looked at
 
 
 class Batches(NamedTuple):
-    """By slot; replica r has the slots from r * stages on."""
+    """Batches in flight; replica r has the slots from r * stages on."""
 
-    members: Ints  # (slot, place)
-    tokens: Ints  # (slot, place)
-    size: Ints
-    is_taken: Flags
-    held: Ints  # first of a chain of completed requests whose blocks are kept until all have
-    number: Ints  # batches are numbered in the order in which they were made
-    total: Ints  # tokens
-    decodes: Ints
-    kv: Ints  # mean length of those that decode, rounded up
-    stage_s: Floats  # of each stage but the last
-    last_stage_s: Floats
-    end_s: Floats  # of the stage that it is in
+    each: Records
+    members: Ints  # (slot, place, 2): request, tokens
 
 
 class Stages(NamedTuple):
@@ -117,83 +129,32 @@ class Stages(NamedTuple):
     waits: Ints
 
 
-def new_requests(arrivals: Arrivals) -> Requests:
+def new_requests(arrivals: Arrivals) -> Records:
     """Requests before any has arrived."""
-    count = len(arrivals)
-
-    def times() -> Floats:
-        return np.zeros(count)
-
-    def counts(value: int = 0) -> Ints:
-        return np.full(count, value, np.int64)
-
-    def flags() -> Flags:
-        return np.zeros(count, np.bool_)
-
-    return Requests(
-        arrived_s=arrivals.arrived_s.astype(np.float64),
-        asked=arrivals.decode_tokens.astype(np.int64),
-        prefill=arrivals.prefill_tokens.astype(np.int64),
-        decode=arrivals.decode_tokens.astype(np.int64),
-        processed=counts(),
-        is_prefilled=flags(),
-        is_scheduled=flags(),
-        is_completed=flags(),
-        scheduled_s=times(),
-        first_token_s=times(),
-        completed_s=times(),
-        execution_s=times(),
-        idle_s=times(),
-        stage_end_s=times(),
-        restarts=counts(),
-        blocks=counts(),
-        replica=counts(NONE),
-        behind=counts(NONE),
-    )
+    requests = _records(len(arrivals), _REQUEST)
+    requests.arrived_s[:] = arrivals.arrived_s
+    requests.prefill[:] = arrivals.prefill_tokens
+    requests.asked[:] = requests.decode[:] = arrivals.decode_tokens
+    requests.replica[:] = requests.behind[:] = NONE
+    return requests
 
 
 def new_replicas(count: int, rules: Rules) -> Replicas:
     """Replicas that have nothing to do."""
-
-    def counts(value: int = 0) -> Ints:
-        return np.full(count, value, np.int64)
-
+    each = _records(count, _REPLICA)
+    each.first[:] = each.last[:] = NONE
     return Replicas(
-        first=counts(NONE),
-        last=counts(NONE),
-        queued=counts(),
-        used_blocks=counts(),
-        admitted=counts(),
-        running=counts(),
+        each=each,
         ready=np.full((count, rules.most_admitted * rules.stages + 1), NONE, np.int64),
-        readies=counts(),
         paused=np.full((count, rules.stages + 1), NONE, np.int64),
-        pauses=counts(),
-        waits=counts(),
     )
 
 
 def new_batches(replicas: int, rules: Rules) -> Batches:
     """As many slots as batches can be in flight."""
-    slots, room = replicas * rules.stages, rules.most_admitted + 1
-
-    def counts(value: int = 0) -> Ints:
-        return np.full(slots, value, np.int64)
-
-    return Batches(
-        members=np.full((slots, room), NONE, np.int64),
-        tokens=np.zeros((slots, room), np.int64),
-        size=counts(),
-        is_taken=np.zeros(slots, np.bool_),
-        held=counts(NONE),
-        number=counts(),
-        total=counts(),
-        decodes=counts(),
-        kv=counts(),
-        stage_s=np.zeros(slots),
-        last_stage_s=np.zeros(slots),
-        end_s=np.zeros(slots),
-    )
+    each = _records(replicas * rules.stages, _BATCH)
+    each.held[:] = NONE
+    return Batches(each=each, members=np.full((len(each), rules.most_admitted + 1, 2), NONE, np.int64))
 
 
 def new_stages(replicas: int, rules: Rules) -> Stages:
@@ -204,3 +165,14 @@ def new_stages(replicas: int, rules: Rules) -> Stages:
         waiting=np.full((count, rules.stages + 1), NONE, np.int64),
         waits=np.zeros(count, np.int64),
     )
+
+
+def _records(count: int, shape: np.dtype[np.void]) -> Records:
+    return np.zeros(count, shape).view(np.recarray)
+
+
+@inner
+def put(batches: Batches, slot: int, place: int, request: int, tokens: int) -> None:
+    """A request takes a place in a batch with so many tokens."""
+    batches.members[slot, place, REQUEST] = request
+    batches.members[slot, place, TOKENS] = tokens

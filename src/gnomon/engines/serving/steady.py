@@ -8,19 +8,19 @@ from gnomon.core.jit import inner
 from gnomon.core.service import Floats
 from gnomon.engines.serving.blocks import free_blocks
 from gnomon.engines.serving.costs import decode_stage_s
-from gnomon.engines.serving.state import Batches, Costs, Replicas, Requests, Rules
+from gnomon.engines.serving.state import REQUEST, Batches, Costs, Records, Replicas, Rules
 
 MOST = 512  # iterations at a time
 _WITH_BLOCKS = 2  # the policies before this place take blocks as they decode
 
 
 @inner
-def steps_until_completion(requests: Requests, batches: Batches, slot: int) -> int:
+def steps_until_completion(requests: Records, batches: Batches, slot: int) -> int:
     """Iterations, this one counted, with the last of which the first request is through."""
     least = MOST
-    for at in range(batches.size[slot]):
-        request = batches.members[slot, at]
-        least = min(least, requests.prefill[request] + requests.decode[request] - requests.processed[request])
+    for at in range(batches.each[slot].size):
+        request = batches.members[slot, at, REQUEST]
+        least = min(least, requests[request].prefill + requests[request].decode - requests[request].processed)
     return least
 
 
@@ -28,7 +28,7 @@ def steps_until_completion(requests: Requests, batches: Batches, slot: int) -> i
 def advance(
     rules: Rules,
     costs: Costs,
-    requests: Requests,
+    requests: Records,
     replicas: Replicas,
     batches: Batches,
     slot: int,
@@ -42,13 +42,13 @@ def advance(
     It ends with a completion, or where not every request could take a block. All but the last are done when this returns: the
     requests, and the times in the slot, are as when it begins.
     """
-    size, block, free = batches.size[slot], rules.block_tokens, free_blocks(rules, replicas, slot)
+    size, block, free = batches.each[slot].size, rules.block_tokens, free_blocks(rules, replicas, slot)
     takes_blocks = rules.policy < _WITH_BLOCKS
     phases = np.zeros(block, np.int64)  # how many requests need a block, by iterations from here
     if takes_blocks:
         for at in range(size):
-            request = batches.members[slot, at]
-            phases[(requests.blocks[request] * block - requests.processed[request] + 1) % block] += 1
+            request = batches.members[slot, at, REQUEST]
+            phases[(requests[request].blocks * block - requests[request].processed + 1) % block] += 1
     most, steps, taken, begin_s = steps_until_completion(requests, batches, slot), 0, 0, now_s
     while steps < most:
         length_s = decode_stage_s(rules, costs, size, kv_sum)
@@ -66,25 +66,25 @@ def advance(
         steps += 1
     if steps > 1:
         _catch_up(rules, requests, replicas, batches, slot, begin_s, took_s[: steps - 1])
-        batches.last_stage_s[slot] = took_s[steps - 1]
+        batches.each[slot].last_stage_s = took_s[steps - 1]
     return steps, begin_s
 
 
 @inner
 def _catch_up(
-    rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, slot: int, begin_s: float, took_s: Floats
+    rules: Rules, requests: Records, replicas: Replicas, batches: Batches, slot: int, begin_s: float, took_s: Floats
 ) -> None:
     """The iterations that are behind, in each request: times added one by one, as the sum is to be that of single steps."""
     block, steps = rules.block_tokens, len(took_s)
-    for at in range(batches.size[slot]):
-        request = batches.members[slot, at]
-        execution_s = requests.execution_s[request]
+    for at in range(batches.each[slot].size):
+        request = batches.members[slot, at, REQUEST]
+        execution_s = requests[request].execution_s
         for length_s in took_s:
             execution_s += length_s
-        requests.execution_s[request] = execution_s
-        requests.stage_end_s[request] = begin_s
-        requests.processed[request] += steps
+        requests[request].execution_s = execution_s
+        requests[request].stage_end_s = begin_s
+        requests[request].processed += steps
         if rules.policy < _WITH_BLOCKS:
-            needed = -(-requests.processed[request] // block)
-            replicas.used_blocks[slot] += needed - requests.blocks[request]
-            requests.blocks[request] = needed
+            needed = -(-requests[request].processed // block)
+            replicas.each[slot].used_blocks += needed - requests[request].blocks
+            requests[request].blocks = needed

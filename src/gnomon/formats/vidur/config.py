@@ -20,7 +20,12 @@ POLICIES = {  # Vidur's name of a replica scheduler -> ours
     "faster_transformer": "faster-transformer",
     "lightllm": "lightllm",
 }
-_DRAWS = {"poisson": 1, "gamma": 0, "static": 0, "trace": 0}  # from Python's generator, for the interval before a request
+_DRAWS = {
+    "poisson": 1,
+    "gamma": 0,
+    "static": 0,
+    "trace": 0,
+}  # from Python's generator, for the interval before a request
 _LENGTH_DRAWS = {"uniform": 1, "fixed": 0, "zipf": 0, "trace": 0}  # likewise, for its length
 _GIB = 2**30
 _Count = Annotated[int, Field(ge=1)]
@@ -175,7 +180,11 @@ def read_vidur_config(path: Path) -> VidurRun:
     scheduler, replica = cluster.replica_scheduler_config, cluster.replica_config
     known: list[tuple[str, str, tuple[str, ...]]] = [
         ("cluster_config.replica_scheduler_config.name", scheduler.name, tuple(POLICIES)),
-        ("cluster_config.global_scheduler_config.name", cluster.global_scheduler_config.name, ("random", "round_robin", "lor")),
+        (
+            "cluster_config.global_scheduler_config.name",
+            cluster.global_scheduler_config.name,
+            ("random", "round_robin", "lor"),
+        ),
         ("request_generator_config.name", generator.name, ("synthetic", "trace_replay")),
     ]
     if generator.interval_generator_config is not None:
@@ -186,9 +195,13 @@ def read_vidur_config(path: Path) -> VidurRun:
         known.append(("request_generator_config.length_generator_config.name", name, tuple(_LENGTH_DRAWS)))
     for field, word, words in known:
         if word not in words:
-            raise Unsupported(f"{path}: {field}: {word!r} is not simulated{near_match(word, words)} ({', '.join(words)})")
+            raise Unsupported(
+                f"{path}: {field}: {word!r} is not simulated{near_match(word, words)} ({', '.join(words)})"
+            )
     if not config.execution_time_predictor_config.skip_cpu_overhead_modeling:
-        raise Unsupported(f"{path}: execution_time_predictor_config.skip_cpu_overhead_modeling: false: no data of it exist")
+        raise Unsupported(
+            f"{path}: execution_time_predictor_config.skip_cpu_overhead_modeling: false: no data of it exist"
+        )
     _check(path, scheduler, replica)
     return VidurRun(config=config, place=str(path))
 
@@ -225,5 +238,3 @@ def _batching(scheduler: _Scheduler) -> Batching:
         chunk_tokens=scheduler.chunk_size,
         most_waits=scheduler.max_waiting_iters,
     )
-
-

@@ -12,7 +12,15 @@ import numpy as np
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Floats, StageTimes
 
-_ALWAYS = ("attn_pre_proj", "attn_post_proj", "attn_rope", "attn_kv_cache_save", "input_layernorm", "mlp_up_proj", "mlp_down_proj")
+_ALWAYS = (
+    "attn_pre_proj",
+    "attn_post_proj",
+    "attn_rope",
+    "attn_kv_cache_save",
+    "input_layernorm",
+    "mlp_up_proj",
+    "mlp_down_proj",
+)
 _ALWAYS_TOO = ("mlp_act", "add")
 
 
@@ -51,7 +59,9 @@ def read_stage_times(path: Path, options: TableOptions) -> StageTimes:
         raise _fault("its lengths lie otherwise than those of attn_decode_kv", "attn_prefill_kv", path)
     _counts(arrays, "attn_decode_batch", path)
     _counts(arrays, "attn_prefill_chunk", path)
-    sizes = {name: len(column) for name, column in {**found, "all_reduce": exchange, "send_recv": send, "norm": norm}.items()}
+    sizes = {
+        name: len(column) for name, column in {**found, "all_reduce": exchange, "send_recv": send, "norm": norm}.items()
+    }
     if len(set(sizes.values())) > 1:
         raise BadInput(f"arrays by tokens differ in length: {sizes}", where=str(path))
     return StageTimes(

@@ -74,4 +74,8 @@ def _check(path: Path, found: Floats, sequence_tokens: int) -> None:
     for column in (2, 3):
         refuse(found[:, column] < 1, column, "{} tokens: at least one expected")
     whole = found[:, 2] + found[:, 3]
-    refuse(whole > sequence_tokens, 2, "{} tokens, with those of its answer more than max_tokens: " + f"{sequence_tokens:,}")
+    refuse(
+        whole > sequence_tokens,
+        2,
+        "{} tokens, with those of its answer more than max_tokens: " + f"{sequence_tokens:,}",
+    )

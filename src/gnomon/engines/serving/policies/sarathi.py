@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.engines.serving.blocks import admit, extend, fits_prompt, keep_rest, prompt_blocks, secure, sort_ready
-from gnomon.engines.serving.state import NONE, Batches, Replicas, Requests, Rules
+from gnomon.engines.serving.state import NONE, Batches, Records, Replicas, Rules, put
 
 FOLLOWS = "Sarathi-Serve's scheduler, as in microsoft/vidur 7d47513"
 
 
 @inner
-def form(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def form(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
     """Requests of the next batch."""
     size, budget = _running(rules, requests, replicas, batches, replica, slot)
-    while replicas.queued[replica] > 0:
-        request = replicas.first[replica]
-        if replicas.admitted[replica] == rules.most_admitted or size == rules.most_batched or budget <= 0:
+    while replicas.each[replica].queued > 0:
+        request = replicas.each[replica].first
+        if replicas.each[replica].admitted == rules.most_admitted or size == rules.most_batched or budget <= 0:
             break
         if not fits_prompt(rules, requests, replicas, replica, request):
             break
-        tokens = min(requests.prefill[request], budget)
+        tokens = min(requests[request].prefill, budget)
         admit(requests, replicas, replica, prompt_blocks(rules, requests, request))
-        batches.members[slot, size], batches.tokens[slot, size] = request, tokens
+        put(batches, slot, size, request, tokens)
         size += 1
         budget -= tokens
     return size
@@ -29,7 +29,7 @@ def form(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches,
 
 @inner
 def _running(
-    rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int, slot: int
+    rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int
 ) -> tuple[int, int]:
     """Requests that were admitted before and are in the batch, and the tokens that are left of it.
 
@@ -37,11 +37,11 @@ def _running(
     whatever the chunk. Those set aside are not evicted.
     """
     ready = replicas.ready[replica]
-    size, place, aside, end = 0, 0, 0, replicas.readies[replica]
+    size, place, aside, end = 0, 0, 0, replicas.each[replica].readies
     while place < end and size < rules.most_batched:
         request = ready[place]
         place += 1
-        if not requests.is_prefilled[request]:
+        if not requests[request].is_prefilled:
             ready[aside] = request
             aside += 1
             continue
@@ -51,17 +51,17 @@ def _running(
             break
         end = left
         extend(rules, requests, replicas, replica, request)
-        batches.members[slot, size], batches.tokens[slot, size] = request, 1
+        put(batches, slot, size, request, 1)
         size += 1
     budget, kept = rules.chunk_tokens - size, 0
     for at in range(aside):
         request = ready[at]
-        tokens = min(requests.prefill[request] - requests.processed[request], budget)
+        tokens = min(requests[request].prefill - requests[request].processed, budget)
         if tokens <= 0:
             ready[kept] = request
             kept += 1
             continue
-        batches.members[slot, size], batches.tokens[slot, size] = request, tokens
+        put(batches, slot, size, request, tokens)
         size += 1
         budget -= tokens
     keep_rest(replicas, replica, kept, place, end)

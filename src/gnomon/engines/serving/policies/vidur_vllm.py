@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.engines.serving.blocks import admit, extend, fits_prompt, keep_rest, prompt_blocks, secure, sort_ready
-from gnomon.engines.serving.state import NONE, Batches, Replicas, Requests, Rules
+from gnomon.engines.serving.state import NONE, Batches, Records, Replicas, Rules, put
 
 FOLLOWS = "vLLM before 0.6 (the engine now called v0), as in microsoft/vidur 7d47513"
 
 
 @inner
-def form(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def form(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
     """Requests of the next batch."""
     size = _prompts(rules, requests, replicas, batches, replica, slot)
     return size if size > 0 else _decodes(rules, requests, replicas, batches, replica, slot)
 
 
 @inner
-def _prompts(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def _prompts(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
     """Whole prompts, padded to the longest where they are counted."""
     size, longest = 0, 0
-    while replicas.queued[replica] > 0:
-        request = replicas.first[replica]
-        tokens = requests.prefill[request]
+    while replicas.each[replica].queued > 0:
+        request = replicas.each[replica].first
+        tokens = requests[request].prefill
         if not fits_prompt(rules, requests, replicas, replica, request):
             break
         longest = max(longest, tokens)
         if (size + 1) * longest > rules.most_tokens:
             break
-        if replicas.admitted[replica] == rules.most_admitted or size == rules.most_batched:
+        if replicas.each[replica].admitted == rules.most_admitted or size == rules.most_batched:
             break
         admit(requests, replicas, replica, prompt_blocks(rules, requests, request))
-        batches.members[slot, size], batches.tokens[slot, size] = request, tokens
+        put(batches, slot, size, request, tokens)
         size += 1
     return size
 
 
 @inner
-def _decodes(rules: Rules, requests: Requests, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def _decodes(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
     """A token of each, the earliest arrivals first; the latest make room."""
     sort_ready(requests, replicas, replica)
-    size, place, end = 0, 0, replicas.readies[replica]
+    size, place, end = 0, 0, replicas.each[replica].readies
     while place < end and size < rules.most_batched:
         request = replicas.ready[replica, place]
         place += 1
@@ -50,7 +50,7 @@ def _decodes(rules: Rules, requests: Requests, replicas: Replicas, batches: Batc
             break
         end = left
         extend(rules, requests, replicas, replica, request)
-        batches.members[slot, size], batches.tokens[slot, size] = request, 1
+        put(batches, slot, size, request, 1)
         size += 1
     keep_rest(replicas, replica, 0, place, end)
     return size
