@@ -112,7 +112,7 @@ def set_times(rules: Rules, costs: Costs, requests: Records, batches: Batches, s
         kv = up(kv_sum // decodes, costs.kv_step)
         decode_ms = decode_attention_ms(costs, decodes, kv)
     if prompts > 0:
-        chunk = int(math.floor(math.sqrt(squares) + 0.5))
+        chunk = int(math.sqrt(squares) + 0.5)
         prefill_ms = prefill_attention_ms(costs, prompts, prefill_kv, chunk)
     layers_ms = layer_ms(costs, total, decode_ms, prefill_ms) * rules.layers
     batches.each[slot].last_stage_s = layers_ms * 1e-3

@@ -14,7 +14,8 @@ def schedule(requests: Records, batches: Batches, slot: int, now_s: float) -> No
         request = batches.members[slot, at, REQUEST]
         if not requests[request].is_scheduled:
             requests[request].is_scheduled = True
-            if requests[request].restarts == 0:
+            if not requests[request].is_begun:
+                requests[request].is_begun = True
                 requests[request].scheduled_s = now_s
 
 

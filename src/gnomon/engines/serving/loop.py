@@ -85,8 +85,8 @@ def route(rules: Rules, requests: Records, replicas: Replicas, request: int) -> 
     Requests that a replica has admitted are not counted, as in Vidur.
     """
     if rules.has_static_routes:
-        drawn: int = requests[request].replica
-        return drawn
+        requests[request].replica = requests[request].drawn
+        return requests[request].replica
     best = 0
     for replica in range(1, len(replicas.each)):
         if replicas.each[replica].queued < replicas.each[best].queued:

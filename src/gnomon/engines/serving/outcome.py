@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnomon.core.service import Arrivals, Floats, Ints, Service
+from gnomon.core.service import Arrivals, Flags, Floats, Ints, Service
 from gnomon.engines.serving.memory import KvPlan
 from gnomon.engines.serving.records import Log
-from gnomon.engines.serving.state import Flags, Records
+from gnomon.engines.serving.state import Records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,8 @@ class Outcome:
     @property
     def is_completed(self) -> Flags:
         """Of each request."""
-        return self.requests.is_completed
+        done: Flags = self.requests.is_completed
+        return done
 
     def tokens_after_first_s(self) -> Floats:
         """Mean time of an output token after the first, of those that are through, as Vidur has it.

@@ -11,6 +11,7 @@ from gnomon.engines.serving.events import new_events
 from gnomon.engines.serving.loop import OUT_OF_MEMORY, loop
 from gnomon.engines.serving.memory import KvPlan, planned
 from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm
 from gnomon.engines.serving.records import new_log
 from gnomon.engines.serving.routers import static_routes
 from gnomon.engines.serving.state import (
@@ -24,6 +25,7 @@ from gnomon.engines.serving.state import (
     new_stages,
 )
 
+_MODULES = (vidur_vllm, sarathi, orca, faster_transformer, lightllm)
 POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm")  # in the order of loop.form
 
 
@@ -39,7 +41,7 @@ def simulate(
     rules = _rules(service, plan, has_defects=has_defects, records=records, has_static_routes=routes is not None)
     requests, costs = new_requests(arrivals), _costs(times)
     if routes is not None:
-        requests.replica[:] = routes
+        requests.drawn[:] = routes
     replicas = new_replicas(service.replicas, rules)
     ending, where, end_s, batches, log = loop()(
         rules,
@@ -71,6 +73,11 @@ def simulate(
         waiting=_queued(requests, replicas) if has_ended else np.zeros(0, np.int64),
         outside=tuple(_outside(times, costs)),
     )
+
+
+def follows(policy: str) -> str:
+    """The software whose rules a policy has, with its version. Unsupported."""
+    return _MODULES[policy_named(policy)].FOLLOWS
 
 
 def policy_named(name: str) -> int:

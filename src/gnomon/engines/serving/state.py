@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Arrivals, Floats, Ints
 
-Flags = NDArray[np.bool_]
 Records = Any  # np.recarray: a field of a record is read and set as an attribute
 NONE = -1  # no request, no batch
 REQUEST, TOKENS = range(2)  # of a member of a batch
@@ -28,7 +26,8 @@ _REQUEST = np.dtype(
         ("decode", "i8"),  # output tokens beyond those; shrinks likewise
         ("processed", "i8"),
         ("is_prefilled", "?"),
-        ("is_scheduled", "?"),
+        ("is_scheduled", "?"),  # since it last began
+        ("is_begun", "?"),  # it has been in a batch
         ("is_completed", "?"),
         ("scheduled_s", "f8"),  # this and all that follow: 0 before the time has come
         ("first_token_s", "f8"),
@@ -38,7 +37,8 @@ _REQUEST = np.dtype(
         ("stage_end_s", "f8"),  # of the last of them
         ("restarts", "i8"),
         ("blocks", "i8"),  # that it holds
-        ("replica", "i8"),
+        ("drawn", "i8"),  # the replica, where that does not depend on queues
+        ("replica", "i8"),  # that it was sent to
         ("behind", "i8"),  # the next in a queue
     ],
     align=True,
@@ -135,7 +135,7 @@ def new_requests(arrivals: Arrivals) -> Records:
     requests.arrived_s[:] = arrivals.arrived_s
     requests.prefill[:] = arrivals.prefill_tokens
     requests.asked[:] = requests.decode[:] = arrivals.decode_tokens
-    requests.replica[:] = requests.behind[:] = NONE
+    requests.drawn[:] = requests.replica[:] = requests.behind[:] = NONE
     return requests
 
 

@@ -1,12 +1,15 @@
-"""requests.csv and batches.csv as they were recorded of Vidur: floats are those of repr()."""
+"""requests.csv and batches.csv as they were recorded of Vidur, to the byte: floats are those of repr(), lines end as csv has them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gnomon.core.service import Floats, Ints
+import numpy as np
 
+from gnomon.core.service import Flags, Floats, Ints
+
+_END = "\r\n"
 REQUEST_COLUMNS = (
     "request_id",
     "replica",
@@ -52,7 +55,8 @@ class RequestRows:
     scheduled_s: Floats
     first_token_s: Floats
     completed_s: Floats
-    is_completed: Ints  # 0 or 1
+    is_begun: Flags  # it has been in a batch
+    is_completed: Flags
     execution_s: Floats
     idle_s: Floats
     restarts: Ints
@@ -63,21 +67,19 @@ class RequestRows:
 
 def requests_csv(rows: RequestRows) -> str:
     """The text of the file."""
-    done = rows.is_completed.astype(bool)
-    has_first = rows.first_token_s != 0
-    is_scheduled = rows.scheduled_s != 0
+    done = rows.is_completed.tolist()
     execution = _texts(rows.execution_s)
     columns = (
         map(str, rows.ids.tolist()),
-        _where(is_scheduled | has_first | done, map(str, rows.replicas.tolist())),
+        [str(replica) if replica >= 0 else "" for replica in rows.replicas.tolist()],
         _texts(rows.arrived_s),
         _texts(rows.scheduled_s),
         _texts(rows.first_token_s),
         _texts(rows.completed_s),
-        map(str, rows.is_completed.tolist()),
-        _where(has_first, _texts(rows.first_token_s - rows.arrived_s)),
+        ["1" if one else "0" for one in done],
+        _where((rows.first_token_s != 0).tolist(), _texts(rows.first_token_s - rows.arrived_s)),
         _where(done, _texts(rows.completed_s - rows.arrived_s)),
-        _texts((rows.scheduled_s - rows.arrived_s) * is_scheduled),
+        _texts(np.where(rows.is_begun, rows.scheduled_s - rows.arrived_s, 0.0)),
         execution,
         execution,
         _texts(rows.idle_s),
@@ -87,12 +89,43 @@ def requests_csv(rows: RequestRows) -> str:
         _where(done, _texts(rows.after_first_s)),
     )
     lines = map(",".join, zip(*columns, strict=True))
-    return ",".join(REQUEST_COLUMNS) + "\n" + "\n".join(lines) + "\n"
+    return _END.join([",".join(REQUEST_COLUMNS), *lines, ""])
 
 
 def _texts(values: Floats) -> list[str]:
     return list(map(repr, values.tolist()))
 
 
-def _where(shown: Sequence[bool] | Floats, texts: Iterable[str]) -> list[str]:
+def _where(shown: Sequence[bool], texts: Iterable[str]) -> list[str]:
     return [text if show else "" for show, text in zip(shown, texts, strict=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRow:
+    """A batch on a stage."""
+
+    number: int
+    replica: int
+    stage: int
+    begin_s: float
+    took_s: float
+    tokens: int
+    tokens_rounded: int
+    decodes: int
+    decode_kv: int
+    members: Sequence[
+        tuple[int, int, int | None]
+    ]  # request, tokens, what was before them in the cache; None: it decodes
+
+
+def batches_csv(rows: Iterable[BatchRow]) -> str:
+    """The text of the file; who is in a batch is said at its first stage."""
+    lines = [",".join(BATCH_COLUMNS)]
+    for row in rows:
+        prompts = ";".join(f"{before}:{tokens}" for _, tokens, before in row.members if before is not None)
+        names = (f"{name}:{tokens}" if tokens != 1 else str(name) for name, tokens, _ in row.members)
+        lines.append(
+            f"{row.number},{row.replica},{row.stage},{row.begin_s!r},{row.took_s!r},{len(row.members)},{row.tokens},"
+            f"{row.tokens_rounded},{prompts},{row.decodes},{row.decode_kv},{' '.join(names) if row.stage == 0 else ''}"
+        )
+    return _END.join([*lines, ""])
