@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from gnomon.core.jit import inner
+from gnomon.core.service import Ints
 from gnomon.engines.serving.queues import pop_front, push_front
-from gnomon.engines.serving.state import NONE, Records, Replicas, Rules
+from gnomon.engines.serving.state import NONE, Records, Rules
 
 
 @inner
-def free_blocks(rules: Rules, replicas: Replicas, replica: int) -> int:
+def free_blocks(rules: Rules, mine: Records) -> int:
     """Blocks that nobody holds."""
-    free: int = rules.blocks - replicas.each[replica].used_blocks
+    free: int = rules.blocks - mine.used_blocks
     return free
 
 
@@ -22,36 +23,36 @@ def prompt_blocks(rules: Rules, requests: Records, request: int) -> int:
 
 
 @inner
-def fits_prompt(rules: Rules, requests: Records, replicas: Replicas, replica: int, request: int) -> bool:
+def fits_prompt(rules: Rules, requests: Records, mine: Records, request: int) -> bool:
     """Whether a prompt leaves the watermark free."""
-    left = free_blocks(rules, replicas, replica) - prompt_blocks(rules, requests, request)
+    left = free_blocks(rules, mine) - prompt_blocks(rules, requests, request)
     return left >= rules.watermark_blocks
 
 
 @inner
-def admit(requests: Records, replicas: Replicas, replica: int, blocks: int) -> int:
+def admit(requests: Records, mine: Records, blocks: int) -> int:
     """The first of the queue, which leaves it with so many blocks."""
-    request = pop_front(requests, replicas, replica)
+    request = pop_front(requests, mine)
     requests[request].blocks = blocks
-    replicas.each[replica].used_blocks += blocks
-    replicas.each[replica].admitted += 1
+    mine.used_blocks += blocks
+    mine.admitted += 1
     return request
 
 
 @inner
-def extend(rules: Rules, requests: Records, replicas: Replicas, replica: int, request: int) -> None:
+def extend(rules: Rules, requests: Records, mine: Records, request: int) -> None:
     """One block more where the tokens so far do not fit those that the request has."""
     if requests[request].processed > requests[request].blocks * rules.block_tokens:
         requests[request].blocks += 1
-        replicas.each[replica].used_blocks += 1
+        mine.used_blocks += 1
 
 
 @inner
-def release(requests: Records, replicas: Replicas, replica: int, request: int) -> None:
+def release(requests: Records, mine: Records, request: int) -> None:
     """A request gives its blocks back."""
-    replicas.each[replica].used_blocks -= requests[request].blocks
+    mine.used_blocks -= requests[request].blocks
     requests[request].blocks = 0
-    replicas.each[replica].admitted -= 1
+    mine.admitted -= 1
 
 
 @inner
@@ -71,45 +72,42 @@ def restart(rules: Rules, requests: Records, request: int) -> None:
 
 
 @inner
-def evict(rules: Rules, requests: Records, replicas: Replicas, replica: int, request: int) -> None:
+def evict(rules: Rules, requests: Records, mine: Records, request: int) -> None:
     """A request gives its blocks back and begins again, before all that wait."""
     restart(rules, requests, request)
-    release(requests, replicas, replica, request)
-    push_front(requests, replicas, replica, request)
+    release(requests, mine, request)
+    push_front(requests, mine, request)
 
 
 @inner
-def secure(
-    rules: Rules, requests: Records, replicas: Replicas, replica: int, request: int, place: int, end: int
-) -> int:
+def secure(rules: Rules, requests: Records, mine: Records, ready: Ints, request: int, place: int, end: int) -> int:
     """The new end of those in `ready` from `place` on, after enough of the last of them made room for one block.
 
     NONE: there was nobody left, and the request itself was evicted. A block has to be free even where none is needed.
     """
-    while free_blocks(rules, replicas, replica) < 1:
+    while free_blocks(rules, mine) < 1:
         if end > place:
             end -= 1
-            evict(rules, requests, replicas, replica, replicas.ready[replica, end])
+            evict(rules, requests, mine, ready[end])
         else:
-            evict(rules, requests, replicas, replica, request)
+            evict(rules, requests, mine, request)
             return NONE
     return end
 
 
 @inner
-def keep_rest(replicas: Replicas, replica: int, kept: int, place: int, end: int) -> None:
+def keep_rest(mine: Records, ready: Ints, kept: int, place: int, end: int) -> None:
     """Of those in `ready` the first `kept` and those from `place` to `end` stay."""
     for at in range(place, end):
-        replicas.ready[replica, kept] = replicas.ready[replica, at]
+        ready[kept] = ready[at]
         kept += 1
-    replicas.each[replica].readies = kept
+    mine.readies = kept
 
 
 @inner
-def sort_ready(requests: Records, replicas: Replicas, replica: int) -> None:
+def sort_ready(requests: Records, mine: Records, ready: Ints) -> None:
     """Those in `ready` in the order of arrival; equals stay as they were. They are nearly sorted, and so inserted."""
-    ready = replicas.ready[replica]
-    for at in range(1, replicas.each[replica].readies):
+    for at in range(1, mine.readies):
         request = ready[at]
         arrived_s = requests[request].arrived_s
         place = at

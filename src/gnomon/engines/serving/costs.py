@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from gnomon.core.jit import inner
+from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.state import (
     ADD,
     EXCHANGE,
@@ -15,7 +16,6 @@ from gnomon.engines.serving.state import (
     REQUEST,
     SEND,
     TOKENS,
-    Batches,
     Costs,
     Records,
     Rules,
@@ -32,10 +32,10 @@ def up(value: int, step: int) -> int:
 
 
 @inner
-def by_tokens(costs: Costs, column: int, tokens: int) -> float:
+def by_tokens(table: Floats, column: int, tokens: int) -> float:
     """An entry of a column, in ms; beyond the last in proportion to the tokens."""
-    last = len(costs.by_tokens)
-    found: float = costs.by_tokens[min(tokens, last) - 1, column]
+    last = len(table)
+    found: float = table[min(tokens, last) - 1, column]
     return found if tokens <= last else found * (tokens / last)
 
 
@@ -78,10 +78,10 @@ def prefill_attention_ms(costs: Costs, prompts: int, kv: int, chunk: int) -> flo
 @inner
 def layer_ms(costs: Costs, tokens: int, decode_ms: float, prefill_ms: float) -> float:
     """A layer: attention, the MLP and the additions, in this order."""
-    rounded = up(tokens, TOKEN_STEP)
-    attention = by_tokens(costs, PROJECTIONS, rounded) + by_tokens(costs, KV_SAVE, tokens) + decode_ms + prefill_ms
-    attention = attention + by_tokens(costs, EXCHANGE, rounded) + by_tokens(costs, NORM, rounded)
-    return attention + by_tokens(costs, MLP, rounded) + by_tokens(costs, ADD, rounded)
+    table, rounded = costs.by_tokens, up(tokens, TOKEN_STEP)
+    attention = by_tokens(table, PROJECTIONS, rounded) + by_tokens(table, KV_SAVE, tokens) + decode_ms + prefill_ms
+    attention = attention + by_tokens(table, EXCHANGE, rounded) + by_tokens(table, NORM, rounded)
+    return attention + by_tokens(table, MLP, rounded) + by_tokens(table, ADD, rounded)
 
 
 @inner
@@ -94,11 +94,11 @@ def decode_stage_s(rules: Rules, costs: Costs, requests: int, kv_sum: int) -> fl
 
 
 @inner
-def set_times(rules: Rules, costs: Costs, requests: Records, batches: Batches, slot: int) -> int:
+def set_times(rules: Rules, costs: Costs, requests: Records, batch: Records, members: Ints) -> int:
     """Fill in what the batch of a slot takes on each stage; the sum of the lengths of those that decode."""
     total, decodes, kv_sum, prompts, prefill_kv, squares = 0, 0, 0, 0, 0, 0
-    for at in range(batches.each[slot].size):
-        request, tokens = batches.members[slot, at, REQUEST], batches.members[slot, at, TOKENS]
+    for at in range(batch.size):
+        request, tokens = members[at, REQUEST], members[at, TOKENS]
         total += tokens
         if requests[request].is_prefilled:
             decodes += 1
@@ -115,10 +115,10 @@ def set_times(rules: Rules, costs: Costs, requests: Records, batches: Batches, s
         chunk = int(math.sqrt(squares) + 0.5)
         prefill_ms = prefill_attention_ms(costs, prompts, prefill_kv, chunk)
     layers_ms = layer_ms(costs, total, decode_ms, prefill_ms) * rules.layers
-    batches.each[slot].last_stage_s = layers_ms * 1e-3
+    batch.last_stage_s = layers_ms * 1e-3
     if rules.stages > 1:
-        batches.each[slot].stage_s = (layers_ms + by_tokens(costs, SEND, up(total, TOKEN_STEP))) * 1e-3
-    batches.each[slot].total, batches.each[slot].decodes, batches.each[slot].kv = total, decodes, kv
+        batch.stage_s = (layers_ms + by_tokens(costs.by_tokens, SEND, up(total, TOKEN_STEP))) * 1e-3
+    batch.total, batch.decodes, batch.kv = total, decodes, kv
     largest = costs.largest
     largest[MOST_TOKENS] = max(largest[MOST_TOKENS], up(total, TOKEN_STEP))
     largest[DECODES] = max(largest[DECODES], decodes)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from gnomon.core.jit import inner
+from gnomon.core.service import Ints
 from gnomon.engines.serving.blocks import release
-from gnomon.engines.serving.state import REQUEST, TOKENS, Batches, Records, Replicas
+from gnomon.engines.serving.state import REQUEST, TOKENS, Records
 
 
 @inner
-def schedule(requests: Records, batches: Batches, slot: int, now_s: float) -> None:
+def schedule(requests: Records, members: Ints, size: int, now_s: float) -> None:
     """A batch is made; of each request the first counts, also when it begins again."""
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
+    for at in range(size):
+        request = members[at, REQUEST]
         if not requests[request].is_scheduled:
             requests[request].is_scheduled = True
             if not requests[request].is_begun:
@@ -20,10 +21,10 @@ def schedule(requests: Records, batches: Batches, slot: int, now_s: float) -> No
 
 
 @inner
-def begin_stage(requests: Records, batches: Batches, slot: int, now_s: float) -> None:
+def begin_stage(requests: Records, members: Ints, size: int, now_s: float) -> None:
     """A stage begins: what passed since the last one was idle."""
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
+    for at in range(size):
+        request = members[at, REQUEST]
         if requests[request].stage_end_s == 0:
             requests[request].idle_s = 0.0
         else:
@@ -31,20 +32,20 @@ def begin_stage(requests: Records, batches: Batches, slot: int, now_s: float) ->
 
 
 @inner
-def end_stage(requests: Records, batches: Batches, slot: int, now_s: float, took_s: float) -> None:
+def end_stage(requests: Records, members: Ints, size: int, now_s: float, took_s: float) -> None:
     """A stage ends."""
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
+    for at in range(size):
+        request = members[at, REQUEST]
         requests[request].execution_s += took_s
         requests[request].stage_end_s = now_s
 
 
 @inner
-def end_batch(requests: Records, batches: Batches, slot: int, now_s: float) -> None:
+def end_batch(requests: Records, members: Ints, size: int, now_s: float) -> None:
     """The last stage has ended: a prompt that is through has given the first token with it."""
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
-        done = requests[request].processed + batches.members[slot, at, TOKENS]
+    for at in range(size):
+        request = members[at, REQUEST]
+        done = requests[request].processed + members[at, TOKENS]
         if done == requests[request].prefill:
             requests[request].is_prefilled = True
             done += 1
@@ -57,14 +58,14 @@ def end_batch(requests: Records, batches: Batches, slot: int, now_s: float) -> N
 
 
 @inner
-def take_back(requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> None:
+def take_back(requests: Records, mine: Records, ready: Ints, members: Ints, size: int) -> None:
     """Requests that are through give their blocks back; the others are ready again, in the order of the batch."""
-    readies = replicas.each[replica].readies
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
+    readies = mine.readies
+    for at in range(size):
+        request = members[at, REQUEST]
         if requests[request].is_completed:
-            release(requests, replicas, replica, request)
+            release(requests, mine, request)
         else:
-            replicas.ready[replica, readies] = request
+            ready[readies] = request
             readies += 1
-    replicas.each[replica].readies = readies
+    mine.readies = readies

@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
 
-ROUTE, FORM, ENTER, SERVE, END_STAGE, END_BATCH = range(6)
+ROUTE, FORM, ENTER, SERVE, END_STAGE, END_BATCH, END_STEPS = range(7)
 _COUNT, _HEAD, _TAIL, _HEAPED = range(4)  # places in Events.marks
 
 

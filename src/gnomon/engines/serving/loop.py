@@ -25,17 +25,17 @@ Loop = Callable[
 
 
 @inner
-def form(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
     """How many requests are in a new batch, by the policy."""
     if rules.policy == VIDUR_VLLM:
-        return vidur_vllm.form(rules, requests, replicas, batches, replica, slot)
+        return vidur_vllm.form(rules, requests, mine, ready, members)
     if rules.policy == SARATHI:
-        return sarathi.form(rules, requests, replicas, batches, replica, slot)
+        return sarathi.form(rules, requests, mine, ready, members)
     if rules.policy == ORCA:
-        return orca.form(rules, requests, replicas, batches, replica, slot)
+        return orca.form(rules, requests, mine, ready, members)
     if rules.policy == FASTER_TRANSFORMER:
-        return faster_transformer.form(rules, requests, replicas, batches, replica, slot)
-    return lightllm.form(rules, requests, replicas, batches, replica, slot)
+        return faster_transformer.form(rules, requests, mine, ready, members)
+    return lightllm.form(rules, requests, mine, ready, members)
 
 
 @inner
@@ -50,32 +50,41 @@ def free_slot(rules: Rules, batches: Batches, replica: int) -> int:
 @inner
 def next_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int) -> tuple[int, int]:
     """The slot of the next batch, and how many requests are in it: one that goes on before a new one."""
-    if replicas.each[replica].pauses > 0:
-        slot = replicas.paused[replica, 0]
-        replicas.each[replica].pauses -= 1
-        for at in range(replicas.each[replica].pauses):
-            replicas.paused[replica, at] = replicas.paused[replica, at + 1]
-        return slot, faster_transformer.again(requests, batches, slot)
+    mine = replicas.each[replica]
+    if mine.pauses > 0:
+        paused = replicas.paused[replica]
+        slot = paused[0]
+        mine.pauses -= 1
+        for at in range(mine.pauses):
+            paused[at] = paused[at + 1]
+        return slot, faster_transformer.again(requests, batches.each[slot], batches.members[slot])
     slot = free_slot(rules, batches, replica)
     if slot == NONE:
         return slot, 0
-    return slot, form(rules, requests, replicas, batches, replica, slot)
+    return slot, form(rules, requests, mine, replicas.ready[replica], batches.members[slot])
 
 
 @inner
 def end_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, slot: int, now_s: float) -> None:
+    """The last stage of a batch has ended."""
+    courses.end_batch(requests, batches.members[slot], batches.each[slot].size, now_s)
+    take_back(rules, requests, replicas, batches, slot)
+
+
+@inner
+def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, slot: int) -> None:
     """A batch comes back to its replica."""
     replica = slot // rules.stages
-    courses.end_batch(requests, batches, slot, now_s)
-    replicas.each[replica].running -= 1
+    mine, batch, members = replicas.each[replica], batches.each[slot], batches.members[slot]
+    mine.running -= 1
     if rules.policy != FASTER_TRANSFORMER:
-        courses.take_back(requests, replicas, batches, replica, slot)
-        batches.each[slot].is_taken = False
-    elif faster_transformer.end(rules, requests, replicas, batches, replica, slot):
-        batches.each[slot].is_taken = False
+        courses.take_back(requests, mine, replicas.ready[replica], members, batch.size)
+        batch.is_taken = False
+    elif faster_transformer.end(rules, requests, mine, batch, members):
+        batch.is_taken = False
     else:
-        replicas.paused[replica, replicas.each[replica].pauses] = slot
-        replicas.each[replica].pauses += 1
+        replicas.paused[replica, mine.pauses] = slot
+        mine.pauses += 1
 
 
 @inner
@@ -104,7 +113,7 @@ def send_out(
         touched[replica] = 0
     for request in range(routed, arrived):
         replica = route(rules, requests, replicas, request)
-        queues.push_back(requests, replicas, replica, request)
+        queues.push_back(requests, replicas.each[replica], request)
         touched[replica] = 1
     for replica in range(len(touched)):
         if touched[replica] == 1:
@@ -130,28 +139,33 @@ def begin_batches(
 
     Where all that a batch does is to decode, and nothing else happens until `before_s`, iterations that are alike are done at once.
     """
-    first = made
-    while replicas.each[replica].running < rules.stages:
+    first, mine = made, replicas.each[replica]
+    while mine.running < rules.stages:
         slot, size = next_batch(rules, requests, replicas, batches, replica)
         if size == lightllm.OUT_OF_MEMORY:
             return size
         if size == 0:
             break
-        batches.each[slot].size, batches.each[slot].is_taken = size, True
-        batches.each[slot].number = made
+        batch, members = batches.each[slot], batches.members[slot]
+        batch.size, batch.is_taken, batch.number = size, True, made
         made += 1
-        replicas.each[replica].running += 1
-        kv_sum = cost.set_times(rules, costs, requests, batches, slot)
-        courses.schedule(requests, batches, slot, now_s)
-        is_steady = before_s > now_s and batches.each[slot].decodes == size and replicas.each[replica].readies == 0
-        if is_steady and events.is_quiet(queue):
-            courses.begin_stage(requests, batches, slot, now_s)
-            steps, begin_s = steady.advance(
-                rules, costs, requests, replicas, batches, slot, kv_sum, now_s, before_s, took_s
+        mine.running += 1
+        kv_sum = cost.set_times(rules, costs, requests, batch, members)
+        is_steady = batch.decodes == size
+        if not is_steady:
+            courses.schedule(requests, members, size, now_s)
+        if is_steady and before_s > now_s and mine.readies == 0 and events.is_quiet(queue):
+            courses.begin_stage(requests, members, size, now_s)
+            steps, end_s = steady.steps_ahead(
+                rules, costs, requests, mine, members, size, kv_sum, now_s, before_s, took_s[replica]
             )
-            made += max(steps - 1, 0)
-            stages.serves[slot] = slot
-            events.later(queue, begin_s + batches.each[slot].last_stage_s, events.END_STAGE, slot)
+            if steps > 0:
+                batch.steps = steps
+                made += steps - 1
+                events.later(queue, end_s, events.END_STEPS, slot)
+            else:
+                stages.serves[slot] = slot
+                events.later(queue, now_s + batch.last_stage_s, events.END_STAGE, slot)
         else:
             events.now(queue, events.ENTER, slot * rules.stages)
     return made - first
@@ -182,9 +196,9 @@ def next_of_stage(stages: Stages, place: int) -> int:
 @inner
 def stage_s(rules: Rules, batches: Batches, slot: int, stage: int) -> float:
     """What a batch takes on a stage."""
-    last_s: float = batches.each[slot].last_stage_s
-    inner_s: float = batches.each[slot].stage_s
-    return last_s if stage == rules.stages - 1 else inner_s
+    batch = batches.each[slot]
+    took_s: float = batch.last_stage_s if stage == rules.stages - 1 else batch.stage_s
+    return took_s
 
 
 @inner
@@ -194,7 +208,8 @@ def end_stage(
     """A batch goes on to the next stage, or is through."""
     slot, stage = stages.serves[place], place % rules.stages
     stages.serves[place] = NONE
-    courses.end_stage(requests, batches, slot, now_s, stage_s(rules, batches, slot, stage))
+    length_s = stage_s(rules, batches, slot, stage)
+    courses.end_stage(requests, batches.members[slot], batches.each[slot].size, now_s, length_s)
     events.now(queue, events.SERVE, place)
     if stage == rules.stages - 1:
         events.now(queue, events.END_BATCH, slot)
@@ -229,7 +244,7 @@ def _keyed(digest: int) -> Loop:
             digest < 0,
             rules.stages == 1 and not rules.records and rules.policy != LIGHTLLM,
         )
-        took_s = np.zeros(steady.MOST)
+        took_s = np.zeros((len(touched), steady.MOST))
         while not is_over:
             arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
             ahead_s = events.next_later_s(queue)
@@ -266,15 +281,22 @@ def _keyed(digest: int) -> Loop:
                 slot = next_of_stage(stages, whom)
                 if slot != NONE:
                     length_s = stage_s(rules, batches, slot, whom % rules.stages)
-                    courses.begin_stage(requests, batches, slot, now_s)
+                    courses.begin_stage(requests, batches.members[slot], batches.each[slot].size, now_s)
                     if rules.records:
                         log = records.grown(log, batches.each[slot].size)
-                        records.write(
-                            log, rules, requests, batches, costs.kv_step, slot, whom % rules.stages, now_s, length_s
-                        )
+                        batch, members = batches.each[slot], batches.members[slot]
+                        step, stage = costs.kv_step, whom % rules.stages
+                        records.write(log, rules, requests, batch, members, step, slot, stage, now_s, length_s)
                     events.later(queue, now_s + length_s, events.END_STAGE, whom)
             elif what == events.END_STAGE:
                 end_stage(rules, requests, batches, stages, queue, whom, now_s)
+            elif what == events.END_STEPS:
+                batch = batches.each[whom]
+                took = took_s[whom, : batch.steps]
+                mine, members = replicas.each[whom], batches.members[whom]
+                steady.catch_up(rules, requests, mine, members, batch.size, now_s, took)
+                take_back(rules, requests, replicas, batches, whom)
+                events.now(queue, events.FORM, whom)
             else:
                 end_batch(rules, requests, replicas, batches, whom, now_s)
                 events.now(queue, events.FORM, whom // rules.stages)

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from gnomon.core.jit import inner
-from gnomon.engines.serving.state import NONE, Records, Replicas
+from gnomon.engines.serving.state import NONE, Records
 
 
 @inner
-def push_back(requests: Records, replicas: Replicas, replica: int, request: int) -> None:
+def push_back(requests: Records, mine: Records, request: int) -> None:
     """A request joins the queue."""
     requests[request].behind = NONE
-    if replicas.each[replica].queued == 0:
-        replicas.each[replica].first = request
+    if mine.queued == 0:
+        mine.first = request
     else:
-        requests[replicas.each[replica].last].behind = request
-    replicas.each[replica].last = request
-    replicas.each[replica].queued += 1
+        requests[mine.last].behind = request
+    mine.last = request
+    mine.queued += 1
 
 
 @inner
-def push_front(requests: Records, replicas: Replicas, replica: int, request: int) -> None:
+def push_front(requests: Records, mine: Records, request: int) -> None:
     """A request that starts again goes before all others."""
-    requests[request].behind = replicas.each[replica].first if replicas.each[replica].queued > 0 else NONE
-    if replicas.each[replica].queued == 0:
-        replicas.each[replica].last = request
-    replicas.each[replica].first = request
-    replicas.each[replica].queued += 1
+    requests[request].behind = mine.first if mine.queued > 0 else NONE
+    if mine.queued == 0:
+        mine.last = request
+    mine.first = request
+    mine.queued += 1
 
 
 @inner
-def pop_front(requests: Records, replicas: Replicas, replica: int) -> int:
+def pop_front(requests: Records, mine: Records) -> int:
     """The request that leaves the queue."""
-    request: int = replicas.each[replica].first
-    replicas.each[replica].first = requests[request].behind
-    replicas.each[replica].queued -= 1
+    request: int = mine.first
+    mine.first = requests[request].behind
+    mine.queued -= 1
     return request

@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.costs import TOKEN_STEP, up
-from gnomon.engines.serving.state import REQUEST, TOKENS, Batches, Records, Rules
+from gnomon.engines.serving.state import REQUEST, TOKENS, Records, Rules
 
 DECODES = -1  # in place of the length before a chunk: the request is through its prompt
 NUMBER, REPLICA, STAGE, SIZE, TOTAL, ROUNDED, DECODING, KV, MEMBERS = range(9)  # columns of Log.rows
@@ -58,7 +58,8 @@ def write(
     log: Log,
     rules: Rules,
     requests: Records,
-    batches: Batches,
+    batch: Records,
+    members: Ints,
     kv_step: int,
     slot: int,
     stage: int,
@@ -69,14 +70,14 @@ def write(
     row, place = log.counts[0], log.counts[1]
     log.times_s[row, 0], log.times_s[row, 1] = now_s, took_s
     values = log.rows[row]
-    values[NUMBER], values[REPLICA], values[STAGE] = batches.each[slot].number, slot // rules.stages, stage
-    values[SIZE], values[TOTAL] = batches.each[slot].size, batches.each[slot].total
-    values[ROUNDED] = up(batches.each[slot].total, TOKEN_STEP)
-    values[DECODING], values[KV], values[MEMBERS] = batches.each[slot].decodes, batches.each[slot].kv, place
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
+    values[NUMBER], values[REPLICA], values[STAGE] = batch.number, slot // rules.stages, stage
+    values[SIZE], values[TOTAL] = batch.size, batch.total
+    values[ROUNDED] = up(batch.total, TOKEN_STEP)
+    values[DECODING], values[KV], values[MEMBERS] = batch.decodes, batch.kv, place
+    for at in range(batch.size):
+        request = members[at, REQUEST]
         before = DECODES if requests[request].is_prefilled else up(requests[request].processed, kv_step)
         member = log.members[place + at]
-        member[0], member[1], member[2] = request, batches.members[slot, at, TOKENS], before
+        member[0], member[1], member[2] = request, members[at, TOKENS], before
     log.counts[0] += 1
-    log.counts[1] += batches.each[slot].size
+    log.counts[1] += batch.size

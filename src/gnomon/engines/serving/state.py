@@ -67,6 +67,7 @@ _BATCH = np.dtype(
         ("kv", "i8"),  # mean length of those that decode, rounded up
         ("stage_s", "f8"),  # of each stage but the last
         ("last_stage_s", "f8"),
+        ("steps", "i8"),  # iterations that are done at once
     ],
     align=True,
 )
@@ -172,7 +173,7 @@ def _records(count: int, shape: np.dtype[np.void]) -> Records:
 
 
 @inner
-def put(batches: Batches, slot: int, place: int, request: int, tokens: int) -> None:
+def put(members: Ints, place: int, request: int, tokens: int) -> None:
     """A request takes a place in a batch with so many tokens."""
-    batches.members[slot, place, REQUEST] = request
-    batches.members[slot, place, TOKENS] = tokens
+    members[place, REQUEST] = request
+    members[place, TOKENS] = tokens

@@ -5,86 +5,80 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.core.jit import inner
-from gnomon.core.service import Floats
+from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.blocks import free_blocks
 from gnomon.engines.serving.costs import decode_stage_s
-from gnomon.engines.serving.state import REQUEST, Batches, Costs, Records, Replicas, Rules
+from gnomon.engines.serving.state import REQUEST, Costs, Records, Rules
 
-MOST = 512  # iterations at a time
+MOST = 256  # iterations at a time
 _WITH_BLOCKS = 2  # the policies before this place take blocks as they decode
 
 
 @inner
-def steps_until_completion(requests: Records, batches: Batches, slot: int) -> int:
-    """Iterations, this one counted, with the last of which the first request is through."""
-    least = MOST
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
-        least = min(least, requests[request].prefill + requests[request].decode - requests[request].processed)
-    return least
-
-
-@inner
-def advance(
+def steps_ahead(
     rules: Rules,
     costs: Costs,
     requests: Records,
-    replicas: Replicas,
-    batches: Batches,
-    slot: int,
+    mine: Records,
+    members: Ints,
+    size: int,
     kv_sum: int,
     now_s: float,
     before_s: float,
     took_s: Floats,
 ) -> tuple[int, float]:
-    """How many iterations of the batch end before a time, and when the last of them begins; `took_s` has their lengths.
+    """How many iterations of a batch end before a time, and when the last of them does; `took_s` has their lengths.
 
-    It ends with a completion, or where not every request could take a block. All but the last are done when this returns: the
-    requests, and the times in the slot, are as when it begins.
+    They end with the first completion, or where not every request could take a block. Nothing is changed yet.
     """
-    size, block, free = batches.each[slot].size, rules.block_tokens, free_blocks(rules, replicas, slot)
+    block, free = rules.block_tokens, free_blocks(rules, mine)
     takes_blocks = rules.policy < _WITH_BLOCKS
-    phases = np.zeros(block, np.int64)  # how many requests need a block, by iterations from here
-    if takes_blocks:
-        for at in range(size):
-            request = batches.members[slot, at, REQUEST]
-            phases[(requests[request].blocks * block - requests[request].processed + 1) % block] += 1
-    most, steps, taken, begin_s = steps_until_completion(requests, batches, slot), 0, 0, now_s
+    phases = np.zeros(block + 1, np.int64)  # how many requests need a block, by iterations from here: 1 to `block`
+    most = MOST
+    for at in range(size):
+        one = requests[members[at, REQUEST]]
+        most = min(most, one.prefill + one.decode - one.processed)
+        if takes_blocks:
+            phases[one.blocks * block - one.processed + 1] += 1
+    steps, phase = 0, 0
     while steps < most:
         length_s = decode_stage_s(rules, costs, size, kv_sum)
-        end_s = now_s + length_s
-        if not end_s < before_s:
+        if not now_s + length_s < before_s:
             break
-        if steps > 0 and takes_blocks:
-            needed = phases[steps % block]
-            if free - taken - needed < 1:
+        if takes_blocks and steps > 0:
+            phase = phase + 1 if phase < block else 1
+            if free - phases[phase] < 1:
                 break
-            taken += needed
+            free -= phases[phase]
         took_s[steps] = length_s
-        begin_s, now_s = now_s, end_s
+        now_s += length_s
         kv_sum += size
         steps += 1
-    if steps > 1:
-        _catch_up(rules, requests, replicas, batches, slot, begin_s, took_s[: steps - 1])
-        batches.each[slot].last_stage_s = took_s[steps - 1]
-    return steps, begin_s
+    return steps, now_s
 
 
 @inner
-def _catch_up(
-    rules: Rules, requests: Records, replicas: Replicas, batches: Batches, slot: int, begin_s: float, took_s: Floats
+def catch_up(
+    rules: Rules, requests: Records, mine: Records, members: Ints, size: int, end_s: float, took_s: Floats
 ) -> None:
-    """The iterations that are behind, in each request: times added one by one, as the sum is to be that of single steps."""
+    """All those iterations are done: of each request time, length and blocks; then the batch comes back to its replica.
+
+    Times are added one by one: the sum is that of single iterations, to the last bit.
+    """
     block, steps = rules.block_tokens, len(took_s)
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
-        execution_s = requests[request].execution_s
+    for at in range(size):
+        request = members[at, REQUEST]
+        one = requests[request]
+        execution_s = one.execution_s
         for length_s in took_s:
             execution_s += length_s
-        requests[request].execution_s = execution_s
-        requests[request].stage_end_s = begin_s
-        requests[request].processed += steps
+        one.execution_s = execution_s
+        one.stage_end_s = end_s
+        one.processed += steps
         if rules.policy < _WITH_BLOCKS:
-            needed = -(-requests[request].processed // block)
-            replicas.each[slot].used_blocks += needed - requests[request].blocks
-            requests[request].blocks = needed
+            while one.processed - 1 > one.blocks * block:  # those of the last iteration have their block
+                one.blocks += 1
+                mine.used_blocks += 1
+        if one.processed == one.prefill + one.decode:
+            one.is_completed = True
+            one.completed_s = end_s

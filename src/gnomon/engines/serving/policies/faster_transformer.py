@@ -3,58 +3,59 @@
 from __future__ import annotations
 
 from gnomon.core.jit import inner
+from gnomon.core.service import Ints
 from gnomon.engines.serving.blocks import admit, free_blocks, release
-from gnomon.engines.serving.state import NONE, REQUEST, Batches, Records, Replicas, Rules, put
+from gnomon.engines.serving.state import NONE, REQUEST, Records, Rules, put
 
 FOLLOWS = "FasterTransformer's batching of requests, as in microsoft/vidur 7d47513"
 
 
 @inner
-def form(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
     """Requests of a new batch; `again` goes on with one."""
     size = 0
-    while replicas.each[replica].queued > 0 and size < rules.most_reserved:
-        if free_blocks(rules, replicas, replica) < rules.sequence_blocks:
+    while mine.queued > 0 and size < rules.most_reserved:
+        if free_blocks(rules, mine) < rules.sequence_blocks:
             break
-        request = admit(requests, replicas, replica, rules.sequence_blocks)
-        put(batches, slot, size, request, requests[request].prefill)
+        request = admit(requests, mine, rules.sequence_blocks)
+        put(members, size, request, requests[request].prefill)
         size += 1
     return size
 
 
 @inner
-def again(requests: Records, batches: Batches, slot: int) -> int:
+def again(requests: Records, batch: Records, members: Ints) -> int:
     """Requests of a batch that are not through, each with a token; they stay in its slot."""
     size = 0
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
+    for at in range(batch.size):
+        request = members[at, REQUEST]
         if not requests[request].is_completed:
-            put(batches, slot, size, request, 1)
+            put(members, size, request, 1)
             size += 1
     return size
 
 
 @inner
-def end(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> bool:
+def end(rules: Rules, requests: Records, mine: Records, batch: Records, members: Ints) -> bool:
     """Whether the batch is through; then it gives its blocks back.
 
     Defect of Vidur: requests that were through before the last iteration never give back theirs.
     """
     open_ones = 0
-    for at in range(batches.each[slot].size):
-        if not requests[batches.members[slot, at, REQUEST]].is_completed:
+    for at in range(batch.size):
+        if not requests[members[at, REQUEST]].is_completed:
             open_ones += 1
-    for at in range(batches.each[slot].size):
-        request = batches.members[slot, at, REQUEST]
+    for at in range(batch.size):
+        request = members[at, REQUEST]
         if open_ones == 0:
-            release(requests, replicas, replica, request)
+            release(requests, mine, request)
         elif requests[request].is_completed and not rules.has_defects:
-            requests[request].behind = batches.each[slot].held
-            batches.each[slot].held = request
+            requests[request].behind = batch.held
+            batch.held = request
     if open_ones > 0:
         return False
-    while batches.each[slot].held != NONE:
-        request = batches.each[slot].held
-        batches.each[slot].held = requests[request].behind
-        release(requests, replicas, replica, request)
+    while batch.held != NONE:
+        request = batch.held
+        batch.held = requests[request].behind
+        release(requests, mine, request)
     return True

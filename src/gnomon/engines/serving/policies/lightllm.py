@@ -7,59 +7,59 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
 from gnomon.engines.serving.blocks import admit, free_blocks
-from gnomon.engines.serving.state import Batches, Records, Replicas, Rules, put
+from gnomon.engines.serving.state import Records, Rules, put
 
 FOLLOWS = "LightLLM's router before 2.0, as in microsoft/vidur 7d47513"
 OUT_OF_MEMORY = -1  # in place of a number of requests: neither LightLLM's rule nor Vidur knows what to do
 
 
 @inner
-def form(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
     """Requests of the next batch, or OUT_OF_MEMORY. Waiting ones are looked at after some iterations."""
-    running = replicas.each[replica].readies
-    if running == 0 or replicas.each[replica].waits >= rules.most_waits:
-        size = _prompts(rules, requests, replicas, batches, replica, slot)
+    running = mine.readies
+    if running == 0 or mine.waits >= rules.most_waits:
+        size = _prompts(rules, requests, mine, ready, members)
         if running > 0 or size > 0:
-            replicas.each[replica].waits = 0
+            mine.waits = 0
         if running == 0 or size > 0:
             return size
-    if free_blocks(rules, replicas, replica) < running:
+    if free_blocks(rules, mine) < running:
         return OUT_OF_MEMORY
-    replicas.each[replica].waits += 1
+    mine.waits += 1
     for at in range(running):
-        request = replicas.ready[replica, at]
+        request = ready[at]
         requests[request].blocks += 1
-        replicas.each[replica].used_blocks += 1
-        put(batches, slot, at, request, 1)
-    replicas.each[replica].readies = 0
+        mine.used_blocks += 1
+        put(members, at, request, 1)
+    mine.readies = 0
     return running
 
 
 @inner
-def _prompts(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def _prompts(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
     """Whole prompts whose tokens, and the peak of memory, stay below their bounds."""
-    room = replicas.each[replica].readies + rules.most_batched + 1
+    room = mine.readies + rules.most_batched + 1
     length, remaining = np.zeros(room, np.int64), np.zeros(room, np.int64)
     known = 0
-    for at in range(replicas.each[replica].readies):
-        request = replicas.ready[replica, at]
+    for at in range(mine.readies):
+        request = ready[at]
         made = max(requests[request].processed - requests[request].prefill, 0)
         _insert(length, remaining, known, requests[request].processed, max(requests[request].decode - made - 1, 0))
         known += 1
     size, used = 0, 0
-    while replicas.each[replica].queued > 0:
-        request = replicas.each[replica].first
+    while mine.queued > 0:
+        request = mine.first
         tokens = requests[request].prefill
         if used + tokens > rules.most_tokens:
             break
-        if replicas.each[replica].admitted == rules.most_admitted or size == rules.most_batched:
+        if mine.admitted == rules.most_admitted or size == rules.most_batched:
             break
         _insert(length, remaining, known, tokens + 1, max(requests[request].decode - 2, 0))
         known += 1
         if _peak(length, remaining, known) >= rules.blocks:
             break
-        admit(requests, replicas, replica, tokens)
-        put(batches, slot, size, request, tokens)
+        admit(requests, mine, tokens)
+        put(members, size, request, tokens)
         size += 1
         used += tokens
     return size

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from gnomon.core.jit import inner
+from gnomon.core.service import Ints
 from gnomon.engines.serving.blocks import admit, free_blocks, keep_rest
-from gnomon.engines.serving.state import Batches, Records, Replicas, Rules, put
+from gnomon.engines.serving.state import Records, Rules, put
 
 FOLLOWS = "Orca (OSDI 2022), as in microsoft/vidur 7d47513"
 
 
 @inner
-def form(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
     """Requests of the next batch."""
-    size = min(replicas.each[replica].readies, rules.most_reserved)
+    size = min(mine.readies, rules.most_reserved)
     for at in range(size):
-        request = replicas.ready[replica, at]
-        put(batches, slot, at, request, 1 if requests[request].is_prefilled else requests[request].prefill)
-    keep_rest(replicas, replica, 0, size, replicas.each[replica].readies)
-    while replicas.each[replica].queued > 0 and size < rules.most_reserved:
-        if free_blocks(rules, replicas, replica) < rules.sequence_blocks:
+        request = ready[at]
+        put(members, at, request, 1 if requests[request].is_prefilled else requests[request].prefill)
+    keep_rest(mine, ready, 0, size, mine.readies)
+    while mine.queued > 0 and size < rules.most_reserved:
+        if free_blocks(rules, mine) < rules.sequence_blocks:
             break
-        request = admit(requests, replicas, replica, rules.sequence_blocks)
-        put(batches, slot, size, request, requests[request].prefill)
+        request = admit(requests, mine, rules.sequence_blocks)
+        put(members, size, request, requests[request].prefill)
         size += 1
     return size

@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 from gnomon.core.jit import inner
+from gnomon.core.service import Ints
 from gnomon.engines.serving.blocks import admit, extend, fits_prompt, keep_rest, prompt_blocks, secure, sort_ready
-from gnomon.engines.serving.state import NONE, Batches, Records, Replicas, Rules, put
+from gnomon.engines.serving.state import NONE, Records, Rules, put
 
 FOLLOWS = "Sarathi-Serve's scheduler, as in microsoft/vidur 7d47513"
 
 
 @inner
-def form(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
     """Requests of the next batch."""
-    size, budget = _running(rules, requests, replicas, batches, replica, slot)
-    while replicas.each[replica].queued > 0:
-        request = replicas.each[replica].first
-        if replicas.each[replica].admitted == rules.most_admitted or size == rules.most_batched or budget <= 0:
+    size, budget = _running(rules, requests, mine, ready, members)
+    while mine.queued > 0:
+        request = mine.first
+        if mine.admitted == rules.most_admitted or size == rules.most_batched or budget <= 0:
             break
-        if not fits_prompt(rules, requests, replicas, replica, request):
+        if not fits_prompt(rules, requests, mine, request):
             break
         tokens = min(requests[request].prefill, budget)
-        admit(requests, replicas, replica, prompt_blocks(rules, requests, request))
-        put(batches, slot, size, request, tokens)
+        admit(requests, mine, prompt_blocks(rules, requests, request))
+        put(members, size, request, tokens)
         size += 1
         budget -= tokens
     return size
 
 
 @inner
-def _running(
-    rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int, slot: int
-) -> tuple[int, int]:
+def _running(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> tuple[int, int]:
     """Requests that were admitted before and are in the batch, and the tokens that are left of it.
 
     Whoever is not through his prompt is set aside, in the first places of `ready`, until all decodes are in; each decode is,
     whatever the chunk. Those set aside are not evicted.
     """
-    ready = replicas.ready[replica]
-    size, place, aside, end = 0, 0, 0, replicas.each[replica].readies
+    size, place, aside, end = 0, 0, 0, mine.readies
     while place < end and size < rules.most_batched:
         request = ready[place]
         place += 1
@@ -45,13 +43,13 @@ def _running(
             ready[aside] = request
             aside += 1
             continue
-        left = secure(rules, requests, replicas, replica, request, place, end)
+        left = secure(rules, requests, mine, ready, request, place, end)
         if left == NONE:
             end = place
             break
         end = left
-        extend(rules, requests, replicas, replica, request)
-        put(batches, slot, size, request, 1)
+        extend(rules, requests, mine, request)
+        put(members, size, request, 1)
         size += 1
     budget, kept = rules.chunk_tokens - size, 0
     for at in range(aside):
@@ -61,9 +59,9 @@ def _running(
             ready[kept] = request
             kept += 1
             continue
-        put(batches, slot, size, request, tokens)
+        put(members, size, request, tokens)
         size += 1
         budget -= tokens
-    keep_rest(replicas, replica, kept, place, end)
-    sort_ready(requests, replicas, replica)
+    keep_rest(mine, ready, kept, place, end)
+    sort_ready(requests, mine, ready)
     return size, budget
