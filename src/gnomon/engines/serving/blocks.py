@@ -40,42 +40,42 @@ def admit(requests: Records, mine: Records, blocks: int) -> int:
 
 
 @inner
-def extend(rules: Rules, requests: Records, mine: Records, request: int) -> None:
-    """One block more where the tokens so far do not fit those that the request has."""
-    if requests[request].processed > requests[request].blocks * rules.block_tokens:
-        requests[request].blocks += 1
+def extend(rules: Rules, one: Records, mine: Records) -> None:
+    """One block more where the tokens of a request so far do not fit those that it has."""
+    if one.processed > one.blocks * rules.block_tokens:
+        one.blocks += 1
         mine.used_blocks += 1
 
 
 @inner
-def release(requests: Records, mine: Records, request: int) -> None:
+def release(one: Records, mine: Records) -> None:
     """A request gives its blocks back."""
-    mine.used_blocks -= requests[request].blocks
-    requests[request].blocks = 0
+    mine.used_blocks -= one.blocks
+    one.blocks = 0
     mine.admitted -= 1
 
 
 @inner
-def restart(rules: Rules, requests: Records, request: int) -> None:
+def restart(rules: Rules, one: Records) -> None:
     """A request begins again: what it has computed becomes its prompt.
 
     Defect of Vidur: of a request that is not through its prompt the rest of it becomes output.
     """
-    if requests[request].is_prefilled or rules.has_defects:
-        whole = requests[request].prefill + requests[request].decode
-        requests[request].prefill = requests[request].processed
-        requests[request].decode = whole - requests[request].processed
-    requests[request].processed = 0
-    requests[request].is_scheduled = False
-    requests[request].is_prefilled = False
-    requests[request].restarts += 1
+    if one.is_prefilled or rules.has_defects:
+        whole = one.prefill + one.decode
+        one.prefill = one.processed
+        one.decode = whole - one.processed
+    one.processed = 0
+    one.is_scheduled = False
+    one.is_prefilled = False
+    one.restarts += 1
 
 
 @inner
 def evict(rules: Rules, requests: Records, mine: Records, request: int) -> None:
     """A request gives its blocks back and begins again, before all that wait."""
-    restart(rules, requests, request)
-    release(requests, mine, request)
+    restart(rules, requests[request])
+    release(requests[request], mine)
     push_front(requests, mine, request)
 
 

@@ -5,21 +5,8 @@ from __future__ import annotations
 import math
 
 from gnomon.core.jit import inner
-from gnomon.core.service import Floats, Ints
-from gnomon.engines.serving.state import (
-    ADD,
-    EXCHANGE,
-    KV_SAVE,
-    MLP,
-    NORM,
-    PROJECTIONS,
-    REQUEST,
-    SEND,
-    TOKENS,
-    Costs,
-    Records,
-    Rules,
-)
+from gnomon.core.service import Floats
+from gnomon.engines.serving.state import ADD, EXCHANGE, KV_SAVE, MLP, NORM, PROJECTIONS, SEND, Costs, Records, Rules
 
 TOKEN_STEP = 8  # matrix products are looked up at the next multiple of so many tokens
 MOST_TOKENS, DECODES, DECODE_KV, PREFILL_KV, CHUNK = range(5)  # places in Costs.largest
@@ -76,29 +63,27 @@ def prefill_attention_ms(costs: Costs, prompts: int, kv: int, chunk: int) -> flo
 
 
 @inner
-def layer_ms(costs: Costs, tokens: int, decode_ms: float, prefill_ms: float) -> float:
-    """A layer: attention, the MLP and the additions, in this order."""
+def parts_by_tokens(costs: Costs, tokens: int) -> tuple[float, float, float, float, float]:
+    """What depends on the tokens of a batch alone: before attention, its all-reduce, its norm, the MLP, the additions."""
     table, rounded = costs.by_tokens, up(tokens, TOKEN_STEP)
-    attention = by_tokens(table, PROJECTIONS, rounded) + by_tokens(table, KV_SAVE, tokens) + decode_ms + prefill_ms
-    attention = attention + by_tokens(table, EXCHANGE, rounded) + by_tokens(table, NORM, rounded)
-    return attention + by_tokens(table, MLP, rounded) + by_tokens(table, ADD, rounded)
+    before = by_tokens(table, PROJECTIONS, rounded) + by_tokens(table, KV_SAVE, tokens)
+    mlp, add = by_tokens(table, MLP, rounded), by_tokens(table, ADD, rounded)
+    return before, by_tokens(table, EXCHANGE, rounded), by_tokens(table, NORM, rounded), mlp, add
 
 
 @inner
-def decode_stage_s(rules: Rules, costs: Costs, requests: int, kv_sum: int) -> float:
-    """A stage of requests that all decode, without what is sent on."""
-    kv = up(kv_sum // requests, costs.kv_step)
-    if kv > costs.largest[DECODE_KV]:
-        costs.largest[DECODE_KV] = kv
-    return layer_ms(costs, requests, decode_attention_ms(costs, requests, kv), 0.0) * rules.layers * 1e-3
+def layer_ms(parts: tuple[float, float, float, float, float], decode_ms: float, prefill_ms: float) -> float:
+    """A layer: attention, the MLP and the additions, in this order."""
+    before, exchange, norm, mlp, add = parts
+    return before + decode_ms + prefill_ms + exchange + norm + mlp + add
 
 
 @inner
-def set_times(rules: Rules, costs: Costs, requests: Records, batch: Records, members: Ints) -> int:
+def set_times(rules: Rules, costs: Costs, requests: Records, batch: Records, members: Records) -> int:
     """Fill in what the batch of a slot takes on each stage; the sum of the lengths of those that decode."""
     total, decodes, kv_sum, prompts, prefill_kv, squares = 0, 0, 0, 0, 0, 0
     for at in range(batch.size):
-        request, tokens = members[at, REQUEST], members[at, TOKENS]
+        request, tokens = members[at].request, members[at].tokens
         total += tokens
         if requests[request].is_prefilled:
             decodes += 1
@@ -114,7 +99,7 @@ def set_times(rules: Rules, costs: Costs, requests: Records, batch: Records, mem
     if prompts > 0:
         chunk = int(math.sqrt(squares) + 0.5)
         prefill_ms = prefill_attention_ms(costs, prompts, prefill_kv, chunk)
-    layers_ms = layer_ms(costs, total, decode_ms, prefill_ms) * rules.layers
+    layers_ms = layer_ms(parts_by_tokens(costs, total), decode_ms, prefill_ms) * rules.layers
     batch.last_stage_s = layers_ms * 1e-3
     if rules.stages > 1:
         batch.stage_s = (layers_ms + by_tokens(costs.by_tokens, SEND, up(total, TOKEN_STEP))) * 1e-3

@@ -25,7 +25,7 @@ Loop = Callable[
 
 
 @inner
-def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
     """How many requests are in a new batch, by the policy."""
     if rules.policy == VIDUR_VLLM:
         return vidur_vllm.form(rules, requests, mine, ready, members)

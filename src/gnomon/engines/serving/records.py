@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.costs import TOKEN_STEP, up
-from gnomon.engines.serving.state import REQUEST, TOKENS, Records, Rules
+from gnomon.engines.serving.state import Records, Rules
 
 DECODES = -1  # in place of the length before a chunk: the request is through its prompt
 NUMBER, REPLICA, STAGE, SIZE, TOTAL, ROUNDED, DECODING, KV, MEMBERS = range(9)  # columns of Log.rows
@@ -20,7 +20,7 @@ class Log(NamedTuple):
 
     rows: Ints  # (row, 9)
     times_s: Floats  # (row, 2): begin and length
-    members: Ints  # (place, 3): request, tokens, length before them rounded up; a batch's begin at its row's MEMBERS
+    members: Records  # (place, 3): request, tokens, length before them rounded up; a batch's begin at its row's MEMBERS
     counts: Ints  # (2): rows, members
 
 
@@ -59,7 +59,7 @@ def write(
     rules: Rules,
     requests: Records,
     batch: Records,
-    members: Ints,
+    members: Records,
     kv_step: int,
     slot: int,
     stage: int,
@@ -75,9 +75,9 @@ def write(
     values[ROUNDED] = up(batch.total, TOKEN_STEP)
     values[DECODING], values[KV], values[MEMBERS] = batch.decodes, batch.kv, place
     for at in range(batch.size):
-        request = members[at, REQUEST]
+        request = members[at].request
         before = DECODES if requests[request].is_prefilled else up(requests[request].processed, kv_step)
         member = log.members[place + at]
-        member[0], member[1], member[2] = request, members[at, TOKENS], before
+        member[0], member[1], member[2] = request, members[at].tokens, before
     log.counts[0] += 1
     log.counts[1] += batch.size

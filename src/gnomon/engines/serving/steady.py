@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.core.jit import inner
-from gnomon.core.service import Floats, Ints
+from gnomon.core.service import Floats
 from gnomon.engines.serving.blocks import free_blocks
-from gnomon.engines.serving.costs import decode_stage_s
-from gnomon.engines.serving.state import REQUEST, Costs, Records, Rules
+from gnomon.engines.serving.costs import DECODE_KV, decode_attention_ms, layer_ms, parts_by_tokens, up
+from gnomon.engines.serving.state import Costs, Records, Rules
 
 MOST = 256  # iterations at a time
 _WITH_BLOCKS = 2  # the policies before this place take blocks as they decode
@@ -20,7 +20,7 @@ def steps_ahead(
     costs: Costs,
     requests: Records,
     mine: Records,
-    members: Ints,
+    members: Records,
     size: int,
     kv_sum: int,
     now_s: float,
@@ -36,13 +36,21 @@ def steps_ahead(
     phases = np.zeros(block + 1, np.int64)  # how many requests need a block, by iterations from here: 1 to `block`
     most = MOST
     for at in range(size):
-        one = requests[members[at, REQUEST]]
+        one = requests[members[at].request]
         most = min(most, one.prefill + one.decode - one.processed)
         if takes_blocks:
             phases[one.blocks * block - one.processed + 1] += 1
     steps, phase = 0, 0
+    table, parts = costs.decode_ms, parts_by_tokens(costs, size)
+    longest_kv = (table.shape[1] - 1) * costs.kv_step
     while steps < most:
-        length_s = decode_stage_s(rules, costs, size, kv_sum)
+        kv = up(kv_sum // size, costs.kv_step)
+        if kv <= longest_kv and size <= len(table):
+            decode_ms = table[size - 1, kv // costs.kv_step] * (costs.decode_factor if size > 1 else 1.0)
+        else:
+            decode_ms = decode_attention_ms(costs, size, kv)
+            costs.largest[DECODE_KV] = max(costs.largest[DECODE_KV], kv)
+        length_s = layer_ms(parts, decode_ms, 0.0) * rules.layers * 1e-3
         if not now_s + length_s < before_s:
             break
         if takes_blocks and steps > 0:
@@ -59,7 +67,7 @@ def steps_ahead(
 
 @inner
 def catch_up(
-    rules: Rules, requests: Records, mine: Records, members: Ints, size: int, end_s: float, took_s: Floats
+    rules: Rules, requests: Records, mine: Records, members: Records, size: int, end_s: float, took_s: Floats
 ) -> None:
     """All those iterations are done: of each request time, length and blocks; then the batch comes back to its replica.
 
@@ -67,7 +75,7 @@ def catch_up(
     """
     block, steps = rules.block_tokens, len(took_s)
     for at in range(size):
-        request = members[at, REQUEST]
+        request = members[at].request
         one = requests[request]
         execution_s = one.execution_s
         for length_s in took_s:

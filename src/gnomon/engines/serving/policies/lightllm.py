@@ -14,7 +14,7 @@ OUT_OF_MEMORY = -1  # in place of a number of requests: neither LightLLM's rule 
 
 
 @inner
-def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
     """Requests of the next batch, or OUT_OF_MEMORY. Waiting ones are looked at after some iterations."""
     running = mine.readies
     if running == 0 or mine.waits >= rules.most_waits:
@@ -30,13 +30,13 @@ def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: I
         request = ready[at]
         requests[request].blocks += 1
         mine.used_blocks += 1
-        put(members, at, request, 1)
+        put(members[at], request, 1)
     mine.readies = 0
     return running
 
 
 @inner
-def _prompts(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
+def _prompts(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
     """Whole prompts whose tokens, and the peak of memory, stay below their bounds."""
     room = mine.readies + rules.most_batched + 1
     length, remaining = np.zeros(room, np.int64), np.zeros(room, np.int64)
@@ -59,7 +59,7 @@ def _prompts(rules: Rules, requests: Records, mine: Records, ready: Ints, member
         if _peak(length, remaining, known) >= rules.blocks:
             break
         admit(requests, mine, tokens)
-        put(members, size, request, tokens)
+        put(members[size], request, tokens)
         size += 1
         used += tokens
     return size

@@ -11,17 +11,17 @@ FOLLOWS = "Orca (OSDI 2022), as in microsoft/vidur 7d47513"
 
 
 @inner
-def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
     """Requests of the next batch."""
     size = min(mine.readies, rules.most_reserved)
     for at in range(size):
         request = ready[at]
-        put(members, at, request, 1 if requests[request].is_prefilled else requests[request].prefill)
+        put(members[at], request, 1 if requests[request].is_prefilled else requests[request].prefill)
     keep_rest(mine, ready, 0, size, mine.readies)
     while mine.queued > 0 and size < rules.most_reserved:
         if free_blocks(rules, mine) < rules.sequence_blocks:
             break
         request = admit(requests, mine, rules.sequence_blocks)
-        put(members, size, request, requests[request].prefill)
+        put(members[size], request, requests[request].prefill)
         size += 1
     return size

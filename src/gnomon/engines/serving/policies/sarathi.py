@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
-from gnomon.engines.serving.blocks import admit, extend, fits_prompt, keep_rest, prompt_blocks, secure, sort_ready
+from gnomon.engines.serving.blocks import (
+    admit,
+    extend,
+    fits_prompt,
+    free_blocks,
+    keep_rest,
+    prompt_blocks,
+    secure,
+    sort_ready,
+)
 from gnomon.engines.serving.state import NONE, Records, Rules, put
 
 FOLLOWS = "Sarathi-Serve's scheduler, as in microsoft/vidur 7d47513"
 
 
 @inner
-def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> int:
+def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
     """Requests of the next batch."""
     size, budget = _running(rules, requests, mine, ready, members)
     while mine.queued > 0:
@@ -22,14 +31,14 @@ def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: I
             break
         tokens = min(requests[request].prefill, budget)
         admit(requests, mine, prompt_blocks(rules, requests, request))
-        put(members, size, request, tokens)
+        put(members[size], request, tokens)
         size += 1
         budget -= tokens
     return size
 
 
 @inner
-def _running(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Ints) -> tuple[int, int]:
+def _running(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> tuple[int, int]:
     """Requests that were admitted before and are in the batch, and the tokens that are left of it.
 
     Whoever is not through his prompt is set aside, in the first places of `ready`, until all decodes are in; each decode is,
@@ -43,13 +52,14 @@ def _running(rules: Rules, requests: Records, mine: Records, ready: Ints, member
             ready[aside] = request
             aside += 1
             continue
-        left = secure(rules, requests, mine, ready, request, place, end)
-        if left == NONE:
-            end = place
-            break
-        end = left
-        extend(rules, requests, mine, request)
-        put(members, size, request, 1)
+        if free_blocks(rules, mine) < 1:
+            left = secure(rules, requests, mine, ready, request, place, end)
+            if left == NONE:
+                end = place
+                break
+            end = left
+        extend(rules, requests[request], mine)
+        put(members[size], request, 1)
         size += 1
     budget, kept = rules.chunk_tokens - size, 0
     for at in range(aside):
@@ -59,7 +69,7 @@ def _running(rules: Rules, requests: Records, mine: Records, ready: Ints, member
             ready[kept] = request
             kept += 1
             continue
-        put(members, size, request, tokens)
+        put(members[size], request, tokens)
         size += 1
         budget -= tokens
     keep_rest(mine, ready, kept, place, end)
