@@ -154,7 +154,7 @@ def begin_batches(
         is_steady = batch.decodes == size
         if not is_steady:
             courses.schedule(requests, members, size, now_s)
-        if is_steady and before_s > now_s and mine.readies == 0 and events.is_quiet(queue):
+        if is_steady and before_s > now_s and mine.readies == 0 and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)
             steps, end_s = steady.steps_ahead(
                 rules, costs, requests, mine, members, size, kv_sum, now_s, before_s, took_s[replica]
@@ -245,17 +245,21 @@ def _keyed(digest: int) -> Loop:
             rules.stages == 1 and not rules.records and rules.policy != LIGHTLLM,
         )
         took_s = np.zeros((len(touched), steady.MOST))
+        marks, first = queue.marks[0], queue.heap[0]
         while not is_over:
             arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
-            ahead_s = events.next_later_s(queue)
-            if arrived < count and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(queue)):
+            ahead_s = events.next_later_s(marks, first)
+            if arrived < count and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(marks)):
                 now_s = arrives_s
                 is_over = now_s > rules.time_limit_s
                 if arrived == routed:
                     events.now(queue, events.ROUTE, NONE)
                 arrived += 1
                 continue
-            if events.is_line_first(queue, now_s):
+            is_line_first = not events.is_quiet(marks)
+            if is_line_first and ahead_s <= now_s:  # at one time the one that was created before
+                is_line_first = queue.line[marks.head % len(queue.line)].number < first.number
+            if is_line_first:
                 what, whom = events.pop_line(queue)
             elif ahead_s < np.inf:
                 now_s = ahead_s
