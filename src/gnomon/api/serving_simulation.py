@@ -100,7 +100,7 @@ class ServingSimulation:
         write_whole(Path(path), batches_csv(_batch_rows(self.outcome.log, self.outcome.arrivals.ids.tolist())))
 
 
-def simulate_vidur(
+def simulate_service(
     config: str | Path, *, trace: str | Path, stage_times: str | Path, records: bool = False
 ) -> ServingSimulation:
     """Simulate a service from Vidur's files, with Vidur's defects. BadInput, Unsupported.

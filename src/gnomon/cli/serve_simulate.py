@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gnomon.api.serving_simulation import ServingSimulation, simulate_vidur
+from gnomon.api.serving_simulation import ServingSimulation, simulate_service
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.cli.progress import working
@@ -28,7 +28,7 @@ def simulate(arguments: Sequence[str]) -> int:
         if path is not None:
             check_writable(Path(path))
     with working("simulating"):
-        made = simulate_vidur(
+        made = simulate_service(
             found.from_vidur, trace=found.trace, stage_times=found.stage_times, records=found.batches is not None
         )
     if found.out:

@@ -22,4 +22,5 @@ def inner(function: _F) -> _F:
     """A function that compiled ones call, in whatever file: compiled with them, not kept apart."""
     from numba import njit
 
-    return cast(_F, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    unseen: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # Python does not call it
+    return cast(_F, njit(**unseen)(function))

@@ -94,8 +94,9 @@ def route(rules: Rules, requests: Records, replicas: Replicas, request: int) -> 
     Requests that a replica has admitted are not counted, as in Vidur.
     """
     if rules.has_static_routes:
-        requests[request].replica = requests[request].drawn
-        return requests[request].replica
+        drawn: int = requests[request].drawn
+        requests[request].replica = drawn
+        return drawn
     best = 0
     for replica in range(1, len(replicas.each)):
         if replicas.each[replica].queued < replicas.each[best].queued:

@@ -25,7 +25,7 @@ from gnomon.engines.serving.state import (
     new_stages,
 )
 
-_MODULES = (vidur_vllm, sarathi, orca, faster_transformer, lightllm)
+_FOLLOWS = tuple(policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm))
 POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm")  # in the order of loop.form
 
 
@@ -77,7 +77,7 @@ def simulate(
 
 def follows(policy: str) -> str:
     """The software whose rules a policy has, with its version. Unsupported."""
-    return _MODULES[policy_named(policy)].FOLLOWS
+    return _FOLLOWS[policy_named(policy)]
 
 
 def policy_named(name: str) -> int:

@@ -16,7 +16,7 @@ OUT_OF_MEMORY = -1  # in place of a number of requests: neither LightLLM's rule 
 @inner
 def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
     """Requests of the next batch, or OUT_OF_MEMORY. Waiting ones are looked at after some iterations."""
-    running = mine.readies
+    running: int = mine.readies
     if running == 0 or mine.waits >= rules.most_waits:
         size = _prompts(rules, requests, mine, ready, members)
         if running > 0 or size > 0:

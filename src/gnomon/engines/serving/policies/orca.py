@@ -13,7 +13,7 @@ FOLLOWS = "Orca (OSDI 2022), as in microsoft/vidur 7d47513"
 @inner
 def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
     """Requests of the next batch."""
-    size = min(mine.readies, rules.most_reserved)
+    size: int = min(mine.readies, rules.most_reserved)
     for at in range(size):
         request = ready[at]
         put(members[at], request, 1 if requests[request].is_prefilled else requests[request].prefill)

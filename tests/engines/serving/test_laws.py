@@ -1,0 +1,79 @@
+"""What holds of every small service."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnomon.core.service import Routing
+from gnomon.engines.serving.simulate import POLICIES, simulate
+from tests.engines.serving.cases import arrivals, service, stage_times
+
+pytestmark = pytest.mark.xdist_group("compiled")
+ROWS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=12)
+
+
+def _sorted(rows):
+    return arrivals(*sorted(rows, key=lambda row: row[0]))
+
+
+def _blocks(policy):
+    return 80 if policy == "lightllm" else 12
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(rows=ROWS, stages=st.sampled_from([1, 2]), router=st.sampled_from(["round_robin", "lor", "random"]))
+def test_every_request_is_through_and_every_block_given_back(policy, rows, stages, router):
+    stages = 1 if policy == "lightllm" else stages
+    given_service = service(policy, blocks=_blocks(policy), stages=stages, replicas=2, routing=Routing(name=router))
+    made = simulate(given_service, stage_times(), _sorted(rows))
+    requests = made.requests
+    assert requests.is_completed.all()
+    assert not requests.blocks.any()
+    assert (requests.processed == requests.prefill + requests.decode).all()
+    assert (requests.scheduled_s >= requests.arrived_s).all()
+    assert (requests.first_token_s > requests.scheduled_s).all()
+    assert (requests.completed_s >= requests.first_token_s).all()
+    inside_s = requests.completed_s - requests.scheduled_s
+    assert np.allclose(requests.execution_s + requests.idle_s, inside_s)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@given(rows=ROWS)
+def test_iterations_done_at_once_are_those_done_one_by_one(policy, rows):
+    def outcome(records):
+        made = simulate(service(policy, blocks=_blocks(policy)), stage_times(), _sorted(rows), records=records)
+        return made.requests.tobytes(), made.batches, made.end_s
+
+    assert outcome(records=False) == outcome(records=True)
+
+
+def test_as_python_the_functions_say_the_same():
+    root = Path(__file__).parents[3]
+    program = (
+        "from tests.engines.serving.cases import *\n"
+        "from gnomon.engines.serving.simulate import POLICIES, simulate\n"
+        "for policy in POLICIES:\n"
+        "    rows = [(0.1 * i, 3 + i * 5 % 14, 2 + i * 7 % 13) for i in range(12)]\n"
+        "    blocks = 80 if policy == 'lightllm' else 9\n"
+        "    made = simulate(service(policy, blocks=blocks), stage_times(), arrivals(*rows), has_defects=True)\n"
+        "    print(policy, made.batches, made.end_s, made.requests.completed_s.tolist(), made.requests.restarts.tolist())\n"
+    )
+    compiled, plain = (
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=root,
+            env=os.environ | {"NUMBA_DISABLE_JIT": disabled, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for disabled in ("0", "1")
+    )
+    assert plain == compiled
+    assert len(plain.splitlines()) == len(POLICIES)

@@ -1,0 +1,82 @@
+"""What one policy does and another does not, and what goes wrong."""
+
+import pytest
+
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.service import Routing
+from gnomon.engines.serving.routers import static_routes
+from gnomon.engines.serving.simulate import simulate
+from tests.engines.serving.cases import arrivals, service, stage_times
+
+pytestmark = pytest.mark.xdist_group("compiled")
+
+
+def test_faster_transformer_loses_blocks_only_with_the_defects_of_vidur():
+    rows = arrivals((0, 8, 1), (0, 8, 2), (0, 8, 2), (0, 8, 1))
+    sound, as_vidur = (
+        simulate(service("faster-transformer", blocks=8), stage_times(), rows, has_defects=defects)
+        for defects in (False, True)
+    )
+    assert (sound.lost_blocks, as_vidur.lost_blocks) == (0, 4)
+    assert sound.requests.scheduled_s[3] == sound.requests.scheduled_s[2]  # together, in all eight blocks
+    assert (
+        as_vidur.requests.scheduled_s[3] > as_vidur.requests.completed_s[2]
+    )  # one at a time, in the four that are left
+
+
+def test_a_request_that_needs_more_blocks_than_there_are_is_named():
+    made = simulate(service("vidur-vllm", blocks=2), stage_times(), arrivals((0, 8, 1), (0.5, 24, 1), (0.6, 8, 1)))
+    assert made.requests.is_completed.tolist() == [True, False, False]
+    assert made.waiting.tolist() == [1, 2]
+    assert list(made.notes) == [
+        "2 requests can never be scheduled, from request 1, of 24 tokens in its prompt on: it needs 3 blocks of the KV cache, of 2 "
+        "with those that stay free"
+    ]
+
+
+def test_what_ends_at_the_time_limit_is_not_called_impossible():
+    made = simulate(service("vidur-vllm", time_limit_s=0.2), stage_times(), arrivals((0, 16, 8), (0.1, 8, 4)))
+    assert not len(made.waiting)
+    assert list(made.notes) == ["2 requests are not through when the time limit ends the run"]
+
+
+def test_a_size_beyond_the_table_is_taken_on_and_said():
+    made = simulate(service("orca"), stage_times(decode_ms=stage_times().decode_ms[:1]), arrivals((0, 8, 9), (0, 8, 9)))
+    assert made.requests.is_completed.all()
+    assert made.outside == (
+        "up to 2 requests that decode, where the table ends at 1: taken in proportion to the work; Vidur fails there",
+    )
+
+
+def test_lightllm_without_room_for_its_next_tokens_is_unsupported():
+    with pytest.raises(Unsupported, match="lightllm: at .* s the requests of replica 0 need more blocks than the 17"):
+        simulate(service("lightllm", blocks=17), stage_times(), arrivals((0, 8, 3), (0, 8, 3), (0.05, 8, 16)))
+
+
+def test_a_model_that_does_not_fit_is_refused():
+    with pytest.raises(BadInput, match="the model does not fit: .* of parameters on each device"):
+        simulate(service("orca", device_bytes=1000.0), stage_times(), arrivals((0, 8, 3)))
+
+
+def test_an_unknown_policy_is_told_with_the_near_one():
+    with pytest.raises(Unsupported, match="no policy 'sarathy'; did you mean 'sarathi'"):
+        simulate(service("sarathy"), stage_times(), arrivals((0, 8, 3)))
+
+
+def test_the_random_router_goes_on_where_the_generator_of_requests_ended():
+    later = static_routes(Routing(name="random", seed=42, draws_before=5), 10, 3)
+    at_once = static_routes(Routing(name="random", seed=42), 10, 3)
+    assert later is not None and at_once is not None
+    assert later.tolist() != at_once.tolist()
+    assert set(later.tolist()) <= {0, 1, 2}
+
+
+def test_the_shortest_queue_gets_the_next_request_and_the_first_of_equals():
+    rows = arrivals((0, 8, 2), (0, 8, 2), (0, 8, 2), (0.01, 8, 2))
+    made = simulate(service("orca", replicas=3, routing=Routing(name="lor")), stage_times(), rows)
+    assert made.requests.replica.tolist() == [
+        0,
+        1,
+        2,
+        0,
+    ]  # at 0.01 all queues are empty: those that run are not counted
