@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnomon.api.questions import workload
     from gnomon.api.reports import write_report
     from gnomon.api.scenarios import write_scenario
+    from gnomon.api.serving_simulation import ServingSimulation, simulate_service
     from gnomon.api.sweeps import SweepResult, sweep
     from gnomon.api.training_export import ExportedTraining, export_training
     from gnomon.api.training_simulation import TrainingSimulation, simulate_training
@@ -30,6 +31,7 @@ _HOME = {
     "MappingComparison": "gnomon.api.mapping_comparison",
     "MappingEvaluation": "gnomon.api.mapping",
     "Overrides": "gnomon.api.overrides",
+    "ServingSimulation": "gnomon.api.serving_simulation",
     "TrainingSimulation": "gnomon.api.training_simulation",
     "Unsupported": "gnomon.core.errors",
     "evaluate_mapping": "gnomon.api.mapping",
@@ -42,6 +44,7 @@ _HOME = {
     "predict": "gnomon.api.predict",
     "predict_many": "gnomon.api.predict",
     "predict_scenario": "gnomon.api.predict",
+    "simulate_service": "gnomon.api.serving_simulation",
     "simulate_training": "gnomon.api.training_simulation",
     "sweep": "gnomon.api.sweeps",
     "SweepResult": "gnomon.api.sweeps",
@@ -58,6 +61,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "compare",
     "compare_measurements",
     "sweep",
+    "simulate_service",
     "simulate_training",
     "export_training",
     "evaluate_mapping",
@@ -69,6 +73,7 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "Answer",
     "Answers",
     "SweepResult",
+    "ServingSimulation",
     "TrainingSimulation",
     "ExportedTraining",
     "MappingEvaluation",

@@ -20,7 +20,7 @@ def test_faster_transformer_loses_blocks_only_with_the_defects_of_vidur():
     assert (sound.lost_blocks, as_vidur.lost_blocks) == (0, 4)
     assert sound.requests.scheduled_s[3] == sound.requests.scheduled_s[2]  # together, in all eight blocks
     assert (
-        as_vidur.requests.scheduled_s[3] > as_vidur.requests.completed_s[2]
+        as_vidur.requests.scheduled_s[3] >= as_vidur.requests.completed_s[2]
     )  # one at a time, in the four that are left
 
 
@@ -48,13 +48,8 @@ def test_a_size_beyond_the_table_is_taken_on_and_said():
     )
 
 
-def test_lightllm_without_room_for_its_next_tokens_is_unsupported():
-    with pytest.raises(Unsupported, match="lightllm: at .* s the requests of replica 0 need more blocks than the 17"):
-        simulate(service("lightllm", blocks=17), stage_times(), arrivals((0, 8, 3), (0, 8, 3), (0.05, 8, 16)))
-
-
 def test_a_model_that_does_not_fit_is_refused():
-    with pytest.raises(BadInput, match="the model does not fit: .* of parameters on each device"):
+    with pytest.raises(BadInput, match=r"the model does not fit: .* of parameters on each device"):
         simulate(service("orca", device_bytes=1000.0), stage_times(), arrivals((0, 8, 3)))
 
 

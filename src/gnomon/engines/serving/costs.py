@@ -82,7 +82,7 @@ def layer_ms(parts: tuple[float, float, float, float, float], decode_ms: float, 
 def set_times(rules: Rules, costs: Costs, requests: Records, batch: Records, members: Records) -> int:
     """Fill in what the batch of a slot takes on each stage; the sum of the lengths of those that decode."""
     total, decodes, kv_sum, prompts, prefill_kv, squares = 0, 0, 0, 0, 0, 0
-    for at in range(batch.size):
+    for at in range(batch.count):
         request, tokens = members[at].request, members[at].tokens
         total += tokens
         if requests[request].is_prefilled:

@@ -67,7 +67,7 @@ def next_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Bat
 @inner
 def end_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, slot: int, now_s: float) -> None:
     """The last stage of a batch has ended."""
-    courses.end_batch(requests, batches.members[slot], batches.each[slot].size, now_s)
+    courses.end_batch(requests, batches.members[slot], batches.each[slot].count, now_s)
     take_back(rules, requests, replicas, batches, slot)
 
 
@@ -78,7 +78,7 @@ def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batc
     mine, batch, members = replicas.each[replica], batches.each[slot], batches.members[slot]
     mine.running -= 1
     if rules.policy != FASTER_TRANSFORMER:
-        courses.take_back(requests, mine, replicas.ready[replica], members, batch.size)
+        courses.take_back(requests, mine, replicas.ready[replica], members, batch.count)
         batch.is_taken = False
     elif faster_transformer.end(rules, requests, mine, batch, members):
         batch.is_taken = False
@@ -142,18 +142,19 @@ def begin_batches(
     """
     first, mine = made, replicas.each[replica]
     while mine.running < rules.stages:
+        queued = mine.queued
         slot, size = next_batch(rules, requests, replicas, batches, replica)
         if size == lightllm.OUT_OF_MEMORY:
             return size
         if size == 0:
             break
         batch, members = batches.each[slot], batches.members[slot]
-        batch.size, batch.is_taken, batch.number = size, True, made
+        batch.count, batch.is_taken, batch.number = size, True, made
         made += 1
         mine.running += 1
         kv_sum = cost.set_times(rules, costs, requests, batch, members)
-        is_steady = batch.decodes == size
-        if not is_steady:
+        is_steady = batch.decodes == size and mine.queued == queued  # whoever was evicted may come in at once
+        if batch.decodes < size:
             courses.schedule(requests, members, size, now_s)
         if is_steady and before_s > now_s and mine.readies == 0 and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)
@@ -210,7 +211,7 @@ def end_stage(
     slot, stage = stages.serves[place], place % rules.stages
     stages.serves[place] = NONE
     length_s = stage_s(rules, batches, slot, stage)
-    courses.end_stage(requests, batches.members[slot], batches.each[slot].size, now_s, length_s)
+    courses.end_stage(requests, batches.members[slot], batches.each[slot].count, now_s, length_s)
     events.now(queue, events.SERVE, place)
     if stage == rules.stages - 1:
         events.now(queue, events.END_BATCH, slot)
@@ -286,9 +287,9 @@ def _keyed(digest: int) -> Loop:
                 slot = next_of_stage(stages, whom)
                 if slot != NONE:
                     length_s = stage_s(rules, batches, slot, whom % rules.stages)
-                    courses.begin_stage(requests, batches.members[slot], batches.each[slot].size, now_s)
+                    courses.begin_stage(requests, batches.members[slot], batches.each[slot].count, now_s)
                     if rules.records:
-                        log = records.grown(log, batches.each[slot].size)
+                        log = records.grown(log, batches.each[slot].count)
                         batch, members = batches.each[slot], batches.members[slot]
                         step, stage = costs.kv_step, whom % rules.stages
                         records.write(log, rules, requests, batch, members, step, slot, stage, now_s, length_s)
@@ -299,7 +300,7 @@ def _keyed(digest: int) -> Loop:
                 batch = batches.each[whom]
                 took = took_s[whom, : batch.steps]
                 mine, members = replicas.each[whom], batches.members[whom]
-                steady.catch_up(rules, requests, mine, members, batch.size, now_s, took)
+                steady.catch_up(rules, requests, mine, members, batch.count, now_s, took)
                 take_back(rules, requests, replicas, batches, whom)
                 events.now(queue, events.FORM, whom)
             else:

@@ -71,13 +71,13 @@ def write(
     log.times_s[row, 0], log.times_s[row, 1] = now_s, took_s
     values = log.rows[row]
     values[NUMBER], values[REPLICA], values[STAGE] = batch.number, slot // rules.stages, stage
-    values[SIZE], values[TOTAL] = batch.size, batch.total
+    values[SIZE], values[TOTAL] = batch.count, batch.total
     values[ROUNDED] = up(batch.total, TOKEN_STEP)
     values[DECODING], values[KV], values[MEMBERS] = batch.decodes, batch.kv, place
-    for at in range(batch.size):
+    for at in range(batch.count):
         request = members[at].request
         before = DECODES if requests[request].is_prefilled else up(requests[request].processed, kv_step)
         member = log.members[place + at]
         member[0], member[1], member[2] = request, members[at].tokens, before
     log.counts[0] += 1
-    log.counts[1] += batch.size
+    log.counts[1] += batch.count

@@ -59,7 +59,7 @@ _REPLICA = np.dtype(
 )
 _BATCH = np.dtype(
     [
-        ("size", "i8"),
+        ("count", "i8"),  # requests
         ("is_taken", "?"),
         ("held", "i8"),  # first of a chain of completed requests whose blocks are kept until all have
         ("number", "i8"),  # batches are numbered in the order in which they were made

@@ -27,7 +27,7 @@ def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: R
 def again(requests: Records, batch: Records, members: Records) -> int:
     """Requests of a batch that are not through, each with a token; they stay in its slot."""
     size = 0
-    for at in range(batch.size):
+    for at in range(batch.count):
         request = members[at].request
         if not requests[request].is_completed:
             put(members[size], request, 1)
@@ -42,10 +42,10 @@ def end(rules: Rules, requests: Records, mine: Records, batch: Records, members:
     Defect of Vidur: requests that were through before the last iteration never give back theirs.
     """
     open_ones = 0
-    for at in range(batch.size):
+    for at in range(batch.count):
         if not requests[members[at].request].is_completed:
             open_ones += 1
-    for at in range(batch.size):
+    for at in range(batch.count):
         request = members[at].request
         if open_ones == 0:
             release(requests[request], mine)
