@@ -47,7 +47,7 @@ def test_a_person_reads_a_table(capsys):
     assert main(["serve", "simulate", *WORDS]) == 0
     shown = capsys.readouterr()
     assert "first token" in shown.out
-    assert "2 of 2 requests in 5 s, 4 batches, 0 restarts" in shown.out
+    assert "2 of 2 requests in 5.00 s, 4 batches, 0 restarts" in shown.out
     assert "with Vidur's defects" in shown.err
 
 
@@ -135,9 +135,9 @@ def test_a_table_that_is_none_is_one_line(capsys, content):
 
 
 def test_a_request_that_can_never_be_scheduled_is_told_and_written(capsys):
-    _spoil('"num_blocks": 4', '"num_blocks": 2')
-    _spoil("1,0.5,8,2", "1,0.5,24,2", "trace.csv")
+    _spoil('"num_blocks": 4', '"num_blocks": 3')
+    _spoil("1,0.5,8,2", "1,0.5,25,2", "trace.csv")
     assert main(["serve", "simulate", *WORDS, "--out", "out.csv", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["never_scheduled"] == [1]
-    assert Path("out.csv").read_text().splitlines()[2] == "1,0,0.5,0.0,0.0,0.0,0,,,0.0,0.0,0.0,0.0,0,24,2,"
+    assert Path("out.csv").read_text().splitlines()[2] == "1,0,0.5,0.0,0.0,0.0,0,,,0.0,0.0,0.0,0.0,0,25,2,"

@@ -34,6 +34,17 @@ def test_a_request_that_needs_more_blocks_than_there_are_is_named():
     ]
 
 
+def test_who_was_evicted_last_is_looked_at_again_but_for_the_defects_of_vidur():
+    rows = arrivals((0, 8, 4))
+    sound, as_vidur = (
+        simulate(service("vidur-vllm", blocks=2), stage_times(), rows, has_defects=defects) for defects in (False, True)
+    )
+    assert sound.requests.is_completed.all()
+    assert sound.requests.restarts.tolist() == [2]
+    assert as_vidur.waiting.tolist() == [0]
+    assert "evicted when no batch was in flight" in next(iter(as_vidur.notes))
+
+
 def test_what_ends_at_the_time_limit_is_not_called_impossible():
     made = simulate(service("vidur-vllm", time_limit_s=0.2), stage_times(), arrivals((0, 16, 8), (0.1, 8, 4)))
     assert not len(made.waiting)

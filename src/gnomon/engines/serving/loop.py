@@ -146,6 +146,8 @@ def begin_batches(
         slot, size = next_batch(rules, requests, replicas, batches, replica)
         if size == lightllm.OUT_OF_MEMORY:
             return size
+        if size == 0 and mine.queued > queued and not rules.has_defects:
+            continue  # all were evicted: there is room for the first of them, which Vidur sees at the next arrival only
         if size == 0:
             break
         batch, members = batches.each[slot], batches.members[slot]

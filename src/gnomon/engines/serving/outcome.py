@@ -72,4 +72,8 @@ class Outcome:
             return "the blocks that it would need are those that were never given back"
         if batching.most_tokens is not None and prompt > batching.most_tokens:
             return f"a batch takes {batching.most_tokens:,} tokens"
+        if blocks + int(batching.watermark * self.plan.blocks) <= self.plan.blocks:
+            return (
+                "it was evicted when no batch was in flight, after whose end it would be looked at: a defect of Vidur"
+            )
         return f"it needs {blocks:,} blocks of the KV cache, of {self.plan.blocks:,} with those that stay free"

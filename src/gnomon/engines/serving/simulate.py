@@ -25,7 +25,9 @@ from gnomon.engines.serving.state import (
     new_stages,
 )
 
-_FOLLOWS = tuple(policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm))
+_FOLLOWS: tuple[str, ...] = tuple(
+    policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm)
+)
 POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm")  # in the order of loop.form
 
 

@@ -27,12 +27,12 @@ def read_trace(path: Path, sequence_tokens: int) -> Arrivals:
             near = near_match(column, names)
             raise BadInput(f"no column {column!r}{near}; there is {', '.join(names) or 'none'}", where=str(path))
     places = [names.index(column) for column in COLUMNS]
+    if not rows.strip():
+        raise BadInput("no requests", where=str(path))
     try:
         found = np.loadtxt(io.StringIO(rows), delimiter=",", usecols=places, ndmin=2, comments=None, quotechar='"')
     except ValueError:
         raise _not_a_number(path, rows, places) from None
-    if not len(found):
-        raise BadInput("no requests", where=str(path))
     _check(path, found, sequence_tokens)
     ids, arrived_s, prefill, decode = found.T
     return Arrivals(
