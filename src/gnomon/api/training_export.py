@@ -10,8 +10,9 @@ from typing import Any, Literal, Unpack, get_args
 
 from gnomon.api import plugins
 from gnomon.api.questions import TRAIN, Options, question
-from gnomon.core.errors import BadInput, near_match
+from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY
+from gnomon.core.scenario import Scenario
 from gnomon.core.tell import Tell, silent
 from gnomon.core.trace import ClusterTrace
 from gnomon.engines.training.engine import DEFAULTS, TrainingEngine
@@ -21,11 +22,16 @@ from gnomon.formats.astrasim.system_text import system_text
 from gnomon.formats.astrasim.workload_text import workload_text
 from gnomon.formats.chakra.file import encode_ranks, path_of, write_rank
 from gnomon.formats.files import check_writable, write_whole
+from gnomon.parallel.legal import checked_share
+from gnomon.parallel.program import programs
 from gnomon.zoo.models import Model
 
 SCHEMA = "gnomon/training-export/1"
 Form = Literal["et", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)
+MOST_NODES = (
+    4_000_000  # of all ranks together: two minutes and half a gigabyte; the tool itself is at its end at 4,096 ranks
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +86,7 @@ def export_training(
 ) -> ExportedTraining:
     """Write a training step as ASTRA-sim takes it: PREFIX.<rank>.et, .network.yml, .system.json and .memory.json. BadInput, Unsupported.
 
-    out: PREFIX, in a folder that is there. form: "json" writes PREFIX.workload.json in place of a file for each rank, which
+    out: PREFIX; its folder is made where it is missing. form: "json" writes PREFIX.workload.json in place of a file for each rank, which
     `gnomon train simulate` alone reads. timer: the engine that tells operators' times. options: as of `predict`, of mode train.
     """
     if form not in FORMS:
@@ -92,6 +98,7 @@ def export_training(
     (scenario,) = asked.scenarios().values()
     prefix, npus = Path(out), scenario.system.count
     _check_places(prefix, npus, form)
+    _check_size(scenario)
     engine = TrainingEngine(plugins.op_timer, plugins.exchange_timer, {"timer": timer, "exchanges": "astra-sim"})
     tell(f"putting a step of {npus:,} ranks together")
     time_s = engine.predict(scenario).value
@@ -132,8 +139,6 @@ def _check_places(prefix: Path, npus: int, form: Form) -> None:
     """BadInput where the files could not be written, or others would be taken for some of them."""
     if not prefix.name:
         raise BadInput(f"{prefix}: a folder; give a prefix in it, like {prefix / 'step'}", field="out")
-    if not prefix.parent.is_dir():
-        raise BadInput(f"{prefix}: there is no folder {prefix.parent}; make it first", field="out")
     for path in (
         path_of(prefix, 0) if form == "et" else _beside(prefix, "workload.json"),
         _beside(prefix, "network.yml"),
@@ -144,6 +149,18 @@ def _check_places(prefix: Path, npus: int, form: Form) -> None:
         raise BadInput(
             f"{beyond}: of a step of more ranks, and would be taken for one of these {npus}; take it away, or give another prefix",
             field="out",
+        )
+
+
+def _check_size(scenario: Scenario) -> None:
+    """Unsupported where there would be too much to write. BadInput for a plan that the model or the system cannot have."""
+    model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
+    each = [len(program.action) for program in programs(model)]
+    nodes = sum(each) * (scenario.system.count // len(each))
+    if nodes > MOST_NODES:
+        raise Unsupported(
+            f"{nodes:,} nodes, {max(each):,} of each of {scenario.system.count:,} ranks: up to {MOST_NODES:,} are written; "
+            "ask for fewer devices, or fewer micro-batches"
         )
 
 

@@ -8,8 +8,7 @@ from enum import StrEnum
 
 from gnomon.core.trace import CollectiveKind, RankTrace
 
-
-LAST_NS = 2**63 - 1  # of a simulation: ASTRA-sim counts in 64-bit ns, and two times may be added [astra-sim 518bd51, Common.hh]
+LAST_NS = 2**63 - 1  # of a simulation: ASTRA-sim counts in 64-bit ns, of which two may be added [518bd51, Common.hh]
 
 
 class AlgorithmName(StrEnum):

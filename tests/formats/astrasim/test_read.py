@@ -69,7 +69,9 @@ def test_the_endpoint_delay_is_scaled_where_it_is_given_and_only_there(tmp_path)
 
 
 def test_a_scaled_endpoint_delay_stays_within_what_the_tool_holds(tmp_path):
-    with pytest.raises(BadInput, match=r"endpoint-delay: 15 times injection-scale 1e\+300 is 1.5e\+301 ns: to 2,147,483,647"):
+    with pytest.raises(
+        BadInput, match=r"endpoint-delay: 15 times injection-scale 1e\+300 is 1.5e\+301 ns: to 2,147,483,647"
+    ):
         read_system(_system(tmp_path, endpoint_delay=15), 1, 1e300)
 
 
@@ -147,7 +149,10 @@ def test_memory_has_to_serve_every_npu(tmp_path):
         ),
         ({"all": [{"id": 0, "type": "COMP_NODE", "attrs": {"x": ["int", 1]}}]}, "all.0.attrs.x: no kind 'int'"),
         ({"all": [{"id": 0, "type": "COMP_NODE", "attrs": {"x": ["bool", 1]}}]}, "all.0.attrs.x: 1 is no bool"),
-        ({"all": [{"id": 0, "type": "COMP_NODE", "duration_micros": 10**25}]}, r"duration_micros is 1e\+25: to 9.223e\+15"),
+        (
+            {"all": [{"id": 0, "type": "COMP_NODE", "duration_micros": 10**25}]},
+            r"duration_micros is 1e\+25: to 9.223e\+15",
+        ),
         (
             {"all": [{"id": 0, "type": "COMP_NODE", "attrs": {"num_ops": ["int64", 10**30]}}]},
             r"node 0 '': num_ops is 1e\+30, which 64 bits do not hold",
