@@ -83,7 +83,7 @@ def _waits(program: Program, ran: Ran, lane: Ints, end_ps: int) -> Iterator[Span
     for at in np.flatnonzero(begins > ends).tolist():
         yield Span(
             track=f"stage {program.stage}: passes",
-            name="waits",
+            name="idle",
             kind="idle",
             start_s=int(ends[at]) / _PS_PER_S,
             end_s=int(begins[at]) / _PS_PER_S,
