@@ -1,4 +1,4 @@
-"""A step as it was run, as spans of time: of each stage its passes and waits, its computations, its exchanges."""
+"""A step as it was run, as spans of time: of each stage its passes and idle times, its computations, its communication."""
 
 from __future__ import annotations
 
