@@ -34,12 +34,13 @@ def checked_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
     except BadInput as fault:
         if fault.field not in _FAULTS:
             raise
-        told = _would_do(workload, plan, fault.field, devices)
-        raise BadInput(f"{fault.text}; {told}", field=fault.field) from None
+        found = _nearest_legal(workload, plan, fault.field, devices)
+        what = fault.what if found else f"{fault.what}; no single change of {_or(_TRIED)} helps"
+        raise BadInput(what, field=fault.field, remedies=(*found, *fault.remedies)) from None
 
 
-def _would_do(workload: Workload, plan: Plan, fault: str, devices: int) -> str:
-    """Values of the field at fault that would be legal; where there are none, of another field."""
+def _nearest_legal(workload: Workload, plan: Plan, fault: str, devices: int) -> tuple[tuple[str, str], ...]:
+    """Legal values of the field at fault; where there are none, of another field; nothing where there are none either."""
     training = plan.training or TrainingPlan()
     names = [*([fault] if fault in _TRIED else []), *(name for name in _TRIED if name != fault)]
     for freed, told in _FREED:
@@ -57,8 +58,8 @@ def _would_do(workload: Workload, plan: Plan, fault: str, devices: int) -> str:
                 )
             )
             if below or above:
-                return f"{name} {_or([*reversed(below), *above])} would do{told}"
-    return f"no other {', '.join(_TRIED[:-2])} or {_TRIED[-2]} alone would do"
+                return ((name, f"{_or([*reversed(below), *above])}{told}"),)
+    return ()
 
 
 def _candidates(name: str, training: TrainingPlan, devices: int) -> Sequence[int]:
@@ -79,7 +80,7 @@ def _is_legal(workload: Workload, plan: Plan, changed: dict[str, Any], devices: 
     return True
 
 
-def _or(values: Sequence[int]) -> str:
+def _or(values: Sequence[object]) -> str:
     """ "1, 2 or 4"."""
     *first, last = map(str, values)
     return f"{', '.join(first)} or {last}" if first else last

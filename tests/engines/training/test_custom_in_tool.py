@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from gnomon.adapters.astrasim import programs
+from gnomon.adapters.astrasim import binaries
 from gnomon.api.training_simulation import simulate_training
 from gnomon.core.trace import NodeKind
 from gnomon.formats.chakra.file import encode_ranks, write_rank
 from tests.engines.training.clusters import KINDS, collective, compute, message
 
-needs_tool = pytest.mark.skipif(programs.installed() is None, reason="ASTRA-sim is not installed")
+needs_tool = pytest.mark.skipif(binaries.installed() is None, reason="ASTRA-sim is not installed")
 
 
 def _algorithm(draw, members):
@@ -71,7 +71,7 @@ def test_a_random_algorithm_ends_on_every_rank_when_it_does_in_the_tool(tmp_path
     _write(Random(seed), tmp_path)
     files = {"workload": "w", "system": "system.json", "network": "network.yml", "remote-memory": "memory.json"}
     words = [f"--{name}-configuration={place}" for name, place in files.items()]
-    run = [programs.program(backend).path, *words]
+    run = [binaries.binary(backend).path, *words]
     said = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
     theirs = dict(re.findall(r"sys\[(\d+)\] finished, (\d+) cycles", said))
     ours = simulate_training(

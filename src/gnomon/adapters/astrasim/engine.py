@@ -30,7 +30,7 @@ from gnomon.parallel.work import step_work
 
 _NS_PER_S = 1e9
 _SETTINGS = {
-    "timer": "which engine tells operators' times",
+    "timer": "engine that gives operator times",
     "host": MEANING,
     "backend": "unaware: messages do not meet (default); aware: links carry one at a time, in a network of one dimension",
     "ranks": "the most ranks of a step; it simulates every one of them, message by message",
@@ -40,7 +40,7 @@ _SETTINGS = {
 _RANKS = 256
 _ASSUMPTIONS = (
     "computations take what the operator times say, held up by the host that launches them, in whole microseconds and at least one; "
-    "a host is not waited for where exchanges begin",
+    "starting communication costs the host nothing",
     "a cycle of ASTRA-sim is a nanosecond; what a rank does not compute counts as exposed, whatever it waits for",
     "collectives are rings in four chunks, through the dimensions of the network one after another; a message between stages is "
     "charged the innermost dimension in which they differ",
@@ -109,9 +109,9 @@ class AstraSim:
         """Reasons that lie in the scenario and the settings."""
         workload, system = scenario.workload, scenario.system
         if not workload.mode.endswith("+optimizer"):
-            return (f"astra-sim answers whole steps of training, not {workload.mode}: give mode train",)
+            return (f"astra-sim simulates whole training steps, not {workload.mode}: use mode train",)
         if system.device.design is not None:
-            return (f"astra-sim is given operators' times by data sheets, and {system.device.name} is an accelerator",)
+            return (f"astra-sim needs operator times from a data sheet; {system.device.name} is a spatial accelerator",)
         if system.count > 1 and not system.dimensions:
             return (
                 f"the network between the {system.count} of {system.name} is not described: "
@@ -210,7 +210,7 @@ class AstraSim:
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 2:
-        raise BadInput(f"{text!r:.40} is not a whole number from 2", field="astra-sim.ranks")
+        raise BadInput(f"{text!r:.40} must be a whole number of at least 2", field="astra-sim.ranks")
     return int(text)
 
 

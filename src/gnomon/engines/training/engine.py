@@ -33,16 +33,16 @@ from gnomon.parallel.times import Numbers, device_times_s, durations_ps, launche
 from gnomon.parallel.work import step_work
 
 _SETTINGS = {
-    "timer": "which engine tells operators' times",
-    "exchanges": "whose times exchanges have: nccl (measured), or astra-sim (its rules, simulated)",
+    "timer": "engine that gives operator times",
+    "exchanges": "source of communication times: nccl (measured), or astra-sim (its rules, simulated)",
     "host": MEANING,
 }
 
 DEFAULTS = {"timer": "kernel", "exchanges": "nccl", "host": EAGER}
 
 _ASSUMPTIONS = (
-    "devices that differ along tp, cp and dp alone do the same at the same time: none is slower than another",
-    "a device computes one thing at a time and exchanges one thing at a time on each level of its network; none slows another down",
+    "devices of one pipeline stage do the same at the same time: none is slower than another",
+    "a device computes one thing at a time and communicates one thing at a time on each level of its network; none slows another down",
     "operators run one after another; what happens between steps (data, logging, checkpoints) is not counted",
 )
 
@@ -106,7 +106,7 @@ class TrainingEngine:
 
     def _exchange_timer(self) -> ExchangeTimer:
         if self._exchanges is None:
-            raise Unsupported("training needs a source of times of exchanges")
+            raise Unsupported("training needs a source of communication times")
         return self._exchanges(self._setting("exchanges"))
 
     def _host(self) -> Host:
@@ -133,9 +133,11 @@ class TrainingEngine:
     def _divided(self, scenario: Scenario) -> _Timed:
         workload, system = scenario.workload, scenario.system
         if not workload.mode.endswith("+optimizer"):
-            raise Unsupported("training answers whole steps alone: ask for mode train")
+            raise Unsupported("training predicts whole steps only: use mode train")
         if system.device.design is not None:
-            raise Unsupported(f"training answers for data sheets, and {system.device.name} is a spatial accelerator")
+            raise Unsupported(
+                f"training predicts devices with a data sheet; {system.device.name} is a spatial accelerator"
+            )
         if system.count > 1 and not system.dimensions:
             raise Unsupported(
                 f"the network between the {system.count} of {system.name} is not described: "
