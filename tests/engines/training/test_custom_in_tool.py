@@ -9,9 +9,9 @@ import pytest
 
 from gnomon.adapters.astrasim import binaries
 from gnomon.api.training_simulation import simulate_training
-from gnomon.core.trace import NodeKind
+from gnomon.core.trace import SIMULATED, NodeKind
 from gnomon.formats.chakra.file import encode_ranks, write_rank
-from tests.engines.training.clusters import KINDS, collective, compute, message
+from tests.engines.training.clusters import collective, compute, message
 
 needs_tool = pytest.mark.skipif(binaries.installed() is None, reason="ASTRA-sim is not installed")
 
@@ -41,7 +41,7 @@ def _algorithm(draw, members):
 
 def _write(draw, folder):
     npus = draw.choice((3, 4, 5, 6, 7, 8, 12))
-    for prefix, ranks in (("own", _algorithm(draw, npus)), ("w", [[collective(KINDS[0], 8)]] * npus)):
+    for prefix, ranks in (("own", _algorithm(draw, npus)), ("w", [[collective(SIMULATED[0], 8)]] * npus)):
         for rank, data in enumerate(encode_ranks(ranks)):
             write_rank(folder / prefix, rank, data)
     wiring = draw.choice(("Ring", "Switch", "FullyConnected"))
