@@ -15,6 +15,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tests.long import LONG
+
 SWEEP = """\
 schema: gnomon/sweep/1
 title: three batches
@@ -143,7 +145,9 @@ def _command(*arguments: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("how", "stops"), [(signal.SIGKILL, 20), (signal.SIGINT, 5)], ids=["20 times killed", "5 times interrupted"]
+    ("how", "stops"),
+    [(signal.SIGKILL, 20 if LONG else 4), (signal.SIGINT, 5 if LONG else 2)],
+    ids=["killed", "interrupted"],
 )
 def test_stopped_at_random_and_resumed_no_row_is_lost_or_doubled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals, stops: int
