@@ -6,7 +6,7 @@ from gnomon.engines.training.simulate.statistics import times_of, utilization_of
 from tests.engines.training.golden import by_rank, differences, expected, own_cases, shared_cases, simulated
 from tests.long import LONG
 
-# By events, each message of 64 ranks: the largest take a minute each, and are left to `make test-long`.
+# By events, each message of 64 ranks: fifteen that take longest, up to a minute each, are left to `make test-long`.
 LARGE = ("fc_64", "a2a_ring_64")
 EVERY = 9  # of the cases beside the repository, one in so many is tried each time
 _TIMES = {"GPU time": "gpu", "Comm time": "comm"}
