@@ -115,7 +115,7 @@ def test_the_backend_that_is_asked_for_is_run(stand_in, tmp_path):
 @pytest.mark.parametrize(
     ("made", "step", "said"),
     [
-        (engine(), tiny_scenarios()["decoder-prefill"], "simulates whole training steps, not prefill"),
+        (engine(), tiny_scenarios()["decoder-prefill"], "astra-sim predicts whole steps of training only"),
         (engine(), tiny_scenarios()["decoder-training"], "one device has nothing to communicate"),
         (engine(ranks="8"), scenario("gpt2", "hgx-h100:4x4"), "16 ranks: astra-sim simulates each of them"),
         (engine(backend="aware"), scenario(tp=2), "aware backend has networks of one dimension only, not 2"),

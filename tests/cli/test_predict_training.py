@@ -136,7 +136,7 @@ WRONG = [
         4,
         "training predicts devices with a data sheet; eyeriss-like is a spatial accelerator",
     ),
-    (LLAMA, "h100-sxm", "--mode prefill", 4, "training predicts whole steps only: use mode train"),
+    (LLAMA, "h100-sxm", "--mode prefill", 4, "training predicts whole steps of training only: use mode train"),
     ("resnet-50", "hgx-h100:8", "--tp 8", 3, "--tp: tensor parallelism finds no pair .*; try --tp 1"),
     ("resnet-50", "hgx-h100:8", "--cp 2", 3, "--cp: context parallelism needs attention, .*; try --cp 1"),
     (LLAMA, "hgx-h100:8", "--set training.timer=rooflin", 3, "--set training.timer: .*; did you mean 'roofline'"),

@@ -8,8 +8,9 @@ from itertools import islice
 from math import isqrt
 from typing import Any
 
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.plan import Plan
+from gnomon.core.scenario import Scenario
 from gnomon.core.training_plan import TrainingPlan
 from gnomon.core.workload import Workload
 from gnomon.parallel.model_share import ModelShare, model_share
@@ -25,6 +26,21 @@ _FREED: tuple[tuple[tuple[str, ...], str], ...] = (
     (("dp",), " with another dp"),
     (("dp", "global_batch"), " with another dp and global batch"),
 )
+
+
+def step_share(scenario: Scenario, engine: str) -> ModelShare:
+    """The shares of the training step that an engine is asked for. Unsupported where it is none; BadInput as `checked_share`."""
+    workload, system = scenario.workload, scenario.system
+    if not workload.mode.endswith("+optimizer"):
+        raise Unsupported(f"{engine} predicts whole steps of training only: use mode train")
+    if system.device.design is not None:
+        raise Unsupported(f"{engine} predicts devices with a data sheet; {system.device.name} is a spatial accelerator")
+    if system.count > 1 and not system.dimensions:
+        raise Unsupported(
+            f"the network between the {system.count} of {system.name} is not described: "
+            "`gnomon list systems` shows machines whose network is"
+        )
+    return checked_share(workload, scenario.plan, system.count)
 
 
 def checked_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:

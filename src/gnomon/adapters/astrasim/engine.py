@@ -21,7 +21,7 @@ from gnomon.core.tool import Installed, Limits
 from gnomon.core.version import version
 from gnomon.formats.host import EAGER, MEANING, host_of
 from gnomon.parallel.as_trace import TICK_PS, cluster_of, step_fabric
-from gnomon.parallel.legal import checked_share
+from gnomon.parallel.legal import step_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.program import Program, programs
@@ -107,16 +107,7 @@ class AstraSim:
 
     def _declined(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons that lie in the scenario and the settings."""
-        workload, system = scenario.workload, scenario.system
-        if not workload.mode.endswith("+optimizer"):
-            return (f"astra-sim simulates whole training steps, not {workload.mode}: use mode train",)
-        if system.device.design is not None:
-            return (f"astra-sim needs operator times from a data sheet; {system.device.name} is a spatial accelerator",)
-        if system.count > 1 and not system.dimensions:
-            return (
-                f"the network between the {system.count} of {system.name} is not described: "
-                "`gnomon list systems` shows machines whose network is",
-            )
+        system = scenario.system
         if system.count > self._ranks:
             return (
                 f"{system.count:,} ranks: astra-sim simulates each of them, and astra-sim.ranks, which can be raised, is {self._ranks:,}",
@@ -131,7 +122,7 @@ class AstraSim:
         """What each stage does, and how long its computations take. BadInput, Unsupported."""
         if self._timers is None:
             raise Unsupported("astra-sim needs a source of operator times")
-        model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
+        model = step_share(scenario, self.name)
         made = programs(model)
         times = computation_times_s(made, scenario.system.device, self._timers(self._given["timer"]))
         return model, made, launched_times_s(made, times, self._host)
