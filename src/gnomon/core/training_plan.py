@@ -17,12 +17,7 @@ Axis = Literal["tp", "cp", "dp", "pp"]
 # Whose devices exchange: along an axis; ep: the replicas that share out experts, edp: those that hold the same ones, data: all
 # that hold the same weights, dp and cp together.
 GroupAxis = Literal[Axis, "ep", "edp", "data"]
-AXES: tuple[Axis, ...] = (
-    "tp",
-    "cp",
-    "dp",
-    "pp",
-)  # innermost first: neighbours on the fastest links [Megatron-LM's order]
+AXES: tuple[Axis, ...] = get_args(Axis)  # innermost first: neighbours on the fastest links [Megatron-LM's order]
 Schedule = Literal["1f1b", "gpipe", "interleaved", "zero-bubble"]
 Recompute = Literal["none", "selective", "full"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
@@ -38,9 +33,7 @@ class TrainingPlan:
 
     global_batch: int | None = None  # sequences of a step; None: a micro-batch for each stage of each replica
     tp: int = 1  # tensor parallel: devices that share every layer
-    sp: bool = (
-        False  # sequence parallel: they share norms, residuals and dropout too [Korthikanti et al. 2022, section 4.2.2]
-    )
+    sp: bool = False  # sequence parallel: they share norms and residuals too [Korthikanti et al. 2022, section 4.2.2]
     pp: int = 1  # pipeline parallel: stages, each with layers of its own
     virtual: int = 1  # chunks of layers that a stage holds (interleaved) [Narayanan et al. 2021, section 2.2]
     stage_layers: str | None = (
