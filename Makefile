@@ -60,8 +60,10 @@ test-newest: .venv-newest/made ## the tests with the newest versions, not those 
 	@echo "==> pytest, newest versions"
 	@.venv-newest/bin/python -m pytest $(at_once) -m "not slow" --junit-xml=build/pytest-newest.xml
 
-test-long: $(READY) ## what takes minutes: a run killed 200 times at random moments, and interrupted as often
-	GNOMON_KILLS=200 GNOMON_TRANSCRIPTS=tests/lab/transcripts .venv/bin/python -m pytest tests/lab/test_kills.py
+# Of what repeats, every run of the tests does a part; the files that know of this one do all of it here.
+test-long: $(READY) ## what takes minutes: runs killed 200 times at random moments or taken up at every record, all by events
+	GNOMON_LONG=1 GNOMON_KILLS=200 GNOMON_TRANSCRIPTS=tests/lab/transcripts \
+		.venv/bin/python -m pytest $$(grep -rl "^from tests.long import" tests --include="*.py")
 
 bench: $(READY) ## the benchmarks: speed, as a ratio to a named peer or bound
 	.venv/bin/python -m pytest benchmarks

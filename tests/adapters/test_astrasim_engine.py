@@ -115,8 +115,8 @@ def test_the_backend_that_is_asked_for_is_run(stand_in, tmp_path):
 @pytest.mark.parametrize(
     ("made", "step", "said"),
     [
-        (engine(), tiny_scenarios()["decoder-prefill"], "answers whole steps of training, not prefill"),
-        (engine(), tiny_scenarios()["decoder-training"], "one device exchanges nothing"),
+        (engine(), tiny_scenarios()["decoder-prefill"], "astra-sim predicts whole steps of training only"),
+        (engine(), tiny_scenarios()["decoder-training"], "one device has nothing to communicate"),
         (engine(ranks="8"), scenario("gpt2", "hgx-h100:4x4"), "16 ranks: astra-sim simulates each of them"),
         (engine(backend="aware"), scenario(tp=2), "aware backend has networks of one dimension only, not 2"),
         (AstraSim(), scenario(), "needs a source of operator times"),
@@ -150,8 +150,8 @@ def test_a_tool_that_fails_is_told_beside_the_answers_of_others(stand_in):
     ("settings", "said"),
     [
         ({"backend": "awar"}, "astra-sim.backend: no backend 'awar'; did you mean 'aware'"),
-        ({"ranks": "1"}, "astra-sim.ranks: '1' is not a whole number from 2"),
-        ({"ranks": "many"}, "astra-sim.ranks: 'many' is not a whole number from 2"),
+        ({"ranks": "1"}, "astra-sim.ranks: '1' must be a whole number of at least 2"),
+        ({"ranks": "many"}, "astra-sim.ranks: 'many' must be a whole number of at least 2"),
         (
             {"host": "gpu"},
             "astra-sim.host: 'gpu' does not start with a number; write it like '5 us'; or eager, or graphs",

@@ -176,7 +176,7 @@ def test_a_sweep_over_plans_tells_why_some_cannot_be_and_leaves_out_what_does_no
     rows = found.table().to_dicts()
     assert len(rows) == 64
     of_three = [row for row in rows if row["tp"] == 3 and row["schedule"] is None]
-    assert {"tp: 4 devices are no multiple of tp 3 x cp 1 x pp 1 = 3; tp 1, 2 or 4 would do"} < {
+    assert {"tp: 4 devices is not a multiple of tp 3 x cp 1 x pp 1 = 3; try tp 1, 2 or 4"} < {
         row["reason"] for row in of_three
     }
     answered = [row for row in rows if row["reason"] is None]

@@ -64,14 +64,28 @@ def test_ranks_of_a_stage_are_one_class_of_the_document(tmp_path):
 def test_the_source_of_operator_times_is_the_one_that_is_named(tmp_path):
     with pytest.raises(BadInput, match="no engine 'training' gives times of single operators"):
         exported("zero-3", tmp_path / "step", timer="training")
-    with pytest.raises(Unsupported, match="h100-sxm has no time for Gather"):
+    with pytest.raises(Unsupported, match="no times of Gather"):
         exported("zero-3", tmp_path / "step", timer="mapper")
 
 
-def test_a_prefix_without_its_folder_is_refused_before_work_begins(tmp_path, monkeypatch):
+def test_a_prefix_without_its_folder_has_it_made(tmp_path):
+    made = exported("one-dimension", tmp_path / "missing" / "step")
+    assert len(list((tmp_path / "missing").iterdir())) == made.files
+
+
+def test_a_step_too_large_to_write_is_refused_before_work_begins(tmp_path, monkeypatch):
     monkeypatch.setattr("gnomon.api.training_export.TrainingEngine", None)
-    with pytest.raises(BadInput, match=r"there is no folder .*missing; make it first"):
-        exported("zero-3", tmp_path / "missing" / "step")
+    with pytest.raises(
+        Unsupported, match=r"43 of each of 8,000,000 ranks: up to 4,000,000 are written; ask for fewer devices"
+    ):
+        gnomon.export_training("gpt2", "hgx-h100:8x1000000", out=tmp_path / "step", form="json")
+
+
+def test_what_is_counted_beforehand_is_what_is_written(tmp_path, monkeypatch):
+    nodes = exported("tp-pp-dp", tmp_path / "step").nodes
+    monkeypatch.setattr("gnomon.api.training_export.MOST_NODES", nodes - 1)
+    with pytest.raises(Unsupported, match=f"^{nodes:,} nodes, "):
+        exported("tp-pp-dp", tmp_path / "step")
 
 
 def test_a_trace_of_a_rank_too_many_is_not_left_to_be_taken_for_one(tmp_path):
@@ -84,7 +98,7 @@ def test_a_trace_of_a_rank_too_many_is_not_left_to_be_taken_for_one(tmp_path):
 @pytest.mark.parametrize(
     ("on", "further", "fault", "said"),
     [
-        ("h100-sxm", {}, Unsupported, "one device exchanges nothing"),
+        ("h100-sxm", {}, Unsupported, "one device has nothing to communicate"),
         ("hgx-h100", {"mode": "prefill"}, BadInput, "mode: 'prefill': a step of training is written"),
         ("hgx-h100", {"form": "jsn"}, BadInput, "no form 'jsn'; did you mean 'json'"),
         ("hgx-h100", {"tp": 5}, BadInput, "tp"),

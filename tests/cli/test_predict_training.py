@@ -19,68 +19,80 @@ WRONG = [
         "hgx-h100:8",
         "--tp 8 --pp 3",
         3,
-        "--pp: 8 devices are no multiple of tp 8 x cp 1 x pp 3 = 24; pp 1 would do",
+        "--pp: 8 devices is not a multiple of tp 8 x cp 1 x pp 3 = 24; try --pp 1",
     ),
-    (LLAMA, "hgx-h100:8", "--tp 2 --pp 2 --dp 4", 3, "--dp: tp 2 x cp 1 x dp 4 x pp 2 = 16 ranks, .* dp 2 would do"),
-    (LLAMA, "hgx-h100:6", "--tp 6", 3, r"--tp: layer\.attention: 32 heads cannot be divided by 6; tp 1 or 2 would do"),
-    (LLAMA, "hgx-h100:6x2", "--tp 6 --dp 2", 3, "--tp: .*32 heads .*; tp 2 or 4 would do with another dp"),
+    (LLAMA, "hgx-h100:8", "--tp 2 --pp 2 --dp 4", 3, "--dp: tp 2 x cp 1 x dp 4 x pp 2 = 16 ranks, .* try --dp 2"),
+    (LLAMA, "hgx-h100:6", "--tp 6", 3, r"--tp: layer\.attention: 32 heads cannot be divided by 6; try --tp 1 or 2"),
+    (LLAMA, "hgx-h100:6x2", "--tp 6 --dp 2", 3, "--tp: .*32 heads .*; try --tp 2 or 4 with another dp"),
     (
         LLAMA,
         "hgx-h100:3",
         "--pp 3",
         3,
-        "--pp: 32 layers do not divide evenly into 3 chunks \\(unevenly they do: stage_layers 11x2,10\\); pp 1 would do",
+        "--pp: 32 layers do not divide evenly into 3 chunks; try --pp 1, or --stage-layers 11x2,10",
     ),
-    (LLAMA, "hgx-h100:8", "--cp 3", 3, "--cp: 8 devices .*; cp 1, 2, 4 or 8 would do"),
-    (LLAMA, "hgx-h100:8", "--ep 2", 3, "--ep: this model has no experts to share out; ep 1 would do"),
-    ("mixtral-8x7b", "hgx-h100:8x2", "--ep 16", 3, r"--ep: .*8 experts cannot be divided by 16; ep 4 or 8 would do"),
-    ("mixtral-8x7b", "hgx-h100:8", "--ep 3", 3, r"--ep: 3 does not divide the 8 replicas .*; ep 1, 2, 4 or 8 would do"),
-    (LLAMA, "hgx-h100:8", "--microbatch 2 --global-batch 33", 3, "--global-batch: 33 sequences .*: 32 or 48 would be"),
+    (LLAMA, "hgx-h100:8", "--cp 3", 3, "--cp: 8 devices .*; try --cp 1, 2, 4 or 8"),
+    (LLAMA, "hgx-h100:8", "--ep 2", 3, "--ep: this model has no experts; try --ep 1"),
+    ("mixtral-8x7b", "hgx-h100:8x2", "--ep 16", 3, r"--ep: .*8 experts cannot be divided by 16; try --ep 4 or 8"),
+    ("mixtral-8x7b", "hgx-h100:8", "--ep 3", 3, r"--ep: 3 does not divide the 8 replicas .*; try --ep 1, 2, 4 or 8"),
+    (
+        LLAMA,
+        "hgx-h100:8",
+        "--microbatch 2 --global-batch 33",
+        3,
+        "--global-batch: 33 sequences .*; try --global-batch 32 or 48",
+    ),
     (
         LLAMA,
         "hgx-h100:8",
         "--pp 4 --schedule interleaved --virtual-stages 2 --global-batch 12",
         3,
-        "--global-batch: 12 sequences .* x interleaved groups of 4: 8 or 16 would be",
+        "--global-batch: 12 sequences .* x interleaved groups of 4; try --global-batch 8 or 16",
     ),
     (
         LLAMA,
         "hgx-h100:8",
         "--pp 4 --schedule interleaved --virtual-stages 3",
         3,
-        "--pp: 32 layers do not divide evenly into 12 chunks .*; virtual 2, 4 or 8 would do",
+        "--pp: 32 layers do not divide evenly into 12 chunks; try --virtual-stages 2, 4 or 8",
     ),
     (
         LLAMA,
         "hgx-h100:8",
         "--pp 4 --schedule interleaved",
         3,
-        "--virtual-stages: .* two chunks of layers or more, not 1",
+        "--virtual-stages: .* two or more chunks of layers per stage, not 1",
     ),
     (
         LLAMA,
         "hgx-h100:8",
         "--pp 4 --virtual-stages 2",
         3,
-        "--virtual-stages: .* what schedule interleaved has, not 1f1b",
+        "--virtual-stages: 2 chunks per stage need schedule interleaved, not 1f1b",
     ),
     (
         LLAMA,
         "hgx-h100:8",
         "--schedule gpipe",
         3,
-        "--schedule: gpipe is of a pipeline of two stages or more, and pp is 1",
+        "--schedule: gpipe needs pp >= 2 \\(pp is 1\\)",
     ),
     (LLAMA, "hgx-h100:8", "--pp 2 --schedule 1f1", 3, "--schedule: unknown '1f1'; did you mean '1f1b'"),
-    (LLAMA, "hgx-h100:8", "--pp 2 --stage-layers 16", 3, "--stage-layers: 16 counts the layers of 1 chunk, and"),
+    (
+        LLAMA,
+        "hgx-h100:8",
+        "--pp 2 --stage-layers 16",
+        3,
+        "--stage-layers: 16 lists 1 chunk, but 2 stages of 1 chunk each need 2",
+    ),
     (
         LLAMA,
         "hgx-h100:8",
         "--pp 2 --stage-layers 16,15",
         3,
-        "--stage-layers: 16,15 are 31 layers, and the model has 32",
+        "--stage-layers: 16,15 adds up to 31 layers, but the model has 32",
     ),
-    (LLAMA, "hgx-h100:8", "--pp 2 --stage-layers 16,a", 3, "--stage-layers: 'a' is neither layers of a chunk"),
+    (LLAMA, "hgx-h100:8", "--pp 2 --stage-layers 16,a", 3, "--stage-layers: 'a' is neither the layers of one chunk"),
     (
         LLAMA,
         "hgx-h100:8",
@@ -93,34 +105,40 @@ WRONG = [
         "hgx-h100:8",
         "--global-batch 99999992",
         4,
-        "12,499,999 micro-batches a replica .* give a smaller global batch",
+        "12,499,999 micro-batches per replica .* use a smaller global batch",
     ),
-    (LLAMA, "hgx-h100:8x999999999999", "--tp 7", 3, "--tp: .* 32 heads cannot be divided by 7; tp 2, 4 or 8 would do"),
-    (LLAMA, "hgx-h100:8", "--expert-imbalance 2", 3, "--expert-imbalance: 2 is of experts on different devices"),
-    ("mixtral-8x7b", "hgx-h100:8", "--ep 8 --expert-imbalance 5", 3, "--expert-imbalance: 5 times .*: 4 at most"),
+    (LLAMA, "hgx-h100:8x999999999999", "--tp 7", 3, "--tp: .* 32 heads cannot be divided by 7; try --tp 2, 4 or 8"),
+    (LLAMA, "hgx-h100:8", "--expert-imbalance 2", 3, "--expert-imbalance: 2 needs experts on different devices"),
+    ("mixtral-8x7b", "hgx-h100:8", "--ep 8 --expert-imbalance 5", 3, "--expert-imbalance: 5 times .*: at most 4"),
     (LLAMA, "hgx-h100:8", "--recompute selectiv", 3, "--recompute: unknown 'selectiv'; did you mean 'selective'"),
-    (LLAMA, "hgx-h100:8", "--zero 4", 3, "--zero: '4' is no stage of ZeRO: 0, 1, 2 or 3"),
-    (LLAMA, "hgx-h100:8", "--sp", 3, "--sp: .* and tp is 1"),
-    (LLAMA, "hgx-h100:8", "--seq 500 --tp 8 --sp", 3, "--sp: .*500 rows cannot be divided by 8; tp 2 or 4 would do"),
-    (LLAMA, "hgx-h100:8", "--lora-base int4", 3, "--lora-base: weights are frozen beside adapters alone"),
+    (LLAMA, "hgx-h100:8", "--zero 4", 3, "--zero: '4' is not a ZeRO stage: use 0, 1, 2 or 3"),
+    (LLAMA, "hgx-h100:8", "--sp", 3, r"--sp: .* needs tp >= 2 \(tp is 1\)"),
+    (LLAMA, "hgx-h100:8", "--seq 500 --tp 8 --sp", 3, "--sp: .*500 rows cannot be divided by 8; try --tp 2 or 4"),
+    (LLAMA, "hgx-h100:8", "--lora-base int4", 3, "--lora-base: only LoRA freezes weights"),
     (LLAMA, "hgx-h100:8", "--gradients fp31", 3, "--gradients: unknown dtype 'fp31'; did you mean 'fp32'"),
-    (LLAMA, "hgx-h100:8", "--expert-imbalance 0.5", 3, r"--expert-imbalance: 0\.5 is not a number from 1"),
+    (LLAMA, "hgx-h100:8", "--expert-imbalance 0.5", 3, r"--expert-imbalance: 0\.5 must be a number of at least 1"),
     (LLAMA, "hgx-h100:8", "--tp 0", 3, "--tp: '0' is not a whole number from 1"),
     (LLAMA, "hgx-h100:8", "--microbatch 0", 3, "--microbatch: '0' is not a whole number from 1"),
-    (LLAMA, "hgx-h100:8", "--mode forward --tp 2", 3, "--tp: it says how a whole step is run: .* mode train alone"),
+    (LLAMA, "hgx-h100:8", "--mode forward --tp 2", 3, "--tp: only a whole training step has it: use mode train"),
     (
         LLAMA,
         "hgx-h100:8",
         "--mode forward --microbatch 2",
         3,
-        "--microbatch: it says how a whole step is run: .*--mode train",
+        "--microbatch: only a whole training step has it: use --mode train",
     ),
     (LLAMA, "hgx-h100:8", "--mode trian", 3, "--mode: unknown 'trian'; did you mean 'train'"),
     (LLAMA, "h100-sxm:8", "", 4, "the network between the 8 of h100-sxm:8 is not described: `gnomon list systems`"),
-    (LLAMA, "eyeriss-like", "", 4, "training answers for data sheets, and eyeriss-like is a spatial accelerator"),
-    (LLAMA, "h100-sxm", "--mode prefill", 4, "training answers whole steps alone: ask for mode train"),
-    ("resnet-50", "hgx-h100:8", "--tp 8", 3, "--tp: this model has no pair of products .*; tp 1 would do"),
-    ("resnet-50", "hgx-h100:8", "--cp 2", 3, "--cp: context parallelism divides sequences, .*; cp 1 would do"),
+    (
+        LLAMA,
+        "eyeriss-like",
+        "",
+        4,
+        "training predicts devices with a data sheet; eyeriss-like is a spatial accelerator",
+    ),
+    (LLAMA, "h100-sxm", "--mode prefill", 4, "training predicts whole steps of training only: use mode train"),
+    ("resnet-50", "hgx-h100:8", "--tp 8", 3, "--tp: tensor parallelism finds no pair .*; try --tp 1"),
+    ("resnet-50", "hgx-h100:8", "--cp 2", 3, "--cp: context parallelism needs attention, .*; try --cp 1"),
     (LLAMA, "hgx-h100:8", "--set training.timer=rooflin", 3, "--set training.timer: .*; did you mean 'roofline'"),
     (
         LLAMA,
@@ -163,8 +181,8 @@ def test_a_micro_batch_and_a_batch_are_one_thing(gnomon):
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("tp: 3", "tp: 8 devices are no multiple of tp 3 x cp 1 x pp 1 = 3; tp 1, 2 or 4 would do"),
-        ("schedule: gpipe", "schedule: gpipe is of a pipeline"),
+        ("tp: 3", "tp: 8 devices is not a multiple of tp 3 x cp 1 x pp 1 = 3; try tp 1, 2 or 4"),
+        ("schedule: gpipe", "schedule: gpipe needs pp >= 2"),
         ("zero: 4", "zero: "),
     ],
 )
@@ -194,7 +212,7 @@ def test_check_says_that_the_engine_answers_a_step(gnomon, tmp_path: Path):
     assert rows["training"] and not rows["roofline"]
 
 
-def test_the_tables_of_a_step_tell_its_exchanges_and_its_stages(gnomon):
+def test_the_tables_of_a_step_tell_its_communication_and_its_stages(gnomon):
     run = gnomon(*SMALL, "--pp", "2", "--global-batch", "8")
     assert run.code == 0
     assert "8 sequences per step: 2 replicas x 4 micro-batches of 1" in run.out
@@ -226,7 +244,7 @@ def test_a_step_becomes_a_page_and_a_trace(gnomon, tmp_path: Path):
         *(
             f"stage {stage}: {track}"
             for stage in (0, 1)
-            for track in ("computes", "exchanges over NVLink 4 through NVSwitch", "passes", "sends")
+            for track in ("communication over NVLink 4 through NVSwitch", "compute", "passes", "sends")
         ),
     ]
 

@@ -15,6 +15,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tests.long import LONG
+
 SWEEP = """\
 schema: gnomon/sweep/1
 title: three batches
@@ -130,11 +132,12 @@ LARGE = """\
 schema: gnomon/sweep/1
 base: {model: llama-2-7b}
 vary:
-  batch: {from: 1, to: 100, step: 1}
+  batch: {from: 1, to: 25, step: 1}
   seq: {from: 64, to: 2560, step: 64}
   on: [h100-sxm, t4]
 objectives: {ttft_s: min, total_bytes: min}
 """
+LARGE_ROWS = 25 * 40 * 2
 
 
 def _command(*arguments: str) -> list[str]:
@@ -143,7 +146,9 @@ def _command(*arguments: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("how", "stops"), [(signal.SIGKILL, 20), (signal.SIGINT, 5)], ids=["20 times killed", "5 times interrupted"]
+    ("how", "stops"),
+    [(signal.SIGKILL, 20 if LONG else 4), (signal.SIGINT, 5 if LONG else 2)],
+    ids=["killed", "interrupted"],
 )
 def test_stopped_at_random_and_resumed_no_row_is_lost_or_doubled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals, stops: int
@@ -187,7 +192,7 @@ def _same(folder: Path, whole: Path) -> None:
     for name in ("rows.parquet", "rows.csv", "sweep.json"):
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
     assert sorted(entry.name for entry in folder.iterdir()) == ["rows.csv", "rows.parquet", "sweep.json"]
-    assert pl.read_parquet(folder / "rows.parquet")["index"].to_list() == list(range(8000))
+    assert pl.read_parquet(folder / "rows.parquet")["index"].to_list() == list(range(LARGE_ROWS))
 
 
 def test_terminated_it_keeps_a_table_of_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,4 +207,4 @@ def test_terminated_it_keeps_a_table_of_its_rows(tmp_path: Path, monkeypatch: py
     assert said.startswith("gnomon: terminated: ") and said.endswith("the same command with --resume goes on\n")
     document = json.loads(Path("o/sweep.json").read_text())
     assert document["complete"] is False
-    assert 0 < document["rows"] == len(pl.read_parquet("o/rows.parquet")) < 8000
+    assert 0 < document["rows"] == len(pl.read_parquet("o/rows.parquet")) < LARGE_ROWS

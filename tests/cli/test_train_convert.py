@@ -66,6 +66,12 @@ def test_a_chakra_trace_is_checked_and_mended(tmp_path, capsys, text):
     assert re.search(r"et/mlp.0.et: byte \d+: .* the file is cut off", said)
 
 
+def test_what_is_read_is_not_written_over(capsys, text):
+    assert _convert(*text, "--npus", "2") == 0
+    said = _refused(capsys, 3, "--from", "chakra", "et/mlp.1.et", "et/mlp.0.et", "--out", "et/mlp")
+    assert "out: et/mlp.0.et is read, and would be written over; give another prefix" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -49,7 +49,7 @@ def test_the_reference_describes_every_field(gnomon):
         (("--mode", "prefill"), 2, "--mode prefill: a step of training is written; leave it out"),
         (("--batch", "2", "--microbatch", "2"), 2, "--microbatch and --batch are one thing"),
         (("--batch", "1,2"), 3, "--batch: '1,2' is not a whole number"),
-        (("--out", "et/step"), 3, "there is no folder et; make it first"),
+        (("--on", "hgx-h100:8x1000000"), 4, "8,000,000 ranks: up to 4,000,000 are written; ask for fewer devices"),
         (("--on", "h100-sxm"), 3, "--tp"),
         (("--dp", "3"), 3, "--dp"),
         (("--host", "gpu"), 3, "host: 'gpu' does not start with a number; write it like '5 us'; or eager, or graphs"),

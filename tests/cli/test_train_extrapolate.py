@@ -60,6 +60,19 @@ def test_what_cannot_be_done_is_told(step, capsys, words, code, said):
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize(
+    ("out", "read"), [("step", "step.0.et"), ("here/step", "here/step.0.et"), ("g", "g.groups.json")]
+)
+def test_what_is_read_is_not_written_over(step, capsys, out, read):
+    Path("here").symlink_to(".")
+    Path("groups.json").rename("g.groups.json")
+    before = {path: path.read_bytes() for path in Path().iterdir() if path.is_file()}
+    words = [word if word != "groups.json" else "g.groups.json" for word in step]
+    assert main([*words, "--npus", "8", "--out", out]) == 3
+    assert f"out: {read} is read, and would be written over; give another prefix" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().iterdir() if path.is_file()} == before
+
+
 def test_traces_that_are_not_there_are_told(step, capsys):
     assert main(["train", "extrapolate", "stop", "--npus", "8", "--out", "x"]) == 3
     assert "stop.0.et: no such file" in capsys.readouterr().err

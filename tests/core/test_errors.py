@@ -18,3 +18,9 @@ def test_near_match_names_the_likeliest_word(word, near):
 def test_near_match_is_silent_when_nothing_is_like_it():
     assert near_match("zzzzzz", ("bert-base", "resnet-50")) == ""
     assert near_match("anything", ()) == ""
+
+
+def test_what_may_be_tried_instead_stands_behind_what_is_wrong_and_stays_where_a_file_is_named():
+    fault = BadInput("24 chunks", field="pp", remedies=[("virtual", "2 or 4"), ("stage_layers", "7,8")])
+    assert str(fault) == "pp: 24 chunks; try virtual 2 or 4, or stage_layers 7,8"
+    assert str(fault.at(where="s.yaml:5")) == f"s.yaml:5: {fault}"

@@ -20,8 +20,9 @@ from gnomon.lab.units.local import local_host
 from tests.lab.plain_worker import HOST
 from tests.lab.samples import bytes_of, changed
 from tests.lab.waiting import until
+from tests.long import LONG
 
-KILLS = int(os.environ.get("GNOMON_KILLS", "20"))
+KILLS = int(os.environ.get("GNOMON_KILLS", "8"))  # `make test-long`: 200
 TRANSCRIPTS = os.environ.get("GNOMON_TRANSCRIPTS", "")  # folder where what happened is written down; empty: nowhere
 VARYING = {"timestamp", "run_id", "journal_head", "gpu_hours", "wall_clock_seconds", "attempts"}
 SPEC = changed(
@@ -39,7 +40,7 @@ SPEC = changed(
 )
 HOSTS = {"plain": lambda: HOST, "local": local_host}
 CASES = [(signal.SIGKILL, "local"), (signal.SIGINT, "plain")]
-if KILLS > 20:
+if LONG:
     CASES += [(signal.SIGKILL, "plain"), (signal.SIGINT, "local")]
 _RUN = """
 import sys

@@ -98,6 +98,7 @@ def test_a3_nothing_that_runs_can_change_the_spec_and_the_attempt_is_recorded(tm
     assert any(record["target"].endswith("exp-001-halves.md") for record in _records(folder, "violation"))
 
 
+@pytest.mark.slow  # the kernel holds it, whatever the versions
 @pytest.mark.skipif(
     reachable().level < Level.SANDBOX, reason="modes are held in a sandbox alone: " + "; ".join(reachable().missing)
 )
@@ -142,6 +143,7 @@ def test_a5_a_spec_that_is_not_what_ran_makes_the_run_invalid(tmp_path):
 # B: isolation
 
 
+@pytest.mark.slow  # the kernel holds it, whatever the versions
 @held
 @pytest.mark.parametrize(
     ("behaviour", "name"),

@@ -55,7 +55,7 @@ def test_a_small_u_net_takes_the_work_of_the_library_s_module():
     small = SDXL | {
         "block_out_channels": (64, 128, 192),
         "layers_per_block": 1,
-        "transformer_layers_per_block": (1, 2, 3),
+        "transformer_layers_per_block": (1, 1, 2),
         "attention_head_dim": (2, 4, 6),
         "cross_attention_dim": 48,
         "projection_class_embeddings_input_dim": 6 * 256 + 32,
@@ -75,7 +75,7 @@ def test_a_small_u_net_takes_the_work_of_the_library_s_module():
     config = UNet(
         name="small",
         channels=(64, 128, 192),
-        depths=(0, 2, 3),
+        depths=(0, 1, 2),
         residual_blocks=1,
         head_dim=32,
         text_dim=48,

@@ -58,5 +58,5 @@ def test_axes_that_do_not_make_up_the_devices_are_refused(plan: TrainingPlan, fi
 
 
 def test_groups_of_experts_that_cut_across_groups_of_a_sequence_are_refused() -> None:
-    with pytest.raises(Unsupported, match="neither divides the other"):
+    with pytest.raises(Unsupported, match="one must divide the other"):
         strips(sizes(cp=2, dp=12), system("hgx-h100:8x3"), ep=3)

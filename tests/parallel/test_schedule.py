@@ -65,5 +65,5 @@ def test_interleaved_stages_begin_as_in_the_paper_s_figure() -> None:
 
 
 def test_interleaved_stages_refuse_micro_batches_that_do_not_fill_their_groups() -> None:
-    with pytest.raises(BadInput, match="no multiple"):
+    with pytest.raises(BadInput, match="multiple of pp"):
         tasks("interleaved", 0, 4, 6)

@@ -115,7 +115,7 @@ def test_every_exchange_stands_between_the_nodes_of_its_block() -> None:
     [
         ("gpt2", 8, "12 heads cannot be divided by 8"),
         ("llama-2-7b", 3, "32 heads cannot be divided by 3"),
-        ("resnet-50", 2, "no pair of products"),
+        ("resnet-50", 2, "no pair of matrix products"),
     ],
 )
 def test_what_cannot_be_divided_is_named(name: str, parts: int, told: str) -> None:

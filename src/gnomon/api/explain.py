@@ -93,7 +93,7 @@ _BOUND_OF_A_STEP = {
     "compute": "Most of it is computation.",
     "memory": "Most of it is computation.",
     "network": _BOUND["network"],
-    "overhead": "Most of it is waiting for other stages of the pipeline.",
+    "overhead": "Most of it is idle time or launching kernels.",
 }
 
 

@@ -149,7 +149,7 @@ def _training(options: Options, mode: str) -> TrainingPlan | None:
     if mode == TRAIN:
         return TrainingPlan(**given)
     for name in given:
-        raise BadInput(f"it says how a whole step is run: it goes with mode {TRAIN} alone", field=name)
+        raise BadInput(f"only a whole training step has it: use mode {TRAIN}", field=name)
     return None
 
 

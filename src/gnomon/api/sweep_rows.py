@@ -28,7 +28,7 @@ _OF_A_PASS: dict[str, type] = {
     "device_items_per_s": float,  # the same of each device
     "mfu": float,
     "hfu": float,  # of a training step, with what is computed again
-    "bubble": float,  # share of it that a device waits, in the mean over the stages
+    "bubble": float,  # share of it that a device is idle, averaged over the stages
     "bound": str,
     "flop": float,
     "moved_bytes": float,

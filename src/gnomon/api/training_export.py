@@ -10,8 +10,9 @@ from typing import Any, Literal, Unpack, get_args
 
 from gnomon.api import plugins
 from gnomon.api.questions import TRAIN, Options, question
-from gnomon.core.errors import BadInput, near_match
+from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.core.remote_memory import NO_REMOTE_MEMORY
+from gnomon.core.scenario import Scenario
 from gnomon.core.tell import Tell, silent
 from gnomon.core.trace import ClusterTrace
 from gnomon.engines.training.engine import DEFAULTS, TrainingEngine
@@ -22,11 +23,14 @@ from gnomon.formats.astrasim.workload_text import workload_text
 from gnomon.formats.chakra.file import encode_ranks, path_of, write_rank
 from gnomon.formats.files import check_writable, write_whole
 from gnomon.formats.host import host_of
+from gnomon.parallel.legal import checked_share
+from gnomon.parallel.program import programs
 from gnomon.zoo.models import Model
 
 SCHEMA = "gnomon/training-export/1"
 Form = Literal["et", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)
+MOST_NODES = 4_000_000  # of all ranks together: where none is shared, about two minutes and half a gigabyte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,7 @@ def export_training(
 ) -> ExportedTraining:
     """Write a training step as ASTRA-sim takes it: PREFIX.<rank>.et, .network.yml, .system.json and .memory.json. BadInput, Unsupported.
 
-    out: PREFIX, in a folder that is there. form: "json" writes PREFIX.workload.json in place of a file for each rank, which
+    out: PREFIX; its folder is made where it is missing. form: "json" writes PREFIX.workload.json in place of a file for each rank, which
     `gnomon train simulate` alone reads. timer: the engine that tells operators' times. host: what launches them, "eager", "graphs" or a time
     like "20 us" for each: computations are recorded as it holds them up. options: as of `predict`, of mode train.
     """
@@ -100,6 +104,7 @@ def export_training(
     (scenario,) = asked.scenarios().values()
     prefix, npus = Path(out), scenario.system.count
     _check_places(prefix, npus, form)
+    _check_size(scenario)
     settings = {"timer": timer, "exchanges": "astra-sim", "host": host}
     engine = TrainingEngine(plugins.op_timer, plugins.exchange_timer, settings)
     tell(f"putting a step of {npus:,} ranks together")
@@ -143,8 +148,6 @@ def _check_places(prefix: Path, npus: int, form: Form) -> None:
     """BadInput where the files could not be written, or others would be taken for some of them."""
     if not prefix.name:
         raise BadInput(f"{prefix}: a folder; give a prefix in it, like {prefix / 'step'}", field="out")
-    if not prefix.parent.is_dir():
-        raise BadInput(f"{prefix}: there is no folder {prefix.parent}; make it first", field="out")
     for path in (
         path_of(prefix, 0) if form == "et" else _beside(prefix, "workload.json"),
         _beside(prefix, "network.yml"),
@@ -155,6 +158,18 @@ def _check_places(prefix: Path, npus: int, form: Form) -> None:
         raise BadInput(
             f"{beyond}: of a step of more ranks, and would be taken for one of these {npus}; take it away, or give another prefix",
             field="out",
+        )
+
+
+def _check_size(scenario: Scenario) -> None:
+    """Unsupported where there would be too much to write. BadInput for a plan that the model or the system cannot have."""
+    model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
+    each = [len(program.action) for program in programs(model)]
+    nodes = sum(each) * (scenario.system.count // len(each))
+    if nodes > MOST_NODES:
+        raise Unsupported(
+            f"{nodes:,} nodes, {max(each):,} of each of {scenario.system.count:,} ranks: up to {MOST_NODES:,} are written; "
+            "ask for fewer devices, or fewer micro-batches"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
@@ -122,6 +122,8 @@ def extrapolate_traces(
         raise BadInput(f"{path_of(Path(prefix), 0)}: no such file: PREFIX.<rank>.et is read, from rank 0 on")
     target = Path(out)
     check_writable(path_of(target, 0))
+    groups_path = target.with_name(f"{target.name}.groups.json")
+    _check_apart([path_of(target, 0), groups_path], [*paths, *([] if comm_groups is None else [Path(comm_groups)])])
     groups = {} if comm_groups is None else read_groups(Path(comm_groups), len(paths))
     trace = traced([read_nodes(path) for path in paths], {str(number): ranks for number, ranks in groups.items()})
     try:
@@ -134,7 +136,6 @@ def extrapolate_traces(
         _written(rank, write_rank(target, rank, data), nodes, data)
         for rank, (data, nodes) in enumerate(zip(made.files, made.nodes, strict=True))
     ]
-    groups_path = target.with_name(f"{target.name}.groups.json")
     if made.groups:
         write_whole(groups_path, groups_text(made.groups) + "\n")
     return WrittenTraces(
@@ -155,7 +156,16 @@ def _places(paths: Sequence[str | Path], out: Path) -> list[tuple[int, Path, Pat
     prefix, first = (out.with_name(whole[1]), int(whole[2])) if whole is not None else (out, 0)
     for rank in range(first, first + len(paths)):
         check_writable(path_of(prefix, rank))
+    _check_apart([path_of(prefix, rank) for rank in range(first, first + len(paths))], map(Path, paths))
     return [(rank, Path(path), prefix) for rank, path in enumerate(paths, first)]
+
+
+def _check_apart(written: Iterable[Path], read: Iterable[Path]) -> None:
+    """BadInput where a file that is read would be written over."""
+    sources = {path.resolve() for path in read}
+    for path in written:
+        if path.resolve() in sources:
+            raise BadInput(f"{path} is read, and would be written over; give another prefix", field="out")
 
 
 def _written(rank: int, path: Path, nodes: int, data: bytes) -> WrittenTrace:

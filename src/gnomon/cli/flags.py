@@ -52,9 +52,12 @@ def dest(flag: str) -> str:
 
 
 def in_flags(fault: BadInput) -> BadInput:
-    """The fault with its field named by its flag; one found in a file keeps the file's word."""
+    """The fault with its fields named by their flags; one found in a file keeps the file's words."""
+    if fault.where:
+        return fault
     part, _, name = fault.field.partition(".")
     flag = f"{FLAGS[part]} {name}" if part == "sizes" and name else FLAGS.get(fault.field)
     if part in plugins.names("engines") and name:  # a setting of an engine's own
         flag = f"--set {fault.field}"
-    return fault if fault.where or flag is None else fault.at(field=flag)
+    remedies = [(FLAGS.get(field, field), values) for field, values in fault.remedies]
+    return BadInput(fault.what, field=flag or fault.field, further=fault.further, remedies=remedies)

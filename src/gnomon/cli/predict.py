@@ -163,7 +163,7 @@ def _answers(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     if None not in (found.batch, found.microbatch):
         raise UsageError("predict: --microbatch and --batch are one thing; give one of them")
     if found.microbatch is not None and found.mode != TRAIN:
-        raise BadInput(f"--microbatch: it says how a whole step is run: it goes with --mode {TRAIN} alone")
+        raise BadInput(f"--microbatch: only a whole training step has it: use --mode {TRAIN}")
     return predict_many(
         words(found.models),
         words(found.on),

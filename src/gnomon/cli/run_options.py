@@ -64,52 +64,50 @@ def add_training_options(parser: Parser) -> None:
     group.add_argument(
         "--microbatch",
         metavar="N[,N...]",
-        help="sequences or images of one pass of one replica: --batch by its other name",
+        help="sequences or images per micro-batch of one replica; the same as --batch",
     )
     group.add_argument(
         "--global-batch",
         metavar="N",
-        help="sequences of a step (default: a micro-batch for each stage of each replica)",
+        help="sequences per step (default: one micro-batch per stage and replica)",
     )
     group.add_argument("--tp", metavar="N", help="tensor parallel: devices that share every layer")
     group.add_argument(
         "--sp", action="store_true", default=None, help="sequence parallel: they share norms and residuals too"
     )
     group.add_argument("--pp", metavar="N", help="pipeline parallel: stages")
-    group.add_argument("--virtual-stages", metavar="N", help="chunks of layers a stage, with --schedule interleaved")
+    group.add_argument("--virtual-stages", metavar="N", help="chunks of layers per stage, with --schedule interleaved")
     group.add_argument(
         "--stage-layers",
         metavar="N[xM][,...]",
-        help="layers of every chunk in the order of the forward pass, like 7,8x14,7 (default: equally many)",
+        help="layers of each chunk in forward order, like 7,8x14,7 (default: equal)",
     )
     group.add_argument("--schedule", metavar="SCHEDULE", help="1f1b (default), gpipe, interleaved or zero-bubble")
     group.add_argument("--dp", metavar="N", help="data parallel: replicas (default: as many as the devices allow)")
     group.add_argument(
         "--zero",
         metavar="STAGE",
-        help="what replicas share out: 1 optimizer state, 2 gradients too, 3 weights too (FSDP)",
+        help="what is sharded across replicas: 1 optimizer state, 2 also gradients, 3 also weights (FSDP)",
     )
     group.add_argument("--ep", metavar="N", help="expert parallel: replicas that share the experts of a mixture")
     group.add_argument("--cp", metavar="N", help="context parallel: devices that share the tokens of each sequence")
     group.add_argument(
-        "--expert-imbalance", metavar="RATIO", help="tokens of the busiest device's experts over the mean"
+        "--expert-imbalance", metavar="RATIO", help="tokens of the busiest device's experts, over the mean"
     )
     group.add_argument(
-        "--recompute", metavar="WHAT", help="computed again in the backward pass: none (default), selective, full"
+        "--recompute", metavar="WHAT", help="what is recomputed in the backward pass: none (default), selective, full"
     )
     group.add_argument(
-        "--overlap", choices=tuple(_YES_NO), help="exchanges between replicas beside computations (default yes)"
+        "--overlap",
+        choices=tuple(_YES_NO),
+        help="overlap communication between replicas with computation (default yes)",
     )
     group.add_argument(
-        "--gradients", metavar="FORMAT", help="of gradients, where it is not that of activations, like fp32"
+        "--gradients", metavar="FORMAT", help="format of the gradients, like fp32 (default: that of the activations)"
     )
-    group.add_argument(
-        "--dropout", action="store_true", default=None, help="masks of dropout are kept for the backward pass"
-    )
-    group.add_argument(
-        "--lora-rank", metavar="N", help="train adapters of that rank, and freeze the products beside them"
-    )
-    group.add_argument("--lora-base", metavar="FORMAT", help="of the frozen weights, like int4 (QLoRA)")
+    group.add_argument("--dropout", action="store_true", default=None, help="keep dropout masks for the backward pass")
+    group.add_argument("--lora-rank", metavar="N", help="train LoRA adapters of this rank and freeze the rest")
+    group.add_argument("--lora-base", metavar="FORMAT", help="format of the frozen weights, like int4 (QLoRA)")
 
 
 def training_options(found: argparse.Namespace) -> Options:
@@ -139,7 +137,7 @@ def training_options(found: argparse.Namespace) -> Options:
 
 def _zero(text: str | None) -> int | None:
     if text is not None and text not in ("0", "1", "2", "3"):
-        raise BadInput(f"--zero: {text!r:.40} is no stage of ZeRO: 0, 1, 2 or 3")
+        raise BadInput(f"--zero: {text!r:.40} is not a ZeRO stage: use 0, 1, 2 or 3")
     return None if text is None else int(text)
 
 
@@ -147,7 +145,7 @@ def _ratio(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise BadInput(f"--expert-imbalance: {text!r:.40} is not a number from 1") from None
+        raise BadInput(f"--expert-imbalance: {text!r:.40} must be a number of at least 1") from None
 
 
 def plan_options(found: argparse.Namespace) -> Options:

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from gnomon.core.trace import CollectiveKind, RankTrace
 
+LAST_NS = 2**63 - 1  # of a simulation: ASTRA-sim counts in 64-bit ns, of which two may be added [518bd51, Common.hh]
+
 
 class AlgorithmName(StrEnum):
     """How the ranks of a dimension carry out a collective."""

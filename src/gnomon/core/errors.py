@@ -28,12 +28,27 @@ class BadInput(GnomonError):
 
     exit_code = 3
 
-    def __init__(self, text: str, *, field: str = "", where: str = "", further: Sequence[BadInput] = ()) -> None:
-        super().__init__(text)
-        self.text = text  # what is wrong, and what to do
+    def __init__(
+        self,
+        what: str,
+        *,
+        field: str = "",
+        where: str = "",
+        further: Sequence[BadInput] = (),
+        remedies: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(what)
+        self.what = what  # is wrong
+        self.remedies = tuple(remedies)  # fields, and values of each that may be tried instead
         self.field = field  # of a question or a file, its path with dots: overrides.efficiency; empty: of none
         self.where = where  # the file, with its line where that is known; empty: in no file
         self.further = tuple(further)  # found beside it
+
+    @property
+    def text(self) -> str:
+        """What is wrong, and what to try instead."""
+        tried = ", or ".join(f"{field} {values}" for field, values in self.remedies)
+        return f"{self.what}; try {tried}" if tried else self.what
 
     def __str__(self) -> str:
         first = ": ".join(part for part in (self.where, self.field, self.text) if part)
@@ -43,7 +58,7 @@ class BadInput(GnomonError):
         """The same fault as that of a field, or as found in a file; one that names a file itself keeps all it says."""
         if self.where:
             return BadInput(str(self), field=field, where=where)
-        return BadInput(self.text, field=field or self.field, where=where, further=self.further)
+        return BadInput(self.what, field=field or self.field, where=where, further=self.further, remedies=self.remedies)
 
 
 class Unsupported(GnomonError):

@@ -39,8 +39,6 @@ class StepFacts:
     replicas: int
     sequences: int  # or images, of the whole step
     hardware_flop: float  # of the products of all devices, with what is computed again
-    bubble: (
-        float | None
-    )  # share of the step in which a device neither computes nor exchanges, in the mean over the stages; None: not told
+    bubble: float | None  # share of the step in which a device is idle, in the mean over the stages; None: not told
     exposed: tuple[Exposed, ...]  # empty: not told apart
     stages: tuple[StageFacts, ...]

@@ -17,12 +17,7 @@ Axis = Literal["tp", "cp", "dp", "pp"]
 # Whose devices exchange: along an axis; ep: the replicas that share out experts, edp: those that hold the same ones, data: all
 # that hold the same weights, dp and cp together.
 GroupAxis = Literal[Axis, "ep", "edp", "data"]
-AXES: tuple[Axis, ...] = (
-    "tp",
-    "cp",
-    "dp",
-    "pp",
-)  # innermost first: neighbours on the fastest links [Megatron-LM's order]
+AXES: tuple[Axis, ...] = get_args(Axis)  # innermost first: neighbours on the fastest links [Megatron-LM's order]
 Schedule = Literal["1f1b", "gpipe", "interleaved", "zero-bubble"]
 Recompute = Literal["none", "selective", "full"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
@@ -38,9 +33,7 @@ class TrainingPlan:
 
     global_batch: int | None = None  # sequences of a step; None: a micro-batch for each stage of each replica
     tp: int = 1  # tensor parallel: devices that share every layer
-    sp: bool = (
-        False  # sequence parallel: they share norms, residuals and dropout too [Korthikanti et al. 2022, section 4.2.2]
-    )
+    sp: bool = False  # sequence parallel: they share norms and residuals too [Korthikanti et al. 2022, section 4.2.2]
     pp: int = 1  # pipeline parallel: stages, each with layers of its own
     virtual: int = 1  # chunks of layers that a stage holds (interleaved) [Narayanan et al. 2021, section 2.2]
     stage_layers: str | None = (
@@ -71,15 +64,15 @@ class TrainingPlan:
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
         if isinstance(self.zero, bool) or not isinstance(self.zero, int) or self.zero not in (0, 1, 2, 3):
-            raise BadInput(f"{self.zero!r} is no stage of ZeRO: 0, 1, 2 or 3", field="zero")
+            raise BadInput(f"{self.zero!r} is not a ZeRO stage: use 0, 1, 2 or 3", field="zero")
         for name in ("sp", "overlap", "dropout"):
             if not isinstance(getattr(self, name), bool):
                 raise BadInput(f"{getattr(self, name)!r} is neither true nor false", field=name)
         if not isinstance(self.imbalance, (int, float)) or not 1.0 <= self.imbalance < math.inf:
-            raise BadInput(f"{self.imbalance!r} is not a number from 1", field="imbalance")
+            raise BadInput(f"{self.imbalance!r} must be a number of at least 1", field="imbalance")
         if self.imbalance > 1 and self.ep == 1:
             raise BadInput(
-                f"{self.imbalance:g} is of experts on different devices, and ep is 1: all tokens are on one",
+                f"{self.imbalance:g} needs experts on different devices: ep >= 2 (ep is 1)",
                 field="imbalance",
             )
         for name in ("gradient_dtype", "lora_base"):
@@ -91,27 +84,25 @@ class TrainingPlan:
                     raise fault.at(field=name) from None
         if self.virtual > 1 and self.schedule != "interleaved":
             raise BadInput(
-                f"{self.virtual} chunks a stage are what schedule interleaved has, not {self.schedule}", field="virtual"
+                f"{self.virtual} chunks per stage need schedule interleaved, not {self.schedule}", field="virtual"
             )
         if self.schedule == "interleaved" and self.virtual == 1:
-            raise BadInput("interleaved stages hold two chunks of layers or more, not 1", field="virtual")
+            raise BadInput("interleaved needs two or more chunks of layers per stage, not 1", field="virtual")
         if self.stage_layers is not None:
             counts = _counts(self.stage_layers)
             if len(counts) != self.pp * self.virtual:
                 raise BadInput(
-                    f"{self.stage_layers} counts the layers of {counted(len(counts), 'chunk')}, "
-                    f"and {counted(self.pp, 'stage')} of {counted(self.virtual, 'chunk')} are {self.pp * self.virtual}",
+                    f"{self.stage_layers} lists {counted(len(counts), 'chunk')}, but {counted(self.pp, 'stage')} of "
+                    f"{counted(self.virtual, 'chunk')} each need {self.pp * self.virtual}",
                     field="stage_layers",
                 )
             object.__setattr__(self, "stage_layers", counts_text(counts))
         if self.schedule != "1f1b" and self.pp == 1:
-            raise BadInput(f"{self.schedule} is of a pipeline of two stages or more, and pp is 1", field="schedule")
+            raise BadInput(f"{self.schedule} needs pp >= 2 (pp is 1)", field="schedule")
         if self.lora_base is not None and self.lora_rank is None:
-            raise BadInput("weights are frozen beside adapters alone: give their rank too", field="lora_base")
+            raise BadInput("only LoRA freezes weights: give its rank too", field="lora_base")
         if self.sp and self.tp == 1:
-            raise BadInput(
-                "sequence parallelism shares out what tensor parallelism leaves whole, and tp is 1", field="sp"
-            )
+            raise BadInput("sequence parallelism needs tp >= 2 (tp is 1)", field="sp")
 
     @property
     def chunk_layers(self) -> tuple[int, ...] | None:
@@ -126,14 +117,15 @@ def _counts(text: str) -> tuple[int, ...]:
     """Numbers of layers: "7,8x3" is 7, 8, 8, 8. BadInput."""
     if not isinstance(text, str):
         raise BadInput(
-            f"{text!r:.40} is no text like 7,8x14,7: layers, and how many chunks have so many", field="stage_layers"
+            f"{text!r:.40} is not a text like 7,8x14,7: layers, and how many chunks have as many", field="stage_layers"
         )
     found: list[int] = []
     for part in text.replace(" ", "").split(","):
         match = _COUNT.fullmatch(part)
         if match is None:
             raise BadInput(
-                f"{part!r:.40} is neither layers of a chunk, like 7, nor of several, like 8x14", field="stage_layers"
+                f"{part!r:.40} is neither the layers of one chunk, like 7, nor of several, like 8x14",
+                field="stage_layers",
             )
         found += [int(match[1])] * int(match[2] or 1)
     return tuple(found)

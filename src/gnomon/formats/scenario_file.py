@@ -95,7 +95,7 @@ class ScenarioFile(Strict):
         default=None,
         ge=1,
         strict=True,
-        description="train: sequences of a step; a micro-batch for each stage of each replica",
+        description="train: sequences per step; one micro-batch per stage and replica",
     )
     tp: int | None = Field(default=None, ge=1, strict=True, description="train: devices that share every layer; 1")
     sp: bool | None = Field(
@@ -103,12 +103,12 @@ class ScenarioFile(Strict):
     )
     pp: int | None = Field(default=None, ge=1, strict=True, description="train: stages of the pipeline; 1")
     virtual: int | None = Field(
-        default=None, ge=1, strict=True, description="train: chunks of layers a stage, of schedule interleaved; 1"
+        default=None, ge=1, strict=True, description="train: chunks of layers per stage, of schedule interleaved; 1"
     )
     stage_layers: str | None = Field(
         default=None,
         strict=True,
-        description="train: layers of every chunk in the order of the forward pass, like 7,8x14,7; equally many",
+        description="train: layers of each chunk in forward order, like 7,8x14,7; equal",
     )
     schedule: Literal["1f1b", "gpipe", "interleaved", "zero-bubble"] | None = Field(
         default=None, description="train: in which order a stage runs its passes; 1f1b"
@@ -119,7 +119,7 @@ class ScenarioFile(Strict):
         ge=0,
         le=3,
         strict=True,
-        description="train: what replicas share out: 1 optimizer state, 2 gradients too, 3 weights too (FSDP); 0",
+        description="train: what is sharded across replicas: 1 optimizer state, 2 also gradients, 3 also weights (FSDP); 0",
     )
     ep: int | None = Field(
         default=None, ge=1, strict=True, description="train: replicas that share the experts of a mixture; 1"
@@ -131,25 +131,25 @@ class ScenarioFile(Strict):
         default=None, ge=1, description="train: tokens of the busiest device's experts over the mean; 1"
     )
     recompute: Literal["none", "selective", "full"] | None = Field(
-        default=None, description="train: activations computed again in the backward pass; none"
+        default=None, description="train: what is recomputed in the backward pass; none"
     )
     overlap: bool | None = Field(
-        default=None, strict=True, description="train: exchanges between replicas run beside computations; true"
+        default=None, strict=True, description="train: communication between replicas overlaps with computation; true"
     )
     gradient_dtype: NumberFormat | None = Field(
-        default=None, description="train: in which gradients are kept and exchanged; as activations"
+        default=None, description="train: format in which gradients are kept and communicated; as activations"
     )
     dropout: bool | None = Field(
-        default=None, strict=True, description="train: masks are kept for the backward pass; false"
+        default=None, strict=True, description="train: dropout masks are kept for the backward pass; false"
     )
     lora_rank: int | None = Field(
         default=None,
         ge=1,
         strict=True,
-        description="train: of adapters beside frozen products; all weights are trained",
+        description="train: rank of LoRA adapters, the rest frozen; all weights are trained",
     )
     lora_base: NumberFormat | None = Field(
-        default=None, description="train: storage of the frozen weights beside adapters; as dtype"
+        default=None, description="train: format of the frozen weights (QLoRA); as dtype"
     )
 
 

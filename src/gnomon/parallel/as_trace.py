@@ -42,7 +42,7 @@ def rules(dimensions: int, memory_bytes_per_s: float) -> ClusterRules:
 def fabric_of(sizes: Sequence[tuple[int, Dimension]]) -> Fabric:
     """The network with so many ranks in each of these dimensions. Unsupported for a network of one rank."""
     if not sizes:
-        raise Unsupported("one device exchanges nothing: ASTRA-sim simulates two or more")
+        raise Unsupported("one device has nothing to communicate: ASTRA-sim needs two or more")
     return Fabric(
         dimensions=tuple(
             FabricDimension(

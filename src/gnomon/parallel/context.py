@@ -21,7 +21,7 @@ def on_share_of_tokens(pieces: Sequence[Piece], parts: int) -> tuple[Piece, ...]
     if parts == 1:
         return tuple(pieces)
     if not any(isinstance(piece, Node) and isinstance(piece.op, Attention) for piece in pieces):
-        raise BadInput("context parallelism divides sequences, and this model has no attention operator", field="cp")
+        raise BadInput("context parallelism needs attention, and this model has none", field="cp")
     found: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, Boundary):

@@ -28,7 +28,7 @@ def on_share_of_experts(
     has_experts = any(isinstance(piece, Node) and isinstance(piece.op, GroupedMatMul) for piece in pieces)
     if not has_experts:
         if parts > 1:
-            raise BadInput("this model has no experts to share out", field="ep")
+            raise BadInput("this model has no experts", field="ep")
         return tuple(pieces)
     if parts == 1:
         return tuple(pieces)
@@ -68,7 +68,7 @@ def _of_experts(piece: Piece, parts: int, imbalance: float) -> Piece:
         most = parts * chosen / op.chosen
         if imbalance > most:
             raise BadInput(
-                f"{imbalance:g} times the mean are more tokens than there are: {most:g} at most, where each chooses {op.chosen} "
+                f"{imbalance:g} times the mean is more tokens than there are: at most {most:g}, where each token chooses {op.chosen} "
                 f"of {op.groups} experts and a device has {groups}",
                 field="imbalance",
             )

@@ -55,16 +55,12 @@ def chunks(of: Sequence[Block], count: int, sizes: tuple[int, ...] | None = None
     layers = layer_count(of)
     if sizes is None:
         if layers % count:
-            split = (
-                f" (unevenly they do: stage_layers {counts_text(_nearly_equal(layers, count))})"
-                if layers > count
-                else ""
-            )
-            raise BadInput(f"{layers} layers do not divide evenly into {count} chunks{split}", field="pp")
+            uneven = [("stage_layers", counts_text(_nearly_equal(layers, count)))] if layers > count else []
+            raise BadInput(f"{layers} layers do not divide evenly into {count} chunks", field="pp", remedies=uneven)
         sizes = (layers // count,) * count
     elif sum(sizes) != layers:
         raise BadInput(
-            f"{counts_text(sizes)} are {sum(sizes)} layers, and the model has {layers}", field="stage_layers"
+            f"{counts_text(sizes)} adds up to {sum(sizes)} layers, but the model has {layers}", field="stage_layers"
         )
     if count == 1:
         return (Chunk(blocks=tuple(of), index=0),)

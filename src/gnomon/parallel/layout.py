@@ -18,7 +18,7 @@ def axis_sizes(plan: TrainingPlan, devices: int) -> dict[Axis, int]:
     if plan.dp is None:
         if devices % taken:
             raise BadInput(
-                f"{devices} devices are no multiple of tp {plan.tp} x cp {plan.cp} x pp {plan.pp} = {taken}",
+                f"{devices} devices is not a multiple of tp {plan.tp} x cp {plan.cp} x pp {plan.pp} = {taken}",
                 field=_in_the_way(plan, devices),
             )
         dp = devices // taken
@@ -27,7 +27,7 @@ def axis_sizes(plan: TrainingPlan, devices: int) -> dict[Axis, int]:
     sizes: dict[Axis, int] = {"tp": plan.tp, "cp": plan.cp, "dp": dp, "pp": plan.pp}
     if prod(sizes.values()) != devices:
         product = " x ".join(f"{axis} {sizes[axis]}" for axis in AXES)
-        raise BadInput(f"{product} = {prod(sizes.values())} ranks, and the system has {devices} devices", field="dp")
+        raise BadInput(f"{product} = {prod(sizes.values())} ranks, but the system has {devices} devices", field="dp")
     return sizes
 
 
@@ -97,7 +97,7 @@ def strips(sizes: Mapping[Axis, int], system: System, *, ep: int = 1) -> tuple[S
     cp, data = sizes["cp"], sizes["cp"] * sizes["dp"]
     small, large = sorted((cp, ep))
     if large % small:
-        raise Unsupported(f"ep {ep} and cp {cp}: neither divides the other, and their groups cut across each other")
+        raise Unsupported(f"ep {ep} and cp {cp}: one must divide the other")
     within = [("tp", 1, sizes["tp"])]
     for low, high in pairwise((1, small, large, data)):
         axes = {"data", "cp" if high <= cp else "", "ep" if high <= ep else "edp"} - {""}

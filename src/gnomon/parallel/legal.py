@@ -8,8 +8,9 @@ from itertools import islice
 from math import isqrt
 from typing import Any
 
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.plan import Plan
+from gnomon.core.scenario import Scenario
 from gnomon.core.training_plan import TrainingPlan
 from gnomon.core.workload import Workload
 from gnomon.parallel.model_share import ModelShare, model_share
@@ -27,6 +28,21 @@ _FREED: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 
+def step_share(scenario: Scenario, engine: str) -> ModelShare:
+    """The shares of the training step that an engine is asked for. Unsupported where it is none; BadInput as `checked_share`."""
+    workload, system = scenario.workload, scenario.system
+    if not workload.mode.endswith("+optimizer"):
+        raise Unsupported(f"{engine} predicts whole steps of training only: use mode train")
+    if system.device.design is not None:
+        raise Unsupported(f"{engine} predicts devices with a data sheet; {system.device.name} is a spatial accelerator")
+    if system.count > 1 and not system.dimensions:
+        raise Unsupported(
+            f"the network between the {system.count} of {system.name} is not described: "
+            "`gnomon list systems` shows machines whose network is"
+        )
+    return checked_share(workload, scenario.plan, system.count)
+
+
 def checked_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
     """The shares of a training step. BadInput that names the nearest legal values, Unsupported."""
     try:
@@ -34,12 +50,13 @@ def checked_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
     except BadInput as fault:
         if fault.field not in _FAULTS:
             raise
-        told = _would_do(workload, plan, fault.field, devices)
-        raise BadInput(f"{fault.text}; {told}", field=fault.field) from None
+        found = _nearest_legal(workload, plan, fault.field, devices)
+        what = fault.what if found else f"{fault.what}; no single change of {_or(_TRIED)} helps"
+        raise BadInput(what, field=fault.field, remedies=(*found, *fault.remedies)) from None
 
 
-def _would_do(workload: Workload, plan: Plan, fault: str, devices: int) -> str:
-    """Values of the field at fault that would be legal; where there are none, of another field."""
+def _nearest_legal(workload: Workload, plan: Plan, fault: str, devices: int) -> tuple[tuple[str, str], ...]:
+    """Legal values of the field at fault; where there are none, of another field; nothing where there are none either."""
     training = plan.training or TrainingPlan()
     names = [*([fault] if fault in _TRIED else []), *(name for name in _TRIED if name != fault)]
     for freed, told in _FREED:
@@ -57,8 +74,8 @@ def _would_do(workload: Workload, plan: Plan, fault: str, devices: int) -> str:
                 )
             )
             if below or above:
-                return f"{name} {_or([*reversed(below), *above])} would do{told}"
-    return f"no other {', '.join(_TRIED[:-2])} or {_TRIED[-2]} alone would do"
+                return ((name, f"{_or([*reversed(below), *above])}{told}"),)
+    return ()
 
 
 def _candidates(name: str, training: TrainingPlan, devices: int) -> Sequence[int]:
@@ -79,7 +96,7 @@ def _is_legal(workload: Workload, plan: Plan, changed: dict[str, Any], devices: 
     return True
 
 
-def _or(values: Sequence[int]) -> str:
+def _or(values: Sequence[object]) -> str:
     """ "1, 2 or 4"."""
     *first, last = map(str, values)
     return f"{', '.join(first)} or {last}" if first else last

@@ -100,9 +100,10 @@ def microbatches_of(plan: TrainingPlan, microbatch: int, replicas: int) -> int:
     if plan.global_batch % each:
         legal = [size for size in (plan.global_batch // each * each, (plan.global_batch // each + 1) * each) if size]
         raise BadInput(
-            f"{plan.global_batch} sequences are no multiple of {replicas} replicas x micro-batches of {microbatch}"
-            f"{f' x interleaved groups of {group}' if group > 1 else ''}: {' or '.join(map(str, legal))} would be",
+            f"{plan.global_batch} sequences is not a multiple of {replicas} replicas x micro-batches of {microbatch}"
+            f"{f' x interleaved groups of {group}' if group > 1 else ''}",
             field="global_batch",
+            remedies=[("global_batch", " or ".join(map(str, legal)))],
         )
     return plan.global_batch // each * group
 
@@ -111,12 +112,12 @@ def model_share(workload: Workload, plan: Plan, devices: int) -> ModelShare:
     """The shares of a training step. BadInput, Unsupported, with the field that is in the way."""
     training = plan.training or TrainingPlan()
     if not workload.is_training:
-        raise Unsupported(f"{workload.name}: {workload.mode} is no step of training: give mode train")
+        raise Unsupported(f"{workload.name}: {workload.mode} is not a training step: use mode train")
     sizes = axis_sizes(training, devices)
     microbatches = microbatches_of(training, plan.batch, sizes["dp"])
     if (sizes["dp"] * sizes["cp"]) % training.ep:
         raise BadInput(
-            f"{training.ep} does not divide the {sizes['dp'] * sizes['cp']} replicas (dp x cp) whose experts it shares out",
+            f"{training.ep} does not divide the {sizes['dp'] * sizes['cp']} replicas (dp x cp) that share the experts",
             field="ep",
         )
     pieces = shared_pieces(workload, training)

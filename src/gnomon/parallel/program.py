@@ -56,8 +56,8 @@ def programs(model: ModelShare) -> tuple[Program, ...]:
     )
     if nodes > MOST_NODES:
         raise Unsupported(
-            f"{model.microbatches:,} micro-batches a replica make a step of {nodes:,} computations and exchanges, and "
-            f"{MOST_NODES:,} are the most: give a smaller global batch, or a larger micro-batch"
+            f"{model.microbatches:,} micro-batches per replica make a step of {nodes:,} computations and communications; "
+            f"the limit is {MOST_NODES:,}: use a smaller global batch or a larger micro-batch"
         )
     return tuple(_Stage(model, stage).program() for stage in model.stages)
 

@@ -69,7 +69,7 @@ def interleaved(stage: int, stages: int, microbatches: int, virtual: int) -> tup
     """
     if microbatches % stages:
         raise BadInput(
-            f"interleaved stages take micro-batches in groups of pp {stages}, and {microbatches} are no multiple of it",
+            f"interleaved needs a multiple of pp {stages} micro-batches, not {microbatches}",
             field="global_batch",
         )
     total = microbatches * virtual

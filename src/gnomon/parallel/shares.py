@@ -100,7 +100,7 @@ def of_vocabulary(node: Node, parts: int) -> Node:
         case Elementwise():
             made = replace(op, elements=-(-op.elements // parts))
         case _:
-            raise AssertionError(f"{node.name}: {type(op).__name__} is of no vocabulary")
+            raise AssertionError(f"{node.name}: {type(op).__name__} has no vocabulary")
     return replace(node, op=made)
 
 

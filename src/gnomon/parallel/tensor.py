@@ -55,7 +55,7 @@ def divided(nodes: tuple[Node, ...], parts: int, *, by_tokens: bool) -> tuple[Pi
         return nodes
     given = _settled(nodes)
     if not any(one.state in ("divided", "partial") for one in given.values()):
-        raise BadInput("this model has no pair of products that tensor parallelism could divide", field="tp")
+        raise BadInput("tensor parallelism finds no pair of matrix products to divide in this model", field="tp")
     for node in nodes:  # heads first: what else is divided follows from them
         if isinstance(node.op, Attention) and given[node.name].state == "divided":
             of_features(node, parts)
@@ -75,7 +75,7 @@ def _settled(nodes: tuple[Node, ...]) -> dict[str, _Given]:
             return _spread(nodes, readers, kept_whole, table)
         except _Clash as clash:
             if clash.products <= kept_whole:
-                raise Unsupported(f"no rule to divide this model by tensor parallelism: {clash}") from None
+                raise Unsupported(f"tensor parallelism cannot divide this model: {clash}") from None
             kept_whole |= clash.products
 
 
@@ -122,7 +122,7 @@ def _given(
         case MatMul(is_weight=True) | GroupedMatMul():
             if is_cut:
                 if states != {"divided"}:
-                    raise _Clash(products, f"{node.name} contracts what is divided together with what is not")
+                    raise _Clash(products, f"{node.name} multiplies a divided array by one that is not")
                 return _Given(state="partial")
             if node.name in kept_whole:
                 return _WHOLE
@@ -133,7 +133,7 @@ def _given(
             if states == {"partial"} and op.function in ("add", "scale", "copy"):
                 return _Given(state="partial")
             if is_cut and states & {"whole", "partial"} and op.function not in _MIXES:
-                raise _Clash(products, f"{node.name} adds what is divided to what is whole")
+                raise _Clash(products, f"{node.name} adds a divided array to a whole one")
         case Softmax() if "vocabulary" in states:
             return _Given(state="whole") if not readers else _clash(products, node)
         case Softmax() | Norm() if is_cut and not _is_by_heads(op.rows, products, by_name):

@@ -112,7 +112,7 @@ def _computes_s(computes: Sequence[Compute], device: Device, timer: OpTimer) -> 
     for op, time_s in zip(places, times, strict=True):
         if not np.isfinite(time_s):
             raise Unsupported(
-                f"{device.name} has no time for {type(op).__name__} in {op.dtype} by this source of times (setting timer; roofline knows every device)"
+                f"this timer has no times of {type(op).__name__} in {op.dtype} on {device.name}; the timer roofline knows every device"
             )
     return [float(times[[places[op] for op in compute.ops]].sum()) for compute in computes]
 
@@ -123,7 +123,7 @@ def _talks_s(
     if not talks:
         return []
     if exchanges is None:
-        raise Unsupported("no source of times for exchanges")
+        raise Unsupported("no source of communication times")
     asked = [exchange_of(action, model, system) for action in talks if not isinstance(action, Compute)]
     times: list[float] = exchanges.exchange_times_s(asked, system).tolist()
     return times

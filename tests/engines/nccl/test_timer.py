@@ -120,7 +120,7 @@ def test_intervals_hold_the_prediction_and_are_wider_where_no_row_knows_the_link
         width = np.max((high - low) / times)
         assert width < 1 if on.name == "hgx-h100" else width > 1
     assert TIMER.outside(asked, system("hgx-h100")) == ()
-    assert TIMER.outside(asked, system("mi300x-8"))[0].startswith("no measured row of Infinity Fabric 4")
+    assert TIMER.outside(asked, system("mi300x-8"))[0].startswith("never measured on Infinity Fabric 4")
     assert NcclTimer(algorithm="ring").exchange_intervals_s(asked, on, times) is None
 
 

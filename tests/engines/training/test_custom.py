@@ -86,3 +86,58 @@ def test_nodes_that_may_begin_together_do_so_in_the_order_of_the_hash_table():
     order = Graphs().table_of(trace)
     assert order.roots == (0,)
     assert order.children[0] == (5, 4, 3, 2, 1)
+
+
+def _pairwise(count, sizes, ids, written):
+    """Every member at once to the next, the one after it and so on, a size each, then a second time behind the first arrival."""
+    members = []
+    for member in range(count):
+        nodes, at = [], iter(ids)
+        for step, size in enumerate(sizes, 1):
+            nodes.append(message(next(at), SEND, (member + step) % count, step, size))
+            nodes.append(message(next(at), RECV, (member - step) % count, step, size))
+        behind = nodes[1].id
+        for step, size in enumerate(sizes, 1):
+            nodes.append(message(next(at), SEND, (member + step) % count, 10 + step, size, behind))
+            nodes.append(message(next(at), RECV, (member - step) % count, 10 + step, size, behind))
+        members.append([nodes[at] for at in written])
+    return members
+
+
+_SIZES = (1_000, 1_048_576, 65_536)
+_UP = tuple(range(12))
+_IDS = (46, 13, 26, 17, 11, 49, 24, 10, 48, 4, 8, 39)
+
+
+@pytest.mark.parametrize(
+    ("backend", "ids", "written", "cycles"),
+    [  # as ASTRA-sim 518bd51 printed them, of every rank
+        ("unaware", _UP, _UP, 21_549),
+        ("aware", _UP, _UP, 62_069),
+        ("aware", _UP, _UP[::-1], 82_600),
+        ("aware", _IDS, (7, 2, 10, 0, 8, 1, 6, 5, 4, 3, 9, 11), 81_380),
+    ],
+)
+def test_messages_that_may_leave_together_queue_in_the_order_of_astra_sim(backend, ids, written, cycles):
+    made = _custom(*_pairwise(4, _SIZES, ids, written))
+    assert ends(run(fabric((Wiring.SWITCH, 4)), [[collective(AR, 8)]], made, backend=backend)) == [cycles] * 4
+
+
+def _crossing():
+    """Six members, of which two are not to wait for the sum of the first message before they send the second."""
+    members = []
+    for member in range(6):
+        after = () if member in (2, 3) else (2,)
+        first = [message(0, SEND, (member + 3) % 6, 0, 1), message(1, RECV, (member - 3) % 6, 0, 1), compute(2, 0, 1)]
+        second = [
+            message(3, SEND, (member + 2) % 6, 1, 1_048_576, *after),
+            message(4, RECV, (member - 2) % 6, 1, 1_048_576, *after),
+        ]
+        members.append([*first, *second, compute(5, 1, 4)])
+    return members
+
+
+def test_a_first_message_is_not_sent_behind_a_second_that_is_as_free():
+    switch = fabric((Wiring.SWITCH, 6), bandwidth=0.7, latency_ns=7.0)
+    made = run(switch, [[collective(AR, 8)]], _custom(*_crossing()), backend="aware")
+    assert ends(made) == [2_791_209] * 4 + [2_791_193] * 2  # of ASTRA-sim 518bd51

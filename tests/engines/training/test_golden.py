@@ -4,7 +4,10 @@ import pytest
 
 from gnomon.engines.training.simulate.statistics import times_of, utilization_of
 from tests.engines.training.golden import by_rank, differences, expected, own_cases, shared_cases, simulated
+from tests.long import LONG
 
+# By events, each message of 64 ranks: fifteen that take longest, up to a minute each, are left to `make test-long`.
+LARGE = ("fc_64", "a2a_ring_64")
 EVERY = 9  # of the cases beside the repository, one in so many is tried each time
 _TIMES = {"GPU time": "gpu", "Comm time": "comm"}
 _SHARES = {
@@ -16,8 +19,11 @@ _SHARES = {
 
 def _cases():
     for at, case in enumerate(shared_cases()):
+        is_large = any(name in case.name for name in LARGE)
         marks = () if at % EVERY == 0 and "a2a_ring_64" not in case.name else pytest.mark.slow
-        yield pytest.param(case, marks=marks, id=case.name)
+        for exact_events in (False, True) if LONG or not is_large else (False,):
+            way = "by events" if exact_events else "by classes"
+            yield pytest.param(case, exact_events, marks=marks, id=f"{case.name}-{way}")
 
 
 @pytest.mark.parametrize("exact_events", [False, True], ids=["by classes", "by events"])
@@ -27,8 +33,7 @@ def test_a_case_comes_out_as_worked_by_hand(case, exact_events):
     assert list(differences(case, exact_events=exact_events)) == []
 
 
-@pytest.mark.parametrize("exact_events", [False, True], ids=["by classes", "by events"])
-@pytest.mark.parametrize("case", list(_cases()))
+@pytest.mark.parametrize(("case", "exact_events"), list(_cases()))
 def test_a_case_beside_the_repository_comes_out_as_from_astra_sim(case, exact_events):
     assert list(differences(case, exact_events=exact_events)) == []
 

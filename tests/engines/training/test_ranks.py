@@ -95,6 +95,12 @@ def test_what_cannot_run_is_told(nodes, text):
         run(PAIR, [nodes])
 
 
+def test_times_beyond_what_the_tool_counts_are_told():
+    years = 9 * 10**15  # us, 285 of them
+    with pytest.raises(BadInput, match=r"something takes until 1.8e\+19 ns: to 9.223e\+18 \(292 years\)"):
+        run(PAIR, [[compute(0, years), compute(1, years, 0)]])
+
+
 def test_under_the_roofline_a_computation_needs_its_work():
     made = rules(has_roofline=True, flop_per_s=1e14)
     with pytest.raises(BadInput, match="node 0 'compute 0': no num_ops"):

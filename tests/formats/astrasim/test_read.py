@@ -33,6 +33,8 @@ def test_a_network_has_its_dimensions_and_binary_gigabytes(tmp_path):
         ("[4, 2]", "[4, 1]", r"network.yml:2: npus_count.1: .*greater than 1, not 1"),
         ("[4, 2]", "[4]", r"network.yml:2: npus_count: 1 given for the 2 dimensions of topology"),
         ("Ring", "Torus", r"network.yml:1: topology.0: .*not 'Torus'"),
+        ("50.0", "1.0e-300", r"network.yml:3: bandwidth.0: 1e-300: from 1e-09 to 1e\+18; .* ASTRA-sim counts in"),
+        ("0.5", "1.0e+300", r"network.yml:4: latency.1: 1e\+300 ns: from 0 to 9.223e\+18 \(292 years\)"),
         ("latency", "latencies", r"latencies: unknown key; did you mean 'latency'\?"),
     ],
 )
@@ -66,6 +68,13 @@ def test_the_endpoint_delay_is_scaled_where_it_is_given_and_only_there(tmp_path)
     assert read_system(_system(tmp_path), 1, 1.5).endpoint_delay_ns == 10
 
 
+def test_a_scaled_endpoint_delay_stays_within_what_the_tool_holds(tmp_path):
+    with pytest.raises(
+        BadInput, match=r"endpoint-delay: 15 times injection-scale 1e\+300 is 1.5e\+301 ns: to 2,147,483,647"
+    ):
+        read_system(_system(tmp_path, endpoint_delay=15), 1, 1e300)
+
+
 def test_local_memory_has_decimal_gigabytes_and_the_peak_decimal_teraflops(tmp_path):
     found = read_system(_system(tmp_path, local_mem_bw=1600, peak_perf=312), 1, 1.0)
     assert (found.local_bytes_per_s, found.flop_per_s) == (1.6e12, 3.12e14)
@@ -87,6 +96,8 @@ def test_keys_that_the_tool_itself_does_not_read_are_passed_over(tmp_path):
         ),
         ({"all_reduce_implementation": ["direct0"]}, "'direct0' would never send"),
         ({"all_reduce_implementation": ["ring", "ring"]}, "2 algorithms for a network of 1 dimensions"),
+        ({"local_mem_bw": 1e-300}, r"local-mem-bw: 1e-300: from 1e-09 to 1e\+18"),
+        ({"G": 1e300, "model_shared_bus": 1}, r"G: 1e\+300 ns: from 0 to 9.223e\+18"),
         ({"all_reduce_implementation_custom": ["no/such"]}, r"no/such.0.et: no such file"),
     ],
 )
@@ -138,6 +149,14 @@ def test_memory_has_to_serve_every_npu(tmp_path):
         ),
         ({"all": [{"id": 0, "type": "COMP_NODE", "attrs": {"x": ["int", 1]}}]}, "all.0.attrs.x: no kind 'int'"),
         ({"all": [{"id": 0, "type": "COMP_NODE", "attrs": {"x": ["bool", 1]}}]}, "all.0.attrs.x: 1 is no bool"),
+        (
+            {"all": [{"id": 0, "type": "COMP_NODE", "duration_micros": 10**25}]},
+            r"duration_micros is 1e\+25: to 9.223e\+15",
+        ),
+        (
+            {"all": [{"id": 0, "type": "COMP_NODE", "attrs": {"num_ops": ["int64", 10**30]}}]},
+            r"node 0 '': num_ops is 1e\+30, which 64 bits do not hold",
+        ),
         ({"per_rank": {"1": []}}, "per_rank.1: no nodes: a rank that does nothing"),
         ({"per_rank": {"7": []}}, "per_rank: no rank '7': 0 to 3"),
     ],

@@ -58,19 +58,19 @@ def test_bert_equals_the_zoo_s():
 
 def test_a_llama_equals_the_zoo_s_and_its_layers_fold():
     config = transformers.LlamaConfig(
-        hidden_size=4096, intermediate_size=11008, num_hidden_layers=80, num_attention_heads=32, vocab_size=32000
+        hidden_size=4096, intermediate_size=11008, num_hidden_layers=12, num_attention_heads=32, vocab_size=32000
     )
     model = _tokens(lambda: transformers.LlamaForCausalLM(config), use_cache=False)
     traced = gnomon.workload(model, batch=2, seq=1024)
     known = gnomon.workload("llama-2-7b", batch=2, seq=1024)
     products = [node for node in traced.nodes if isinstance(node.op, MatMul)]
-    assert [node.repeat for node in products] == [80] * 7 + [1]
+    assert [node.repeat for node in products] == [12] * 7 + [1]
     head = 32000 * 4096
-    assert traced.parameters - 2 * head - 4096 == 80 * (known.parameters - 2 * head - 4096) / 32
+    assert traced.parameters - 2 * head - 4096 == 12 * (known.parameters - 2 * head - 4096) / 32
     (attention,) = (node.op for node in traced.nodes if isinstance(node.op, Attention))
     assert attention.is_causal
     of_head = 2 * 2 * 1024 * head
-    assert traced.model_flop - of_head == pytest.approx((known.model_flop - of_head) * 80 / 32, rel=1e-4)
+    assert traced.model_flop - of_head == pytest.approx((known.model_flop - of_head) * 12 / 32, rel=1e-4)
 
 
 def test_values_may_have_another_width_than_keys():

@@ -111,7 +111,7 @@ _HOSTILE = {
     "no room any more": "cd ..; rm -rf $GNOMON_ROOM; mkdir beside; touch beside/file",
     "a link for its room": "cd ..; rm -rf $GNOMON_ROOM; ln -s {secret} $GNOMON_ROOM",
     "rights for nobody": "chmod 0 $GNOMON_ROOM $(dirname $GNOMON_ROOM)",
-    "folders without end": "i=0; while [ $i -lt 500 ]; do mkdir d; cd d; i=$((i+1)); done; touch f",
+    "folders without end": "deep=$(printf 'd/%.0s' $(seq 500)); mkdir -p $deep; touch $deep/f",
 }
 
 

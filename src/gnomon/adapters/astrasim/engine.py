@@ -21,7 +21,7 @@ from gnomon.core.tool import Installed, Limits
 from gnomon.core.version import version
 from gnomon.formats.host import EAGER, MEANING, host_of
 from gnomon.parallel.as_trace import TICK_PS, cluster_of, step_fabric
-from gnomon.parallel.legal import checked_share
+from gnomon.parallel.legal import step_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.program import Program, programs
@@ -30,7 +30,7 @@ from gnomon.parallel.work import step_work
 
 _NS_PER_S = 1e9
 _SETTINGS = {
-    "timer": "which engine tells operators' times",
+    "timer": "engine that gives operator times",
     "host": MEANING,
     "backend": "unaware: messages do not meet (default); aware: links carry one at a time, in a network of one dimension",
     "ranks": "the most ranks of a step; it simulates every one of them, message by message",
@@ -40,7 +40,7 @@ _SETTINGS = {
 _RANKS = 256
 _ASSUMPTIONS = (
     "computations take what the operator times say, held up by the host that launches them, in whole microseconds and at least one; "
-    "a host is not waited for where exchanges begin",
+    "starting communication costs the host nothing",
     "a cycle of ASTRA-sim is a nanosecond; what a rank does not compute counts as exposed, whatever it waits for",
     "collectives are rings in four chunks, through the dimensions of the network one after another; a message between stages is "
     "charged the innermost dimension in which they differ",
@@ -107,16 +107,7 @@ class AstraSim:
 
     def _declined(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons that lie in the scenario and the settings."""
-        workload, system = scenario.workload, scenario.system
-        if not workload.mode.endswith("+optimizer"):
-            return (f"astra-sim answers whole steps of training, not {workload.mode}: give mode train",)
-        if system.device.design is not None:
-            return (f"astra-sim is given operators' times by data sheets, and {system.device.name} is an accelerator",)
-        if system.count > 1 and not system.dimensions:
-            return (
-                f"the network between the {system.count} of {system.name} is not described: "
-                "`gnomon list systems` shows machines whose network is",
-            )
+        system = scenario.system
         if system.count > self._ranks:
             return (
                 f"{system.count:,} ranks: astra-sim simulates each of them, and astra-sim.ranks, which can be raised, is {self._ranks:,}",
@@ -131,7 +122,7 @@ class AstraSim:
         """What each stage does, and how long its computations take. BadInput, Unsupported."""
         if self._timers is None:
             raise Unsupported("astra-sim needs a source of operator times")
-        model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
+        model = step_share(scenario, self.name)
         made = programs(model)
         times = computation_times_s(made, scenario.system.device, self._timers(self._given["timer"]))
         return model, made, launched_times_s(made, times, self._host)
@@ -210,7 +201,7 @@ class AstraSim:
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 2:
-        raise BadInput(f"{text!r:.40} is not a whole number from 2", field="astra-sim.ranks")
+        raise BadInput(f"{text!r:.40} must be a whole number of at least 2", field="astra-sim.ranks")
     return int(text)
 
 

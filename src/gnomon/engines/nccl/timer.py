@@ -90,12 +90,12 @@ class NcclTimer:
         """Why the answers are extrapolation."""
         used = {d.name: d for one in exchanges for d in _used(one, system)}
         reasons = [
-            f"no measured row of {d.name}: the numbers of other kinds of link are taken"
+            f"never measured on {d.name}: the numbers of other links are used"
             for d in used.values()
             if not self.links.knows(d)
         ]
         if any(any(members > 1 for members in one.spread[1:]) for one in exchanges if one.kind != "send"):
-            reasons.append("no measured row of a collective between nodes is in the fit")
+            reasons.append("no measured collectives between nodes are in the fit")
         return tuple(reasons)
 
     def _times_s(self, like: Exchange, sizes: Numbers, system: System) -> Numbers:

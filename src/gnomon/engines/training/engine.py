@@ -25,7 +25,7 @@ from gnomon.engines.training.validated import outside
 from gnomon.formats.host import EAGER, MEANING, host_of
 from gnomon.parallel.as_trace import TICK_PS, cluster_of
 from gnomon.parallel.host import Host
-from gnomon.parallel.legal import checked_share
+from gnomon.parallel.legal import step_share
 from gnomon.parallel.memory import stage_memory
 from gnomon.parallel.model_share import ModelShare
 from gnomon.parallel.program import Program, programs
@@ -33,16 +33,16 @@ from gnomon.parallel.times import Numbers, device_times_s, durations_ps, launche
 from gnomon.parallel.work import step_work
 
 _SETTINGS = {
-    "timer": "which engine tells operators' times",
-    "exchanges": "whose times exchanges have: nccl (measured), or astra-sim (its rules, simulated)",
+    "timer": "engine that gives operator times",
+    "exchanges": "source of communication times: nccl (measured), or astra-sim (its rules, simulated)",
     "host": MEANING,
 }
 
 DEFAULTS = {"timer": "kernel", "exchanges": "nccl", "host": EAGER}
 
 _ASSUMPTIONS = (
-    "devices that differ along tp, cp and dp alone do the same at the same time: none is slower than another",
-    "a device computes one thing at a time and exchanges one thing at a time on each level of its network; none slows another down",
+    "devices of one pipeline stage do the same at the same time: none is slower than another",
+    "a device computes one thing at a time and communicates one thing at a time on each level of its network; none slows another down",
     "operators run one after another; what happens between steps (data, logging, checkpoints) is not counted",
 )
 
@@ -106,7 +106,7 @@ class TrainingEngine:
 
     def _exchange_timer(self) -> ExchangeTimer:
         if self._exchanges is None:
-            raise Unsupported("training needs a source of times of exchanges")
+            raise Unsupported("training needs a source of communication times")
         return self._exchanges(self._setting("exchanges"))
 
     def _host(self) -> Host:
@@ -126,22 +126,13 @@ class TrainingEngine:
 
     def _stepped(self, scenario: Scenario) -> _Timed:
         """The step divided and timed, as if nobody launched it. Unsupported, BadInput."""
-        if self._last is None or self._last[0] is not scenario:
-            self._last = scenario, self._divided(scenario)
-        return self._last[1]
+        last = self._last
+        if last is None or last[0] is not scenario:
+            self._last = last = scenario, self._divided(scenario)
+        return last[1]
 
     def _divided(self, scenario: Scenario) -> _Timed:
-        workload, system = scenario.workload, scenario.system
-        if not workload.mode.endswith("+optimizer"):
-            raise Unsupported("training answers whole steps alone: ask for mode train")
-        if system.device.design is not None:
-            raise Unsupported(f"training answers for data sheets, and {system.device.name} is a spatial accelerator")
-        if system.count > 1 and not system.dimensions:
-            raise Unsupported(
-                f"the network between the {system.count} of {system.name} is not described: "
-                "`gnomon list systems` shows machines whose network is"
-            )
-        model = checked_share(scenario.workload, scenario.plan, scenario.system.count)
+        model = step_share(scenario, self.name)
         made = programs(model)
         exchanges = self._exchange_timer() if scenario.system.count > 1 else None
         return model, made, device_times_s(made, model, scenario.system, self._timer(), exchanges)

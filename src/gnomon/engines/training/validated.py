@@ -19,7 +19,7 @@ def outside(scenario: Scenario) -> tuple[str, ...]:
     unlike = list(_unlike(scenario))
     if not unlike:
         return ()
-    return (f"no step was measured of {', of '.join(unlike)}",)
+    return (f"no measured training steps with {', '.join(unlike)}",)
 
 
 def _unlike(scenario: Scenario) -> Iterator[str]:
@@ -27,15 +27,15 @@ def _unlike(scenario: Scenario) -> Iterator[str]:
     plan = scenario.plan.training or TrainingPlan()
     known = calibration().silicon
     if system.device.silicon not in known:
-        yield f"{system.device.name} (only of {', '.join(known)})"
+        yield f"{system.device.name} (only with {', '.join(known)})"
     if system.count > MOST_DEVICES:
         yield f"more than {MOST_DEVICES:,} devices"
     if workload.item != "token" or workload.head != "lm":
-        yield "a model that is no decoder with its head"
+        yield "a model that is not a decoder with its head"
     elif any(isinstance(node.op, GroupedMatMul) for node in workload.nodes):
         yield "a mixture of experts"
     if workload.dtype != "fp16":
-        yield f"arithmetic in {workload.dtype}"
+        yield f"{workload.dtype} arithmetic"
     if plan.zero:
         yield f"ZeRO-{plan.zero}{_PUBLISHED_ZERO_3 if plan.zero == 3 else ''}"
     if plan.cp > 1:
@@ -43,4 +43,4 @@ def _unlike(scenario: Scenario) -> Iterator[str]:
     if plan.schedule not in _SCHEDULES:
         yield f"schedule {plan.schedule}"
     if plan.lora_rank is not None:
-        yield "adapters"
+        yield "LoRA adapters"

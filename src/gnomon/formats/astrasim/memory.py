@@ -10,15 +10,14 @@ from pydantic import Field
 
 from gnomon.core.errors import BadInput
 from gnomon.core.remote_memory import RemoteMemory, RemoteMemoryKind
+from gnomon.formats.astrasim.ranges import SpeedIfSaid, Time
 from gnomon.formats.strict import Strict, read_json, shaped
-
-_Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Memory(Strict):
     kind: RemoteMemoryKind = Field(alias="memory-type")
-    latency: _Number = Field(0.0, alias="remote-mem-latency")  # ns
-    bandwidth: _Number = Field(0.0, alias="remote-mem-bw")  # bytes per ns
+    latency: Time = Field(0.0, alias="remote-mem-latency")  # ns
+    bandwidth: SpeedIfSaid = Field(0.0, alias="remote-mem-bw")  # bytes per ns
     nodes: Annotated[int, Field(ge=0)] = Field(0, alias="num-nodes")
     npus_per_node: Annotated[int, Field(ge=0)] = Field(0, alias="num-npus-per-node")
 

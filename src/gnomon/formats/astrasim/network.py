@@ -10,14 +10,15 @@ from pydantic import Field
 
 from gnomon.core.errors import BadInput
 from gnomon.core.fabric import Fabric, FabricDimension, Wiring
+from gnomon.formats.astrasim.ranges import Speed, Time
 from gnomon.formats.strict import Strict, load_yaml, place_of, read_text, shaped
 
 
 class _Network(Strict):
     topology: Annotated[list[Wiring], Field(min_length=1)]
     npus_count: list[Annotated[int, Field(gt=1, strict=True)]]
-    bandwidth: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
-    latency: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    bandwidth: list[Speed]
+    latency: list[Time]
 
 
 def read_network(path: Path) -> Fabric:

@@ -13,6 +13,7 @@ from gnomon.core.cluster_rules import ClusterRules, CustomAlgorithm, Optimizatio
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import SIMULATED
 from gnomon.formats.astrasim.algorithms import algorithm, custom_algorithm
+from gnomon.formats.astrasim.ranges import SpeedIfSaid, Time
 from gnomon.formats.strict import Strict, load_yaml, read_json, read_text, shaped
 
 IGNORED = {  # keys that this revision of ASTRA-sim does not read, or that change no time
@@ -24,7 +25,6 @@ IGNORED = {  # keys that this revision of ASTRA-sim does not read, or that chang
     "local-mem-trace-filename",
 }
 _INT_MAX = 2**31 - 1  # of what ASTRA-sim holds in an int
-_Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Read = TypeVar("_Read")
 _Flag = Annotated[float, Field(allow_inf_nan=False)]  # on unless 0
 _Names = Annotated[list[str], Field(min_length=1)]
@@ -45,16 +45,16 @@ class _System(Strict):
     custom_reduce_scatter: _Names | None = Field(None, alias="reduce-scatter-implementation-custom")
     custom_all_to_all: _Names | None = Field(None, alias="all-to-all-implementation-custom")
     custom_of_node: str | None = Field(None, alias="per-node-custom-implementation")
-    local_bandwidth: _Number = Field(0.0, alias="local-mem-bw")  # 1e9 bytes per second
-    peak: _Number = Field(0.0, alias="peak-perf")  # 1e12 operations per second
+    local_bandwidth: SpeedIfSaid = Field(0.0, alias="local-mem-bw")  # 1e9 bytes per second
+    peak: SpeedIfSaid = Field(0.0, alias="peak-perf")  # 1e12 operations per second
     roofline: _Flag = Field(0, alias="roofline-enabled")
     replays_only: _Flag = Field(0, alias="replay-only")
     shared_bus: _Flag = Field(0, alias="model-shared-bus")
-    latency: _Number = Field(0.0, alias="L")
-    overhead: _Number = Field(0.0, alias="o")
-    gap: _Number = Field(0.0, alias="g")
-    gap_per_byte: _Number = Field(0.0, alias="G")
-    reduction_delay: _Number = Field(1, alias="local-reduction-delay")
+    latency: Time = Field(0.0, alias="L")
+    overhead: Time = Field(0.0, alias="o")
+    gap: Time = Field(0.0, alias="g")
+    gap_per_byte: Time = Field(0.0, alias="G")
+    reduction_delay: Time = Field(1, alias="local-reduction-delay")
 
 
 def read_system(path: Path, dimensions: int, injection_scale: float) -> ClusterRules:
@@ -85,7 +85,7 @@ def read_system(path: Path, dimensions: int, injection_scale: float) -> ClusterR
         splits=None if found.splits is None else int(found.splits),
         scheduling=found.scheduling,
         optimization=found.optimization,
-        endpoint_delay_ns=10 if found.endpoint_delay is None else int(int(found.endpoint_delay) * injection_scale),
+        endpoint_delay_ns=_endpoint_delay_ns(found, path, injection_scale),
         active_chunks=int(found.active_chunks),
         algorithms=native,
         custom=custom,
@@ -96,6 +96,20 @@ def read_system(path: Path, dimensions: int, injection_scale: float) -> ClusterR
         replays_only=found.replays_only != 0,
         shared_bus=_bus(found) if found.shared_bus == 1 else None,
     )
+
+
+def _endpoint_delay_ns(found: _System, path: Path, injection_scale: float) -> int:
+    if found.endpoint_delay is None:
+        return 10
+    made = int(found.endpoint_delay) * injection_scale
+    if made > _INT_MAX:
+        raise _fault(
+            f"{found.endpoint_delay:g} times injection-scale {injection_scale:g} is {made:.4g} ns: to {_INT_MAX:,}, which "
+            "ASTRA-sim holds in 32 bits",
+            "endpoint-delay",
+            path,
+        )
+    return int(made)
 
 
 def _bus(found: _System) -> SharedBus:

@@ -9,12 +9,16 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from gnomon.core.cluster_rules import LAST_NS
 from gnomon.core.errors import BadInput
 from gnomon.core.trace import NodeKind, RankTrace, TraceNode
 from gnomon.formats.chakra.attribute import Attribute, Attributes
 from gnomon.formats.chakra.message import NodeMessage
 
 _WRAPPING = 2  # characters around the JSON text of process groups: a list with one text in it [Workload.cc, 518bd51]
+
+_LARGEST = 2**64  # of a number in Chakra, the first beyond
+_LONGEST_US = LAST_NS // 1000
 
 
 def rank_trace(messages: Iterable[NodeMessage], place: str) -> RankTrace:
@@ -46,7 +50,7 @@ def node(message: NodeMessage) -> TraceNode:
         name=message.name,
         kind=kind,
         parents=tuple(dict.fromkeys((*message.data_parents, *message.control_parents))),
-        duration_us=message.duration_us,
+        duration_us=_duration_us(message.duration_us, called),
         is_cpu=bool(read.integer("is_cpu_op") or 0),
         flop=read.count("num_ops"),
         tensor_bytes=read.count("tensor_size"),
@@ -60,6 +64,14 @@ def node(message: NodeMessage) -> TraceNode:
         dimensions=read.flags("involved_dim"),
         groups=tuple(_groups(message.input_values, called)) if kind is NodeKind.METADATA else (),
     )
+
+
+def _duration_us(value: int, called: str) -> int:
+    if value > _LONGEST_US:
+        raise BadInput(
+            f"{called}: duration_micros is {value:.4g}: to {_LONGEST_US:.4g} (292 years), as ASTRA-sim counts in 64-bit ns"
+        )
+    return value
 
 
 def message_of(node: TraceNode) -> NodeMessage:
@@ -108,6 +120,8 @@ class _Reader:
         value = self.integer(name)
         if value is not None and value < 0:
             raise BadInput(f"{self._called}: {name} is {value}, which is below zero")
+        if value is not None and value >= _LARGEST:
+            raise BadInput(f"{self._called}: {name} is {value:.4g}, which 64 bits do not hold")
         return value
 
     def text(self, name: str) -> str:

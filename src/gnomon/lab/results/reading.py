@@ -8,8 +8,9 @@ verdict does not depend on it.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -141,9 +142,16 @@ def _margins(spec: Spec, planned: Sequence[Unit], state: State, node: Node) -> I
     for unit in planned:
         if unit.phase in ("baseline", "full"):
             by_seed.setdefault(unit.seed, []).append(unit)
+    wanted = {name.name for name in expression.names(node)}
+    of_seed = {seed: series(spec, one, state) for seed, one in by_seed.items()}
     source = random.Random(0)  # the interval is the same at every reading
     for _ in range(DRAWS if len(seeds) > 1 else 0):
-        drawn = [unit for seed in source.choices(seeds, k=len(seeds)) for unit in by_seed[seed]]
-        left, right = _sides(node, series(spec, drawn, state))
+        drawn = [of_seed[seed] for seed in source.choices(seeds, k=len(seeds))]
+        left, right = _sides(node, {name: _joined(values.get(name, ()) for values in drawn) for name in wanted})
         if left is not None and right is not None:
             yield left - right
+
+
+def _joined(parts: Iterable[Value]) -> Value:
+    """The series of several seeds as one."""
+    return tuple(chain.from_iterable(part for part in parts if isinstance(part, tuple)))

@@ -40,7 +40,7 @@ def test_computations_and_waits_are_those_of_the_stage(training: TrainingPlan) -
     step = ENGINE.predict(scenario("gpt2", "hgx-h100:4x2", 64, training)).step
     assert step is not None
     for stage in step.stages:
-        computes, passes = tracks[f"stage {stage.stage}: computes"], tracks[f"stage {stage.stage}: passes"]
+        computes, passes = tracks[f"stage {stage.stage}: compute"], tracks[f"stage {stage.stage}: passes"]
         assert sum(span.end_s - span.start_s for span in computes) == pytest.approx(
             stage.compute_s + (stage.host_s or 0)
         )

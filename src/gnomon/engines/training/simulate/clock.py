@@ -11,6 +11,9 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
+from gnomon.core.cluster_rules import LAST_NS
+from gnomon.core.errors import BadInput
+
 Call = Callable[[Any], None]
 
 
@@ -25,9 +28,13 @@ class Clock:
         self._at: dict[int, list[tuple[Call, Any]]] = {}
 
     def at(self, time_ns: int, call: Call, argument: Any) -> None:
-        """Have something done at a time, now or later."""
+        """Have something done at a time, now or later. BadInput beyond what the tool counts."""
         events = self._at.get(time_ns)
         if events is None:
+            if time_ns > LAST_NS:
+                raise BadInput(
+                    f"something takes until {time_ns:.4g} ns: to {LAST_NS:.4g} (292 years), as ASTRA-sim counts in 64-bit ns"
+                )
             self._at[time_ns] = [(call, argument)]
             heappush(self._times, time_ns)
         else:

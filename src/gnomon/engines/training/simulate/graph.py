@@ -71,7 +71,7 @@ def table_order(trace: RankTrace, graph: Graph) -> TableOrder:
             children[places[parent]].add(node.id)
     return TableOrder(
         places=places,
-        roots=tuple(HashOrder(number for number in known if not graph.waits_for[places[number]])),
+        roots=tuple(number for number in known if not graph.waits_for[places[number]]),
         children=tuple(map(tuple, children)),
     )
 

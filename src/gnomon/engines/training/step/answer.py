@@ -53,7 +53,7 @@ class RanStep:
         of = self.accounts[self.slowest]
         computes = [(_ROLES[role], time_ps, "compute") for role, time_ps in of.compute_ps.items()]
         talks = [(f"{line.axis} {line.kind}", time_ps, "network") for line, time_ps in of.exposed_ps.items()]
-        others = [("launching", of.host_ps, "overhead"), ("waiting for other stages", of.idle_ps, "idle")]
+        others = [("launching", of.host_ps, "overhead"), ("idle", of.idle_ps, "idle")]
         found = [
             Part(name=name, value=time_ps / PS_PER_S, kind=kind)  # type: ignore[arg-type]
             for name, time_ps, kind in (*computes, *talks, *others)

@@ -32,7 +32,7 @@ def one_for_exchanges(programs: Sequence[Program]) -> Lanes:
     of = tuple(
         np.array([_lane(action, lambda _: 1, of_message=1) for action in program.actions]) for program in programs
     )
-    return Lanes(names=("computes", "exchanges"), of=of)
+    return Lanes(names=("compute", "communication"), of=of)
 
 
 def one_for_each_network(programs: Sequence[Program], model: ModelShare, system: System) -> Lanes:
@@ -49,7 +49,7 @@ def one_for_each_network(programs: Sequence[Program], model: ModelShare, system:
     of = tuple(
         np.array([_lane(action, of_talk, of_message=1 + levels) for action in program.actions]) for program in programs
     )
-    return Lanes(names=("computes", *(f"exchanges over {one.name}" for one in system.dimensions), "sends"), of=of)
+    return Lanes(names=("compute", *(f"communication over {one.name}" for one in system.dimensions), "sends"), of=of)
 
 
 def _lane(action: Action, of_talk: Callable[[Talk], int], of_message: int) -> int:

@@ -69,7 +69,7 @@ def run(
     else:
         _compiled()(every_lane, *arrays)
     if (end == NONE).any():
-        raise AssertionError(f"stages wait for one another: node {int((end == NONE).argmax())} of {count} never ran")
+        raise AssertionError(f"deadlock between stages: node {int((end == NONE).argmax())} of {count} never ran")
     bounds = [slice(int(a), int(b)) for a, b in pairwise(offsets)]
     return tuple(Ran(start_ps=start[one], end_ps=end[one]) for one in bounds)
 

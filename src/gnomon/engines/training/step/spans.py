@@ -1,4 +1,4 @@
-"""A step as it was run, as spans of time: of each stage its passes and waits, its computations, its exchanges."""
+"""A step as it was run, as spans of time: of each stage its passes and idle times, its computations, its communication."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _waits(program: Program, ran: Ran, lane: Ints, end_ps: int) -> Iterator[Span
     for at in np.flatnonzero(begins > ends).tolist():
         yield Span(
             track=f"stage {program.stage}: passes",
-            name="waits",
+            name="idle",
             kind="idle",
             start_s=int(ends[at]) / _PS_PER_S,
             end_s=int(begins[at]) / _PS_PER_S,
