@@ -88,13 +88,53 @@ class StageTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepTimes:
+    """What a step takes on one stage, in seconds, on grids of rising sizes; between their points it is linear.
+
+    A step is what a replica computes at once: tokens of prompts and of answers together.
+    """
+
+    tokens: Ints  # (t): of a step
+    by_tokens_s: Floats  # (t): all layers of a stage but for attention itself, with their exchanges
+    first_s: Floats  # (t): what the first stage does besides: embedding
+    send_s: Floats  # (t): to the next stage
+    sampled: Ints  # (s): sequences that get a token in a step
+    last_s: Floats  # (s): what the last stage does besides: norm, head, sampling
+    decodes: Ints  # (d): sequences with one new token
+    decode_kv: Ints  # (k): mean length of what they attend to
+    decode_s: Floats  # (d, k): their attention, all layers of a stage
+    before: Ints  # (b): tokens in the cache before a chunk of a prompt
+    chunks: Ints  # (c): tokens of a chunk
+    prefill_s: Floats  # (b, c): its attention, all layers of a stage; chunks of one step add up
+    host_step_s: float = 0.0  # of the host, for each step
+    host_request_s: float = 0.0  # likewise, for each request in it
+    is_host_hidden: bool = False  # the host works on the next step while the device runs this one: the longer counts
+    request_s: float = 0.0  # before a request reaches the queue
+    token_s: float = 0.0  # before an output token reaches the client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefixes:
+    """What prompts are made of: two requests share a prefix as far as their segments are the same from the first on."""
+
+    starts: Ints  # (requests + 1): of each request's segments in the two below
+    segments: Ints  # what a piece of text is, by any number
+    tokens: Ints  # of each of them; of a request they add up to its prompt
+    answers: Ints  # (requests): which segment the answer is for prompts to come; -1: none continues it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrivals:
     """Requests in the order of their arrival; arrays of one length."""
 
     ids: Ints
-    arrived_s: Floats
+    arrived_s: Floats  # of one that waits for another: after that one's end
     prefill_tokens: Ints
     decode_tokens: Ints
+    prefixes: Prefixes | None = None  # None: no prompt has anything in common with another
+    after: Ints | None = None  # the place of the request whose end lets it come; -1: none
+    priorities: Ints | None = None  # the lowest first [vLLM]; None: all are alike
+    adapters: Ints | None = None  # which LoRA adapter; -1: none
 
     def __len__(self) -> int:
         return len(self.ids)
