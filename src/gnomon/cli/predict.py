@@ -23,9 +23,11 @@ from gnomon.cli.progress import telling
 from gnomon.cli.run_options import (
     add_override_options,
     add_plan_options,
+    add_serving_options,
     add_training_options,
     overrides,
     plan_options,
+    serving_options,
     training_options,
 )
 from gnomon.cli.step_tables import print_steps
@@ -78,6 +80,7 @@ def parser() -> Parser:
     )
     add_plan_options(parser)
     add_training_options(parser)
+    add_serving_options(parser)
     add_override_options(parser, "shown in the provenance; no interval then")
     parser.add_argument(
         "--save", metavar="FILE", help="also write the question as a scenario file; of one model, system and batch"
@@ -158,7 +161,12 @@ def _answers(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     for option, text in (("MODEL", found.models), ("--on", found.on), ("--engine", found.engine)):
         if not words(text):
             raise BadInput(f"{option}: nothing given")
-    options: Options = {**plan_options(found), **training_options(found), "overrides": overrides(found)}
+    options: Options = {
+        **plan_options(found),
+        **training_options(found),
+        **serving_options(found),
+        "overrides": overrides(found),
+    }
     name, batch = ("batch", found.batch) if found.microbatch is None else ("microbatch", found.microbatch)
     if None not in (found.batch, found.microbatch):
         raise UsageError("predict: --microbatch and --batch are one thing; give one of them")
