@@ -31,7 +31,8 @@ class Poisson:
 class ScaledPoisson:
     """Rate times duration requests to the last one, at moments each as likely as any other; the last comes at the end.
 
-    What inference-perf 0.2 to 0.4 calls `constant`: exponential intervals, scaled so that they add up to the duration.
+    What inference-perf calls `constant` [load_timer.py, 2025 and 2026]: exponential intervals, scaled so that they add up to
+    the duration.
     """
 
     rate_per_s: float
