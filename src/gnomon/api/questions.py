@@ -15,6 +15,7 @@ from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
+from gnomon.core.service import RouterName
 from gnomon.core.serving_plan import FIELDS as SERVING_FIELDS
 from gnomon.core.serving_plan import QUANTITIES, Policy, ServingPlan
 from gnomon.core.system import System
@@ -68,7 +69,7 @@ class Options(TypedDict, total=False):
     # Of mode serve, beside tp, pp and ep; core.serving_plan.ServingPlan says what each means.
     policy: Policy | None
     replicas: int | None
-    router: str | None
+    router: RouterName | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
     max_model_len: int | None

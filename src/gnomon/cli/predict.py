@@ -208,6 +208,8 @@ def _is_scenario(found: Namespace) -> bool:
 def _answers_of_scenario(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     """For the question of a scenario. UsageError for an option that the scenario itself answers."""
     for flag in (*FLAGS.values(), "--microbatch"):
+        if flag == "--trace":  # beside a scenario it names what is written
+            continue
         if getattr(found, dest(flag)) not in (None, []):
             raise UsageError(f"predict: {flag}: a scenario says this itself; write it there, or name model and --on")
     engines = words(found.engine)

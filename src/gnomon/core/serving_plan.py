@@ -7,10 +7,12 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.service import RouterName
 from gnomon.core.traffic.played import AnyTraffic
 
 Policy = Literal["vllm-v1", "sglang", "vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
+ROUTERS: tuple[RouterName, ...] = get_args(RouterName)
 Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
@@ -28,7 +30,7 @@ class ServingPlan:
     pp: int = 1  # pipeline parallel: stages of a replica
     ep: int = 1  # expert parallel: devices that share the experts of a mixture; 1: each expert is divided among the tp
     replicas: int | None = None  # None: as many as the devices allow
-    router: str = "round_robin"
+    router: RouterName = "round_robin"
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
@@ -45,7 +47,7 @@ class ServingPlan:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise BadInput(f"{value!r} is not a positive whole number", field=name)
-        for name, known in (("policy", POLICIES), ("quantity", QUANTITIES)):
+        for name, known in (("policy", POLICIES), ("router", ROUTERS), ("quantity", QUANTITIES)):
             value = getattr(self, name)
             if value not in known:
                 raise BadInput(

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictInt, WithJsonSchema, field_validator
 
 from gnomon.core.dtype import DTYPES, SPELLED
+from gnomon.core.service import RouterName
 from gnomon.core.serving_plan import Policy
 from gnomon.formats.file_version import check_version
 from gnomon.formats.strict import Strict, load_yaml, shaped
@@ -58,11 +59,12 @@ class ScenarioFile(Strict):
     on: str = Field(
         description="a device, DEVICE:COUNT, a system or SYSTEM:PER_NODExNODES, or the path of a device or system file, from the file's folder"
     )
-    mode: Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer", "train", "serve"] | None = (
-        Field(
-            default=None,
-            description="forward, and for a decoder a prefill and a decode step, where it is left out; train: a whole step; serve: a service",
-        )
+    mode: (
+        Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer", "train", "serve"]
+        | None
+    ) = Field(
+        default=None,
+        description="forward, and for a decoder a prefill and a decode step, where it is left out; train: a whole step; serve: a service",
     )
     batch: int | None = Field(
         default=None,
@@ -99,7 +101,9 @@ class ScenarioFile(Strict):
         strict=True,
         description="train: sequences per step; one micro-batch per stage and replica",
     )
-    tp: int | None = Field(default=None, ge=1, strict=True, description="train, serve: devices that share every layer; 1")
+    tp: int | None = Field(
+        default=None, ge=1, strict=True, description="train, serve: devices that share every layer; 1"
+    )
     sp: bool | None = Field(
         default=None, strict=True, description="train: they share norms and residuals by tokens too; false"
     )
@@ -157,7 +161,7 @@ class ScenarioFile(Strict):
     replicas: int | None = Field(
         default=None, ge=1, strict=True, description="serve: copies of the model; as many as the devices allow"
     )
-    router: str | None = Field(default=None, description="serve: which replica a request goes to; round_robin")
+    router: RouterName | None = Field(default=None, description="serve: which replica a request goes to; round_robin")
     max_num_seqs: int | None = Field(
         default=None, ge=1, strict=True, description="serve: requests in a step; as vLLM chooses by the device"
     )

@@ -9,7 +9,7 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.exchange import ExchangeKind
 from gnomon.core.op import Attention, Elementwise, Gather, GroupedMatMul, MatMul, Norm, Op, Softmax
-from gnomon.core.workload import Node, Workload
+from gnomon.core.workload import SERVE, Node, Workload
 from gnomon.engines.serving.step_times.layout import Layout
 from gnomon.parallel.piece import AxisExchange, Boundary, Piece
 from gnomon.parallel.shares import of_vocabulary, whole_part
@@ -48,7 +48,7 @@ class DeviceShare:
 
 def device_share(workload: Workload, layout: Layout) -> DeviceShare:
     """The share of a device. BadInput where the model cannot be divided so; Unsupported where it is no decoder."""
-    if workload.mode != "decode" or workload.batch != 1:
+    if workload.mode not in ("decode", SERVE) or workload.batch != 1:
         raise Unsupported(
             f"{workload.name}: steps of serving are made from a graph of mode decode and batch 1, "
             f"not of {workload.mode} and {workload.batch}"
@@ -134,9 +134,7 @@ def _head(pieces: Sequence[Piece], parts: int) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def _on_share_of_experts(
-    pieces: Sequence[Piece], whole: Sequence[Node], layout: Layout
-) -> tuple[list[Piece], float]:
+def _on_share_of_experts(pieces: Sequence[Piece], whole: Sequence[Node], layout: Layout) -> tuple[list[Piece], float]:
     """The pieces with whole experts, fewer of them, and how many tokens come to them for each of the device's own. BadInput.
 
     Replicas that step together gather their tokens first and scatter the sums afterwards, as vLLM does by default.
@@ -157,9 +155,7 @@ def _on_share_of_experts(
         groups = whole_part(op.groups, layout.experts, f"{piece.name}: {op.groups} experts", "experts")
         chosen = min(groups, max(1, op.chosen // layout.experts))
         tokens = layout.together * op.chosen / (layout.experts * chosen)
-        share = Node(
-            name=piece.name, op=replace(op, groups=groups, chosen=chosen), after=(), repeat=piece.repeat
-        )
+        share = Node(name=piece.name, op=replace(op, groups=groups, chosen=chosen), after=(), repeat=piece.repeat)
         first, last = ends[_layer_of(piece.name)]
         if piece.name == first:
             found += _among_replicas(piece, "all-gather", op.k, op, layout)
