@@ -30,6 +30,7 @@ from gnomon.cli.run_options import (
     serving_options,
     training_options,
 )
+from gnomon.cli.service_tables import print_services
 from gnomon.cli.step_tables import print_steps
 from gnomon.core.errors import BadInput, Unsupported, UsageError, near_match
 from gnomon.core.in_words import interval, rate, ratio, share
@@ -139,6 +140,7 @@ def run(arguments: Sequence[str]) -> int:
         print_answers(answers)
         print_layers(answers)
         print_steps(answers)
+        print_services(answers)
         if found.parts:
             print_parts(answers)
         if found.operators:
@@ -289,7 +291,7 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "model": answer.question.model.name,
         "system": answer.question.system.name,
         "engine": answer.engine,
-        "batch": str(plan.batch),
+        "batch": "-" if plan.serving is not None else str(plan.batch),
         "what": outcome.title,
         "dtype": formats(answer.fields),
     }

@@ -22,6 +22,7 @@ from gnomon.core.traffic.played import AnyTraffic, PlayedTrace, requests_of
 from gnomon.core.version import version
 from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
 from gnomon.engines.serving.facts import RequestTimes, facts, request_times
+from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import simulate
 from gnomon.engines.serving.step_times.layout import Limits
@@ -62,6 +63,7 @@ class _Run:
     made: Outcome
     times: RequestTimes
     facts: ServiceFacts
+    flop: float  # of the model, for all requests that are through
 
 
 class ServingEngine:
@@ -276,14 +278,18 @@ def _ran(scenario: Scenario, ready: _Set) -> _Run:
     times = request_times(made)
     if not times.counts.any():
         raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
-    price = plan.usd_per_device_hour
+    done = made.is_completed
+    flop = model_flop(scenario.workload, ready.arrivals.prefill_tokens[done], ready.arrivals.decode_tokens[done])
+    price, peak = plan.usd_per_device_hour, scenario.system.device.peak(scenario.plan.dtype, is_matrix=True)
     devices = made.pool.replicas * made.pool.tensor_parallel * made.pool.stages
-    return _Run(
-        set_up=ready,
-        made=made,
-        times=times,
-        facts=facts(made, times, None if price is None else price * devices / _HOUR_S),
+    told = facts(
+        made,
+        times,
+        usd_per_s=None if price is None else price * devices / _HOUR_S,
+        flop=flop,
+        peak_flop_per_s=None if peak is None else peak.value * devices,
     )
+    return _Run(set_up=ready, made=made, times=times, facts=told, flop=flop)
 
 
 def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Prediction:
@@ -293,6 +299,7 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
     parts = _parts(plan.quantity, run)
     memory = run.set_up.memory
     cache = memory.block_bytes * run.made.pool.kv_blocks
+    used = memory.weights_bytes + cache + memory.activations_bytes + memory.runtime_bytes
     return Prediction(
         quantity=plan.quantity,
         value=value,
@@ -306,9 +313,8 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
             activations_bytes=memory.activations_bytes,
             overhead_bytes=memory.runtime_bytes,
         ),
-        fits=memory.weights_bytes + cache + memory.activations_bytes + memory.runtime_bytes
-        <= scenario.system.device.memory_bytes.value * 1.1,
-        flop=0.0,
+        fits=used <= memory.usable_bytes / plan.gpu_memory_utilization,
+        flop=run.flop,
         moved_bytes=0.0,
         assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
         outside=run.made.outside,

@@ -50,12 +50,14 @@ def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
     )
 
 
-def facts(made: Outcome, times: RequestTimes, usd_per_s: float | None) -> ServiceFacts:
-    """The figures of a run of at least one request that is through."""
+def facts(
+    made: Outcome, times: RequestTimes, *, usd_per_s: float | None, flop: float, peak_flop_per_s: float | None
+) -> ServiceFacts:
+    """The figures of a run of at least one request that is through. The peak is that of all devices."""
     requests, pool = made.requests, made.pool
     arrived = np.sort(requests.arrived_s)
     between_s = float(arrived[-1] - arrived[0])
-    done = requests[made.is_completed]
+    done, span_s = requests[made.is_completed], made.end_s - float(arrived[0])
     return ServiceFacts(
         policy=pool.batching.policy,
         follows=follows(pool.batching.policy),
@@ -72,9 +74,10 @@ def facts(made: Outcome, times: RequestTimes, usd_per_s: float | None) -> Servic
         hit_tokens=0,
         prompt_tokens=int(made.arrivals.prefill_tokens[made.is_completed].sum()),
         answer_tokens=int(done.asked.sum()),
-        span_s=made.end_s - float(arrived[0]),
+        span_s=span_s,
         offered_per_s=(len(arrived) - 1) / between_s if between_s > 0 else None,
         busy=None,
+        mfu=None if peak_flop_per_s is None else flop / (peak_flop_per_s * span_s),
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         warnings=(*made.notes, *_warnings(made, times)),
