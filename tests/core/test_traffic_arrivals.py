@@ -102,7 +102,7 @@ def test_weibull_shapes_have_the_cv_they_were_made_for():
 def test_a_longer_stream_begins_with_the_shorter_one(process):
     long = times(process, duration_s=2000.0)
     assert np.all(np.diff(long) >= 0)
-    assert 0 < long[0]
+    assert long[0] > 0
     assert long[-1] <= 2000.0
     np.testing.assert_allclose(times(process, requests=700), long[:700], rtol=1e-12)
     np.testing.assert_allclose(times(process, duration_s=300.0), long[long <= 300.0], rtol=1e-12)
@@ -176,6 +176,8 @@ def test_all_at_once_is_at_the_beginning():
         (lambda: RateSteps(steps=((1.0, 0.0),)), "steps", "no step has any request"),
         (lambda: RateSteps(steps=((1.0, 1.0), (0.0, 1.0))), "steps.1.duration_s", "not a positive number"),
         (lambda: Recorded(arrived_s=(1.0, 0.5)), "arrived_s.1", "sort them"),
+        (lambda: Recorded(arrived_s=(-1.0, 0.5)), "arrived_s.0", "not a number of 0 or more"),
+        (lambda: Recorded(arrived_s=(1.0, math.nan)), "arrived_s.1", "no number that can be used"),
         (lambda: Recorded(arrived_s=(1.0,), rate_per_s=2.0), "rate_per_s", "no rate to be changed"),
         (lambda: Recorded(arrived_s=(1.0, 2.0), speed=2.0, rate_per_s=2.0), "speed", "not both"),
         (lambda: times(Poisson(rate_per_s=1e6), duration_s=1e6), "requests", "more than 100,000,000"),

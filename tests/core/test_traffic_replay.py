@@ -6,7 +6,9 @@ import pytest
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Arrivals, Prefixes
 from gnomon.core.traffic.arrival_processes import Constant
-from gnomon.core.traffic.replay import Replay, replayed
+from gnomon.core.traffic.drawn import drawn
+from gnomon.core.traffic.replay import Replay, recorded_lengths, recorded_moments, replayed
+from gnomon.core.traffic.traffic import Traffic
 
 # Two conversations, of three turns and of one, and a request alone.
 TRACE = Arrivals(
@@ -51,6 +53,15 @@ def test_nothing_begins_after_the_duration():
 
 def test_a_trace_as_it_is_stays_as_it_is():
     assert replayed(TRACE, Replay()).arrived_s.tolist() == TRACE.arrived_s.tolist()
+
+
+def test_moments_and_lengths_of_a_trace_are_used_apart():
+    traffic = Traffic(arrivals=recorded_moments(TRACE, speed=2.0), lengths=recorded_lengths(TRACE), requests=2)
+    found = drawn(traffic)
+    assert found.arrived_s.tolist() == [0.0, 2.0]
+    assert found.prefill_tokens.tolist() == [10, 20]
+    later = drawn(Traffic(arrivals=Constant(rate_per_s=1.0), lengths=recorded_lengths(TRACE), requests=7))
+    assert later.decode_tokens.tolist() == [1, 2, 3, 4, 5, 1, 2]
 
 
 def test_a_rate_for_requests_that_come_at_once_is_refused():
