@@ -8,10 +8,11 @@ import numpy as np
 
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Arrivals, Flags, Ints, Prefixes
-from gnomon.core.traffic.arrival_processes import ArrivalProcess, check_pace
+from gnomon.core.traffic.arrival_processes import ArrivalProcess, Recorded, check_pace
 from gnomon.core.traffic.arrival_times import arrival_times_s, mean_rate_per_s
 from gnomon.core.traffic.checks import MOST_REQUESTS, check_positive, check_whole
 from gnomon.core.traffic.drawn import NONE, streams
+from gnomon.core.traffic.lengths import Pairs
 from gnomon.core.traffic.traffic import MOST_SEED
 
 
@@ -64,6 +65,18 @@ def replayed(arrivals: Arrivals, replay: Replay) -> Arrivals:
         in_talks = np.lexsort((np.arange(len(first)), first))
         kept[in_talks] &= np.cumsum(kept[in_talks]) <= replay.requests
     return taken(replace(arrivals, arrived_s=moments), kept)
+
+
+def recorded_moments(arrivals: Arrivals, *, speed: float = 1.0, rate_per_s: float | None = None) -> Recorded:
+    """When the requests of a trace came that waited for no other: a stream to which other lengths may be given."""
+    first = _first_turns(arrivals) == np.arange(len(arrivals))
+    return Recorded(arrived_s=tuple(arrivals.arrived_s[first].tolist()), speed=speed, rate_per_s=rate_per_s)
+
+
+def recorded_lengths(arrivals: Arrivals, *, is_shuffled: bool = False) -> Pairs:
+    """How long prompts and answers of a trace are: lengths that another stream may have. A prompt counts with its history."""
+    prompts, answers = arrivals.prefill_tokens.tolist(), arrivals.decode_tokens.tolist()
+    return Pairs(prompts=tuple(prompts), answers=tuple(answers), is_shuffled=is_shuffled)
 
 
 def taken(arrivals: Arrivals, kept: Flags) -> Arrivals:
