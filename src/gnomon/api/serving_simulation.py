@@ -16,6 +16,7 @@ from gnomon.engines.serving.memory import planned
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.records import Log
 from gnomon.engines.serving.simulate import follows, simulate
+from gnomon.engines.serving.state import THROUGH
 from gnomon.formats.files import write_whole
 from gnomon.formats.vidur.config import read_vidur_config
 from gnomon.formats.vidur.requests import BatchRow, RequestRows, batches_csv, requests_csv
@@ -142,7 +143,7 @@ def _batch_rows(log: Log, ids: list[int]) -> Iterator[BatchRow]:
             decodes=row[columns.DECODING],
             decode_kv=row[columns.KV],
             members=[
-                (ids[request], tokens, None if before == columns.DECODES else before)
+                (ids[request], tokens, None if before == THROUGH else before)
                 for request, tokens, before in members[first : first + row[columns.SIZE]]
             ],
         )

@@ -49,7 +49,8 @@ def test_every_request_is_through_and_every_block_given_back(policy, rows, stage
     assert (requests.completed_s >= requests.first_token_s).all()
     inside_s = requests.completed_s - requests.scheduled_s
     known_s = requests.execution_s + requests.idle_s
-    assert (known_s <= inside_s + 1e-9).all()  # the wait of a batch for its first stage is in neither
+    if policy != "vllm-v1" or stages == 1:  # there chunks of a prompt are on several stages at a time
+        assert (known_s <= inside_s + 1e-9).all()  # the wait of a batch for its first stage is in neither
     assert stages > 1 or np.allclose(known_s, inside_s)
 
 

@@ -74,6 +74,8 @@ class Outcome:
         """What the first request in a queue lacks."""
         batching, prompt = self.batching, int(self.requests.prefill[request])
         blocks = -(-prompt // batching.block_tokens)
+        if self.requests.is_refused[request]:
+            return f"with its answer it is longer than the {self.pool.kv_blocks:,} blocks of the KV cache, or than a step that takes it whole"
         if batching.most_requests < self.pool.stages:
             return f"batches of {batching.most_requests} requests cannot be divided among {self.pool.stages} stages"
         if self.lost_blocks:

@@ -9,9 +9,8 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.costs import TOKEN_STEP, up
-from gnomon.engines.serving.state import Records, Rules
+from gnomon.engines.serving.state import THROUGH, Records, Rules
 
-DECODES = -1  # in place of the length before a chunk: the request is through its prompt
 NUMBER, REPLICA, STAGE, SIZE, TOTAL, ROUNDED, DECODING, KV, MEMBERS = range(9)  # columns of Log.rows
 
 
@@ -57,7 +56,6 @@ def grown(log: Log, members: int) -> Log:
 def write(
     log: Log,
     rules: Rules,
-    requests: Records,
     batch: Records,
     members: Records,
     kv_step: int,
@@ -75,9 +73,8 @@ def write(
     values[ROUNDED] = up(batch.total, TOKEN_STEP)
     values[DECODING], values[KV], values[MEMBERS] = batch.decodes, batch.kv, place
     for at in range(batch.count):
-        request = members[at].request
-        before = DECODES if requests[request].is_prefilled else up(requests[request].processed, kv_step)
+        before = members[at].before if members[at].before == THROUGH else up(members[at].before, kv_step)
         member = log.members[place + at]
-        member[0], member[1], member[2] = request, members[at].tokens, before
+        member[0], member[1], member[2] = members[at].request, members[at].tokens, before
     log.counts[0] += 1
     log.counts[1] += batch.count

@@ -16,6 +16,8 @@ from gnomon.engines.serving.step_costs import Grids
 
 Records = Any  # np.recarray: a field of a record is read and set as an attribute
 NONE = -1  # no request, no batch
+VIDUR_VLLM, SARATHI, ORCA, FASTER_TRANSFORMER, LIGHTLLM, VLLM_V1 = range(6)  # policies
+THROUGH = -1  # in place of the length before a chunk: the request is through its prompt
 BY_TOKENS = range(7)
 PROJECTIONS, KV_SAVE, EXCHANGE, NORM, MLP, ADD, SEND = BY_TOKENS  # columns of Costs.by_tokens
 
@@ -30,6 +32,7 @@ _REQUEST = np.dtype(
         ("is_scheduled", "?"),  # since it last began
         ("is_begun", "?"),  # it has been in a batch
         ("is_completed", "?"),
+        ("is_refused", "?"),  # at the door: it could never be through
         ("scheduled_s", "f8"),  # this and all that follow: 0 before the time has come
         ("first_token_s", "f8"),
         ("completed_s", "f8"),
@@ -37,6 +40,9 @@ _REQUEST = np.dtype(
         ("idle_s", "f8"),  # between them
         ("stage_end_s", "f8"),  # of the last of them
         ("restarts", "i8"),
+        ("in_flight", "i8"),  # tokens of batches that are not through, where a request may be in several
+        ("found", "i8"),  # tokens that a cache had, all times together
+        ("also", "i8"),  # the victim before it in the same step
         ("blocks", "i8"),  # that it holds
         ("drawn", "i8"),  # the replica, where that does not depend on queues
         ("replica", "i8"),  # that it was sent to
@@ -44,7 +50,15 @@ _REQUEST = np.dtype(
     ],
     align=True,
 )
-_MEMBER = np.dtype([("request", "i8"), ("tokens", "i8")])
+_MEMBER = np.dtype(
+    [
+        ("request", "i8"),
+        ("tokens", "i8"),
+        ("before", "i8"),  # tokens in the cache before them; THROUGH: it is through its prompt
+        ("epoch", "i8"),  # restarts of the request when it joined
+        ("is_sampled", "i8"),  # whether it gets a token
+    ]
+)
 _REPLICA = np.dtype(
     [
         ("first", "i8"),  # of the queue of those not admitted
@@ -56,6 +70,8 @@ _REPLICA = np.dtype(
         ("readies", "i8"),
         ("pauses", "i8"),
         ("waits", "i8"),  # decode iterations since waiting requests were looked at
+        ("victims", "i8"),  # requests that lost their blocks when the last batch was made
+        ("victim", "i8"),  # the last of them
     ]
 )
 _BATCH = np.dtype(
@@ -96,6 +112,8 @@ class Rules(NamedTuple):
     time_limit_s: float  # infinite: none
     layers: int  # of a stage
     has_step_times: bool  # Costs.grids, not the tables before it
+    is_chunked: bool  # a prompt may be computed in several batches
+    has_cache: bool  # blocks are found again by their content
     records: bool  # a row for every batch and stage
 
 
@@ -141,7 +159,7 @@ def new_requests(arrivals: Arrivals) -> Records:
     requests.arrived_s[:] = arrivals.arrived_s
     requests.prefill[:] = arrivals.prefill_tokens
     requests.asked[:] = requests.decode[:] = arrivals.decode_tokens
-    requests.drawn[:] = requests.replica[:] = requests.behind[:] = NONE
+    requests.drawn[:] = requests.replica[:] = requests.behind[:] = requests.also[:] = NONE
     return requests
 
 
