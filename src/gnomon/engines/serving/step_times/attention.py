@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gnomon.core.errors import Unsupported
-from gnomon.core.op import Attention, Elementwise, MatMul, Op
+from gnomon.core.op import Elementwise, MatMul, Op
 from gnomon.engines.serving.step_times.device_share import Layers
 
 

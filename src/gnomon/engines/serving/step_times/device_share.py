@@ -91,9 +91,7 @@ def _layers(pieces: Sequence[Piece]) -> tuple[Layers, ...]:
         assert isinstance(one, Attention)
         absorbed = [p.op for p in own if isinstance(p, Node) and isinstance(p.op, MatMul) and p.op.batch > 1]
         kept = [p for p in own if not (isinstance(p, Node) and (p.op is one or p.op in absorbed))]
-        found.append(
-            Layers(copies=attention[0].repeat, pieces=tuple(kept), attention=one, absorbed=tuple(absorbed))  # type: ignore[arg-type]
-        )
+        found.append(Layers(copies=attention[0].repeat, pieces=tuple(kept), attention=one, absorbed=tuple(absorbed)))
     return tuple(found)
 
 
@@ -134,9 +132,7 @@ def _head(pieces: Sequence[Piece], parts: int) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def _on_share_of_experts(
-    pieces: Sequence[Piece], whole: Sequence[Node], layout: Layout
-) -> tuple[list[Piece], float]:
+def _on_share_of_experts(pieces: Sequence[Piece], whole: Sequence[Node], layout: Layout) -> tuple[list[Piece], float]:
     """The pieces with whole experts, fewer of them, and how many tokens come to them for each of the device's own. BadInput.
 
     Replicas that step together gather their tokens first and scatter the sums afterwards, as vLLM does by default.
@@ -144,7 +140,7 @@ def _on_share_of_experts(
     mixtures = {node.name: node.op for node in whole if isinstance(node.op, GroupedMatMul)}
     if not mixtures:
         raise BadInput("this model has no experts", field="experts")
-    ends = {}  # of the mixture of each kind of layer: its first product and its last
+    ends: dict[str, list[str]] = {}  # of the mixture of each kind of layer: its first product and its last
     for name in mixtures:
         ends.setdefault(_layer_of(name), [name, name])[1] = name
     found: list[Piece] = []
@@ -157,9 +153,7 @@ def _on_share_of_experts(
         groups = whole_part(op.groups, layout.experts, f"{piece.name}: {op.groups} experts", "experts")
         chosen = min(groups, max(1, op.chosen // layout.experts))
         tokens = layout.together * op.chosen / (layout.experts * chosen)
-        share = Node(
-            name=piece.name, op=replace(op, groups=groups, chosen=chosen), after=(), repeat=piece.repeat
-        )
+        share = Node(name=piece.name, op=replace(op, groups=groups, chosen=chosen), after=(), repeat=piece.repeat)
         first, last = ends[_layer_of(piece.name)]
         if piece.name == first:
             found += _among_replicas(piece, "all-gather", op.k, op, layout)

@@ -17,8 +17,9 @@ class Overheads:
 
     step_s: float = 0.0  # of each step, by which the device waits
     request_in_step_s: float = 0.0  # likewise, for each request in it
-    arrival_s: float = 0.0  # from a request's arrival at the server to the queue, and of its first token back: HTTP, tokens
-    layer_s: float = 0.0  # gaps between the kernels of a layer
+    arrival_s: float = (
+        0.0  # from a request's arrival at the server to the queue, and of its first token back: HTTP, tokens
+    )
     attention_share: float = 1.0  # of the timer's attention
     exchange_share: float = 1.0  # of the timer's exchanges between devices of a stage
     kernel_share: float = 1.0  # of all else that the timer gives
