@@ -155,8 +155,9 @@ class TimedSteps:
         share = device_share(workload, layout)
         if layout.stages > share.layer_count:
             raise BadInput(f"{share.layer_count} layers are fewer than {layout.stages} stages", field="stages")
-        self.stage_layers = ceil(share.layer_count / layout.stages)
-        part = self.stage_layers / share.layer_count  # of every kind of layer, on the fullest stage
+        part = (
+            ceil(share.layer_count / layout.stages) / share.layer_count
+        )  # of every kind of layer, on the fullest stage
         self.tokens = token_counts(limits.step_tokens)
         self.sampled = self.decodes = counts(limits.requests)
         self.decode_kv = counts(limits.sequence_tokens, 2.0)
@@ -205,7 +206,7 @@ class TimedSteps:
 
         return StepTimes(
             tokens=self.tokens,
-            by_tokens_s=row(self._by_tokens, own.kernel_share) + own.layer_s * self.stage_layers,
+            by_tokens_s=row(self._by_tokens, own.kernel_share),
             first_s=row(self._first, own.kernel_share),
             send_s=row(self._send, own.kernel_share),
             sampled=self.sampled,
