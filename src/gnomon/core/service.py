@@ -127,6 +127,7 @@ class Pool:
     tensor_parallel: int
     stages: int  # of each replica's pipeline
     kv_blocks: int  # of the KV cache of a replica
+    steps_ahead: int = 0  # made up while those before them are under way [vLLM from 0.14 on: asynchronous scheduling]
     kv_sequences: int | None = (
         None  # of the greatest length that a policy reserves room for; None: as many as blocks hold
     )

@@ -146,17 +146,17 @@ def set_times_by_steps(rules: Rules, costs: Costs, requests: Records, batch: Rec
     grids, total, decodes, kv_sum, sampled = costs.grids, 0, 0, 0, 0
     longest_before, longest_chunk, attention_s = 0, 0, 0.0
     for at in range(batch.count):
-        request, tokens = members[at].request, members[at].tokens
+        one, tokens = requests[members[at].request], members[at].tokens
         total += tokens
-        if requests[request].is_prefilled:
+        before = so_far(rules, one, tokens)
+        if one.is_prefilled or before >= one.prefill:  # or it will be when this step begins
             decodes += 1
             sampled += 1
-            kv_sum += requests[request].processed
+            kv_sum += before + (not one.is_prefilled)
             members[at].before = THROUGH
         else:
-            before = so_far(rules, requests[request], tokens)
             members[at].before = before
-            sampled += before + tokens == requests[request].prefill
+            sampled += before + tokens == one.prefill
             attention_s += step.prefill_s(grids, before, tokens)
             longest_before, longest_chunk = max(longest_before, before), max(longest_chunk, tokens)
     kv = 0
@@ -180,7 +180,7 @@ def set_times_by_steps(rules: Rules, costs: Costs, requests: Records, batch: Rec
 
 @inner
 def so_far(rules: Rules, one: Records, tokens: int) -> int:
-    """Tokens of a prompt before those that it now has in flight."""
+    """Tokens before those that a request has just got in flight; once it is through its prompt the first of these counts."""
     before: int = one.processed
     return before + one.in_flight - tokens if rules.policy == VLLM_V1 else before
 

@@ -200,6 +200,7 @@ class ServingEngine:
             tensor_parallel=layout.tensor,
             stages=layout.stages,
             kv_blocks=memory.blocks if plan.kv_blocks is None else plan.kv_blocks,
+            steps_ahead=software.steps_ahead if software is not None and plan.policy == "vllm-v1" else 0,
             batching=_batching(plan, limits),
             times=times,
         )

@@ -59,8 +59,8 @@ def form(
 
 @inner
 def free_slot(rules: Rules, batches: Batches, replica: int) -> int:
-    """A slot of a replica that no batch is in; there is one while fewer batches run than stages."""
-    for slot in range(replica * rules.stages, (replica + 1) * rules.stages):
+    """A slot of a replica that no batch is in; there is one while fewer batches run than it has slots."""
+    for slot in range(replica * rules.slots, (replica + 1) * rules.slots):
         if not batches.each[slot].is_taken:
             return slot
     return NONE
@@ -98,7 +98,7 @@ def end_batch(
     """The last stage of a batch has ended."""
     members, size = batches.members[slot], batches.each[slot].count
     if rules.policy == VLLM_V1:
-        vllm_v1.end(requests, replicas.each[slot // rules.stages], members, size, now_s)
+        vllm_v1.end(requests, replicas.each[slot // rules.slots], members, size, now_s)
     else:
         courses.end_batch(requests, members, size, now_s)
     take_back(rules, requests, replicas, batches, cache, slot)
@@ -107,7 +107,7 @@ def end_batch(
 @inner
 def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, cache: Cache, slot: int) -> None:
     """A batch comes back to its replica."""
-    replica = slot // rules.stages
+    replica = slot // rules.slots
     mine, batch, members = replicas.each[replica], batches.each[slot], batches.members[slot]
     mine.running -= 1
     if rules.policy == VLLM_V1:
@@ -180,7 +180,7 @@ def begin_batches(
     Where all that a batch does is to decode, and nothing else happens until `before_s`, iterations that are alike are done at once.
     """
     first, mine = made, replicas.each[replica]
-    while mine.running < rules.stages:
+    while mine.running < rules.slots:
         queued = mine.queued
         slot, size = next_batch(rules, requests, replicas, batches, cache, replica)
         if size == lightllm.OUT_OF_MEMORY:
@@ -220,7 +220,7 @@ def begin_batches(
 @inner
 def enter(rules: Rules, stages: Stages, queue: events.Events, slot: int, stage: int) -> None:
     """A batch waits for a stage."""
-    place = (slot // rules.stages) * rules.stages + stage
+    place = (slot // rules.slots) * rules.stages + stage
     stages.waiting[place, stages.waits[place]] = slot
     stages.waits[place] += 1
     events.now(queue, events.SERVE, place)
@@ -293,7 +293,7 @@ def _keyed(digest: int) -> Loop:
         now_s, is_over, may_hurry = (
             0.0,
             digest < 0,
-            rules.stages == 1 and not rules.records and rules.policy != LIGHTLLM,
+            rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM,
         )
         took_s = np.zeros((len(touched), steady.MOST))
         marks, first = queue.marks[0], queue.heap[0]
@@ -354,7 +354,7 @@ def _keyed(digest: int) -> Loop:
                 events.now(queue, events.FORM, whom)
             else:
                 end_batch(rules, requests, replicas, batches, cache, whom, now_s)
-                events.now(queue, events.FORM, whom // rules.stages)
+                events.now(queue, events.FORM, whom // rules.slots)
         return ending, whom, now_s, made, log
 
     return compiled(run)

@@ -68,7 +68,7 @@ def write(
     row, place = log.counts[0], log.counts[1]
     log.times_s[row, 0], log.times_s[row, 1] = now_s, took_s
     values = log.rows[row]
-    values[NUMBER], values[REPLICA], values[STAGE] = batch.number, slot // rules.stages, stage
+    values[NUMBER], values[REPLICA], values[STAGE] = batch.number, slot // rules.slots, stage
     values[SIZE], values[TOTAL] = batch.count, batch.total
     values[ROUNDED] = up(batch.total, TOKEN_STEP)
     values[DECODING], values[KV], values[MEMBERS] = batch.decodes, batch.kv, place

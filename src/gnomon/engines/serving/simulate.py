@@ -72,7 +72,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         replicas,
         new_batches(pool.replicas, rules),
         new_stages(pool.replicas, rules),
-        new_events(pool.replicas, pool.stages),
+        new_events(pool.replicas, rules.slots),
         new_log(),
         np.zeros(pool.replicas, np.int64),
         new_cache(arrivals, pool.replicas, rules),
@@ -119,11 +119,14 @@ def _rules(
         raise Unsupported("vllm-v1 needs most_tokens, of a step")
     if batching.policy == "lightllm" and (batching.block_tokens != 1 or pool.stages != 1):
         raise Unsupported("lightllm: blocks of one token and one stage only")
+    if batching.policy != "vllm-v1" and pool.steps_ahead:
+        raise Unsupported(f"{batching.policy}: no step is made up while another is under way; vllm-v1 does that")
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
     return Rules(
         policy=policy,
         stages=pool.stages,
+        slots=pool.stages + pool.steps_ahead,
         most_admitted=batching.most_requests,
         most_batched=batching.most_requests // pool.stages,
         most_reserved=min(sequences, batching.most_requests),

@@ -97,6 +97,7 @@ class Rules(NamedTuple):
 
     policy: int  # its place in policies.POLICIES
     stages: int
+    slots: int  # batches in flight at most: one for each stage, and those made up ahead
     most_admitted: int  # requests that hold blocks
     most_batched: int  # requests of a batch, where the stages share the above
     most_reserved: int  # requests of a batch, where each reserves a whole sequence
@@ -176,7 +177,7 @@ def new_replicas(count: int, rules: Rules) -> Replicas:
 
 def new_batches(replicas: int, rules: Rules) -> Batches:
     """As many slots as batches can be in flight."""
-    each = _records(replicas * rules.stages, _BATCH)
+    each = _records(replicas * rules.slots, _BATCH)
     each.held[:] = NONE
     members = np.zeros((len(each), rules.most_admitted + 1), _MEMBER).view(np.recarray)
     return Batches(each=each, members=members)
@@ -187,7 +188,7 @@ def new_stages(replicas: int, rules: Rules) -> Stages:
     count = replicas * rules.stages
     return Stages(
         serves=np.full(count, NONE, np.int64),
-        waiting=np.full((count, rules.stages + 1), NONE, np.int64),
+        waiting=np.full((count, rules.slots + 1), NONE, np.int64),
         waits=np.zeros(count, np.int64),
     )
 

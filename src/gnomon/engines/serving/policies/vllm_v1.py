@@ -62,7 +62,7 @@ def _running(
     while at < mine.readies and budget > 0:
         request = ready[at]
         one = requests[request]
-        missing = (1 if one.is_prefilled else one.prefill - one.processed) - one.in_flight
+        missing = lacks(rules, one)
         tokens = min(step_tokens(rules, missing), budget)
         if tokens == 0:  # all that it has is in flight
             at += 1
@@ -94,6 +94,19 @@ def may_find_more(requests: Records, mine: Records, members: Records, size: int,
 
 
 @inner
+def lacks(rules: Rules, one: Records) -> int:
+    """Tokens that a request lacks before it can get its next one. With steps made up ahead that is one also while its last
+    token is still to come, but for a token that ends its answer."""
+    reached = one.processed - one.is_prefilled + one.in_flight
+    if reached < one.prefill:
+        missing: int = one.prefill - reached
+        return missing
+    if rules.slots == rules.stages:
+        return 1 - one.in_flight if one.is_prefilled else 0
+    return 1 if reached < one.prefill + one.decode - 1 else 0
+
+
+@inner
 def step_tokens(rules: Rules, missing: int) -> int:
     """Of so many tokens that a request lacks those that one step may compute of it, within what all share."""
     return min(missing, rules.chunk_tokens) if rules.chunk_tokens > 0 else missing
@@ -118,7 +131,7 @@ def join(requests: Records, member: Records, request: int, tokens: int) -> None:
     put(member, request, tokens)
     member.epoch = one.restarts
     one.in_flight += tokens
-    member.is_sampled = one.is_prefilled or one.processed + one.in_flight == one.prefill
+    member.is_sampled = one.processed - one.is_prefilled + one.in_flight >= one.prefill
 
 
 @inner
