@@ -52,7 +52,9 @@ def _limit(text: str) -> Limit:
     if not equals:
         raise BadInput(f"{text!r:.40} is not NAME=TIME, like ttft_p99=500ms", field="slo")
     if metric not in METRICS:
-        raise BadInput(f"unknown {metric!r:.40}{near_match(metric, METRICS)} (known: {', '.join(METRICS)})", field="slo")
+        raise BadInput(
+            f"unknown {metric!r:.40}{near_match(metric, METRICS)} (known: {', '.join(METRICS)})", field="slo"
+        )
     statistic = statistic or USUAL_STATISTIC
     if statistic not in STATISTICS:
         near = near_match(statistic, STATISTICS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass
@@ -23,6 +24,15 @@ class Request:
     @property
     def known(self) -> int:
         return self.prompt + self.made
+
+
+class Step(NamedTuple):
+    start_s: float
+    requests: tuple[tuple[int, int], ...]
+    admitted: tuple[int, ...]
+    preempted: tuple[int, ...]
+    found_tokens: int
+    free_blocks: int
 
 
 class Pool:
@@ -79,16 +89,16 @@ class Pool:
 
 def run(
     given: list[Request], pool: Pool, *, most_tokens: int, most_requests: int, chunk: int = 0, chunked: bool = True
-) -> list[list[tuple[int, int]]]:
-    """Requests and tokens of each step."""
-    now_s, waiting, running, steps, coming = 0.0, [], [], [], list(given)
+) -> list[Step]:
+    """What was decided, step by step."""
+    now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
     while coming or waiting or running:
         while coming and coming[0].arrived_s <= now_s:
             waiting.append(coming.pop(0))
         if not waiting and not running:
             now_s = coming[0].arrived_s
             continue
-        budget, step, at, was_preempted = most_tokens, [], 0, False
+        budget, step, at, was_preempted, admitted, found = most_tokens, [], 0, False, [], 0
         while at < len(running) and budget > 0:
             request = running[at]
             tokens = min(request.known - request.computed, chunk or most_tokens, budget)
@@ -96,6 +106,7 @@ def run(
             while not fits:
                 victim, was_preempted = running.pop(), True
                 pool.release(victim)
+                victims.append(victim.number)
                 victim.computed, victim.restarts = 0, victim.restarts + 1
                 waiting.insert(0, victim)
                 if victim is request:
@@ -118,11 +129,15 @@ def run(
             running.append(waiting.pop(0))
             request.computed = len(hits) * pool.size
             step.append((request, tokens))
+            admitted.append(request.number)
+            found += request.computed
             budget -= tokens
         if not step:
             assert was_preempted, "nothing can ever be computed"
             continue
-        steps.append([(request.number, tokens) for request, tokens in step])
+        names = tuple((request.number, tokens) for request, tokens in step)
+        steps.append(Step(now_s, names, tuple(admitted), tuple(victims), found, len(pool.free)))
+        victims = []
         now_s += 1.0
         for request, tokens in step:
             request.computed += tokens

@@ -17,11 +17,14 @@ from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals, Batching, Pool, Routing, Service
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.serving_plan import Quantity, ServingPlan
+from gnomon.core.slo import Limit
 from gnomon.core.tell import Tell, silent
+from gnomon.core.traffic.at_rate import at_rate
 from gnomon.core.traffic.played import AnyTraffic, PlayedTrace, requests_of
 from gnomon.core.version import version
+from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
 from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
-from gnomon.engines.serving.facts import RequestTimes, facts, request_times
+from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import simulate
@@ -157,6 +160,33 @@ class ServingEngine:
             return self._run(scenario).made
         ready = self._set_up(scenario)
         return simulate(ready.service, ready.arrivals, records=True)
+
+    def capacity(
+        self, scenario: Scenario, limits: Sequence[Limit], *, precision: float = PRECISION, tell: Tell = silent
+    ) -> Capacity | NoCapacity:
+        """The highest rate of the scenario's traffic that keeps the limits. Unsupported, BadInput."""
+        ready, plan = self._set_up(scenario), scenario.plan.serving
+        assert plan is not None  # as it was set up
+        assert plan.traffic is not None
+        traffic, seed = plan.traffic, _seed(plan.traffic)
+
+        def ran(arrivals: Arrivals) -> Probed:
+            made = simulate(ready.service, arrivals)
+            times = request_times(made)
+            if not times.counts.any():
+                raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
+            span_s = made.end_s - float(made.requests.arrived_s.min())
+            return Probed(times=times, completed_per_s=len(times.e2e) / span_s, is_overloaded=is_overloaded(times))
+
+        def probe(rate_per_s: float, seed: int) -> Probed:
+            return ran(requests_of(at_rate(traffic, rate_per_s, seed)))
+
+        def saturated(seed: int) -> Probed:
+            drawn = requests_of(at_rate(traffic, 1.0, seed))
+            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))))
+
+        seeds = range(seed, seed + DRAWS)
+        return capacity(probe, saturated, limits, seeds=seeds, precision=precision, tell=tell)
 
     def _set_up(self, scenario: Scenario) -> _Set:
         """The service of a scenario. Unsupported, BadInput."""

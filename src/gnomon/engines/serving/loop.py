@@ -43,7 +43,6 @@ def form(
     rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
 ) -> int:
     """How many requests are in a new batch, by the policy."""
-    mine.victims = 0
     if rules.policy == VLLM_V1:
         return vllm_v1.form(rules, requests, mine, ready, members, cache, replica)
     if rules.policy == VIDUR_VLLM:
@@ -191,6 +190,7 @@ def begin_batches(
             break
         batch, members = batches.each[slot], batches.members[slot]
         batch.count, batch.is_taken, batch.number = size, True, made
+        batch.victims, batch.victim, mine.victims = mine.victims, mine.victim, 0
         made += 1
         mine.running += 1
         kv_sum = cost.set_times(rules, costs, requests, batch, members)
@@ -215,6 +215,29 @@ def begin_batches(
         else:
             events.now(queue, events.ENTER, slot * rules.stages)
     return made - first
+
+
+@inner
+def write_steps(
+    log: records.Log,
+    rules: Rules,
+    costs: Costs,
+    requests: Records,
+    replicas: Replicas,
+    batches: Batches,
+    replica: int,
+    first: int,
+    end: int,
+    now_s: float,
+) -> records.Log:
+    """The log with batches that a replica made."""
+    free = rules.blocks - replicas.each[replica].used_blocks
+    for number in range(first, end):
+        for slot in range(replica * rules.slots, (replica + 1) * rules.slots):
+            batch, members = batches.each[slot], batches.members[slot]
+            if batch.is_taken and batch.number == number:
+                log = records.write_step(log, requests, batch, members, replica, free, costs.kv_step, now_s)
+    return log
 
 
 @inner
@@ -329,6 +352,10 @@ def _keyed(digest: int) -> Loop:
                 if more == lightllm.OUT_OF_MEMORY:
                     ending, is_over = OUT_OF_MEMORY, True
                 else:
+                    if rules.records:
+                        log = write_steps(
+                            log, rules, costs, requests, replicas, batches, whom, made, made + more, now_s
+                        )
                     made += more
             elif what == events.ENTER:
                 enter(rules, stages, queue, whom // rules.stages, whom % rules.stages)
@@ -338,10 +365,8 @@ def _keyed(digest: int) -> Loop:
                     length_s = stage_s(rules, batches, slot, whom % rules.stages)
                     courses.begin_stage(requests, batches.members[slot], batches.each[slot].count, now_s)
                     if rules.records:
-                        log = records.grown(log, batches.each[slot].count)
-                        batch, members = batches.each[slot], batches.members[slot]
-                        step, stage = costs.kv_step, whom % rules.stages
-                        records.write(log, rules, batch, members, step, slot, stage, now_s, length_s)
+                        batch, stage = batches.each[slot], whom % rules.stages
+                        log = records.write_stage(log, rules, batch, slot, stage, now_s, length_s)
                     events.later(queue, now_s + length_s, events.END_STAGE, whom)
             elif what == events.END_STAGE:
                 end_stage(rules, requests, batches, stages, queue, whom, now_s)
@@ -353,6 +378,8 @@ def _keyed(digest: int) -> Loop:
                 take_back(rules, requests, replicas, batches, cache, whom)
                 events.now(queue, events.FORM, whom)
             else:
+                if rules.records:
+                    log.steps_s[batches.each[whom].number, 1] = now_s
                 end_batch(rules, requests, replicas, batches, cache, whom, now_s)
                 events.now(queue, events.FORM, whom // rules.slots)
         return ending, whom, now_s, made, log

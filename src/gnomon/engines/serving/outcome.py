@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnomon.core.errors import BadInput
 from gnomon.core.service import Arrivals, Batching, Flags, Floats, Ints, Pool, Service
+from gnomon.engines.serving.decisions import Decision, decisions
 from gnomon.engines.serving.records import Log
 from gnomon.engines.serving.state import Records
 
@@ -52,6 +54,12 @@ class Outcome:
         divisor = self.requests.decode if self.has_defects else self.requests.asked
         took_s: Floats = (self.requests.completed_s - self.requests.first_token_s)[done] / divisor[done]
         return took_s
+
+    def decisions(self) -> Iterator[Decision]:
+        """What the replicas put in each batch, in order. BadInput where it was not recorded."""
+        if self.log is None:
+            raise BadInput("no decisions were recorded: simulate with records=True", field="decisions")
+        return decisions(self.log, self.arrivals.ids.tolist())
 
     @property
     def notes(self) -> Iterator[str]:

@@ -57,6 +57,7 @@ _MEMBER = np.dtype(
         ("before", "i8"),  # tokens in the cache before them; THROUGH: it is through its prompt
         ("epoch", "i8"),  # restarts of the request when it joined
         ("is_sampled", "i8"),  # whether it gets a token
+        ("is_admitted", "i8"),  # whether it came from the queue; of one that is through its prompt this says nothing
     ]
 )
 _REPLICA = np.dtype(
@@ -70,7 +71,7 @@ _REPLICA = np.dtype(
         ("readies", "i8"),
         ("pauses", "i8"),
         ("waits", "i8"),  # decode iterations since waiting requests were looked at
-        ("victims", "i8"),  # requests that lost their blocks when the last batch was made
+        ("victims", "i8"),  # requests that lost their blocks since the last batch was made
         ("victim", "i8"),  # the last of them
     ]
 )
@@ -86,6 +87,8 @@ _BATCH = np.dtype(
         ("first_stage_s", "f8"),  # of several
         ("stage_s", "f8"),  # of each between the first and the last
         ("last_stage_s", "f8"),
+        ("victims", "i8"),  # requests that lost their blocks when it was made
+        ("victim", "i8"),  # the last of them
         ("steps", "i8"),  # iterations that are done at once
     ],
     align=True,

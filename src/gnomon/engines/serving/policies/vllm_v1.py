@@ -21,8 +21,9 @@ def form(
     rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
 ) -> int:
     """Requests of the next step. `ready` is all that run, in the order of admission, also those in flight."""
+    lost = mine.victims
     size, budget = _running(rules, requests, mine, ready, members, cache, replica)
-    if mine.victims > 0:
+    if mine.victims > lost:
         return size  # nobody is admitted when somebody had to go
     while mine.queued > 0 and budget > 0 and mine.readies < rules.most_admitted:
         request = mine.first
