@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from gnomon.core.errors import Unsupported
 from gnomon.core.slo import Limit
 from gnomon.core.tell import Tell, silent
 from gnomon.engines.serving.facts import SHARES, RequestTimes
@@ -18,7 +19,8 @@ PRECISION = 0.01  # relative, of each draw's capacity
 # Student's t for a 90 % interval of a mean of DRAWS values. [any table: 4 degrees of freedom, 0.95]
 _STUDENT = 2.132
 _LEAST_SHARE = 1e-3  # of the throughput under any load: at that rate requests hardly meet
-_MOST_PROBES = 40
+_MOST_SHARE = 100.0  # of it: requests come all but at once
+_STEP = 1.5  # from one rate to the next, until they lie on either side
 
 Probe = Callable[[float, int], "Probed"]  # rate per second, seed -> what became of the requests
 
@@ -43,6 +45,7 @@ class Capacity:
     throughput_per_s: float  # of the service when every request is there at once: no rate above it can last
     binding: str  # what is broken first above it: a limit's name, or "overload"
     at_rate: dict[str, float]  # the limited statistics at the rate, seconds, mean over the draws
+    turnovers: float  # how many times as long requests come as one takes, at the rate
     runs: int
 
 
@@ -51,7 +54,6 @@ class NoCapacity:
     """No rate keeps the objectives: what they are where requests hardly meet."""
 
     alone: dict[str, float]
-    broken: str
 
 
 def statistic(times: RequestTimes, limit: Limit) -> float:
@@ -87,35 +89,20 @@ def capacity(
     Each draw has the same requests at every rate, only closer together, so that its own capacity is a sharp number; what
     they differ by is the confidence.
     """
-    found, binding, runs, throughputs = [], [], 0, []
+    found, throughputs, counted = [], [], _Counted(probe, limits)
     for number, seed in enumerate(seeds, start=1):
         top = saturated(seed).completed_per_s
         throughputs.append(top)
-        low, high, why, probes = 0.0, top, "overload", 1
-        # From below: the highest power of two of the throughput that keeps the limits.
-        rate = top
-        while rate > top * _LEAST_SHARE:
-            probes += 1
-            fault = broken(probe(rate, seed), limits)
-            if not fault:
-                low = rate
-                break
-            high, why, rate = rate, fault, rate / 2
-        if not low:
-            alone = probe(rate, seed)
-            return NoCapacity(alone={one.name: statistic(alone.times, one) for one in limits}, broken=why)
-        while high > low * (1 + precision / 2) and probes < _MOST_PROBES:
+        ends = _bracket(counted, top, seed)
+        if ends is None:
+            alone = probe(top * _LEAST_SHARE, seed)
+            return NoCapacity(alone={one.name: statistic(alone.times, one) for one in limits})
+        low, high = ends
+        while high > low * (1 + precision / 2):
             middle = math.sqrt(low * high)
-            probes += 1
-            fault = broken(probe(middle, seed), limits)
-            if fault:
-                high, why = middle, fault
-            else:
-                low = middle
+            low, high = (low, middle) if counted.is_broken(middle, seed) else (middle, high)
             tell(f"draw {number} of {len(seeds)}: between {low:.4g} and {high:.4g} requests per second")
         found.append(low)
-        binding.append(why)
-        runs += probes
     mean = fmean(found)
     half = _STUDENT * stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
     at = [probe(mean, seed).times for seed in seeds]
@@ -125,7 +112,47 @@ def capacity(
         high_per_s=mean + half,
         draws_per_s=tuple(found),
         throughput_per_s=fmean(throughputs),
-        binding=max(set(binding), key=binding.count),
+        binding=max(set(counted.faults), key=counted.faults.count),
         at_rate={one.name: fmean(statistic(times, one) for times in at) for one in limits},
-        runs=runs + len(seeds),
+        turnovers=fmean(float(np.ptp(times.arrived) / times.e2e.mean()) for times in at),
+        runs=counted.runs + 2 * len(seeds),
     )
+
+
+class _Counted:
+    """A probe that counts its runs, and remembers the fault of the lowest rate that broke a limit in each draw."""
+
+    def __init__(self, probe: Probe, limits: Sequence[Limit]) -> None:
+        self._probe, self._limits = probe, limits
+        self.runs = 0
+        self._lowest: dict[int, tuple[float, str]] = {}
+
+    def is_broken(self, rate_per_s: float, seed: int) -> bool:
+        self.runs += 1
+        fault = broken(self._probe(rate_per_s, seed), self._limits)
+        if fault and (seed not in self._lowest or rate_per_s < self._lowest[seed][0]):
+            self._lowest[seed] = rate_per_s, fault
+        return bool(fault)
+
+    @property
+    def faults(self) -> list[str]:
+        return [fault for _, fault in self._lowest.values()]
+
+
+def _bracket(counted: _Counted, top: float, seed: int) -> tuple[float, float] | None:
+    """A rate that keeps the limits and one that breaks them, a step apart; None: no rate keeps them."""
+    rate = top
+    if counted.is_broken(rate, seed):
+        while rate > top * _LEAST_SHARE:
+            lower = rate / _STEP
+            if not counted.is_broken(lower, seed):
+                return lower, rate
+            rate = lower
+        return None
+    while not counted.is_broken(rate * _STEP, seed):
+        rate *= _STEP
+        if rate > top * _MOST_SHARE:
+            raise Unsupported(
+                "no rate breaks the limits: the traffic has too few requests to fill the service; give it more of them"
+            )
+    return rate, rate * _STEP

@@ -73,7 +73,7 @@ class ServingEngine:
     """Answers services of language models."""
 
     name = "serving"
-    cites = (
+    cites: tuple[str, ...] = (
         "Kwon et al. 2023, Efficient memory management for large language model serving with PagedAttention, SOSP",
         "Agrawal et al. 2024, Vidur: a large-scale simulation framework for LLM inference, MLSys",
         "Agrawal et al. 2024, Taming throughput-latency tradeoff in LLM inference with Sarathi-Serve, OSDI",

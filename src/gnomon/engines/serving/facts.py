@@ -30,6 +30,7 @@ class RequestTimes:
     """Seconds of the requests that count and are through, in the order of arrival; nan of a TPOT without a second token."""
 
     counts: Flags  # of all requests: which these are
+    arrived: Floats
     ttft: Floats
     tpot: Floats
     e2e: Floats
@@ -44,6 +45,7 @@ def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
     further = np.where(chosen.asked > 1, chosen.asked - 1, np.nan)
     return RequestTimes(
         counts=counts,
+        arrived=chosen.arrived_s,
         ttft=chosen.first_token_s - chosen.arrived_s,
         tpot=(chosen.completed_s - chosen.first_token_s) / further,
         e2e=chosen.completed_s - chosen.arrived_s,
