@@ -46,6 +46,11 @@ def test_fewer_requests_are_whole_conversations_but_for_the_last():
     assert replayed(TRACE, Replay(requests=4)).ids.tolist() == [0, 1, 3, 4]
 
 
+def test_a_rate_is_that_of_the_requests_that_are_taken():
+    assert replayed(TRACE, Replay(rate_per_s=1.0, requests=4)).arrived_s.tolist() == [0.0, 1.0, 1.5, 2.5]
+    assert replayed(TRACE, Replay(rate_per_s=1.0, requests=1)).arrived_s.tolist() == [0.0]
+
+
 def test_nothing_begins_after_the_duration():
     assert replayed(TRACE, Replay(duration_s=5.0)).ids.tolist() == [0, 1, 3, 4]
     assert replayed(TRACE, Replay(arrivals=Constant(rate_per_s=1.0), duration_s=1.5)).ids.tolist() == [0, 3, 4]
