@@ -26,6 +26,7 @@ class Outcome:
     log: Log | None  # where batches were asked for
     has_defects: bool
     lost_blocks: int  # held at the end by requests that are through
+    held_blocks: int  # at the end by anybody
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
     outside: tuple[str, ...]  # sizes beyond the tables
 

@@ -93,6 +93,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         log=log if records else None,
         has_defects=has_defects,
         lost_blocks=int(requests.blocks[requests.is_completed].sum()),
+        held_blocks=int(replicas.each.used_blocks.sum()),
         waiting=_never(requests, replicas) if has_ended else np.zeros(0, np.int64),
         outside=tuple(_outside(pool.times, costs)),
     )
