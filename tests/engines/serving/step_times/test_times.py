@@ -151,7 +151,7 @@ def test_overheads_are_added_where_they_belong() -> None:
 def test_one_attention_kernel_a_layer_is_taken_once_a_step() -> None:
     bare, doubled = (of("llama-2-7b", "h100-sxm", overheads=Overheads(attention_share=some)) for some in (1.0, 2.0))
     least = doubled.by_tokens_s - bare.by_tokens_s
-    assert least == pytest.approx(np.full(len(least), least[0])) and 1e-6 < least[0] / 32 < 1e-5
+    assert least == pytest.approx(np.full(len(least), least[0])) and 1e-6 < least[0] / 32 < 2e-5
     assert bare.decode_s[0, 0] == bare.prefill_s[0, 0] == 0.0
 
 
