@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack, cast
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 from gnomon.api.names import model, system, written
 from gnomon.api.overrides import Overrides
+from gnomon.api.traffic import traffic
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
+from gnomon.core.service import RouterName
+from gnomon.core.serving_plan import FIELDS as SERVING_FIELDS
+from gnomon.core.serving_plan import QUANTITIES, Policy, ServingPlan
 from gnomon.core.system import System
+from gnomon.core.traffic.played import AnyTraffic
 from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.core.training_plan import Recompute, Schedule, TrainingPlan
-from gnomon.core.workload import MODES, Mode, Workload
+from gnomon.core.workload import MODES, SERVE, Mode, Workload
 from gnomon.zoo.models import Model
 
 TRAIN = "train"  # a whole step, however many micro-batches and devices it takes
@@ -27,7 +32,9 @@ ASKED_MODES = (*MODES, TRAIN)
 class Options(TypedDict, total=False):
     """How a model is run; what is left out takes its default."""
 
-    mode: str | None  # None: forward, or for a decoder a prefill and a decode step; train: a whole step of training
+    mode: (
+        str | None
+    )  # None: forward, or for a decoder a prefill and a decode step; train: a whole step of training; serve: a service
     batch: int | None  # images or sequences; None: 1, or what a traced graph is fixed at
     seq: int | None  # input tokens of each sequence
     context: int | None  # decode: tokens in the cache, the new one included
@@ -59,6 +66,20 @@ class Options(TypedDict, total=False):
     dropout: bool | None
     lora_rank: int | None
     lora_base: str | None
+    # Of mode serve, beside tp, pp and ep; core.serving_plan.ServingPlan says what each means.
+    policy: Policy | None
+    replicas: int | None
+    router: RouterName | None
+    max_num_seqs: int | None
+    max_num_batched_tokens: int | None
+    max_model_len: int | None
+    block_size: int | None
+    gpu_memory_utilization: float | None
+    kv_blocks: int | None
+    prefix_caching: bool | None
+    chunk_tokens: int | None
+    usd_per_device_hour: float | None
+    traffic: Mapping[str, Any] | AnyTraffic | None  # the keys of a scenario file's `traffic`, or an object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,17 +161,35 @@ def _plan(chosen: Model, options: Options, dtype: str) -> Plan:
         classes=options.get("classes"),
         sizes=tuple(sorted(sizes.items())),
         training=_training(options, mode),
+        serving=_serving(options, mode),
     )
 
 
 def _training(options: Options, mode: str) -> TrainingPlan | None:
     """How the step is spread over devices, of mode train. BadInput for such an option of another mode."""
-    given = {name: options[name] for name in TRAINING_FIELDS if options.get(name) is not None}  # type: ignore[literal-required]
+    given = _these(options, TRAINING_FIELDS)
     if mode == TRAIN:
         return TrainingPlan(**given)
     for name in given:
-        raise BadInput(f"only a whole training step has it: use mode {TRAIN}", field=name)
+        if mode != SERVE or name not in SERVING_FIELDS:
+            raise BadInput(f"only a whole training step has it: use mode {TRAIN}", field=name)
     return None
+
+
+def _serving(options: Options, mode: str) -> ServingPlan | None:
+    """How a service is run, of mode serve. BadInput for such an option of another mode."""
+    given = _these(options, SERVING_FIELDS)
+    if mode == SERVE:
+        return ServingPlan(**{**given, "traffic": traffic(given.get("traffic"))})
+    for name in given:
+        if mode != TRAIN or name not in TRAINING_FIELDS:
+            raise BadInput(f"only a service has it: use mode {SERVE}", field=name)
+    return None
+
+
+def _these(options: Options, names: Iterable[str]) -> dict[str, Any]:
+    """Those options that are given."""
+    return {name: options[name] for name in names if options.get(name) is not None}  # type: ignore[literal-required]
 
 
 @lru_cache(maxsize=4096)
@@ -182,7 +221,12 @@ _QUANTITY = {"prefill": "ttft", "decode": "tpot"}
 
 
 def quantities(chosen: Model, mode: str | None) -> tuple[str, ...]:
-    """What is answered of a model in a mode: time, ttft (a prefill), tpot (a decode step); a decoder without one: both."""
+    """What is answered of a model in a mode: time, ttft (a prefill), tpot (a decode step); a decoder without one: both.
+
+    Of a service ttft, tpot and e2e, each the mean over requests.
+    """
+    if mode == SERVE:
+        return QUANTITIES
     if mode is not None:
         return (_QUANTITY.get(mode, "time"),)
     return tuple(_QUANTITY.values()) if chosen.kind == "decoder" else ("time",)
@@ -190,6 +234,8 @@ def quantities(chosen: Model, mode: str | None) -> tuple[str, ...]:
 
 def _passes(chosen: Model, plan: Plan, *, is_mode_given: bool) -> dict[str, Plan]:
     """The passes that answer for a model: one by its mode, or prefill and decode for a decoder without one."""
+    if plan.serving is not None:
+        return {name: replace(plan, serving=replace(plan.serving, quantity=name)) for name in QUANTITIES}
     if is_mode_given:
         if plan.mode == "decode" and plan.context is None and plan.seq is not None:
             plan = replace(plan, context=plan.seq, seq=None)

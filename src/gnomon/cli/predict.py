@@ -23,17 +23,21 @@ from gnomon.cli.progress import telling
 from gnomon.cli.run_options import (
     add_override_options,
     add_plan_options,
+    add_serving_options,
     add_training_options,
     overrides,
     plan_options,
+    serving_options,
     training_options,
 )
+from gnomon.cli.service_tables import print_services
 from gnomon.cli.step_tables import print_steps
 from gnomon.core.errors import BadInput, Unsupported, UsageError, near_match
 from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.schema import PREDICT
 from gnomon.core.tell import Tell
 from gnomon.core.units import show
+from gnomon.core.workload import SERVE
 from gnomon.formats.files import check_writable
 from gnomon.formats.named import split_count
 from gnomon.report.facts.titles import formats
@@ -78,12 +82,13 @@ def parser() -> Parser:
     )
     add_plan_options(parser)
     add_training_options(parser)
+    add_serving_options(parser)
     add_override_options(parser, "shown in the provenance; no interval then")
     parser.add_argument(
         "--save", metavar="FILE", help="also write the question as a scenario file; of one model, system and batch"
     )
     parser.add_argument(
-        "--trace",
+        "--timeline",
         metavar="FILE",
         help="also write parts and operators, of a training step what every stage does when, as a Chrome trace, for Perfetto or chrome://tracing",
     )
@@ -100,8 +105,9 @@ def run(arguments: Sequence[str]) -> int:
         )
     if found.layers and (not found.csv or found.operators):
         raise UsageError("predict: --layers is a table of its own: it goes with --csv, without --operators")
-    if found.trace is not None:
-        check_writable(Path(found.trace))
+    timeline = found.timeline or (None if found.mode == SERVE else found.trace)
+    if timeline is not None:
+        check_writable(Path(timeline))
     with telling() as tell:
         answers = _answers_of_scenario(found, tell) if _is_scenario(found) else _answers(found, tell)
     if found.save is not None:
@@ -123,9 +129,9 @@ def run(arguments: Sequence[str]) -> int:
         if found.csv and len(silent) == len(answers):
             raise Unsupported(f"{told}: there is no row to print")
         say(told)
-    if found.trace is not None:
-        write_trace(answers, found.trace, tell=say)
-        say(f"trace written to {found.trace}")
+    if timeline is not None:
+        write_trace(answers, timeline, tell=say)
+        say(f"trace written to {timeline}")
     if found.json:
         print_json(_document(answers, found.operators))
     elif found.csv:
@@ -134,6 +140,7 @@ def run(arguments: Sequence[str]) -> int:
         print_answers(answers)
         print_layers(answers)
         print_steps(answers)
+        print_services(answers)
         if found.parts:
             print_parts(answers)
         if found.operators:
@@ -158,7 +165,12 @@ def _answers(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     for option, text in (("MODEL", found.models), ("--on", found.on), ("--engine", found.engine)):
         if not words(text):
             raise BadInput(f"{option}: nothing given")
-    options: Options = {**plan_options(found), **training_options(found), "overrides": overrides(found)}
+    options: Options = {
+        **plan_options(found),
+        **training_options(found),
+        **serving_options(found),
+        "overrides": overrides(found),
+    }
     name, batch = ("batch", found.batch) if found.microbatch is None else ("microbatch", found.microbatch)
     if None not in (found.batch, found.microbatch):
         raise UsageError("predict: --microbatch and --batch are one thing; give one of them")
@@ -198,6 +210,8 @@ def _is_scenario(found: Namespace) -> bool:
 def _answers_of_scenario(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     """For the question of a scenario. UsageError for an option that the scenario itself answers."""
     for flag in (*FLAGS.values(), "--microbatch"):
+        if flag == "--trace":  # beside a scenario it names what is written
+            continue
         if getattr(found, dest(flag)) not in (None, []):
             raise UsageError(f"predict: {flag}: a scenario says this itself; write it there, or name model and --on")
     engines = words(found.engine)
@@ -277,7 +291,7 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "model": answer.question.model.name,
         "system": answer.question.system.name,
         "engine": answer.engine,
-        "batch": str(plan.batch),
+        "batch": "-" if plan.serving is not None else str(plan.batch),
         "what": outcome.title,
         "dtype": formats(answer.fields),
     }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Options
 from gnomon.cli.arguments import Parser, whole
+from gnomon.cli.flags import dest
 from gnomon.core.errors import BadInput
+from gnomon.core.serving_plan import POLICIES
+from gnomon.core.workload import SERVE
 
 
 def add_plan_options(parser: Parser) -> None:
@@ -54,12 +58,102 @@ def add_plan_options(parser: Parser) -> None:
     )
 
 
+def add_serving_options(parser: Parser) -> None:
+    """How a service is run."""
+    group = parser.add_argument_group("a service (--mode serve)")
+    group.add_argument(
+        "--policy", metavar="POLICY", help=f"how steps are made up: {', '.join(POLICIES)} (default {POLICIES[0]})"
+    )
+    group.add_argument("--replicas", metavar="N", help="copies of the model (default: as many as the devices allow)")
+    group.add_argument("--router", metavar="ROUTER", help="which replica a request goes to (default round_robin)")
+    group.add_argument(
+        "--max-num-seqs", metavar="N", help="requests in a step (default: as vLLM chooses by the device)"
+    )
+    group.add_argument(
+        "--max-num-batched-tokens", metavar="N", help="tokens in a step (default: as vLLM chooses by the device)"
+    )
+    group.add_argument(
+        "--max-model-len", metavar="N", help="tokens of a prompt and its answer (default: the positions of the model)"
+    )
+    group.add_argument("--block-size", metavar="N", help="tokens in a block of the KV cache (default 16)")
+    group.add_argument(
+        "--gpu-memory-utilization", metavar="SHARE", help="share of device memory that is used (default 0.9)"
+    )
+    group.add_argument("--kv-blocks", metavar="N", help="KV blocks of a replica (default: as many as memory holds)")
+    group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
+    group.add_argument("--chunk-tokens", metavar="N", help="tokens of one prompt in a step (default: no limit)")
+    group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
+    asked = parser.add_argument_group("its requests (--mode serve); a scenario file says more of them")
+    asked.add_argument("--qps", metavar="RATE", help="requests per second")
+    asked.add_argument(
+        "--arrivals",
+        metavar="PROCESS",
+        help="poisson (default), constant, at-once, or recorded: the moments of the trace, brought to --qps where given",
+    )
+    asked.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="requests of a file: of Azure, BurstGPT, Mooncake, ShareGPT, vLLM, Vidur, or CSV; without --mode serve the same as --timeline",
+    )
+    asked.add_argument("--requests", metavar="N", help="how many at most (default 1000, or the whole trace)")
+    asked.add_argument("--duration", metavar="SECONDS", help="nothing arrives after it")
+    asked.add_argument("--prompt-tokens", metavar="N", help="tokens of each prompt, without a trace")
+    asked.add_argument("--answer-tokens", metavar="N", help="tokens of each answer, without a trace")
+    asked.add_argument("--concurrency", metavar="N", help="requests under way at once: the next comes as one ends")
+    asked.add_argument("--seed", metavar="N", help="of what is drawn (default 0)")
+
+
+def serving_options(found: argparse.Namespace) -> Options:
+    """The options above, but for those that a step of training has too."""
+    wholes = {name: whole(name, getattr(found, dest(f"--{name}"))) for name in _SERVING_WHOLE}
+    return Options(
+        policy=found.policy,
+        replicas=wholes["replicas"],
+        router=found.router,
+        max_num_seqs=wholes["max-num-seqs"],
+        max_num_batched_tokens=wholes["max-num-batched-tokens"],
+        max_model_len=wholes["max-model-len"],
+        block_size=wholes["block-size"],
+        gpu_memory_utilization=number("--gpu-memory-utilization", found.gpu_memory_utilization),
+        kv_blocks=wholes["kv-blocks"],
+        prefix_caching=None if found.prefix_caching is None else _YES_NO[found.prefix_caching],
+        chunk_tokens=wholes["chunk-tokens"],
+        usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
+        traffic=_traffic(found),
+    )
+
+
+def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
+    """The requests as a file would say them; None where nothing is said."""
+    said = {
+        "qps": number("--qps", found.qps),
+        "arrivals": found.arrivals,
+        "trace": found.trace if found.mode == SERVE else None,
+        "requests": whole("requests", found.requests),
+        "duration_s": number("--duration", found.duration),
+        "prompts": whole("prompt-tokens", found.prompt_tokens),
+        "answers": whole("answer-tokens", found.answer_tokens),
+        "most_open": whole("concurrency", found.concurrency),
+        "seed": None if found.seed is None else _seed(found.seed),
+    }
+    given = {name: value for name, value in said.items() if value is not None}
+    return given or None
+
+
+_SERVING_WHOLE = (
+    *("replicas", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
+    "chunk-tokens",
+)
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")
 _YES_NO = {"yes": True, "no": False}
 
 
 def add_training_options(parser: Parser) -> None:
-    """How a step of training is spread over devices."""
+    """How a step of training is spread over devices; what a service is divided by stands here too."""
+    shared = parser.add_argument_group("devices that share a model (--mode train or serve)")
+    shared.add_argument("--tp", metavar="N", help="tensor parallel: devices that share every layer")
+    shared.add_argument("--pp", metavar="N", help="pipeline parallel: stages")
+    shared.add_argument("--ep", metavar="N", help="expert parallel: groups that share the experts of a mixture")
     group = parser.add_argument_group("a step of training (--mode train)")
     group.add_argument(
         "--microbatch",
@@ -71,11 +165,9 @@ def add_training_options(parser: Parser) -> None:
         metavar="N",
         help="sequences per step (default: one micro-batch per stage and replica)",
     )
-    group.add_argument("--tp", metavar="N", help="tensor parallel: devices that share every layer")
     group.add_argument(
         "--sp", action="store_true", default=None, help="sequence parallel: they share norms and residuals too"
     )
-    group.add_argument("--pp", metavar="N", help="pipeline parallel: stages")
     group.add_argument("--virtual-stages", metavar="N", help="chunks of layers per stage, with --schedule interleaved")
     group.add_argument(
         "--stage-layers",
@@ -89,7 +181,6 @@ def add_training_options(parser: Parser) -> None:
         metavar="STAGE",
         help="what is sharded across replicas: 1 optimizer state, 2 also gradients, 3 also weights (FSDP)",
     )
-    group.add_argument("--ep", metavar="N", help="expert parallel: replicas that share the experts of a mixture")
     group.add_argument("--cp", metavar="N", help="context parallel: devices that share the tokens of each sequence")
     group.add_argument(
         "--expert-imbalance", metavar="RATIO", help="tokens of the busiest device's experts, over the mean"
@@ -125,7 +216,7 @@ def training_options(found: argparse.Namespace) -> Options:
         zero=_zero(found.zero),
         ep=wholes["ep"],
         cp=wholes["cp"],
-        imbalance=None if found.expert_imbalance is None else _ratio(found.expert_imbalance),
+        imbalance=number("--expert-imbalance", found.expert_imbalance),
         recompute=found.recompute,
         overlap=None if found.overlap is None else _YES_NO[found.overlap],
         gradient_dtype=found.gradients,
@@ -141,11 +232,18 @@ def _zero(text: str | None) -> int | None:
     return None if text is None else int(text)
 
 
-def _ratio(text: str) -> float:
+def _seed(text: str) -> int:
+    return 0 if text == "0" else whole("seed", text) or 0
+
+
+def number(flag: str, text: str | None) -> float | None:
+    """A number without a unit. BadInput."""
+    if text is None:
+        return None
     try:
         return float(text)
     except ValueError:
-        raise BadInput(f"--expert-imbalance: {text!r:.40} must be a number of at least 1") from None
+        raise BadInput(f"{text!r:.40} is not a number", field=flag) from None
 
 
 def plan_options(found: argparse.Namespace) -> Options:

@@ -7,8 +7,9 @@ from typing import Literal
 
 from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.serving_plan import ServingPlan
 from gnomon.core.training_plan import TrainingPlan
-from gnomon.core.workload import MODES, Mode
+from gnomon.core.workload import MODES, SERVE, Mode
 
 LARGEST = 10**9  # of a batch, a length, a side: beyond it numbers lose their meaning before they lose their digits
 HEADS = ("default", "none", "classifier", "lm", "mlm", "qa", "pretraining")
@@ -31,18 +32,23 @@ class Plan:
     classes: int | None = None  # outputs of a classifier; None: 1000 for images, 2 for text
     sizes: tuple[tuple[str, int], ...] = ()  # further open sizes of a traced graph, by name
     training: TrainingPlan | None = None  # how a step of training is spread over devices; None: it is not said
+    serving: ServingPlan | None = None  # how a service is run, of mode serve alone
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise BadInput(
                 f"unknown {self.mode!r}{near_match(str(self.mode), MODES)} (known: {', '.join(MODES)})", field="mode"
             )
+        if (self.mode == SERVE) != (self.serving is not None):
+            raise BadInput("a service needs mode serve, and mode serve a service", field="mode")
         if self.head not in HEADS:
             raise BadInput(
                 f"unknown {self.head!r}{near_match(str(self.head), HEADS)} (known: {', '.join(HEADS)})", field="head"
             )
         if self.attention not in ("fused", "eager"):
             raise BadInput(f"unknown {self.attention!r} (known: fused, eager)", field="attention")
+        if self.serving is not None and self.batch != 1:
+            raise BadInput("a service makes batches by its policy: leave it out", field="batch")
         for name, value in (
             ("batch", self.batch),
             ("seq", self.seq),

@@ -26,6 +26,12 @@ class Scenario:
             if graph != plan:
                 raise BadInput(f"{self.workload.name}: the graph's {field} is {graph!r}, the plan's {plan!r}")
 
+    def declined_by_a_pass(self, engine: str) -> tuple[str, ...]:
+        """The reason of an engine that times single passes, where a service is asked for."""
+        if self.plan.serving is None:
+            return ()
+        return (f"{engine} answers for one pass through the model; --engine serving simulates a service",)
+
     @cached_property
     def digest(self) -> str:
         """Sixteen hexadecimal digits over every value that can change an answer: the cache key.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,13 @@ from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.footprint import Footprint, footprint
 from gnomon.core.op import FAMILIES, Attention, Op
 
-Mode = Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer"]
-MODES: tuple[Mode, ...] = ("forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer")
+Mode = Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer", "serve"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+SERVE: Mode = (
+    "serve"  # requests come and go: the graph is a decode step of one sequence, from which steps of any size follow
+)
+PASSES = tuple(mode for mode in MODES if mode != SERVE)  # modes of which one run through the graph is the whole
+CACHED: tuple[Mode, ...] = ("prefill", "decode", SERVE)  # of language models: keys and values stay for the next token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import near_match
 from gnomon.core.measurement import Measurement
 from gnomon.core.plan import LARGEST
-from gnomon.core.workload import MODES
+from gnomon.core.workload import PASSES
 from gnomon.formats.aliases import Format, SourceReading, alias_table, canonical_device, canonical_model
 from gnomon.formats.device_file import catalogue_names
 from gnomon.formats.named import is_path
@@ -102,8 +102,8 @@ def _measurement(row: Mapping[str, Any]) -> Measurement | str:
     if device is None:
         return f"device {row['device']!r} is not in the catalogue{_near(row['device'] or '', catalogue_names())}"
     mode = _mode(row)
-    if mode not in MODES:
-        return f"mode {row['mode']!r} is not one of {', '.join(MODES)}"
+    if mode not in PASSES:
+        return f"mode {row['mode']!r} is not one of {', '.join(PASSES)}"
     for name in ("batch", "precision"):
         if row.get(name) is None:
             return f"no {name} given"

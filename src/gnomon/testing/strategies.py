@@ -25,7 +25,7 @@ from gnomon.core.op import (
 from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
 from gnomon.core.system import System
-from gnomon.core.workload import MODES, Node, Workload
+from gnomon.core.workload import PASSES, Node, Workload
 
 _FORMATS = tuple(DTYPES)
 _SIZE = st.integers(1, 512)
@@ -236,7 +236,7 @@ def systems(max_count: int = 1) -> st.SearchStrategy[System]:
 def plans(draw: st.DrawFn, /, **fixed: Any) -> Plan:
     """A plan that is valid by itself, though no model need take it; `fixed` fields are not drawn."""
     drawn: dict[str, Any] = {
-        "mode": draw(st.sampled_from(MODES)),
+        "mode": draw(st.sampled_from(PASSES)),
         "batch": draw(_SMALL),
         "seq": draw(st.none() | st.integers(1, 64)),
         "context": draw(st.none() | st.integers(1, 64)),

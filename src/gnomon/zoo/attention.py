@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from gnomon.core.op import Attention, Elementwise, Norm
+from gnomon.core.workload import CACHED
 from gnomon.zoo.layer import Layer
-
-CACHED = ("prefill", "decode")  # modes that keep keys and values for the next token
 
 
 def heads_attention(layer: Layer) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Gather, Softmax
 from gnomon.core.plan import Plan
-from gnomon.core.workload import Workload
+from gnomon.core.workload import CACHED, Workload
 from gnomon.zoo import latent
 from gnomon.zoo.attention import heads_attention
 from gnomon.zoo.decoder_shape import Decoder
@@ -25,7 +25,7 @@ def decoder(config: Decoder, plan: Plan) -> Workload:
     _layers(graph, config, plan, queries, keys)
     if config.has_final_norm:
         graph.add("final_norm", stream_norm(config, tokens, act))
-    scored = plan.batch if plan.mode in ("prefill", "decode") else tokens
+    scored = plan.batch if plan.mode in CACHED else tokens
     if config.embed_dim:
         graph.add("project_out", linear(tokens, config.hidden, config.embed_dim, plan))
     width = config.embed_dim or config.hidden
@@ -44,7 +44,7 @@ def decoder(config: Decoder, plan: Plan) -> Workload:
         head=head,
         assumptions=_assumptions(config, plan),
         seq=queries,
-        context=keys if plan.mode in ("prefill", "decode") else None,
+        context=keys if plan.mode in CACHED else None,
         outside=_outside(config, keys),
     )
 
@@ -68,13 +68,18 @@ def _lengths(config: Decoder, plan: Plan) -> tuple[int, int]:
     """New tokens and visible tokens of each sequence."""
     if plan.image is not None:
         raise BadInput(f"{config.name} reads text; its size is seq", field="image")
-    if plan.kv_dtype is not None and plan.mode not in ("prefill", "decode"):
+    if plan.kv_dtype is not None and plan.mode not in CACHED:
         raise BadInput(f"mode {plan.mode!r} keeps no KV cache; prefill and decode do", field="kv_dtype")
     if plan.mode == "decode":
         if plan.seq is not None:
             raise BadInput("a decode step handles one token; give the tokens already there as context", field="seq")
         keys = plan.context or min(USUAL_TOKENS, config.positions)
         queries = 1
+    elif plan.serving is not None:
+        for field in ("seq", "context"):
+            if getattr(plan, field) is not None:
+                raise BadInput("a service takes lengths from its traffic", field=field)
+        keys, queries = plan.serving.max_model_len or config.positions, 1
     else:
         if plan.context is not None:
             raise BadInput(f"only a decode step has one; mode {plan.mode!r} takes seq", field="context")

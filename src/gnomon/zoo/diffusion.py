@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Elementwise
 from gnomon.core.plan import Plan
-from gnomon.core.workload import Workload
+from gnomon.core.workload import CACHED, Workload
 from gnomon.zoo.graph import Graph, activation_dtype, full_linear
 
 USUAL_SIDE = 1024  # pixels: what SDXL and FLUX.1 were made for
@@ -32,7 +32,7 @@ def denoising(name: str, plan: Plan, *, pixels: int, multiple: int, text: int) -
         raise BadInput(f"{name} has no head {plan.head!r} (it has: none)", field="head")
     if plan.classes is not None:
         raise BadInput(f"{name} classifies nothing", field="classes")
-    if plan.mode in ("prefill", "decode"):
+    if plan.mode in CACHED:
         raise BadInput(f"{name} denoises images, it has no {plan.mode}; use forward", field="mode")
     if plan.context is not None:
         raise BadInput(f"{name} denoises images; the tokens of its prompt are seq", field="context")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gnomon.core.errors import BadInput
 from gnomon.core.op import Attention, Gather, Norm, Softmax
 from gnomon.core.plan import Plan
-from gnomon.core.workload import Workload
+from gnomon.core.workload import CACHED, Workload
 from gnomon.zoo.graph import Graph, activation_dtype, full_linear, linear
 
 
@@ -39,7 +39,7 @@ def encoder(config: Encoder, plan: Plan) -> Workload:
         raise BadInput(f"{config.name} has no head {plan.head!r} (it has: {', '.join(_HEADS)})", field="head")
     if plan.classes is not None and head != "classifier":
         raise BadInput(f"{config.name} has classes with head classifier, not with {head}", field="classes")
-    if plan.mode in ("prefill", "decode"):
+    if plan.mode in CACHED:
         raise BadInput(f"{config.name} is an encoder, it has no {plan.mode}; use forward", field="mode")
     if plan.kv_dtype is not None:
         raise BadInput(f"{config.name} is an encoder, it has no KV cache", field="kv_dtype")

@@ -11,7 +11,7 @@ from gnomon.core.errors import BadInput
 from gnomon.core.op import Conv, Elementwise, Norm, Pool, Softmax
 from gnomon.core.plan import Plan
 from gnomon.core.work import conv_output
-from gnomon.core.workload import Workload
+from gnomon.core.workload import CACHED, Workload
 from gnomon.zoo.graph import Graph, activation_dtype, full_linear
 
 USUAL_CLASSES = 1000  # ImageNet
@@ -100,7 +100,7 @@ def _start(name: str, plan: Plan) -> tuple[ImageGraph, str, int]:
     head = "classifier" if plan.head == "default" else plan.head
     if head not in ("classifier", "none"):
         raise BadInput(f"{name} has no head {plan.head!r} (it has: classifier, none)", field="head")
-    if plan.mode in ("prefill", "decode"):
+    if plan.mode in CACHED:
         raise BadInput(f"{name} is an image model, it has no {plan.mode}; use forward", field="mode")
     for field_name, value in (("seq", plan.seq), ("context", plan.context)):
         if value is not None:

@@ -14,7 +14,7 @@ data-movement-friendly approach; SGLang does the same):
 from __future__ import annotations
 
 from gnomon.core.op import Attention, Elementwise, MatMul, Norm
-from gnomon.zoo.attention import CACHED
+from gnomon.core.workload import CACHED, SERVE
 from gnomon.zoo.decoder_shape import Latent
 from gnomon.zoo.layer import Layer
 
@@ -25,7 +25,7 @@ def latent_attention(layer: Layer, widths: Latent) -> str:
     query, latent = _projections(layer, widths)
     turned = Elementwise(elements=tokens * (config.heads + 1) * widths.rope_dim, function="rotary", dtype=layer.act)
     rotary = layer.add("rotary", turned, after=(query, latent))
-    if layer.plan.mode == "decode":
+    if layer.plan.mode in ("decode", SERVE):
         _absorbed(layer, widths, query, latent, rotary)
     else:
         _expanded(layer, widths, query, latent, rotary)

@@ -206,6 +206,8 @@ class KernelEngine:
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer."""
+        if declined := scenario.declined_by_a_pass(self.name):
+            return declined
         system, device = scenario.system, scenario.system.device
         if device.design is not None:
             return (f"kernel answers for GPUs, and {device.name} is a spatial accelerator: --engine mapper maps it",)

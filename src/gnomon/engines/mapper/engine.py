@@ -181,6 +181,8 @@ def _job(scenario: Scenario, conventions: str) -> _Job | tuple[str, ...]:
         return (
             f"mapper answers for spatial accelerators, and {system.device.name} is none (see `gnomon list accelerators`)",
         )
+    if declined := scenario.declined_by_a_pass("mapper"):
+        return declined
     if system.count != 1:
         return (f"mapper answers for one accelerator, not for {system.count} of {design.name}",)
     if overrides := system.device.overrides():

@@ -112,6 +112,8 @@ class RooflineEngine:
 
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer."""
+        if declined := scenario.declined_by_a_pass(self.name):
+            return declined
         reasons = []
         system = scenario.system
         if system.count != 1:

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats
+from gnomon.engines.serving import step_costs as step
 from gnomon.engines.serving.blocks import free_blocks
 from gnomon.engines.serving.costs import DECODE_KV, decode_attention_ms, layer_ms, parts_by_tokens, up
-from gnomon.engines.serving.state import Costs, Records, Rules
+from gnomon.engines.serving.policies.vllm_v1 import hold
+from gnomon.engines.serving.prefix_cache import Cache
+from gnomon.engines.serving.state import SARATHI, VIDUR_VLLM, VLLM_V1, Costs, Records, Rules
 
 MOST = 256  # iterations at a time
-_WITH_BLOCKS = 2  # the policies before this place take blocks as they decode
+
+
+@inner
+def takes_blocks(rules: Rules) -> bool:
+    """Whether requests take blocks as they decode; others reserve them, or know no iterations at once."""
+    return rules.policy == VIDUR_VLLM or rules.policy == SARATHI or rules.policy == VLLM_V1
+
+
+class Pace(NamedTuple):
+    """What of an iteration's time stays while the same requests decode: by tables the parts, by grids the others."""
+
+    parts: tuple[float, float, float, float, float]
+    device_s: float
+    first_s: float
+    last_s: float
+    host_s: float
+
+
+@inner
+def pace_of(rules: Rules, costs: Costs, size: int) -> Pace:
+    """That of so many requests."""
+    if rules.has_step_times:
+        device_s, first_s, _ = step.by_tokens_s(costs.grids, size)
+        last_s, host_s = step.last_s(costs.grids, size), step.host_s(costs.grids, size)
+        return Pace((0.0, 0.0, 0.0, 0.0, 0.0), device_s, first_s, last_s, host_s)
+    return Pace(parts_by_tokens(costs, size), 0.0, 0.0, 0.0, 0.0)
+
+
+@inner
+def steady_decode_ms(costs: Costs, size: int, kv_sum: int) -> float:
+    """Attention of requests that decode, by tables."""
+    kv, table = up(kv_sum // size, costs.kv_step), costs.decode_ms
+    if size <= len(table) and kv <= (table.shape[1] - 1) * costs.kv_step:
+        found: float = table[size - 1, kv // costs.kv_step] * (costs.decode_factor if size > 1 else 1.0)
+        return found
+    costs.largest[DECODE_KV] = max(costs.largest[DECODE_KV], kv)
+    return decode_attention_ms(costs, size, kv)
 
 
 @inner
@@ -32,28 +73,28 @@ def steps_ahead(
     They end with the first completion, or where not every request could take a block. Nothing is changed yet.
     """
     block, free = rules.block_tokens, free_blocks(rules, mine)
-    takes_blocks = rules.policy < _WITH_BLOCKS
+    takes = takes_blocks(rules)
     phases = np.zeros(block + 1, np.int64)  # how many requests need a block, by iterations from here: 1 to `block`
     most = MOST
     for at in range(size):
         one = requests[members[at].request]
         most = min(most, one.prefill + one.decode - one.processed)
-        if takes_blocks:
+        if takes:
             phases[one.blocks * block - one.processed + 1] += 1
-    steps, phase = 0, 0
-    table, parts = costs.decode_ms, parts_by_tokens(costs, size)
-    longest_kv = (table.shape[1] - 1) * costs.kv_step
+    steps, phase, pace = 0, 0, pace_of(rules, costs, size)
+    stretch = step.Stretch(0.0, 0.0, 0.0, 0.0)
     while steps < most:
-        kv = up(kv_sum // size, costs.kv_step)
-        if kv <= longest_kv and size <= len(table):
-            decode_ms = table[size - 1, kv // costs.kv_step] * (costs.decode_factor if size > 1 else 1.0)
+        if rules.has_step_times:
+            mean_kv = kv_sum / size
+            if mean_kv >= stretch.high_kv:
+                stretch = step.decode_stretch(costs.grids, size, mean_kv)
+            device_s = pace.device_s + step.decode_s(stretch, mean_kv) + pace.first_s + pace.last_s
+            length_s = step.with_host_s(costs.grids, device_s, pace.host_s)
         else:
-            decode_ms = decode_attention_ms(costs, size, kv)
-            costs.largest[DECODE_KV] = max(costs.largest[DECODE_KV], kv)
-        length_s = layer_ms(parts, decode_ms, 0.0) * rules.layers * 1e-3
+            length_s = layer_ms(pace.parts, steady_decode_ms(costs, size, kv_sum), 0.0) * rules.layers * 1e-3
         if not now_s + length_s < before_s:
             break
-        if takes_blocks and steps > 0:
+        if takes and steps > 0:
             phase = phase + 1 if phase < block else 1
             if free - phases[phase] < 1:
                 break
@@ -62,18 +103,31 @@ def steps_ahead(
         now_s += length_s
         kv_sum += size
         steps += 1
+    if rules.has_step_times:
+        costs.largest[DECODE_KV] = max(costs.largest[DECODE_KV], kv_sum // size)
     return steps, now_s
 
 
 @inner
 def catch_up(
-    rules: Rules, requests: Records, mine: Records, members: Records, size: int, end_s: float, took_s: Floats
+    rules: Rules,
+    requests: Records,
+    mine: Records,
+    members: Records,
+    size: int,
+    end_s: float,
+    took_s: Floats,
+    cache: Cache,
+    replica: int,
 ) -> None:
     """All those iterations are done: of each request time, length and blocks; then the batch comes back to its replica.
 
     Times are added one by one: the sum is that of single iterations, to the last bit.
     """
     block, steps = rules.block_tokens, len(took_s)
+    if rules.has_cache:
+        hold_by_steps(rules, requests, mine, members, size, steps, cache, replica)
+    takes = takes_blocks(rules)
     for at in range(size):
         request = members[at].request
         one = requests[request]
@@ -83,10 +137,31 @@ def catch_up(
         one.execution_s = execution_s
         one.stage_end_s = end_s
         one.processed += steps
-        if rules.policy < _WITH_BLOCKS:
+        one.in_flight = 0
+        if takes:
             while one.processed - 1 > one.blocks * block:  # those of the last iteration have their block
                 one.blocks += 1
                 mine.used_blocks += 1
         if one.processed == one.prefill + one.decode:
             one.is_completed = True
             one.completed_s = end_s
+
+
+@inner
+def hold_by_steps(
+    rules: Rules,
+    requests: Records,
+    mine: Records,
+    members: Records,
+    size: int,
+    steps: int,
+    cache: Cache,
+    replica: int,
+) -> None:
+    """Blocks of all those iterations but the first, in the order of single ones: whoever is first finds other content to overwrite."""
+    for more in range(1, steps):
+        for at in range(size):
+            request = members[at].request
+            reach = requests[request].processed + more
+            if reach % rules.block_tokens < 2:  # one is full, or the next begins
+                hold(rules, requests, mine, cache, replica, request, reach)

@@ -11,7 +11,7 @@ from gnomon.core.collapse import collapsed
 from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.core.op import Elementwise
 from gnomon.core.plan import Plan
-from gnomon.core.workload import Node, Workload
+from gnomon.core.workload import CACHED, Node, Workload
 from gnomon.formats.traced.call import Array, Call, Formats, Made, Ref, Rule
 from gnomon.zoo.graph import Graph, activation_dtype
 from gnomon.zoo.image import USUAL_SIDE
@@ -54,7 +54,7 @@ class Traced:
 
 def workload(traced: Traced, plan: Plan) -> Workload:
     """The graph under a plan. BadInput for a size that is open or cannot be; Unsupported for an operator without a rule."""
-    if plan.mode in ("prefill", "decode"):
+    if plan.mode in CACHED:
         raise BadInput(
             f"{traced.name} is a traced graph: it has forward, forward+backward and forward+backward+optimizer",
             field="mode",

@@ -9,7 +9,7 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.exchange import ExchangeKind
 from gnomon.core.op import Attention, Elementwise, Gather, GroupedMatMul, MatMul, Norm, Op, Softmax
-from gnomon.core.workload import Node, Workload
+from gnomon.core.workload import SERVE, Node, Workload
 from gnomon.engines.serving.step_times.layout import Layout
 from gnomon.parallel.piece import AxisExchange, Boundary, Piece
 from gnomon.parallel.shares import of_vocabulary, whole_part
@@ -48,7 +48,7 @@ class DeviceShare:
 
 def device_share(workload: Workload, layout: Layout) -> DeviceShare:
     """The share of a device. BadInput where the model cannot be divided so; Unsupported where it is no decoder."""
-    if workload.mode != "decode" or workload.batch != 1:
+    if workload.mode not in ("decode", SERVE) or workload.batch != 1:
         raise Unsupported(
             f"{workload.name}: steps of serving are made from a graph of mode decode and batch 1, "
             f"not of {workload.mode} and {workload.batch}"
