@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fit_serving import TIMER, linear, overheads_of
+from benchmarks.fit_serving import TIMER, Linear, linear, overheads_of
 from benchmarks.serving_predictions import TimedRow, predicted_s, timed
 from benchmarks.serving_requests import per_request
 from benchmarks.serving_rows import METRICS, TABLE, rows
@@ -26,9 +26,10 @@ BARS = {"run": {"e2e": 10, "itl": 10, "ttft": 20}, "model": {"e2e": 15, "itl": 1
 _Told = list[Mapping[str, float]]
 
 
-def left_out(found: Sequence[TimedRow], group_of: Callable[[TimedRow], str], seconds: float | None) -> _Told:
+def left_out(
+    found: Sequence[TimedRow], around: Linear, group_of: Callable[[TimedRow], str], seconds: float | None
+) -> _Told:
     """Means of every stage, as the fit without its group has them."""
-    around = linear(found, np.log([getattr(vllm_v1().overheads, name) for name in NAMES]))
     groups = np.array([group_of(one) for one in found])
     own = {name: overheads_of(around.fitted(groups != name)) for name in dict.fromkeys(groups.tolist())}
     for name, overheads in own.items():
@@ -101,8 +102,9 @@ def main() -> None:
         table(found, told, "as shipped")
         scored(found, told, vllm_v1().bands)
         return
+    around = linear(found, np.log([getattr(vllm_v1().overheads, name) for name in NAMES]))
     for kind, group_of in (("run", lambda one: one.row.run), ("model", lambda one: one.row.model)):
-        told = left_out(found, group_of, asked.seconds)
+        told = left_out(found, around, group_of, asked.seconds)
         title = f"one {kind} left out"
         table(found, told, title)
         coverage(found, told, group_of, title)

@@ -178,8 +178,10 @@ class Replica:
                 decodes, kv_sum = decodes + 1, kv_sum + one.computed + 1
             else:
                 chunks.append((one.computed, tokens))
+            is_prompt = one.computed < one.prompt
             one.computed += tokens
-            self._name_full(one)
+            if is_prompt:
+                self._name_full(one)
             one.made += gives
             whole.append((one, tokens, gives))
         return Step(whole, self.cost(decodes, kv_sum, chunks, sum(gives for _, _, gives in whole)))

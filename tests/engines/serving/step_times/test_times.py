@@ -143,9 +143,16 @@ def test_quantised_weights_and_caches_are_read_faster() -> None:
 def test_overheads_are_added_where_they_belong() -> None:
     own = Overheads(step_s=1e-3, request_in_step_s=1e-5, arrival_s=1e-2, attention_share=2.0, kernel_share=0.5)
     bare, with_own = of("llama-2-7b", "h100-sxm"), of("llama-2-7b", "h100-sxm", overheads=own)
-    assert with_own.by_tokens_s == pytest.approx(0.5 * bare.by_tokens_s)
+    assert with_own.last_s == pytest.approx(0.5 * bare.last_s)
     assert with_own.prefill_s == pytest.approx(2.0 * bare.prefill_s)
     assert (with_own.host_step_s, with_own.host_request_s, with_own.request_s) == (1e-3, 1e-5, 1e-2)
+
+
+def test_one_attention_kernel_a_layer_is_taken_once_a_step() -> None:
+    bare, doubled = (of("llama-2-7b", "h100-sxm", overheads=Overheads(attention_share=some)) for some in (1.0, 2.0))
+    least = doubled.by_tokens_s - bare.by_tokens_s
+    assert least == pytest.approx(np.full(len(least), least[0])) and 1e-6 < least[0] / 32 < 2e-5
+    assert bare.decode_s[0, 0] == bare.prefill_s[0, 0] == 0.0
 
 
 def test_the_shipped_overheads_are_small_beside_the_kernels() -> None:
