@@ -15,6 +15,7 @@ import pytest
 from tests.engines.serving.cases import SHARED, shared_runs
 
 from gnomon.api.serving_simulation import ServingSimulation, simulate_service
+from gnomon.engines.serving.memory import planned
 from gnomon.engines.serving.simulate import simulate
 from gnomon.formats.vidur.config import read_vidur_config
 from gnomon.formats.vidur.tables import read_stage_times
@@ -48,14 +49,15 @@ def test_ten_thousand_requests_cost_a_hundredth_of_vidurs(report, tmp_path):
         return read_trace(case / "trace.csv", configured.sequence_tokens)
 
     given = arrivals()
-    service = configured.service(len(given))
+    plan = planned(configured.room)
+    service = configured.service(len(given), times, kv_sequences=plan.sequences, kv_blocks=plan.blocks)
 
     def whole():
-        made = simulate(service, times, arrivals(), has_defects=True)
+        made = simulate(service, arrivals(), has_defects=True)
         ServingSimulation(outcome=made).write_requests(tmp_path / "requests.csv")
 
-    alone_s, whole_s = _cpu_s(lambda: simulate(service, times, given, has_defects=True)), _cpu_s(whole)
-    end_s = simulate(service, times, given, has_defects=True).end_s
+    alone_s, whole_s = _cpu_s(lambda: simulate(service, given, has_defects=True)), _cpu_s(whole)
+    end_s = simulate(service, given, has_defects=True).end_s
     report(
         f"10,000 requests: {alone_s * 1e3:.1f} ms ({_RUN_CPU_S / alone_s:.0f}x Vidur's), with trace and requests.csv "
         f"{whole_s * 1e3:.1f} ms ({_WHOLE_CPU_S / whole_s:.0f}x), {end_s / alone_s:,.0f} simulated s per CPU s"
@@ -70,8 +72,7 @@ def test_a_recorded_run_is_cheap(report, run: Path):
     files = {"trace": run / "trace.csv", "stage_times": SHARED / summary["table"]}
     made = simulate_service(run / "vidur_config.json", **files)
     service, arrivals = made.outcome.service, made.outcome.arrivals
-    times = read_stage_times(files["stage_times"], read_vidur_config(run / "vidur_config.json").tables)
-    alone_s = _cpu_s(lambda: simulate(service, times, arrivals, has_defects=True))
+    alone_s = _cpu_s(lambda: simulate(service, arrivals, has_defects=True))
     report(
         f"{run.name}: {alone_s * 1e3:.2f} ms, {alone_s / summary['batches'] * 1e6:.2f} us per batch, "
         f"{summary['end_time'] / alone_s:,.0f} simulated s per CPU s, Vidur's wall clock {summary['wall_run_s'] / alone_s:,.0f}x"

@@ -10,13 +10,16 @@ from typing import Any, Literal, TypedDict, Unpack, cast
 
 from gnomon.api.names import model, system, written
 from gnomon.api.overrides import Overrides
+from gnomon.api.traffic import traffic
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
+from gnomon.core.service import RouterName
 from gnomon.core.serving_plan import FIELDS as SERVING_FIELDS
 from gnomon.core.serving_plan import QUANTITIES, Policy, ServingPlan
 from gnomon.core.system import System
+from gnomon.core.traffic.played import AnyTraffic
 from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.core.training_plan import Recompute, Schedule, TrainingPlan
 from gnomon.core.workload import MODES, SERVE, Mode, Workload
@@ -66,7 +69,7 @@ class Options(TypedDict, total=False):
     # Of mode serve, beside tp, pp and ep; core.serving_plan.ServingPlan says what each means.
     policy: Policy | None
     replicas: int | None
-    router: str | None
+    router: RouterName | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
     max_model_len: int | None
@@ -76,6 +79,7 @@ class Options(TypedDict, total=False):
     prefix_caching: bool | None
     chunk_tokens: int | None
     usd_per_device_hour: float | None
+    traffic: Mapping[str, Any] | AnyTraffic | None  # the keys of a scenario file's `traffic`, or an object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +180,7 @@ def _serving(options: Options, mode: str) -> ServingPlan | None:
     """How a service is run, of mode serve. BadInput for such an option of another mode."""
     given = _these(options, SERVING_FIELDS)
     if mode == SERVE:
-        return ServingPlan(**given)
+        return ServingPlan(**{**given, "traffic": traffic(given.get("traffic"))})
     for name in given:
         if mode != TRAIN or name not in TRAINING_FIELDS:
             raise BadInput(f"only a service has it: use mode {SERVE}", field=name)

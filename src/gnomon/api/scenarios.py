@@ -14,11 +14,13 @@ from gnomon.api import names
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Question, question
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.serving_plan import OWN_FIELDS
 from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.formats.files import write_whole
 from gnomon.formats.named import is_path, split_count
 from gnomon.formats.scenario_file import SCHEMA, OverridesShape, ScenarioFile, parse_scenario, scenario_text
 from gnomon.formats.strict import load_yaml, place_of, read_text
+from gnomon.formats.traffic_shape import TrafficShape
 from gnomon.zoo.models import Model
 
 T = TypeVar("T")
@@ -103,9 +105,23 @@ def asked_by(written: ScenarioFile, folder: Path, model: Model | None = None) ->
         classes=written.classes,
         sizes=written.sizes,
         overrides=_overrides(written),
-        **{name: getattr(written, name) for name in TRAINING_FIELDS},
+        traffic=_traffic(written.traffic, folder),
+        **{name: getattr(written, name) for name in (*TRAINING_FIELDS, *OWN_FIELDS)},
     )
     return replace(asked, model_text=text)
+
+
+def _traffic(written: TrafficShape | None, folder: Path) -> dict[str, Any] | None:
+    """The file's traffic, its trace named from here."""
+    if written is None:
+        return None
+    said = written.model_dump(exclude_unset=True)
+    return said if written.trace is None else {**said, "trace": beside_folder(written.trace, folder)}
+
+
+def beside_folder(path: str, folder: Path) -> str:
+    """A file taken from a folder."""
+    return path if Path(path).is_absolute() else str(folder / path)
 
 
 def _named(field: str, text: str, read: Callable[[str], T]) -> T:

@@ -12,6 +12,7 @@ import numpy as np
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Floats
 from gnomon.engines.serving import records as columns
+from gnomon.engines.serving.memory import planned
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.records import Log
 from gnomon.engines.serving.simulate import follows, simulate
@@ -33,21 +34,21 @@ class ServingSimulation:
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object; times in seconds, of requests that are through."""
-        made, service = self.outcome, self.outcome.service
+        made, pool = self.outcome, self.outcome.pool
         requests, done = made.requests, made.is_completed
         completed, span_s = int(np.count_nonzero(done)), made.end_s - float(made.arrivals.arrived_s[0])
         tokens = int(requests.asked[done].sum())
         return {
             "schema": SCHEMA,
-            "policy": service.batching.policy,
-            "follows": follows(service.batching.policy),
+            "policy": pool.batching.policy,
+            "follows": follows(pool.batching.policy),
             "compat": "vidur" if made.has_defects else None,
-            "router": service.routing.name,
-            "replicas": service.replicas,
-            "tensor_parallel": service.tensor_parallel,
-            "stages": service.stages,
-            "kv_blocks": made.plan.blocks,
-            "kv_sequences": made.plan.sequences,
+            "router": made.service.routing.name,
+            "replicas": pool.replicas,
+            "tensor_parallel": pool.tensor_parallel,
+            "stages": pool.stages,
+            "kv_blocks": pool.kv_blocks,
+            "kv_sequences": pool.kv_sequences,
             "requests": len(made.arrivals),
             "completed": completed,
             "restarts": int(requests.restarts.sum()),
@@ -110,12 +111,12 @@ def simulate_service(
     run = read_vidur_config(Path(config))
     arrivals = read_trace(Path(trace), run.sequence_tokens)
     times = read_stage_times(Path(stage_times), run.tables)
-    service = run.service(len(arrivals))
     try:
-        made = simulate(service, times, arrivals, has_defects=True, records=records)
+        plan = planned(run.room)
     except BadInput as fault:
         raise fault.at(where=str(config)) from None
-    return ServingSimulation(outcome=made)
+    service = run.service(len(arrivals), times, kv_sequences=plan.sequences, kv_blocks=plan.blocks)
+    return ServingSimulation(outcome=simulate(service, arrivals, has_defects=True, records=records))
 
 
 def summary(values: Floats) -> dict[str, float] | None:

@@ -36,6 +36,7 @@ from gnomon.core.in_words import interval, rate, ratio, share
 from gnomon.core.schema import PREDICT
 from gnomon.core.tell import Tell
 from gnomon.core.units import show
+from gnomon.core.workload import SERVE
 from gnomon.formats.files import check_writable
 from gnomon.formats.named import split_count
 from gnomon.report.facts.titles import formats
@@ -86,7 +87,7 @@ def parser() -> Parser:
         "--save", metavar="FILE", help="also write the question as a scenario file; of one model, system and batch"
     )
     parser.add_argument(
-        "--trace",
+        "--timeline",
         metavar="FILE",
         help="also write parts and operators, of a training step what every stage does when, as a Chrome trace, for Perfetto or chrome://tracing",
     )
@@ -103,8 +104,9 @@ def run(arguments: Sequence[str]) -> int:
         )
     if found.layers and (not found.csv or found.operators):
         raise UsageError("predict: --layers is a table of its own: it goes with --csv, without --operators")
-    if found.trace is not None:
-        check_writable(Path(found.trace))
+    timeline = found.timeline or (None if found.mode == SERVE else found.trace)
+    if timeline is not None:
+        check_writable(Path(timeline))
     with telling() as tell:
         answers = _answers_of_scenario(found, tell) if _is_scenario(found) else _answers(found, tell)
     if found.save is not None:
@@ -126,9 +128,9 @@ def run(arguments: Sequence[str]) -> int:
         if found.csv and len(silent) == len(answers):
             raise Unsupported(f"{told}: there is no row to print")
         say(told)
-    if found.trace is not None:
-        write_trace(answers, found.trace, tell=say)
-        say(f"trace written to {found.trace}")
+    if timeline is not None:
+        write_trace(answers, timeline, tell=say)
+        say(f"trace written to {timeline}")
     if found.json:
         print_json(_document(answers, found.operators))
     elif found.csv:
@@ -206,6 +208,8 @@ def _is_scenario(found: Namespace) -> bool:
 def _answers_of_scenario(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
     """For the question of a scenario. UsageError for an option that the scenario itself answers."""
     for flag in (*FLAGS.values(), "--microbatch"):
+        if flag == "--trace":  # beside a scenario it names what is written
+            continue
         if getattr(found, dest(flag)) not in (None, []):
             raise UsageError(f"predict: {flag}: a scenario says this itself; write it there, or name model and --on")
     engines = words(found.engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Options
@@ -11,6 +12,7 @@ from gnomon.cli.arguments import Parser, whole
 from gnomon.cli.flags import dest
 from gnomon.core.errors import BadInput
 from gnomon.core.serving_plan import POLICIES
+from gnomon.core.workload import SERVE
 
 
 def add_plan_options(parser: Parser) -> None:
@@ -81,6 +83,24 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
     group.add_argument("--chunk-tokens", metavar="N", help="tokens of one prompt in a step (default: no limit)")
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
+    asked = parser.add_argument_group("its requests (--mode serve); a scenario file says more of them")
+    asked.add_argument("--qps", metavar="RATE", help="requests per second")
+    asked.add_argument(
+        "--arrivals",
+        metavar="PROCESS",
+        help="poisson (default), constant, at-once, or recorded: the moments of the trace, brought to --qps where given",
+    )
+    asked.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="requests of a file: of Azure, BurstGPT, Mooncake, ShareGPT, vLLM, Vidur, or CSV; without --mode serve the same as --timeline",
+    )
+    asked.add_argument("--requests", metavar="N", help="how many at most (default 1000, or the whole trace)")
+    asked.add_argument("--duration", metavar="SECONDS", help="nothing arrives after it")
+    asked.add_argument("--prompt-tokens", metavar="N", help="tokens of each prompt, without a trace")
+    asked.add_argument("--answer-tokens", metavar="N", help="tokens of each answer, without a trace")
+    asked.add_argument("--concurrency", metavar="N", help="requests under way at once: the next comes as one ends")
+    asked.add_argument("--seed", metavar="N", help="of what is drawn (default 0)")
 
 
 def serving_options(found: argparse.Namespace) -> Options:
@@ -99,7 +119,25 @@ def serving_options(found: argparse.Namespace) -> Options:
         prefix_caching=None if found.prefix_caching is None else _YES_NO[found.prefix_caching],
         chunk_tokens=wholes["chunk-tokens"],
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
+        traffic=_traffic(found),
     )
+
+
+def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
+    """The requests as a file would say them; None where nothing is said."""
+    said = {
+        "qps": number("--qps", found.qps),
+        "arrivals": found.arrivals,
+        "trace": found.trace if found.mode == SERVE else None,
+        "requests": whole("requests", found.requests),
+        "duration_s": number("--duration", found.duration),
+        "prompts": whole("prompt-tokens", found.prompt_tokens),
+        "answers": whole("answer-tokens", found.answer_tokens),
+        "most_open": whole("concurrency", found.concurrency),
+        "seed": None if found.seed is None else _seed(found.seed),
+    }
+    given = {name: value for name, value in said.items() if value is not None}
+    return given or None
 
 
 _SERVING_WHOLE = (
@@ -192,6 +230,10 @@ def _zero(text: str | None) -> int | None:
     if text is not None and text not in ("0", "1", "2", "3"):
         raise BadInput(f"--zero: {text!r:.40} is not a ZeRO stage: use 0, 1, 2 or 3")
     return None if text is None else int(text)
+
+
+def _seed(text: str) -> int:
+    return 0 if text == "0" else whole("seed", text) or 0
 
 
 def number(flag: str, text: str | None) -> float | None:

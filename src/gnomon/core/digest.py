@@ -14,7 +14,8 @@ FORM = 1  # of the text that is hashed; raised when equal questions would get ot
 def digest(value: Any) -> str:
     """The first 16 hexadecimal digits of SHA-256 over a canonical JSON form of `value`.
 
-    A field at its default is left out, so that a field added later changes no digest of a value that does not use it.
+    A field at its default is left out, so that a field added later changes no digest of a value that does not use it; so is one
+    that does not count when two values are compared.
     """
     text = json.dumps([FORM, _canonical(value)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -35,7 +36,7 @@ def _canonical(value: Any) -> Any:
 
 def used(value: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not at their defaults, by name."""
-    kept = {f.name: getattr(value, f.name) for f in fields(value)}
+    kept = {f.name: getattr(value, f.name) for f in fields(value) if f.compare}
     defaults = {f.name: f.default for f in fields(value) if f.default is not MISSING}
     return {name: item for name, item in kept.items() if name not in defaults or item != defaults[name]}
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from gnomon.core.footprint import Footprint
 from gnomon.core.mapped import Mapped
+from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.step_facts import StepFacts
 
 Bound = Literal["compute", "memory", "network", "overhead"]
@@ -66,3 +67,4 @@ class Prediction:
     provenance: Provenance
     mapped: Mapped | None = None  # the layers, of an engine that maps them
     step: StepFacts | None = None  # of a training step that an engine puts together
+    service: ServiceFacts | None = None  # of a service

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 RouterName = Literal["random", "round_robin", "lor"]
+PoolRole = Literal["both", "prefill", "decode"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,20 @@ class DecoderShape:
     embedding: int  # elements of a token between layers
     hidden: int  # of the MLP
     is_gated: bool  # the MLP has three matrices, not two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRoom:
+    """What Vidur's plan of memory divides among sequences."""
+
+    shape: DecoderShape
+    tensor_parallel: int
+    stages: int
+    device_bytes: float  # memory of a device
+    margin: float  # share of it that is left alone
+    sequence_tokens: int  # prompt and answer of a request have at most so many
+    block_tokens: int  # of a block of the KV cache
+    blocks: int | None  # of the KV cache; None: as planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +65,6 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """Replicas of one model."""
-
-    replicas: int
-    stages: int  # of each replica's pipeline
-    tensor_parallel: int
-    shape: DecoderShape
-    device_bytes: float  # memory of a device
-    margin: float  # share of it that is left alone
-    sequence_tokens: int  # prompt and answer of a request have at most so many
-    blocks: int | None  # of the KV cache; None: as planned
-    batching: Batching
-    routing: Routing
-    time_limit_s: float | None = None  # the first event after it is the last
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StageTimes:
     """What parts of a layer take, in ms, by tokens of a batch (index: tokens - 1) and by lengths in the KV cache.
 
@@ -83,6 +81,7 @@ class StageTimes:
     decode_ms: Floats  # (requests - 1, kv / kv_step): attention of requests that decode, by the mean of their lengths
     prefill_ms: Floats  # (kv / kv_step, chunk - 1): attention of prompts
     kv_step: int  # tokens between two columns
+    layers: int  # of a stage
     decode_factor: float = 1.0  # where more than one request decodes
     prefill_factor: float = 1.0  # where more than one prompt is in a batch
 
@@ -111,6 +110,36 @@ class StepTimes:
     is_host_hidden: bool = False  # the host works on the next step while the device runs this one: the longer counts
     request_s: float = 0.0  # before a request reaches the queue
     token_s: float = 0.0  # before an output token reaches the client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Replicas that are alike."""
+
+    name: str
+    role: PoolRole = "both"  # what of a request its replicas compute: the prompt, the answer
+    replicas: int
+    tensor_parallel: int
+    stages: int  # of each replica's pipeline
+    kv_blocks: int  # of the KV cache of a replica
+    kv_sequences: int | None = (
+        None  # of the greatest length that a policy reserves room for; None: as many as blocks hold
+    )
+    batching: Batching
+    times: StageTimes | StepTimes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Replicas of one model, and which of them a request goes to."""
+
+    pools: tuple[Pool, ...]
+    routing: Routing
+    sequence_tokens: int  # prompt and answer of a request have at most so many
+    time_limit_s: float | None = None  # the first event after it is the last
+    most_open: int | None = (
+        None  # requests under way at once: the next comes when one is through; None: they come when they come
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

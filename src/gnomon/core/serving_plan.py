@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.service import RouterName
+from gnomon.core.traffic.played import AnyTraffic
 
 Policy = Literal["vllm-v1", "sglang", "vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
+ROUTERS: tuple[RouterName, ...] = get_args(RouterName)
 Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
@@ -25,9 +28,9 @@ class ServingPlan:
     policy: Policy = "vllm-v1"
     tp: int = 1  # tensor parallel: devices that share every layer
     pp: int = 1  # pipeline parallel: stages of a replica
-    ep: int = 1  # expert parallel: of the tp devices, so many groups that share out whole experts
+    ep: int = 1  # expert parallel: devices that share the experts of a mixture; 1: each expert is divided among the tp
     replicas: int | None = None  # None: as many as the devices allow
-    router: str = "round_robin"
+    router: RouterName = "round_robin"
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
@@ -37,13 +40,14 @@ class ServingPlan:
     prefix_caching: bool = True  # policies that know of it
     chunk_tokens: int | None = None  # of a prompt in one step; None: only the tokens of the step bound it
     usd_per_device_hour: float | None = None  # None: no cost is told
+    traffic: AnyTraffic | None = None  # who asks; None: it is not said
 
     def __post_init__(self) -> None:
         for name in _WHOLE:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise BadInput(f"{value!r} is not a positive whole number", field=name)
-        for name, known in (("policy", POLICIES), ("quantity", QUANTITIES)):
+        for name, known in (("policy", POLICIES), ("router", ROUTERS), ("quantity", QUANTITIES)):
             value = getattr(self, name)
             if value not in known:
                 raise BadInput(
@@ -59,8 +63,8 @@ class ServingPlan:
             isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price < math.inf
         ):
             raise BadInput(f"{price!r} is not a price of at least 0", field="usd_per_device_hour")
-        if self.tp % self.ep:
-            raise BadInput(f"{self.ep} does not divide the {self.tp} devices that share a layer (tp)", field="ep")
+        if self.ep > 1 and self.ep % self.tp:
+            raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
 
 
 _WHOLE = (
@@ -75,4 +79,5 @@ _WHOLE = (
     "kv_blocks",
     "chunk_tokens",
 )
-FIELDS = tuple(field.name for field in fields(ServingPlan) if field.name != "quantity")
+FIELDS = tuple(field.name for field in fields(ServingPlan) if field.name != "quantity")  # that a user says
+OWN_FIELDS = tuple(name for name in FIELDS if name not in ("tp", "pp", "ep", "traffic"))  # that no other plan has

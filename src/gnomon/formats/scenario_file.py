@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictInt, WithJsonSchema, field_validator
 
 from gnomon.core.dtype import DTYPES, SPELLED
+from gnomon.core.service import RouterName
+from gnomon.core.serving_plan import Policy
 from gnomon.formats.file_version import check_version
 from gnomon.formats.strict import Strict, load_yaml, shaped
+from gnomon.formats.traffic_shape import TrafficShape
 from gnomon.formats.yaml_text import yaml_text
 
 SCHEMA = "gnomon/scenario/1"
@@ -56,11 +59,12 @@ class ScenarioFile(Strict):
     on: str = Field(
         description="a device, DEVICE:COUNT, a system or SYSTEM:PER_NODExNODES, or the path of a device or system file, from the file's folder"
     )
-    mode: Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer", "train"] | None = (
-        Field(
-            default=None,
-            description="forward, and for a decoder a prefill and a decode step, where it is left out; train: a whole step",
-        )
+    mode: (
+        Literal["forward", "prefill", "decode", "forward+backward", "forward+backward+optimizer", "train", "serve"]
+        | None
+    ) = Field(
+        default=None,
+        description="forward, and for a decoder a prefill and a decode step, where it is left out; train: a whole step; serve: a service",
     )
     batch: int | None = Field(
         default=None,
@@ -97,11 +101,13 @@ class ScenarioFile(Strict):
         strict=True,
         description="train: sequences per step; one micro-batch per stage and replica",
     )
-    tp: int | None = Field(default=None, ge=1, strict=True, description="train: devices that share every layer; 1")
+    tp: int | None = Field(
+        default=None, ge=1, strict=True, description="train, serve: devices that share every layer; 1"
+    )
     sp: bool | None = Field(
         default=None, strict=True, description="train: they share norms and residuals by tokens too; false"
     )
-    pp: int | None = Field(default=None, ge=1, strict=True, description="train: stages of the pipeline; 1")
+    pp: int | None = Field(default=None, ge=1, strict=True, description="train, serve: stages of the pipeline; 1")
     virtual: int | None = Field(
         default=None, ge=1, strict=True, description="train: chunks of layers per stage, of schedule interleaved; 1"
     )
@@ -151,6 +157,39 @@ class ScenarioFile(Strict):
     lora_base: NumberFormat | None = Field(
         default=None, description="train: format of the frozen weights (QLoRA); as dtype"
     )
+    policy: Policy | None = Field(default=None, description="serve: how steps are made up; vllm-v1")
+    replicas: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: copies of the model; as many as the devices allow"
+    )
+    router: RouterName | None = Field(default=None, description="serve: which replica a request goes to; round_robin")
+    max_num_seqs: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: requests in a step; as vLLM chooses by the device"
+    )
+    max_num_batched_tokens: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: tokens in a step; as vLLM chooses by the device"
+    )
+    max_model_len: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: tokens of a prompt and its answer; the model's positions"
+    )
+    block_size: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: tokens in a block of the KV cache; 16"
+    )
+    gpu_memory_utilization: float | None = Field(
+        default=None, gt=0, le=1, description="serve: share of device memory that is used; 0.9"
+    )
+    kv_blocks: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: KV blocks of a replica; as many as memory holds"
+    )
+    prefix_caching: bool | None = Field(
+        default=None, strict=True, description="serve: KV of common prefixes is used again; true"
+    )
+    chunk_tokens: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: tokens of one prompt in a step; no bound"
+    )
+    usd_per_device_hour: float | None = Field(
+        default=None, ge=0, description="serve: price of a device, from which costs of tokens follow"
+    )
+    traffic: TrafficShape | None = Field(default=None, description="serve: the requests")
 
 
 def parse_scenario(text: str, where: str) -> ScenarioFile:

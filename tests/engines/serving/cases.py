@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gnomon.api.serving_simulation import ServingSimulation, simulate_service
-from gnomon.core.service import Arrivals, Batching, DecoderShape, Routing, Service, StageTimes
+from gnomon.core.service import Arrivals, Batching, Pool, Routing, Service, StageTimes, StepTimes
 
 ROOT = Path(__file__).parents[3]
 OWN = ROOT / "tests" / "golden" / "vidur"
@@ -63,20 +63,20 @@ def service(policy: str, *, blocks: int = 64, **others: object) -> Service:
         chunk_tokens=8,
         most_waits=2,
     )
-    shape = DecoderShape(layers=2, query_heads=2, kv_heads=2, embedding=8, hidden=8, is_gated=False)
-    given = {
+    pool = {
+        "name": "replicas",
         "replicas": 1,
         "stages": 1,
         "tensor_parallel": 1,
-        "shape": shape,
-        "device_bytes": 2.0**30,
-        "margin": 0.1,
-        "sequence_tokens": 32,
-        "blocks": blocks,
+        "kv_blocks": blocks,
+        "kv_sequences": 1000,
         "batching": batching,
-        "routing": Routing(name="round_robin"),
+        "times": stage_times(),
     }
-    return Service(**(given | others))  # type: ignore[arg-type]
+    given = {"sequence_tokens": 32, "routing": Routing(name="round_robin"), "time_limit_s": None}
+    pool |= {name: value for name, value in others.items() if name not in given}
+    given |= {name: value for name, value in others.items() if name in given}
+    return Service(pools=(Pool(**pool),), **given)  # type: ignore[arg-type]
 
 
 def stage_times(**others: object) -> StageTimes:
@@ -94,8 +94,30 @@ def stage_times(**others: object) -> StageTimes:
         "decode_ms": decode_ms,
         "prefill_ms": np.ones((KV_COLUMNS, TOKENS)),
         "kv_step": KV_STEP,
+        "layers": 2,
     }
     return StageTimes(**(given | others))  # type: ignore[arg-type]
+
+
+def step_times(**others: object) -> StepTimes:
+    """A step takes 1 ms, 0.1 ms for each token, and attention."""
+    given = {
+        "tokens": np.array([1, 16, 64]),
+        "by_tokens_s": np.array([1.1, 2.6, 7.4]) * 1e-3,
+        "first_s": np.array([0.01, 0.02, 0.03]) * 1e-3,
+        "send_s": np.array([0.2, 0.3, 0.4]) * 1e-3,
+        "sampled": np.array([1, 8]),
+        "last_s": np.array([0.1, 0.3]) * 1e-3,
+        "decodes": np.array([1, 2, 8]),
+        "decode_kv": np.array([8, 16, 64]),
+        "decode_s": np.array([[0.1, 0.15, 0.4], [0.11, 0.2, 0.5], [0.2, 0.4, 1.5]]) * 1e-3,
+        "before": np.array([0, 8, 32]),
+        "chunks": np.array([1, 8, 32]),
+        "prefill_s": np.array([[0.01, 0.1, 0.5], [0.02, 0.2, 0.8], [0.05, 0.5, 2.0]]) * 1e-3,
+        "host_step_s": 0.5e-3,
+        "host_request_s": 0.01e-3,
+    }
+    return StepTimes(**(given | others))  # type: ignore[arg-type]
 
 
 def arrivals(*rows: tuple[float, int, int]) -> Arrivals:

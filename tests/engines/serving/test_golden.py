@@ -26,7 +26,7 @@ def test_a_recorded_run_comes_out_to_the_byte(run, tmp_path):
     assert (tmp_path / "requests.csv").read_bytes() == (run / "requests.csv").read_bytes()
     summary = json.loads((run / "summary.json").read_text())
     assert (made.outcome.end_s, made.outcome.batches) == (summary["end_time"], summary["batches"])
-    assert made.outcome.plan.blocks == summary["num_blocks"]
+    assert made.outcome.pool.kv_blocks == summary["num_blocks"]
     has_failed = summary["error"] is not None
     assert (made.outcome.lost_blocks > 0) == has_failed
     assert any("never given back" in note for note in made.outcome.notes) == has_failed

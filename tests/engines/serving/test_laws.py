@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from gnomon.core.service import Routing
 from gnomon.engines.serving.simulate import POLICIES, simulate
-from tests.engines.serving.cases import arrivals, service, stage_times
+from tests.engines.serving.cases import arrivals, service, stage_times, step_times
 
 pytestmark = pytest.mark.xdist_group("compiled")
 ROWS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=12)
+TIMES = [stage_times(), step_times(), step_times(decodes=np.array([4]), decode_s=np.array([[0.1, 0.2, 0.3]]))]
 
 
 def _sorted(rows):
@@ -27,11 +28,18 @@ def _blocks(policy):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@given(rows=ROWS, stages=st.sampled_from([1, 2]), router=st.sampled_from(["round_robin", "lor", "random"]))
-def test_every_request_is_through_and_every_block_given_back(policy, rows, stages, router):
+@given(
+    rows=ROWS,
+    stages=st.sampled_from([1, 2]),
+    router=st.sampled_from(["round_robin", "lor", "random"]),
+    times=st.sampled_from(TIMES),
+)
+def test_every_request_is_through_and_every_block_given_back(policy, rows, stages, router, times):
     stages = 1 if policy == "lightllm" else stages
-    given_service = service(policy, blocks=_blocks(policy), stages=stages, replicas=2, routing=Routing(name=router))
-    made = simulate(given_service, stage_times(), _sorted(rows))
+    given_service = service(
+        policy, blocks=_blocks(policy), stages=stages, replicas=2, routing=Routing(name=router), times=times
+    )
+    made = simulate(given_service, _sorted(rows))
     requests = made.requests
     assert requests.is_completed.all()
     assert not requests.blocks.any()
@@ -46,10 +54,10 @@ def test_every_request_is_through_and_every_block_given_back(policy, rows, stage
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@given(rows=ROWS)
-def test_iterations_done_at_once_are_those_done_one_by_one(policy, rows):
+@given(rows=ROWS, times=st.sampled_from(TIMES))
+def test_iterations_done_at_once_are_those_done_one_by_one(policy, rows, times):
     def outcome(records):
-        made = simulate(service(policy, blocks=_blocks(policy)), stage_times(), _sorted(rows), records=records)
+        made = simulate(service(policy, blocks=_blocks(policy), times=times), _sorted(rows), records=records)
         return made.requests.tobytes(), made.batches, made.end_s
 
     assert outcome(records=False) == outcome(records=True)
@@ -63,7 +71,7 @@ def test_as_python_the_functions_say_the_same():
         "for policy in POLICIES:\n"
         "    rows = [(0.1 * i, 3 + i * 5 % 14, 2 + i * 7 % 13) for i in range(12)]\n"
         "    blocks = 80 if policy == 'lightllm' else 9\n"
-        "    made = simulate(service(policy, blocks=blocks), stage_times(), arrivals(*rows), has_defects=True)\n"
+        "    made = simulate(service(policy, blocks=blocks), arrivals(*rows), has_defects=True)\n"
         "    print(policy, made.batches, made.end_s, made.requests.completed_s.tolist(), made.requests.restarts.tolist())\n"
     )
     compiled, plain = (

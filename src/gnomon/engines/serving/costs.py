@@ -1,11 +1,15 @@
-"""What a batch takes on a stage. [Vidur: Agrawal et al. 2024, section 4; order of sums as in microsoft/vidur 7d47513]"""
+"""What a batch takes on a stage: by Vidur's tables of a layer, or by grids of a step.
+
+[Vidur: Agrawal et al. 2024, section 4; order of sums as in microsoft/vidur 7d47513]
+"""
 
 from __future__ import annotations
 
 import math
 
 from gnomon.core.jit import inner
-from gnomon.core.service import Floats
+from gnomon.core.service import Floats, Ints
+from gnomon.engines.serving import step_costs as step
 from gnomon.engines.serving.state import ADD, EXCHANGE, KV_SAVE, MLP, NORM, PROJECTIONS, SEND, Costs, Records, Rules
 
 TOKEN_STEP = 8  # matrix products are looked up at the next multiple of so many tokens
@@ -81,6 +85,16 @@ def layer_ms(parts: tuple[float, float, float, float, float], decode_ms: float, 
 @inner
 def set_times(rules: Rules, costs: Costs, requests: Records, batch: Records, members: Records) -> int:
     """Fill in what the batch of a slot takes on each stage; the sum of the lengths of those that decode."""
+    return (
+        set_times_by_steps(rules, costs, requests, batch, members)
+        if rules.has_step_times
+        else set_times_by_layers(rules, costs, requests, batch, members)
+    )
+
+
+@inner
+def set_times_by_layers(rules: Rules, costs: Costs, requests: Records, batch: Records, members: Records) -> int:
+    """The same by Vidur's tables."""
     total, decodes, kv_sum, prompts, prefill_kv, squares = 0, 0, 0, 0, 0, 0
     for at in range(batch.count):
         request, tokens = members[at].request, members[at].tokens
@@ -102,12 +116,55 @@ def set_times(rules: Rules, costs: Costs, requests: Records, batch: Records, mem
     layers_ms = layer_ms(parts_by_tokens(costs, total), decode_ms, prefill_ms) * rules.layers
     batch.last_stage_s = layers_ms * 1e-3
     if rules.stages > 1:
-        batch.stage_s = (layers_ms + by_tokens(costs.by_tokens, SEND, up(total, TOKEN_STEP))) * 1e-3
+        batch.first_stage_s = batch.stage_s = (
+            layers_ms + by_tokens(costs.by_tokens, SEND, up(total, TOKEN_STEP))
+        ) * 1e-3
     batch.total, batch.decodes, batch.kv = total, decodes, kv
-    largest = costs.largest
-    largest[MOST_TOKENS] = max(largest[MOST_TOKENS], up(total, TOKEN_STEP))
+    note_largest(costs.largest, up(total, TOKEN_STEP), decodes, kv, prefill_kv, chunk)
+    return kv_sum
+
+
+@inner
+def set_times_by_steps(rules: Rules, costs: Costs, requests: Records, batch: Records, members: Records) -> int:
+    """The same by grids: chunks of prompts add up, those that decode are taken at their mean length."""
+    grids, total, decodes, kv_sum, sampled = costs.grids, 0, 0, 0, 0
+    longest_before, longest_chunk, attention_s = 0, 0, 0.0
+    for at in range(batch.count):
+        request, tokens = members[at].request, members[at].tokens
+        before = requests[request].processed
+        total += tokens
+        if requests[request].is_prefilled:
+            decodes += 1
+            sampled += 1
+            kv_sum += before
+        else:
+            sampled += before + tokens == requests[request].prefill
+            attention_s += step.prefill_s(grids, before, tokens)
+            longest_before, longest_chunk = max(longest_before, before), max(longest_chunk, tokens)
+    kv = 0
+    if decodes > 0:
+        kv = kv_sum // decodes
+        mean_kv = kv_sum / decodes
+        attention_s += step.decode_s(step.decode_stretch(grids, decodes, mean_kv), mean_kv)
+    device_s, first_s, send_s = step.by_tokens_s(grids, total)
+    device_s += attention_s
+    host_s, last_s = step.host_s(grids, batch.count), step.last_s(grids, sampled)
+    if rules.stages > 1:
+        batch.first_stage_s = step.with_host_s(grids, device_s + first_s + send_s, host_s)
+        batch.stage_s = step.with_host_s(grids, device_s + send_s, host_s)
+        batch.last_stage_s = step.with_host_s(grids, device_s + last_s, host_s)
+    else:
+        batch.last_stage_s = step.with_host_s(grids, device_s + first_s + last_s, host_s)
+    batch.total, batch.decodes, batch.kv = total, decodes, kv
+    note_largest(costs.largest, total, decodes, kv, longest_before, longest_chunk)
+    return kv_sum
+
+
+@inner
+def note_largest(largest: Ints, tokens: int, decodes: int, kv: int, before: int, chunk: int) -> None:
+    """What was asked for at most."""
+    largest[MOST_TOKENS] = max(largest[MOST_TOKENS], tokens)
     largest[DECODES] = max(largest[DECODES], decodes)
     largest[DECODE_KV] = max(largest[DECODE_KV], kv)
-    largest[PREFILL_KV] = max(largest[PREFILL_KV], prefill_kv)
+    largest[PREFILL_KV] = max(largest[PREFILL_KV], before)
     largest[CHUNK] = max(largest[CHUNK], chunk)
-    return kv_sum

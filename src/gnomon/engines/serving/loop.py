@@ -201,7 +201,11 @@ def next_of_stage(stages: Stages, place: int) -> int:
 def stage_s(rules: Rules, batches: Batches, slot: int, stage: int) -> float:
     """What a batch takes on a stage."""
     batch = batches.each[slot]
-    took_s: float = batch.last_stage_s if stage == rules.stages - 1 else batch.stage_s
+    took_s: float = batch.stage_s
+    if stage == rules.stages - 1:
+        took_s = batch.last_stage_s
+    elif stage == 0:
+        took_s = batch.first_stage_s
     return took_s
 
 

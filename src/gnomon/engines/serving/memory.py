@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from gnomon.core.errors import BadInput
-from gnomon.core.service import DecoderShape, Service
+from gnomon.core.service import DecoderShape, DeviceRoom
 
 _BYTES = 2  # of a parameter, and of an element of the KV cache
 
@@ -37,16 +37,16 @@ def sequence_bytes(shape: DecoderShape, tensor_parallel: int, tokens: int) -> in
     return 2 * _BYTES * head * ceil(shape.kv_heads / tensor_parallel) * tokens * shape.layers
 
 
-def planned(service: Service) -> KvPlan:
+def planned(room: DeviceRoom) -> KvPlan:
     """Whole sequences in what parameters and margin leave of a device. BadInput where none fits."""
-    usable = service.device_bytes * (1 - service.margin)
-    weights = _BYTES * parameters_of_stage(service.shape, service.tensor_parallel, service.stages)
-    each = sequence_bytes(service.shape, service.tensor_parallel, service.sequence_tokens)
+    usable = room.device_bytes * (1 - room.margin)
+    weights = _BYTES * parameters_of_stage(room.shape, room.tensor_parallel, room.stages)
+    each = sequence_bytes(room.shape, room.tensor_parallel, room.sequence_tokens)
     sequences = floor((usable - weights) / each)
     if sequences < 1:
         raise BadInput(
             f"the model does not fit: {weights / 1e9:.1f} GB of parameters on each device and {each / 1e9:.1f} GB for one sequence of "
-            f"{service.sequence_tokens:,} tokens, of {usable / 1e9:.1f} GB"
+            f"{room.sequence_tokens:,} tokens, of {usable / 1e9:.1f} GB"
         )
-    blocks = service.sequence_tokens // service.batching.block_tokens * sequences * service.stages
-    return KvPlan(sequences=sequences, blocks=blocks if service.blocks is None else service.blocks)
+    blocks = room.sequence_tokens // room.block_tokens * sequences * room.stages
+    return KvPlan(sequences=sequences, blocks=blocks if room.blocks is None else room.blocks)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnomon.core.service import Arrivals, Flags, Floats, Ints, Service
-from gnomon.engines.serving.memory import KvPlan
+from gnomon.core.service import Arrivals, Batching, Flags, Floats, Ints, Pool, Service
 from gnomon.engines.serving.records import Log
 from gnomon.engines.serving.state import Records
 
@@ -19,7 +18,6 @@ class Outcome:
 
     service: Service
     arrivals: Arrivals
-    plan: KvPlan
     requests: Records
     end_s: float  # of the last event
     batches: int
@@ -28,6 +26,16 @@ class Outcome:
     lost_blocks: int  # held at the end by requests that are through
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
     outside: tuple[str, ...]  # sizes beyond the tables
+
+    @property
+    def pool(self) -> Pool:
+        """The replicas."""
+        return self.service.pools[0]
+
+    @property
+    def batching(self) -> Batching:
+        """How they make batches."""
+        return self.pool.batching
 
     @property
     def is_completed(self) -> Flags:
@@ -64,16 +72,16 @@ class Outcome:
 
     def why_waiting(self, request: int) -> str:
         """What the first request in a queue lacks."""
-        batching, prompt = self.service.batching, int(self.requests.prefill[request])
+        batching, prompt = self.batching, int(self.requests.prefill[request])
         blocks = -(-prompt // batching.block_tokens)
-        if batching.most_requests < self.service.stages:
-            return f"batches of {batching.most_requests} requests cannot be divided among {self.service.stages} stages"
+        if batching.most_requests < self.pool.stages:
+            return f"batches of {batching.most_requests} requests cannot be divided among {self.pool.stages} stages"
         if self.lost_blocks:
             return "the blocks that it would need are those that were never given back"
         if batching.most_tokens is not None and prompt > batching.most_tokens:
             return f"a batch takes {batching.most_tokens:,} tokens"
-        if blocks + int(batching.watermark * self.plan.blocks) <= self.plan.blocks:
+        if blocks + int(batching.watermark * self.pool.kv_blocks) <= self.pool.kv_blocks:
             return (
                 "it was evicted when no batch was in flight, after whose end it would be looked at: a defect of Vidur"
             )
-        return f"it needs {blocks:,} blocks of the KV cache, of {self.plan.blocks:,} with those that stay free"
+        return f"it needs {blocks:,} blocks of the KV cache, of {self.pool.kv_blocks:,} with those that stay free"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.core.errors import Unsupported, near_match
-from gnomon.core.service import Arrivals, Ints, Service, StageTimes
+from gnomon.core.service import Arrivals, Ints, Pool, Service, StageTimes, StepTimes
 from gnomon.engines.serving import costs as cost
 from gnomon.engines.serving.events import new_events
 from gnomon.engines.serving.loop import OUT_OF_MEMORY, loop
-from gnomon.engines.serving.memory import KvPlan, planned
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm
 from gnomon.engines.serving.records import new_log
@@ -24,48 +23,58 @@ from gnomon.engines.serving.state import (
     new_requests,
     new_stages,
 )
+from gnomon.engines.serving.step_costs import grids
 
 _FOLLOWS: tuple[str, ...] = tuple(
     policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm)
 )
+_SIZES = {
+    cost.MOST_TOKENS: "tokens in a batch",
+    cost.DECODES: "requests that decode",
+    cost.DECODE_KV: "tokens behind those that decode",
+    cost.PREFILL_KV: "tokens before chunks of prompts",
+    cost.CHUNK: "tokens in chunks of prompts",
+}
 POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm")  # in the order of loop.form
 
 
-def simulate(
-    service: Service, times: StageTimes, arrivals: Arrivals, *, has_defects: bool = False, records: bool = False
-) -> Outcome:
+def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False, records: bool = False) -> Outcome:
     """What became of each request. BadInput, Unsupported.
 
     `has_defects`: those of Vidur, too. `records`: a row for every batch and stage, which costs time.
     """
-    plan = planned(service)
-    routes = static_routes(service.routing, len(arrivals), service.replicas)
-    rules = _rules(service, plan, has_defects=has_defects, records=records, has_static_routes=routes is not None)
-    requests, costs = new_requests(arrivals), _costs(times)
+    if len(service.pools) != 1 or service.pools[0].role != "both":
+        raise Unsupported("one pool of replicas that compute prompts and answers only")
+    pool = service.pools[0]
+    routes = static_routes(service.routing, len(arrivals), pool.replicas)
+    rules = _rules(service, pool, has_defects=has_defects, records=records, has_static_routes=routes is not None)
+    requests, costs = new_requests(arrivals), _costs(pool.times)
     if routes is not None:
         requests.drawn[:] = routes
-    replicas = new_replicas(service.replicas, rules)
+    before_s, after_s = _client_s(pool.times)
+    requests.arrived_s += before_s
+    replicas = new_replicas(pool.replicas, rules)
     ending, where, end_s, batches, log = loop()(
         rules,
         costs,
         requests,
         replicas,
-        new_batches(service.replicas, rules),
-        new_stages(service.replicas, rules),
-        new_events(service.replicas, service.stages),
+        new_batches(pool.replicas, rules),
+        new_stages(pool.replicas, rules),
+        new_events(pool.replicas, pool.stages),
         new_log(),
-        np.zeros(service.replicas, np.int64),
+        np.zeros(pool.replicas, np.int64),
     )
     if ending == OUT_OF_MEMORY:
         raise Unsupported(
-            f"{service.batching.policy}: at {end_s:.3f} s the requests of replica {where} need more blocks than the "
+            f"{pool.batching.policy}: at {end_s:.3f} s the requests of replica {where} need more blocks than the "
             f"{rules.blocks:,} there are, and the policy has no rule for that; give it more memory or fewer requests"
         )
     has_ended = end_s <= rules.time_limit_s
+    _as_seen_by_clients(requests, arrivals, after_s)
     return Outcome(
         service=service,
         arrivals=arrivals,
-        plan=plan,
         requests=requests,
         end_s=end_s,
         batches=batches,
@@ -73,7 +82,7 @@ def simulate(
         has_defects=has_defects,
         lost_blocks=int(requests.blocks[requests.is_completed].sum()),
         waiting=_queued(requests, replicas) if has_ended else np.zeros(0, np.int64),
-        outside=tuple(_outside(times, costs)),
+        outside=tuple(_outside(pool.times, costs)),
     )
 
 
@@ -89,33 +98,48 @@ def policy_named(name: str) -> int:
     return POLICIES.index(name)
 
 
-def _rules(service: Service, plan: KvPlan, *, has_defects: bool, records: bool, has_static_routes: bool) -> Rules:
-    batching = service.batching
+def _rules(service: Service, pool: Pool, *, has_defects: bool, records: bool, has_static_routes: bool) -> Rules:
+    batching = pool.batching
     policy = policy_named(batching.policy)
-    if batching.policy == "lightllm" and (batching.block_tokens != 1 or service.stages != 1):
+    if batching.policy == "lightllm" and (batching.block_tokens != 1 or pool.stages != 1):
         raise Unsupported("lightllm: blocks of one token and one stage only")
+    sequence_blocks = service.sequence_tokens // batching.block_tokens
+    sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
     return Rules(
         policy=policy,
-        stages=service.stages,
+        stages=pool.stages,
         most_admitted=batching.most_requests,
-        most_batched=batching.most_requests // service.stages,
-        most_reserved=min(plan.sequences, batching.most_requests),
-        blocks=plan.blocks,
+        most_batched=batching.most_requests // pool.stages,
+        most_reserved=min(sequences, batching.most_requests),
+        blocks=pool.kv_blocks,
         block_tokens=batching.block_tokens,
-        watermark_blocks=int(batching.watermark * plan.blocks),
-        sequence_blocks=service.sequence_tokens // batching.block_tokens,
+        watermark_blocks=int(batching.watermark * pool.kv_blocks),
+        sequence_blocks=sequence_blocks,
         most_tokens=batching.most_tokens or 0,
         chunk_tokens=batching.chunk_tokens or 0,
         most_waits=batching.most_waits or 0,
         has_defects=has_defects,
         has_static_routes=has_static_routes,
         time_limit_s=float("inf") if service.time_limit_s is None else float(service.time_limit_s),
-        layers=service.shape.layers // service.stages,
+        layers=pool.times.layers if isinstance(pool.times, StageTimes) else 0,
+        has_step_times=isinstance(pool.times, StepTimes),
         records=records,
     )
 
 
-def _costs(times: StageTimes) -> Costs:
+def _costs(times: StageTimes | StepTimes) -> Costs:
+    if isinstance(times, StepTimes):
+        nothing = np.zeros((1, 1))
+        return Costs(
+            by_tokens=nothing,
+            decode_ms=nothing,
+            prefill_ms=nothing,
+            largest=np.zeros(5, np.int64),
+            kv_step=1,
+            decode_factor=1.0,
+            prefill_factor=1.0,
+            grids=grids(times),
+        )
     columns = (
         times.projections_ms,
         times.kv_save_ms,
@@ -133,7 +157,20 @@ def _costs(times: StageTimes) -> Costs:
         kv_step=times.kv_step,
         decode_factor=float(times.decode_factor),
         prefill_factor=float(times.prefill_factor),
+        grids=grids(None),
     )
+
+
+def _client_s(times: StageTimes | StepTimes) -> tuple[float, float]:
+    """What passes before a request is in the queue, and before a token is with the client."""
+    return (times.request_s, times.token_s) if isinstance(times, StepTimes) else (0.0, 0.0)
+
+
+def _as_seen_by_clients(requests: Records, arrivals: Arrivals, after_s: float) -> None:
+    """From sending the request to receiving tokens, where until now the queue and the step counted."""
+    requests.arrived_s[:] = arrivals.arrived_s
+    for times_s in (requests.first_token_s, requests.completed_s):
+        times_s[times_s != 0] += after_s
 
 
 def _queued(requests: Records, replicas: Replicas) -> Ints:
@@ -147,18 +184,18 @@ def _queued(requests: Records, replicas: Replicas) -> Ints:
     return np.array(found, np.int64)
 
 
-def _outside(times: StageTimes, costs: Costs) -> list[str]:
-    """Sizes that were asked for and that the tables do not cover, with what was done."""
-    rows, columns = times.decode_ms.shape
-    covered = {
-        cost.MOST_TOKENS: ("tokens in a batch", len(times.add_ms)),
-        cost.DECODES: ("requests that decode", rows),
-        cost.DECODE_KV: ("tokens behind those that decode", (columns - 1) * times.kv_step),
-        cost.PREFILL_KV: ("tokens before chunks of prompts", (times.prefill_ms.shape[0] - 1) * times.kv_step),
-        cost.CHUNK: ("tokens in chunks of prompts", times.prefill_ms.shape[1]),
-    }
+def _outside(times: StageTimes | StepTimes, costs: Costs) -> list[str]:
+    """Sizes that were asked for and that the times do not cover, with what was done."""
+    if isinstance(times, StepTimes):
+        ends = (times.tokens, times.decodes, times.decode_kv, times.before, times.chunks)
+        largest, how = [int(sizes[-1]) for sizes in ends], "taken on from the last two points"
+    else:
+        rows, columns = times.decode_ms.shape
+        before = (times.prefill_ms.shape[0] - 1) * times.kv_step
+        largest = [len(times.add_ms), rows, (columns - 1) * times.kv_step, before, times.prefill_ms.shape[1]]
+        how = "taken in proportion to the work; Vidur fails there"
     return [
-        f"up to {costs.largest[place]:,} {what}, where the table ends at {end:,}: taken in proportion to the work; Vidur fails there"
-        for place, (what, end) in covered.items()
+        f"up to {costs.largest[place]:,} {_SIZES[place]}, where the table ends at {end:,}: {how}"
+        for place, end in enumerate(largest)
         if costs.largest[place] > end
     ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Arrivals, Floats, Ints
+from gnomon.engines.serving.step_costs import Grids
 
 Records = Any  # np.recarray: a field of a record is read and set as an attribute
 NONE = -1  # no request, no batch
@@ -66,7 +67,8 @@ _BATCH = np.dtype(
         ("total", "i8"),  # tokens
         ("decodes", "i8"),
         ("kv", "i8"),  # mean length of those that decode, rounded up
-        ("stage_s", "f8"),  # of each stage but the last
+        ("first_stage_s", "f8"),  # of several
+        ("stage_s", "f8"),  # of each between the first and the last
         ("last_stage_s", "f8"),
         ("steps", "i8"),  # iterations that are done at once
     ],
@@ -93,11 +95,12 @@ class Rules(NamedTuple):
     has_static_routes: bool
     time_limit_s: float  # infinite: none
     layers: int  # of a stage
+    has_step_times: bool  # Costs.grids, not the tables before it
     records: bool  # a row for every batch and stage
 
 
 class Costs(NamedTuple):
-    """gnomon.core.service.StageTimes for compiled functions."""
+    """gnomon.core.service.StageTimes or StepTimes for compiled functions."""
 
     by_tokens: Floats  # (tokens - 1, column)
     decode_ms: Floats
@@ -106,6 +109,7 @@ class Costs(NamedTuple):
     kv_step: int
     decode_factor: float
     prefill_factor: float
+    grids: Grids
 
 
 class Replicas(NamedTuple):

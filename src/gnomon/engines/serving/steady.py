@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats
+from gnomon.engines.serving import step_costs as step
 from gnomon.engines.serving.blocks import free_blocks
 from gnomon.engines.serving.costs import DECODE_KV, decode_attention_ms, layer_ms, parts_by_tokens, up
 from gnomon.engines.serving.state import Costs, Records, Rules
 
 MOST = 256  # iterations at a time
 _WITH_BLOCKS = 2  # the policies before this place take blocks as they decode
+
+
+class Pace(NamedTuple):
+    """What of an iteration's time stays while the same requests decode: by tables the parts, by grids the others."""
+
+    parts: tuple[float, float, float, float, float]
+    device_s: float
+    first_s: float
+    last_s: float
+    host_s: float
+
+
+@inner
+def pace_of(rules: Rules, costs: Costs, size: int) -> Pace:
+    """That of so many requests."""
+    if rules.has_step_times:
+        device_s, first_s, _ = step.by_tokens_s(costs.grids, size)
+        last_s, host_s = step.last_s(costs.grids, size), step.host_s(costs.grids, size)
+        return Pace((0.0, 0.0, 0.0, 0.0, 0.0), device_s, first_s, last_s, host_s)
+    return Pace(parts_by_tokens(costs, size), 0.0, 0.0, 0.0, 0.0)
+
+
+@inner
+def steady_decode_ms(costs: Costs, size: int, kv_sum: int) -> float:
+    """Attention of requests that decode, by tables."""
+    kv, table = up(kv_sum // size, costs.kv_step), costs.decode_ms
+    if size <= len(table) and kv <= (table.shape[1] - 1) * costs.kv_step:
+        found: float = table[size - 1, kv // costs.kv_step] * (costs.decode_factor if size > 1 else 1.0)
+        return found
+    costs.largest[DECODE_KV] = max(costs.largest[DECODE_KV], kv)
+    return decode_attention_ms(costs, size, kv)
 
 
 @inner
@@ -40,17 +74,17 @@ def steps_ahead(
         most = min(most, one.prefill + one.decode - one.processed)
         if takes_blocks:
             phases[one.blocks * block - one.processed + 1] += 1
-    steps, phase = 0, 0
-    table, parts = costs.decode_ms, parts_by_tokens(costs, size)
-    longest_kv = (table.shape[1] - 1) * costs.kv_step
+    steps, phase, pace = 0, 0, pace_of(rules, costs, size)
+    stretch = step.Stretch(0.0, 0.0, 0.0, 0.0)
     while steps < most:
-        kv = up(kv_sum // size, costs.kv_step)
-        if kv <= longest_kv and size <= len(table):
-            decode_ms = table[size - 1, kv // costs.kv_step] * (costs.decode_factor if size > 1 else 1.0)
+        if rules.has_step_times:
+            mean_kv = kv_sum / size
+            if mean_kv >= stretch.high_kv:
+                stretch = step.decode_stretch(costs.grids, size, mean_kv)
+            device_s = pace.device_s + step.decode_s(stretch, mean_kv) + pace.first_s + pace.last_s
+            length_s = step.with_host_s(costs.grids, device_s, pace.host_s)
         else:
-            decode_ms = decode_attention_ms(costs, size, kv)
-            costs.largest[DECODE_KV] = max(costs.largest[DECODE_KV], kv)
-        length_s = layer_ms(parts, decode_ms, 0.0) * rules.layers * 1e-3
+            length_s = layer_ms(pace.parts, steady_decode_ms(costs, size, kv_sum), 0.0) * rules.layers * 1e-3
         if not now_s + length_s < before_s:
             break
         if takes_blocks and steps > 0:
@@ -62,6 +96,8 @@ def steps_ahead(
         now_s += length_s
         kv_sum += size
         steps += 1
+    if rules.has_step_times:
+        costs.largest[DECODE_KV] = max(costs.largest[DECODE_KV], kv_sum // size)
     return steps, now_s
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from gnomon.core.errors import BadInput, Unsupported, near_match
-from gnomon.core.service import Batching, DecoderShape, RouterName, Routing, Service
+from gnomon.core.service import Batching, DecoderShape, DeviceRoom, Pool, RouterName, Routing, Service, StageTimes
 from gnomon.formats.strict import read_json, shaped
 from gnomon.formats.vidur.tables import TableOptions
 
@@ -123,6 +123,7 @@ class VidurRun:
         return TableOptions(
             tensor_parallel=replica.tensor_parallel_size,
             stages=replica.num_pipeline_stages,
+            layers=replica.llm.num_layers // replica.num_pipeline_stages,
             has_second_norm=replica.llm.post_attn_norm,
             launch_ms=given.nccl_cpu_launch_overhead_ms,
             skew_ms=given.nccl_cpu_skew_overhead_per_device_ms,
@@ -135,14 +136,12 @@ class VidurRun:
         """Tokens of prompt and answer that a request has at most."""
         return self.config.request_generator_config.max_tokens
 
-    def service(self, requests: int) -> Service:
-        """The service, for so many requests that Vidur generated before it routed them."""
+    @property
+    def room(self) -> DeviceRoom:
+        """What the plan of memory divides."""
         cluster = self.config.cluster_config
         replica = cluster.replica_config
-        return Service(
-            replicas=cluster.num_replicas,
-            stages=replica.num_pipeline_stages,
-            tensor_parallel=replica.tensor_parallel_size,
+        return DeviceRoom(
             shape=DecoderShape(
                 layers=replica.llm.num_layers,
                 query_heads=replica.llm.num_q_heads,
@@ -151,12 +150,32 @@ class VidurRun:
                 hidden=replica.llm.mlp_hidden_dim,
                 is_gated=replica.llm.use_gated_mlp,
             ),
+            tensor_parallel=replica.tensor_parallel_size,
+            stages=replica.num_pipeline_stages,
             device_bytes=replica.device_config.total_memory_gb * _GIB,
             margin=replica.memory_margin_fraction,
             sequence_tokens=self.sequence_tokens,
+            block_tokens=cluster.replica_scheduler_config.block_size,
             blocks=cluster.replica_scheduler_config.num_blocks,
+        )
+
+    def service(self, requests: int, times: StageTimes, *, kv_sequences: int, kv_blocks: int) -> Service:
+        """The service with its memory planned, for so many requests that Vidur generated before it routed them."""
+        cluster = self.config.cluster_config
+        pool = Pool(
+            name="replicas",
+            replicas=cluster.num_replicas,
+            tensor_parallel=cluster.replica_config.tensor_parallel_size,
+            stages=cluster.replica_config.num_pipeline_stages,
+            kv_blocks=kv_blocks,
+            kv_sequences=kv_sequences,
             batching=_batching(cluster.replica_scheduler_config),
+            times=times,
+        )
+        return Service(
+            pools=(pool,),
             routing=self._routing(requests),
+            sequence_tokens=self.sequence_tokens,
             time_limit_s=self.config.time_limit or None,
         )
 

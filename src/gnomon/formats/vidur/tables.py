@@ -30,6 +30,7 @@ class TableOptions:
 
     tensor_parallel: int
     stages: int
+    layers: int  # of a stage
     has_second_norm: bool
     launch_ms: float  # added to an all-reduce
     skew_ms: float  # likewise, times the ranks to the power of 1.25
@@ -75,6 +76,7 @@ def read_stage_times(path: Path, options: TableOptions) -> StageTimes:
         decode_ms=_sized(arrays, "attn_decode", ("attn_decode_batch", "attn_decode_kv"), path),
         prefill_ms=_sized(arrays, "attn_prefill", ("attn_prefill_kv", "attn_prefill_chunk"), path),
         kv_step=kv_step,
+        layers=options.layers,
         decode_factor=options.decode_factor,
         prefill_factor=options.prefill_factor,
     )

@@ -1,0 +1,58 @@
+"""What a user says of the requests of a service, as traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from gnomon.core.errors import BadInput
+from gnomon.core.traffic.played import AnyTraffic, PlayedTrace
+from gnomon.core.traffic.replay import Replay
+from gnomon.core.traffic.traffic import Traffic
+from gnomon.formats.strict import shaped
+from gnomon.formats.traces.read import read_trace_file
+from gnomon.formats.traffic_shape import TrafficShape, process_of, traffic_of
+
+# Keys that a trace answers itself.
+_OF_THE_TRACE = ("prompts", "answers", "system_prompts", "conversations", "repetition", "priorities", "adapters")
+
+
+def traffic(said: Mapping[str, Any] | AnyTraffic | None) -> AnyTraffic:
+    """The traffic that was said: the keys of a scenario file's `traffic`, or an object. BadInput."""
+    if said is None:
+        raise BadInput("a service needs requests: say qps with prompts and answers, or a trace", field="traffic")
+    if isinstance(said, (Traffic, PlayedTrace)):
+        return said
+    if not isinstance(said, Mapping):
+        raise BadInput(f"{said!r:.60} is neither a mapping nor a Traffic", field="traffic")
+    written = shaped(TrafficShape, dict(said), "", within=("traffic",))
+    return traffic_of(written) if written.trace is None else _played(written, Path(written.trace))
+
+
+def _played(written: TrafficShape, path: Path) -> PlayedTrace:
+    for name in _OF_THE_TRACE:
+        if getattr(written, name):
+            raise BadInput("the trace says it: leave it out", field=f"traffic.{name}")
+    found = read_trace_file(path)
+    return PlayedTrace(
+        name=path.name,
+        sha256=sha256(path.read_bytes()).hexdigest(),
+        recorded=found.arrivals,
+        replay=_replay(written),
+        most_open=written.most_open,
+        notes=found.notes,
+    )
+
+
+def _replay(written: TrafficShape) -> Replay:
+    """How a trace is sent again: as recorded, at a rate, or at moments drawn anew."""
+    shape = written.arrivals
+    size = Replay(requests=written.requests, duration_s=written.duration_s, seed=written.seed)
+    if shape is None and written.qps is None:
+        return size
+    if shape is not None and shape.process == "recorded":
+        return replace(size, speed=1.0 if shape.speed is None else shape.speed, rate_per_s=written.qps)
+    return replace(size, arrivals=process_of(written))

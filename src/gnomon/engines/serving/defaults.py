@@ -1,0 +1,54 @@
+"""What a service is left to choose by itself: the limits of vLLM, and how many replicas the devices make."""
+
+from __future__ import annotations
+
+from gnomon.core.errors import BadInput
+from gnomon.core.serving_plan import ServingPlan
+from gnomon.core.system import System
+from gnomon.core.workload import Workload
+from gnomon.engines.serving.step_times.layout import Layout, Limits
+
+# vLLM's defaults for a server [vLLM 0.15, EngineArgs._set_default_max_num_seqs_and_batched_tokens_args]: more on devices of at
+# least 70 GiB that are no A100.
+_LARGE_BYTES = 70 * 2**30
+_SMALL, _LARGE = (256, 2048), (1024, 8192)  # requests, tokens of a step
+
+
+def layout_of(plan: ServingPlan) -> Layout:
+    """How a replica lies on its devices. BadInput."""
+    return Layout(tensor=plan.tp, stages=plan.pp, experts=plan.ep)
+
+
+def limits_of(plan: ServingPlan, system: System, workload: Workload) -> Limits:
+    """The largest step, and the longest request: what the plan says, else as vLLM chooses."""
+    device = system.device
+    is_large = device.memory_bytes.value >= _LARGE_BYTES and "a100" not in device.name
+    requests, tokens = _LARGE if is_large else _SMALL
+    return Limits(
+        step_tokens=plan.max_num_batched_tokens or tokens,
+        requests=plan.max_num_seqs or requests,
+        sequence_tokens=plan.max_model_len or workload.context or 0,
+    )
+
+
+def replicas_of(plan: ServingPlan, layout: Layout, system: System) -> int:
+    """As many as the plan says, or as the devices make. BadInput where they are too few."""
+    each = layout.tensor * layout.stages
+    most = system.count // each
+    if most < 1:
+        raise BadInput(
+            f"a replica needs {each} devices (tp x pp), and {system.name} has {system.count}",
+            field="tp" if layout.tensor > 1 else "pp",
+        )
+    if plan.replicas is not None and plan.replicas > most:
+        raise BadInput(
+            f"{plan.replicas} replicas of {each} devices are more than the {system.count} of {system.name}",
+            field="replicas",
+            remedies=[("replicas", f"at most {most}")],
+        )
+    found = most if plan.replicas is None else plan.replicas
+    if found % layout.together:
+        raise BadInput(
+            f"{found} replicas cannot be divided into groups of {layout.together} that share experts", field="replicas"
+        )
+    return found

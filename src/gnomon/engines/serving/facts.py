@@ -1,0 +1,122 @@
+"""What became of the requests of a run, as figures: spreads with their intervals, rates, and what a reader must be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.core.in_words import counted
+from gnomon.core.service import Flags, Floats
+from gnomon.core.service_facts import Estimate, ServiceFacts, Spread
+from gnomon.core.units import show
+from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.simulate import follows
+from gnomon.stats.bootstrap import block_bootstrap
+
+SHARES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+_CURVE = np.linspace(0.0, 1.0, 101)
+_LEVEL = 0.9
+# A queue that grows: who comes last waits so many times as long as who came in the second quarter of the run, and this share
+# of his whole time. Both are far from what chance does to a stable queue of some hundred requests.
+_GROWN, _OF_ALL = 2.0, 0.2
+_FEWEST_TURNOVERS = 5  # of the requests in the service: below it the beginning weighs on every mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTimes:
+    """Seconds of the requests that count and are through, in the order of arrival; nan of a TPOT without a second token."""
+
+    counts: Flags  # of all requests: which these are
+    ttft: Floats
+    tpot: Floats
+    e2e: Floats
+    queueing: Floats
+
+
+def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
+    """Times of requests that are through; none that arrived before `warmup_s` after the first."""
+    requests = made.requests
+    counts = made.is_completed & (requests.arrived_s >= requests.arrived_s.min() + warmup_s)
+    chosen = requests[counts]
+    further = np.where(chosen.asked > 1, chosen.asked - 1, np.nan)
+    return RequestTimes(
+        counts=counts,
+        ttft=chosen.first_token_s - chosen.arrived_s,
+        tpot=(chosen.completed_s - chosen.first_token_s) / further,
+        e2e=chosen.completed_s - chosen.arrived_s,
+        queueing=chosen.scheduled_s - chosen.arrived_s,
+    )
+
+
+def facts(made: Outcome, times: RequestTimes, usd_per_s: float | None) -> ServiceFacts:
+    """The figures of a run of at least one request that is through."""
+    requests, pool = made.requests, made.pool
+    arrived = np.sort(requests.arrived_s)
+    between_s = float(arrived[-1] - arrived[0])
+    done = requests[made.is_completed]
+    return ServiceFacts(
+        policy=pool.batching.policy,
+        follows=follows(pool.batching.policy),
+        replicas=pool.replicas,
+        tensor_parallel=pool.tensor_parallel,
+        stages=pool.stages,
+        kv_blocks=pool.kv_blocks,
+        block_tokens=pool.batching.block_tokens,
+        requests=len(requests),
+        completed=len(done),
+        never_scheduled=len(made.waiting),
+        restarts=int(requests.restarts.sum()),
+        steps=made.batches,
+        hit_tokens=0,
+        prompt_tokens=int(made.arrivals.prefill_tokens[made.is_completed].sum()),
+        answer_tokens=int(done.asked.sum()),
+        span_s=made.end_s - float(arrived[0]),
+        offered_per_s=(len(arrived) - 1) / between_s if between_s > 0 else None,
+        busy=None,
+        spreads=tuple(_spreads(times)),
+        usd_per_s=usd_per_s,
+        warnings=(*made.notes, *_warnings(made, times)),
+    )
+
+
+def _spreads(times: RequestTimes) -> Iterator[Spread]:
+    for name in ("ttft", "tpot", "e2e", "queueing"):
+        series = getattr(times, name)
+        series = series[~np.isnan(series)]
+        if not len(series):
+            continue
+        found = block_bootstrap(series, tuple(SHARES.values()), _LEVEL)
+        yield Spread(
+            quantity=name,
+            count=len(series),
+            estimates=tuple(
+                Estimate(name=which, value=float(value), low=float(low), high=float(high))
+                for which, value, low, high in zip(
+                    ("mean", *SHARES), found.values, found.lows, found.highs, strict=True
+                )
+            ),
+            quantiles=tuple(np.quantile(series, _CURVE).tolist()),
+            level=_LEVEL,
+        )
+
+
+def _warnings(made: Outcome, times: RequestTimes) -> Iterator[str]:
+    """What makes means depend on how long the run is."""
+    count = len(times.queueing)
+    mean_s = float(times.e2e.mean())
+    if count >= 40:  # ten in each quarter
+        early, late = (float(np.mean(times.queueing[count * part // 4 : count * (part + 1) // 4])) for part in (1, 3))
+        if late > _GROWN * early and late > _OF_ALL * mean_s:
+            yield (
+                f"load exceeds capacity: requests wait {show(late, 's')} at the end of the run and {show(early, 's')} in its second "
+                "quarter, so every mean depends on how long it is"
+            )
+    arrived = made.requests.arrived_s
+    between_s = float(arrived.max() - arrived.min())
+    if 0 < between_s < _FEWEST_TURNOVERS * mean_s:
+        yield (
+            f"too short for a steady state: {counted(count, 'request')} arrive in {show(between_s, 's')}, "
+            f"{between_s / mean_s:.1f} times what one takes; the service fills and empties"
+        )

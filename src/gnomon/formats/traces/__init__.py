@@ -1,0 +1,1 @@
+"""Traces of requests to language models, as others publish and record them."""
