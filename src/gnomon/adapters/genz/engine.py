@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from gnomon.adapters.genz.read import NAME, read
@@ -16,7 +15,8 @@ from gnomon.tools.inside import installed
 from gnomon.tools.pins import read_pin
 from gnomon.tools.serving.answer import prediction
 from gnomon.tools.serving.asked import Asked, Streams
-from gnomon.tools.serving.streams import said_in
+from gnomon.tools.serving.once import Once
+from gnomon.tools.serving.stream import said_in
 
 
 class GenZ:
@@ -24,12 +24,13 @@ class GenZ:
 
     name = NAME
     cites = (
-        "Bambhaniya et al. 2024, Demystifying AI Platform Design for Distributed Inference of Next-Generation LLM models, arXiv 2406.01698",
+        "Bambhaniya et al. 2024, Demystifying Platform Requirements for Diverse LLM Inference Use Cases, arXiv 2406.01698",
     )
     pin = read_pin(Path(__file__).parent)
 
     def __init__(self, streams: Streams = said_in) -> None:
         self._asked = Asked(name=self.name, streams=streams, missing=missing)
+        self._once = Once()
 
     def installed(self) -> Installed | None:
         """Its environment."""
@@ -43,7 +44,7 @@ class GenZ:
         """The answer. Unsupported with the reasons of `missing`; ToolError where the tool is missing or fails."""
         arrivals = self._asked.arrivals(scenario, self.installed())
         files = translate(scenario, arrivals)
-        output = self._asked.once(files, partial(run, self.name, self.pin, limits=Limits()))
+        output = self._once.run(files, lambda given: run(self.name, self.pin, given, Limits()))
         return prediction(scenario, read(output, scenario, arrivals), engine=self.name, cites=self.cites)
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:

@@ -61,10 +61,10 @@ def _ask(asked: dict, shared: dict) -> dict:
     return {"prefill": first, "steps": steps, "full": full}
 
 
-def _times(model, **given) -> dict:
+def _times(ask, **given) -> dict:
     """Milliseconds, by kind. Its result is a dict whose attributes are always 0: they are not to be read."""
     with contextlib.redirect_stdout(io.StringIO()):
-        table = model(**given)["summary_table"]
+        table = ask(**given)["summary_table"]
     return {
         "ms": float(table["Latency (msec)"].iloc[0]),
         "attention_ms": float(table["Attn Latency (msec)"].iloc[0]),

@@ -7,7 +7,7 @@ from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals
 from gnomon.core.tool import Files
 from gnomon.tools.results import Result
-from gnomon.tools.serving.answer import Figures, replicas_of
+from gnomon.tools.serving.answer import Figures, replicas_of, serving_plan
 from gnomon.tools.serving.shape import shape_of
 from gnomon.tools.serving.steady_state import Point, settled
 from gnomon.tools.serving.stream import steady, untold
@@ -31,7 +31,7 @@ def read(output: Files, scenario: Scenario, arrivals: Arrivals) -> Figures:
     steps = said.rows("steps")
     if not steps:
         raise ToolError(f"{NAME} gave no step: {full.splitlines()[0] if full else 'and no reason'}")
-    stream, replicas = steady(arrivals), replicas_of(scenario)
+    stream, replicas = steady(arrivals, serving_plan(scenario)), replicas_of(scenario)
     ttft_s = said.part("prefill").number("ms") / 1e3
     points = []
     for step in steps:

@@ -44,7 +44,9 @@ def missing(scenario: Scenario, arrivals: Arrivals) -> Iterator[str]:
         yield f"a replica takes {plan.tp * plan.pp} devices, and {system.name} has {system.count}"
     if shape.heads % plan.tp:
         yield f"{shape.heads} heads cannot be divided by {plan.tp}"
-    if shape.experts % plan.ep:
+    if plan.ep not in (1, plan.tp):
+        yield f"genz shares experts among the devices of one replica: ep 1 or {plan.tp}, not {plan.ep}"
+    elif shape.experts % plan.ep:
         yield f"{shape.experts} experts cannot be divided by {plan.ep}"
     yield from reasons_against(arrivals)
 
@@ -52,7 +54,7 @@ def missing(scenario: Scenario, arrivals: Arrivals) -> Iterator[str]:
 def translate(scenario: Scenario, arrivals: Arrivals) -> Files:
     """Model, device and sizes as numbers."""
     plan, device = serving_plan(scenario), scenario.system.device
-    shape, stream, replicas = shape_of(scenario.workload), steady(arrivals), replicas_of(scenario)
+    shape, stream, replicas = shape_of(scenario.workload), steady(arrivals, plan), replicas_of(scenario)
     bits = _BITS[scenario.workload.dtype]
     peak = device.peak(scenario.workload.dtype, is_matrix=True)
     assert peak is not None
@@ -80,7 +82,7 @@ def translate(scenario: Scenario, arrivals: Arrivals) -> Files:
             "ICN_LL": link.latency_s.value * 1e6 if link else 0.0,
         },
         "bits": bits,
-        "tp": plan.tp // plan.ep,  # it multiplies the two for attention
+        "tp": plan.tp // plan.ep,  # it divides attention by the product of the two
         "ep": plan.ep,
         "pp": plan.pp,
         "prompt": stream.prompt_tokens,

@@ -156,6 +156,11 @@ class ServingEngine:
         ready = self._set_up(scenario)
         return simulate(ready.service, ready.arrivals, records=True)
 
+    def service(self, scenario: Scenario) -> tuple[Service, Arrivals]:
+        """The service of a scenario and its requests, ready to be simulated, here or elsewhere. Unsupported, BadInput."""
+        ready = self._set_up(scenario)
+        return ready.service, ready.arrivals
+
     def _set_up(self, scenario: Scenario) -> _Set:
         """The service of a scenario. Unsupported, BadInput."""
         key = _key(scenario)

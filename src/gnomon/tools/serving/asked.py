@@ -1,15 +1,15 @@
-"""Asking a tool of services: which requests come, what is in the way, and one run of it for all quantities of a service."""
+"""Asking a tool of services: which requests come, and what is in the way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gnomon.core.errors import ToolMissing, Unsupported
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals
 from gnomon.core.serving_plan import ServingPlan
-from gnomon.core.tool import Files, Installed
+from gnomon.core.tool import Installed
 
 Streams = Callable[[ServingPlan], Arrivals | None]  # the requests of a plan; None where it does not say what comes
 
@@ -21,7 +21,6 @@ class Asked:
     name: str
     streams: Streams
     missing: Callable[[Scenario, Arrivals], Iterable[str]]  # reasons that lie in the scenario
-    known: dict[tuple[tuple[str, str], ...], Files] = field(default_factory=dict)  # its last run: files in, files out
 
     def declined(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons that lie in the scenario."""
@@ -49,14 +48,3 @@ class Asked:
         found = None if plan is None else self.streams(plan)
         assert found is not None
         return found
-
-    def once(self, files: Files, run: Callable[[Files], Files]) -> Files:
-        """What the run gives; asked the same as before, what it gave then: a service's quantities come from one run."""
-        key = tuple(sorted(files.items()))
-        if key not in self.known:
-            found = run(files)
-            self.known.clear()
-            self.known[key] = found
-        return self.known[key]
-
-

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gnomon.core.service import Arrivals
+from gnomon.core.serving_plan import ServingPlan
+from gnomon.core.traffic.played import requests_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,7 @@ class Steady:
     prompt_tokens: int  # mean, rounded
     answer_tokens: int  # mean, rounded
     rate_per_s: float | None  # of all replicas together; None: all come at once
+    most_open: int | None = None  # under way at once, in all replicas together; None: no bound
 
     def rate_of(self, replicas: int) -> float | None:
         """What one of so many replicas gets."""
@@ -23,10 +26,15 @@ class Steady:
 
     def most_of(self, replicas: int) -> int:
         """Requests that one of so many replicas can ever have under way at once."""
-        return -(-self.requests // replicas)
+        return -(-min(self.requests, self.most_open or self.requests) // replicas)
 
 
-def steady(arrivals: Arrivals) -> Steady:
+def said_in(plan: ServingPlan) -> Arrivals | None:
+    """The requests of a plan; None where it does not say them."""
+    return None if plan.traffic is None else requests_of(plan.traffic)
+
+
+def steady(arrivals: Arrivals, plan: ServingPlan) -> Steady:
     """The stream's means; its rate from the first arrival to the last."""
     count = len(arrivals)
     span_s = float(arrivals.arrived_s.max() - arrivals.arrived_s.min())
@@ -35,6 +43,7 @@ def steady(arrivals: Arrivals) -> Steady:
         prompt_tokens=max(1, round(float(arrivals.prefill_tokens.mean()))),
         answer_tokens=max(1, round(float(arrivals.decode_tokens.mean()))),
         rate_per_s=(count - 1) / span_s if count > 1 and span_s > 0 else None,
+        most_open=plan.traffic.most_open if plan.traffic else None,
     )
 
 
