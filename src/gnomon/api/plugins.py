@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnomon.core.engine import Engine, OpTimer
     from gnomon.core.exchange import ExchangeTimer
     from gnomon.core.tool import MappingTool, OutsideTool
+    from gnomon.tools.serving.services import Services
 
 Group = Literal["engines", "adapters", "formats", "executors"]
 GROUPS: tuple[Group, ...] = ("engines", "adapters", "formats", "executors")
@@ -115,9 +116,21 @@ def _package(point: EntryPoint) -> str:
 def engine(name: str) -> Engine:
     """The engine or adapter of that name, with sources of times where it takes them. BadInput."""
     from gnomon.core.engine import Composes  # numpy, which a list of names does not wait for
+    from gnomon.tools.serving.services import SimulatesServices
 
     part = _engine(name)
+    if isinstance(part, SimulatesServices):
+        return part.of_services(_services)
     return part.composed(op_timer, exchange_timer) if isinstance(part, Composes) else part
+
+
+def _services(settings: Mapping[str, str]) -> Services:
+    """Services as the serving engine with these settings sets them up. BadInput."""
+    from gnomon.engines.serving.engine import ServingEngine
+
+    serving = tuned("serving", settings)
+    assert isinstance(serving, ServingEngine)  # no other plug-in takes the place of Gnomon's own
+    return serving.service
 
 
 def op_timer(name: str) -> OpTimer:

@@ -188,6 +188,11 @@ class ServingEngine:
         seeds = range(seed, seed + DRAWS)
         return capacity(probe, saturated, limits, seeds=seeds, precision=precision, tell=tell)
 
+    def service(self, scenario: Scenario) -> tuple[Service, Arrivals]:
+        """The service of a scenario and its requests, ready to be simulated, here or elsewhere. Unsupported, BadInput."""
+        ready = self._set_up(scenario)
+        return ready.service, ready.arrivals
+
     def _set_up(self, scenario: Scenario) -> _Set:
         """The service of a scenario. Unsupported, BadInput."""
         key = _key(scenario)
