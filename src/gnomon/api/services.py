@@ -17,6 +17,7 @@ from gnomon.core.scenario import Scenario
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.slo import Limit, parse_limits
 from gnomon.core.tell import Tell, silent
+from gnomon.core.units import show
 from gnomon.core.workload import SERVE
 from gnomon.engines.serving import records
 from gnomon.engines.serving.capacity import Capacity, NoCapacity
@@ -202,7 +203,7 @@ def serve_capacity(
     with asked.placed():
         found = engine.capacity(_one(asked), limits, tell=tell)
     if isinstance(found, NoCapacity):
-        alone = ", ".join(f"{name} {value:.4g} s" for name, value in found.alone.items())
+        alone = ", ".join(f"{name} {show(value, 's')}" for name, value in found.alone.items())
         raise Unsupported(f"no rate keeps {', '.join(map(str, limits))}: where requests hardly meet, {alone}")
     return ServiceCapacity(scenario=asked, limits=limits, found=found)
 

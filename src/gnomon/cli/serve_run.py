@@ -92,11 +92,11 @@ def _print_capacity(made: ServiceCapacity) -> None:
             one.name,
             show(found.at_rate[one.name], "s"),
             show(one.most_s, "s"),
-            "binds" if one.name == found.binding else "",
+            "yes" if one.name == found.binding else "-",
         ]
         for one in made.limits
     ]
-    print_table(["objective", "at that rate", "limit", ""], rows)
+    print_table(["objective", "at that rate", "limit", "binds"], rows)
     if found.binding == "overload":
         print_text("above that rate the queue grows without end before any limit is broken")
     print_text(
