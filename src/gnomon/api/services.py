@@ -12,8 +12,10 @@ import numpy as np
 from gnomon.api.answers import Answer, answer
 from gnomon.api.plugins import tuned
 from gnomon.api.scenarios import ScenarioQuestion, read_scenario
+from gnomon.core.digest import plain
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.scenario import Scenario
+from gnomon.core.schema import SERVE_CAPACITY, SERVE_RUN
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.slo import Limit, parse_limits
 from gnomon.core.tell import Tell, silent
@@ -30,8 +32,6 @@ from gnomon.formats.files import write_whole
 if TYPE_CHECKING:
     import polars as pl
 
-RUN = "gnomon/serve-run/1"
-CAPACITY = "gnomon/serve-capacity/1"
 ENGINE = "serving"
 
 
@@ -129,7 +129,7 @@ class ServiceRun:
 
     def to_dict(self, limits: tuple[Limit, ...] = ()) -> dict[str, Any]:
         """One JSON object: the answer as of `gnomon predict`, and the goodput under limits."""
-        found: dict[str, Any] = {"schema": RUN, "answer": self.answer.to_dict()}
+        found: dict[str, Any] = {"schema": SERVE_RUN, "rows": [self.answer.to_dict()]}
         if limits:
             share, rate_per_s = self.goodput(limits)
             found["goodput"] = {"limits": _limits(limits), "share": share, "requests_per_s": rate_per_s}
@@ -148,7 +148,7 @@ class ServiceCapacity:
         """One JSON object."""
         one = self.found
         return {
-            "schema": CAPACITY,
+            "schema": SERVE_CAPACITY,
             "scenario": self.scenario.name,
             "limits": _limits(self.limits),
             "rate": {
@@ -162,6 +162,7 @@ class ServiceCapacity:
             "at_rate_s": one.at_rate,
             "turnovers": one.turnovers,
             "runs": one.runs,
+            "curve": [plain(run) for run in one.curve],
         }
 
 

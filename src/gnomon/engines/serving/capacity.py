@@ -35,6 +35,16 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateRun:
+    """A run of the search."""
+
+    draw: int  # seed of the traffic
+    rate_per_s: float
+    statistics_s: dict[str, float]  # by the limits' names
+    broken: str  # the first limit that it breaks, or "overload"; empty: none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
     """The highest rate, requests per second, over the draws."""
 
@@ -47,6 +57,7 @@ class Capacity:
     at_rate: dict[str, float]  # the limited statistics at the rate, seconds, mean over the draws
     turnovers: float  # how many times as long requests come as one takes, at the rate
     runs: int
+    curve: tuple[RateRun, ...]  # those of them at a rate, in the order in which they were tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,38 +116,42 @@ def capacity(
         found.append(low)
     mean = fmean(found)
     half = _STUDENT * stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
-    at = [probe(mean, seed).times for seed in seeds]
+    binding = [fault for _, fault in counted.lowest.values()]
+    at = [counted.ran(mean, seed).times for seed in seeds]
     return Capacity(
         rate_per_s=mean,
         low_per_s=max(mean - half, 0.0),
         high_per_s=mean + half,
         draws_per_s=tuple(found),
         throughput_per_s=fmean(throughputs),
-        binding=max(set(counted.faults), key=counted.faults.count),
+        binding=max(set(binding), key=binding.count),
         at_rate={one.name: fmean(statistic(times, one) for times in at) for one in limits},
         turnovers=fmean(float(np.ptp(times.arrived) / times.e2e.mean()) for times in at),
-        runs=counted.runs + 2 * len(seeds),
+        runs=len(counted.curve) + len(throughputs),
+        curve=tuple(counted.curve),
     )
 
 
 class _Counted:
-    """A probe that counts its runs, and remembers the fault of the lowest rate that broke a limit in each draw."""
+    """A probe that keeps what it saw, and the lowest rate that broke a limit in each draw with that limit."""
 
     def __init__(self, probe: Probe, limits: Sequence[Limit]) -> None:
         self._probe, self._limits = probe, limits
-        self.runs = 0
-        self._lowest: dict[int, tuple[float, str]] = {}
+        self.curve: list[RateRun] = []
+        self.lowest: dict[int, tuple[float, str]] = {}
+
+    def ran(self, rate_per_s: float, seed: int) -> Probed:
+        found = self._probe(rate_per_s, seed)
+        fault = broken(found, self._limits)
+        at = {one.name: statistic(found.times, one) for one in self._limits}
+        self.curve.append(RateRun(draw=seed, rate_per_s=rate_per_s, statistics_s=at, broken=fault))
+        if fault and (seed not in self.lowest or rate_per_s < self.lowest[seed][0]):
+            self.lowest[seed] = rate_per_s, fault
+        return found
 
     def is_broken(self, rate_per_s: float, seed: int) -> bool:
-        self.runs += 1
-        fault = broken(self._probe(rate_per_s, seed), self._limits)
-        if fault and (seed not in self._lowest or rate_per_s < self._lowest[seed][0]):
-            self._lowest[seed] = rate_per_s, fault
-        return bool(fault)
-
-    @property
-    def faults(self) -> list[str]:
-        return [fault for _, fault in self._lowest.values()]
+        self.ran(rate_per_s, seed)
+        return bool(self.curve[-1].broken)
 
 
 def _bracket(counted: _Counted, top: float, seed: int) -> tuple[float, float] | None:
