@@ -28,7 +28,6 @@ Array = NDArray[np.float64]
 
 OUT = Path(__file__).parent.parent / "src/gnomon/engines/serving/step_times/vllm_v1.json"
 TIMER = "kernel"
-SECONDS = 60.0  # of each run, in the loop
 # What is believed before: shares near 1; of the host what others have fitted to the same software [BLIS: 0.13 ms a step,
 # 4 us a request in it, ~16 ms of a request's API, of which half is what asynchronous scheduling is seen to explain].
 PRIOR = Overheads(
@@ -43,7 +42,7 @@ _SPREAD = {  # of a logarithm
     "kernel_share": 0.1,
 }
 _SIGMA = {"e2e": 0.03, "ttft": 0.10}  # of a log error that the model is content with
-_ITERATIONS = 4
+_ITERATIONS = 3
 _DELTA = 0.05  # of a logarithm, in the Jacobian
 _ROBUST = 2.0  # sigmas beyond which a residual's influence stays what it is
 
@@ -81,13 +80,13 @@ def overheads_of(logs: Array) -> Overheads:
     return Overheads(**dict(zip(NAMES, np.exp(logs).tolist(), strict=True)))
 
 
-def log_errors(found: Sequence[TimedRow], overheads: Overheads, seconds: float | None = SECONDS) -> Array:
+def log_errors(found: Sequence[TimedRow], overheads: Overheads) -> Array:
     """Logarithms of predicted over measured `(rows, metrics of the fit)`."""
     return np.array(
         [
             [np.log(told[metric] / one.row.measured_s[metric]) for metric in _SIGMA]
             for one in found
-            for told in [predicted_s(one, overheads, seconds)]
+            for told in [predicted_s(one, overheads)]
         ]
     )
 
