@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving_predictions import STEPS_AHEAD, TimedRow, predicted_s, timed
+from benchmarks.serving_predictions import STEPS_AHEAD, TimedRow, predicted_s, shortened, timed
 from benchmarks.serving_rows import METRICS, TABLE, rows
 from gnomon.api import plugins
 from gnomon.engines.nccl.timer import NcclTimer
@@ -43,6 +43,7 @@ _SPREAD = {  # of a logarithm
 }
 _SIGMA = {"e2e": 0.03, "ttft": 0.10}  # of a log error that the model is content with
 _ITERATIONS = 3
+_REQUESTS = 1500  # of a shortened run
 _DELTA = 0.05  # of a logarithm, in the Jacobian
 _ROBUST = 2.0  # sigmas beyond which a residual's influence stays what it is
 
@@ -92,13 +93,14 @@ def log_errors(found: Sequence[TimedRow], overheads: Overheads) -> Array:
 
 
 def linear(found: Sequence[TimedRow], logs: Array) -> Linear:
-    """The residuals around a point with their slopes."""
+    """The residuals around a point, and their slopes from shortened runs."""
     residuals = log_errors(found, overheads_of(logs))
-    slopes = []
+    short = [shortened(one, _REQUESTS) for one in found]
+    around, slopes = log_errors(short, overheads_of(logs)), []
     for at in range(len(logs)):
         moved = logs.copy()
         moved[at] += _DELTA
-        slopes.append((log_errors(found, overheads_of(moved)) - residuals) / _DELTA)
+        slopes.append((log_errors(short, overheads_of(moved)) - around) / _DELTA)
     return Linear(logs=logs, residuals=residuals, slopes=np.stack(slopes, axis=-1))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,13 +35,17 @@ def timed(row: Row, timer: OpTimer, exchanges: ExchangeTimer) -> TimedRow:
         row=row,
         steps=TimedSteps(row.workload, row.system, row.layout, row.limits, timer, exchanges),
         blocks=kv_memory(row.workload, row.system.device, row.layout, row.limits).blocks,
-        arrivals=arrivals(row),
+        arrivals=arrivals(row, row.requests),
     )
 
 
-def arrivals(row: Row) -> Arrivals:
-    """The requests of a stage: users in turn, each with the same prompt every time."""
-    count = row.requests
+def shortened(one: TimedRow, most: int) -> TimedRow:
+    """The row with at most so many requests."""
+    return replace(one, arrivals=arrivals(one.row, min(most, one.row.requests)))
+
+
+def arrivals(row: Row, count: int) -> Arrivals:
+    """The first requests of a stage: users in turn, each with the same prompt every time."""
     user = np.arange(count) % row.users
     # Lengths vary, and with them what is left of a prompt beside whole blocks.
     prompt = np.maximum(round(row.prompt_tokens) + user % BLOCK_TOKENS - BLOCK_TOKENS // 2, row.shared_tokens + 1)
