@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving_predictions import STEPS_AHEAD, TimedRow, predicted_s, timed
+from benchmarks.serving_predictions import STEPS_AHEAD, TimedRow, predicted_s, shortened, timed
 from benchmarks.serving_rows import METRICS, TABLE, rows
 from gnomon.api import plugins
 from gnomon.engines.nccl.timer import NcclTimer
@@ -28,7 +28,6 @@ Array = NDArray[np.float64]
 
 OUT = Path(__file__).parent.parent / "src/gnomon/engines/serving/step_times/vllm_v1.json"
 TIMER = "kernel"
-SECONDS = 60.0  # of each run, in the loop
 # What is believed before: shares near 1; of the host what others have fitted to the same software [BLIS: 0.13 ms a step,
 # 4 us a request in it, ~16 ms of a request's API, of which half is what asynchronous scheduling is seen to explain].
 PRIOR = Overheads(
@@ -43,7 +42,8 @@ _SPREAD = {  # of a logarithm
     "kernel_share": 0.1,
 }
 _SIGMA = {"e2e": 0.03, "ttft": 0.10}  # of a log error that the model is content with
-_ITERATIONS = 4
+_ITERATIONS = 3
+_REQUESTS = 1500  # of a shortened run
 _DELTA = 0.05  # of a logarithm, in the Jacobian
 _ROBUST = 2.0  # sigmas beyond which a residual's influence stays what it is
 
@@ -81,25 +81,26 @@ def overheads_of(logs: Array) -> Overheads:
     return Overheads(**dict(zip(NAMES, np.exp(logs).tolist(), strict=True)))
 
 
-def log_errors(found: Sequence[TimedRow], overheads: Overheads, seconds: float | None = SECONDS) -> Array:
+def log_errors(found: Sequence[TimedRow], overheads: Overheads) -> Array:
     """Logarithms of predicted over measured `(rows, metrics of the fit)`."""
     return np.array(
         [
             [np.log(told[metric] / one.row.measured_s[metric]) for metric in _SIGMA]
             for one in found
-            for told in [predicted_s(one, overheads, seconds)]
+            for told in [predicted_s(one, overheads)]
         ]
     )
 
 
 def linear(found: Sequence[TimedRow], logs: Array) -> Linear:
-    """The residuals around a point with their slopes."""
+    """The residuals around a point, and their slopes from shortened runs."""
     residuals = log_errors(found, overheads_of(logs))
-    slopes = []
+    short = [shortened(one, _REQUESTS) for one in found]
+    around, slopes = log_errors(short, overheads_of(logs)), []
     for at in range(len(logs)):
         moved = logs.copy()
         moved[at] += _DELTA
-        slopes.append((log_errors(found, overheads_of(moved)) - residuals) / _DELTA)
+        slopes.append((log_errors(short, overheads_of(moved)) - around) / _DELTA)
     return Linear(logs=logs, residuals=residuals, slopes=np.stack(slopes, axis=-1))
 
 

@@ -2,7 +2,7 @@
 
 Every stage below saturation with one run left out of the fit, then with one model left out; beside it the roofline's step
 times in the same simulation. Then single requests of two services on another GPU, which nothing is fitted to. With `--table
-FILE` another table of the same form, as the shipped calibration has it. Twenty minutes on one core, two with `--table`.
+FILE` another table of the same form, as the shipped calibration has it. Ten minutes on one core, one with `--table`.
 """
 
 from __future__ import annotations
@@ -26,20 +26,18 @@ BARS = {"run": {"e2e": 10, "itl": 10, "ttft": 20}, "model": {"e2e": 15, "itl": 1
 _Told = list[Mapping[str, float]]
 
 
-def left_out(
-    found: Sequence[TimedRow], around: Linear, group_of: Callable[[TimedRow], str], seconds: float | None
-) -> _Told:
+def left_out(found: Sequence[TimedRow], around: Linear, group_of: Callable[[TimedRow], str]) -> _Told:
     """Means of every stage, as the fit without its group has them."""
     groups = np.array([group_of(one) for one in found])
     own = {name: overheads_of(around.fitted(groups != name)) for name in dict.fromkeys(groups.tolist())}
     for name, overheads in own.items():
         print(f"  without {name}: " + ", ".join(f"{key} {getattr(overheads, key):.3g}" for key in NAMES), flush=True)
-    return [predicted_s(one, own[group], seconds) for one, group in zip(found, groups.tolist(), strict=True)]
+    return [predicted_s(one, own[group]) for one, group in zip(found, groups.tolist(), strict=True)]
 
 
-def plain(found: Sequence[TimedRow], overheads: Overheads, seconds: float | None) -> _Told:
+def plain(found: Sequence[TimedRow], overheads: Overheads) -> _Told:
     """Means of every stage with the same overheads."""
-    return [predicted_s(one, overheads, seconds) for one in found]
+    return [predicted_s(one, overheads) for one in found]
 
 
 def table(found: Sequence[TimedRow], told: _Told, title: str) -> None:
@@ -88,7 +86,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("truth", type=Path)
     parser.add_argument("--table", type=Path, help="another table, scored with the shipped calibration")
-    parser.add_argument("--seconds", type=float, help="of each run, its start left out; the whole run where not given")
     parser.add_argument("--only-requests", action="store_true", help="only single requests")
     asked = parser.parse_args()
     timer, roofline, exchanges = plugins.op_timer(TIMER), plugins.op_timer("roofline"), NcclTimer()
@@ -98,20 +95,20 @@ def main() -> None:
     stages = rows(asked.table or asked.truth / TABLE)
     found = [timed(row, timer, exchanges) for row in stages]
     if asked.table:
-        told = plain(found, vllm_v1().overheads, asked.seconds)
+        told = plain(found, vllm_v1().overheads)
         table(found, told, "as shipped")
         scored(found, told, vllm_v1().bands)
         return
     around = linear(found, np.log([getattr(vllm_v1().overheads, name) for name in NAMES]))
     for kind, group_of in (("run", lambda one: one.row.run), ("model", lambda one: one.row.model)):
-        told = left_out(found, around, group_of, asked.seconds)
+        told = left_out(found, around, group_of)
         title = f"one {kind} left out"
         table(found, told, title)
         coverage(found, told, group_of, title)
         bars = BARS[kind]
         print("bars: " + ", ".join(f"{name} {bars[name]} %" for name in METRICS))
     bare = [timed(row, roofline, exchanges) for row in stages]
-    table(bare, plain(bare, NO_OVERHEADS, asked.seconds), "roofline, no overheads")
+    table(bare, plain(bare, NO_OVERHEADS), "roofline, no overheads")
     per_request(asked.truth, timer, exchanges)
 
 

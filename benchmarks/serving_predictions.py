@@ -1,22 +1,22 @@
-"""What the step times and an oracle of vLLM's scheduler say of a measured service."""
+"""What the simulation of vLLM says of a measured service."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from tests.engines.serving.vllm_v1_oracle import Request, simulate
 
 from benchmarks.serving_rows import CHUNKS_A_TOKEN, METRICS, Row, arrivals_s
 from gnomon.core.engine import OpTimer
 from gnomon.core.exchange import ExchangeTimer
-from gnomon.engines.serving.step_times.memory import kv_memory
+from gnomon.core.service import Arrivals, Batching, Pool, Prefixes, Routing, Service, StepTimes
+from gnomon.engines.serving.simulate import simulate
+from gnomon.engines.serving.step_times.layout import Limits
+from gnomon.engines.serving.step_times.memory import BLOCK_TOKENS, kv_memory
 from gnomon.engines.serving.step_times.overheads import Overheads
 from gnomon.engines.serving.step_times.times import TimedSteps
 
-BLOCK = 16
 STEPS_AHEAD = 1  # asynchronous scheduling, the default of vLLM from 0.14 on
-_WARM = 1.5  # of the mean time in the system, before requests of a shortened run count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class TimedRow:
     row: Row
     steps: TimedSteps
     blocks: int
+    arrivals: Arrivals
 
 
 def timed(row: Row, timer: OpTimer, exchanges: ExchangeTimer) -> TimedRow:
@@ -34,42 +35,64 @@ def timed(row: Row, timer: OpTimer, exchanges: ExchangeTimer) -> TimedRow:
         row=row,
         steps=TimedSteps(row.workload, row.system, row.layout, row.limits, timer, exchanges),
         blocks=kv_memory(row.workload, row.system.device, row.layout, row.limits).blocks,
+        arrivals=arrivals(row, row.requests),
     )
 
 
-def requests_of(row: Row, count: int) -> list[Request]:
-    """The first `count` requests: users in turn, each with the same prompt every time."""
-    found = []
-    mean, shared = round(row.prompt_tokens), row.shared_tokens // BLOCK
-    for at, arrived_s in enumerate(arrivals_s(row, count)):
-        user = at % row.users
-        prompt = max(1, mean + user % BLOCK - BLOCK // 2)  # lengths vary, and with them what the last block holds
-        keys = tuple(
-            ("shared", user % row.groups, block) if block < shared else ("own", user, block)
-            for block in range(prompt // BLOCK)
-        )
-        found.append(Request(arrived_s, prompt, row.answer_tokens, keys))
-    return found
+def shortened(one: TimedRow, most: int) -> TimedRow:
+    """The row with at most so many requests."""
+    return replace(one, arrivals=arrivals(one.row, min(most, one.row.requests)))
 
 
-def predicted_s(one: TimedRow, overheads: Overheads, seconds: float | None = None) -> dict[str, float]:
-    """Means by METRICS. `seconds`: of a shortened run whose start does not count; None: the run as it was measured."""
+def arrivals(row: Row, count: int) -> Arrivals:
+    """The first requests of a stage: users in turn, each with the same prompt every time."""
+    user = np.arange(count) % row.users
+    # Lengths vary, and with them what is left of a prompt beside whole blocks.
+    prompt = np.maximum(round(row.prompt_tokens) + user % BLOCK_TOKENS - BLOCK_TOKENS // 2, row.shared_tokens + 1)
+    own = prompt - row.shared_tokens
+    return Arrivals(
+        ids=np.arange(count),
+        arrived_s=np.array(arrivals_s(row, count)),
+        prefill_tokens=prompt,
+        decode_tokens=np.full(count, row.answer_tokens),
+        prefixes=Prefixes(
+            starts=2 * np.arange(count + 1),
+            segments=np.stack([user % row.groups, row.groups + user], axis=1).reshape(-1),
+            tokens=np.stack([np.full(count, row.shared_tokens), own], axis=1).reshape(-1),
+            answers=np.full(count, -1),
+        ),
+    )
+
+
+def service(times: StepTimes, limits: Limits, blocks: int, tensor: int, steps_ahead: int = STEPS_AHEAD) -> Service:
+    """One replica of vLLM."""
+    pool = Pool(
+        name="all",
+        role="both",
+        replicas=1,
+        tensor_parallel=tensor,
+        stages=1,
+        kv_blocks=blocks,
+        steps_ahead=steps_ahead,
+        batching=Batching(
+            policy="vllm-v1",
+            most_requests=limits.requests,
+            block_tokens=BLOCK_TOKENS,
+            most_tokens=limits.step_tokens,
+        ),
+        times=times,
+    )
+    return Service(pools=(pool,), routing=Routing(name="round_robin"), sequence_tokens=limits.sequence_tokens)
+
+
+def predicted_s(one: TimedRow, overheads: Overheads) -> dict[str, float]:
+    """Means by METRICS."""
     row = one.row
-    count = row.requests if seconds is None else round(row.rate_per_s * seconds)
-    asked = requests_of(row, count)
-    simulate(
-        asked,
-        one.steps.with_overheads(overheads),
-        blocks=one.blocks,
-        step_tokens=row.limits.step_tokens,
-        most_requests=row.limits.requests,
-        steps_ahead=STEPS_AHEAD,
-    )
-    if seconds is not None:
-        warm = _WARM * row.measured_s["e2e"]
-        asked = [request for request in asked if request.arrived_s > warm]
-    e2e = float(np.mean([request.end_s - request.arrived_s for request in asked]))
-    ttft = float(np.mean([request.first_s - request.arrived_s for request in asked]))
+    asked = service(one.steps.with_overheads(overheads), row.limits, one.blocks, row.layout.tensor)
+    made = simulate(asked, one.arrivals)
+    assert made.is_completed.all(), list(made.notes)
+    e2e = float(np.mean(made.requests.completed_s - one.arrivals.arrived_s))
+    ttft = float(np.mean(made.requests.first_token_s - one.arrivals.arrived_s))
     found = {"e2e": e2e, "itl": (e2e - ttft) / (CHUNKS_A_TOKEN * row.answer_tokens + 1), "ttft": ttft}
     assert tuple(found) == METRICS
     return found

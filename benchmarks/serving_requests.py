@@ -1,4 +1,7 @@
-"""Single requests of measured services on a GPU that nothing is fitted to: predicted beside measured, one by one."""
+"""Single requests of measured services on a GPU that nothing is fitted to: predicted beside measured, one by one.
+
+By the plain twin of the simulation, which knows replicas that share experts and hence run each step together.
+"""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Blocks:
     def __init__(self, count: int) -> None:
         self.free: OrderedDict[int, None] = OrderedDict.fromkeys(range(count))
         self.users = [0] * count
-        self.named: dict[Hashable, int] = {}
+        self.named: dict[Hashable, list[int]] = {}  # several blocks may hold the same: the first is found
         self.name_of: dict[int, Hashable] = {}
 
     def hits(self, keys: Sequence[Hashable], most: int) -> list[int]:
@@ -51,7 +51,7 @@ class Blocks:
         for key in keys[:most]:
             if key not in self.named:
                 break
-            found.append(self.named[key])
+            found.append(self.named[key][0])
         return found
 
     def take(self, held: Sequence[int]) -> None:
@@ -65,7 +65,9 @@ class Blocks:
             block, _ = self.free.popitem(last=False)
             name = self.name_of.pop(block, None)
             if name is not None:
-                del self.named[name]
+                self.named[name].remove(block)
+                if not self.named[name]:
+                    del self.named[name]
             self.users[block] = 1
             found.append(block)
         return found
@@ -149,6 +151,7 @@ class Replica:
                 if victim is one:
                     return left, True
             one.blocks += self.cache.new(max(0, need))
+            self._name_full(one, tokens)
             parts.append((one, tokens))
             left -= tokens
             at += 1
@@ -166,6 +169,7 @@ class Replica:
             self.cache.take(held)
             one.hit = one.computed = found
             one.blocks = held + self.cache.new(need)
+            self._name_full(one, tokens)
             self.running.append(self.waiting.popleft())
             parts.append((one, tokens))
             left -= tokens
@@ -174,14 +178,11 @@ class Replica:
         chunks, decodes, kv_sum, whole = [], 0, 0, []
         for one, tokens in parts:
             gives = one.computed + tokens == one.known
-            if tokens == 1:
+            if one.computed >= one.prompt and tokens == 1:
                 decodes, kv_sum = decodes + 1, kv_sum + one.computed + 1
             else:
                 chunks.append((one.computed, tokens))
-            is_prompt = one.computed < one.prompt
             one.computed += tokens
-            if is_prompt:
-                self._name_full(one)
             one.made += gives
             whole.append((one, tokens, gives))
         return Step(whole, self.cost(decodes, kv_sum, chunks, sum(gives for _, _, gives in whole)))
@@ -189,11 +190,15 @@ class Replica:
     def _blocks(self, tokens: int) -> int:
         return -(-tokens // self.block_tokens)
 
-    def _name_full(self, one: Request) -> None:
+    def _name_full(self, one: Request, tokens: int) -> None:
+        """Blocks of a prompt that the step will fill are found from now on, also by whom the same step admits."""
+        if one.computed >= one.prompt:
+            return
         named, name_of = self.cache.named, self.cache.name_of
-        for key, block in zip(one.keys[: one.computed // self.block_tokens], one.blocks, strict=False):
-            if key not in named and block not in name_of:
-                named[key], name_of[block] = block, key
+        for key, block in zip(one.keys[: (one.computed + tokens) // self.block_tokens], one.blocks, strict=False):
+            if block not in name_of:
+                named.setdefault(key, []).append(block)
+                name_of[block] = key
 
     def ends(self, step: Step, now: float) -> None:
         for one, _, gives in step.parts:
