@@ -9,6 +9,8 @@ import io
 import json
 import lzma
 import os
+import sys
+import traceback
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -109,7 +111,7 @@ def main() -> None:
     _fill_cache(config)
     with contextlib.redirect_stdout(io.StringIO()):
         simulator = Simulator(config)
-        simulator.run()
+        _run(simulator)
     path = Path(config.metrics_config.output_dir) / "request_metrics.csv"
     with path.open(newline="") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: int(float(row["Request Id"])))
@@ -119,6 +121,19 @@ def main() -> None:
         **{name: [float(row[column] or "nan") for row in rows] for name, column in _COLUMNS.items()},
     }
     Path("result.json").write_text(json.dumps(result))
+
+
+def _run(simulator: Simulator) -> None:
+    """Run it, and say in words at which of its own assertions it ends."""
+    try:
+        simulator.run()
+    except AssertionError as fault:
+        if "pending requests" in str(fault):
+            sys.exit("ERROR: requests were left that it never began")
+        frames = traceback.extract_tb(fault.__traceback__)
+        if Path(frames[-1].filename).parts[-2:] == ("entities", "request.py"):
+            sys.exit("ERROR: a request was evicted from the KV cache, and Vidur 0.0.26 fails when that one runs again")
+        raise
 
 
 def _config() -> SimulationConfig:
@@ -172,9 +187,7 @@ def _fill_cache(config: SimulationConfig) -> None:
     """The tables where it looks for what others have predicted, under the names that it gives them itself."""
     tables = json.loads(Path("tables.json").read_text())
     cluster = config.cluster_config
-    names = object.__new__(
-        RandomForrestExecutionTimePredictor
-    )  # to be asked for names: making one would look for files
+    names = object.__new__(RandomForrestExecutionTimePredictor)  # to be asked for names: making one would look for files
     names._config = config.execution_time_predictor_config
     names._replica_config = cluster.replica_config
     names._block_size = cluster.cache_config.block_size
@@ -184,14 +197,12 @@ def _fill_cache(config: SimulationConfig) -> None:
     sizes = [step * (at + 1) for at in range(count)]
     compute = {name: [(size, 0.0) for size in sizes] for name in _IN_ANOTHER}
     compute["attn_kv_cache_save"] = [(size, 0.0) for size in range(1, sizes[-1] + 1)]  # asked for, and never added
-    compute["attn_pre_proj"] = list(zip(sizes, tables["stage_ms"]))
+    compute["attn_pre_proj"] = list(zip(sizes, tables["stage_ms"], strict=True))
     compute["attn_decode"] = [
-        (batch + 1, kv, time)
-        for batch, row in enumerate(tables["decode_ms"])
-        for kv, time in zip(tables["decode_kv"], row)
+        (batch + 1, kv, time) for batch, row in enumerate(tables["decode_ms"]) for kv, time in zip(tables["decode_kv"], row, strict=True)
     ]
     compute["attn_prefill"] = tables["prefill"]
-    network = {"send_recv": list(zip(sizes, tables["send_ms"]))} if ASKED["stages"] > 1 else {}
+    network = {"send_recv": list(zip(sizes, tables["send_ms"], strict=True))} if ASKED["stages"] > 1 else {}
     _fill("compute", names._get_compute_prediction_repo_id(), compute)
     _fill("network", names._get_network_prediction_repo_id(), network)
 

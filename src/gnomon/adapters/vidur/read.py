@@ -49,10 +49,8 @@ def read(output: Files, service: Service, arrivals: Arrivals, *, kv_step: int, i
     outside = [*untold(arrivals, "Vidur")]
     if policy == "orca":
         outside.append(_ORCA)
-    if restarts.sum():
-        outside.append(
-            f"{int((restarts > 0).sum())} requests were evicted and began again; Vidur takes a prompt that was not through for answered"
-        )
+    if restarts.any():
+        outside.append(f"{int((restarts > 0).sum())} requests were evicted from the KV cache and began again")
     return Figures(
         ttft_s=float(ttft_s.mean()),
         tpot_s=float(tpot_s.mean()) if len(tpot_s) else None,

@@ -19,6 +19,7 @@ from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.serving_plan import Quantity, ServingPlan
 from gnomon.core.slo import Limit
 from gnomon.core.tell import Tell, silent
+from gnomon.core.timeline import Timeline
 from gnomon.core.traffic.at_rate import at_rate
 from gnomon.core.traffic.played import AnyTraffic, PlayedTrace, requests_of
 from gnomon.core.version import version
@@ -28,6 +29,7 @@ from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, req
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import simulate
+from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
 from gnomon.engines.serving.step_times.overheads import NO_OVERHEADS, Software, vllm_v1
@@ -160,6 +162,10 @@ class ServingEngine:
             return self._run(scenario).made
         ready = self._set_up(scenario)
         return simulate(ready.service, ready.arrivals, records=True)
+
+    def timeline(self, scenario: Scenario, most: int) -> Timeline:
+        """What each replica runs when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
+        return timeline(self.outcome(scenario, records=True), most)
 
     def capacity(
         self, scenario: Scenario, limits: Sequence[Limit], *, precision: float = PRECISION, tell: Tell = silent
