@@ -49,7 +49,9 @@ def _prefill(times: StepTimes, sizes: Sizes, lengths: Ints) -> list[tuple[int, i
     """A row for each length in the cache, the chunk's own tokens counted, and each chunk that can be among them."""
     found: list[tuple[int, int, float]] = []
     for chunk in _multiples(CHUNK_STEP, sizes.chunk).tolist():
-        own = -(-max(chunk - CHUNK_STEP + 1, 1) // sizes.kv_step) * sizes.kv_step  # of the shortest that counts as so long
+        own = (
+            -(-max(chunk - CHUNK_STEP + 1, 1) // sizes.kv_step) * sizes.kv_step
+        )  # of the shortest that counts as so long
         kv = lengths[lengths >= own]
         kv = kv[kv <= chunk + sizes.kv_step] if sizes.starts_whole else kv
         before = np.maximum(kv - chunk, 0)
