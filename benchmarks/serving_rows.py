@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,123 +51,68 @@ class Row:
     measured_s: dict[str, float]  # means, by METRICS
 
 
-# Models of the table that the zoo lacks, from config.json of the released checkpoints.
+def _decoder(
+    layers: int, hidden: int, heads: int, kv_heads: int, intermediate: int, vocab: int, positions: int, **more: Any
+) -> Decoder:
+    shape = {"head_dim": hidden // heads, **more}
+    return Decoder(
+        name="",
+        layers=layers,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=kv_heads,
+        intermediate=intermediate,
+        vocab=vocab,
+        positions=positions,
+        **shape,
+    )
+
+
+_SCOUT = {"head_dim": 128, "experts": 16, "experts_chosen": 1, "router": "sigmoid", "shared_intermediate": 8192}
+_QWEN3 = {"head_dim": 128, "qk_norm": "rms"}
+# Models that the zoo lacks, from config.json of the released checkpoints.
 _FURTHER = {
-    "codellama-34b": dict(
-        layers=48, hidden=8192, heads=64, kv_heads=8, intermediate=22016, vocab=32000, positions=16384
-    ),
-    "codellama-13b": dict(
-        layers=40, hidden=5120, heads=40, kv_heads=40, intermediate=13824, vocab=32016, positions=16384
-    ),
-    "codellama-7b": dict(
-        layers=32, hidden=4096, heads=32, kv_heads=32, intermediate=11008, vocab=32016, positions=16384
-    ),
-    "llama-3.1-8b": dict(
-        layers=32, hidden=4096, heads=32, kv_heads=8, intermediate=14336, vocab=128256, positions=131072
-    ),
-    "llama-3.1-70b": dict(
-        layers=80, hidden=8192, heads=64, kv_heads=8, intermediate=28672, vocab=128256, positions=131072
-    ),
-    "llama-3.3-70b": dict(
-        layers=80, hidden=8192, heads=64, kv_heads=8, intermediate=28672, vocab=128256, positions=131072
-    ),
-    "llama-3.2-3b": dict(
-        layers=28, hidden=3072, heads=24, kv_heads=8, intermediate=8192, vocab=128256, positions=131072, is_tied=True
-    ),
-    "llama-3.2-1b": dict(
-        layers=16,
-        hidden=2048,
-        heads=32,
-        kv_heads=8,
-        intermediate=8192,
-        vocab=128256,
-        positions=131072,
-        is_tied=True,
-        head_dim=64,
-    ),
-    "mistral-7b": dict(
-        layers=32, hidden=4096, heads=32, kv_heads=8, intermediate=14336, vocab=32768, positions=32768
-    ),
-    "mistral-nemo": dict(
-        layers=40,
-        hidden=5120,
-        heads=32,
-        kv_heads=8,
-        intermediate=14336,
-        vocab=131072,
-        positions=131072,
-        head_dim=128,
-    ),
-    "mistral-small": dict(
-        layers=40,
-        hidden=5120,
-        heads=32,
-        kv_heads=8,
-        intermediate=32768,
-        vocab=131072,
-        positions=32768,
-        head_dim=128,
-    ),
-    "qwen2.5-14b": dict(
-        layers=48, hidden=5120, heads=40, kv_heads=8, intermediate=13824, vocab=152064, positions=131072, qkv_bias=True
-    ),
-    "qwen2.5-32b": dict(
-        layers=64, hidden=5120, heads=40, kv_heads=8, intermediate=27648, vocab=152064, positions=131072, qkv_bias=True
-    ),
-    "qwen3-8b": dict(
-        layers=36,
-        hidden=4096,
-        heads=32,
-        kv_heads=8,
-        intermediate=12288,
-        vocab=151936,
-        positions=40960,
-        head_dim=128,
-        qk_norm="rms",
-    ),
-    "qwen3-14b": dict(
-        layers=40,
-        hidden=5120,
-        heads=40,
-        kv_heads=8,
-        intermediate=17408,
-        vocab=151936,
-        positions=40960,
-        head_dim=128,
-        qk_norm="rms",
-    ),
-    "qwen3-30b-a3b": dict(
-        layers=48,
-        hidden=2048,
-        heads=32,
-        kv_heads=4,
-        intermediate=768,
-        vocab=151936,
-        positions=262144,
-        head_dim=128,
-        qk_norm="rms",
-        experts=128,
-        experts_chosen=8,
-    ),
-    "yi-34b": dict(
-        layers=60, hidden=7168, heads=56, kv_heads=8, intermediate=20480, vocab=64000, positions=4096
-    ),
+    "codellama-34b": _decoder(48, 8192, 64, 8, 22016, 32000, 16384),
+    "codellama-13b": _decoder(40, 5120, 40, 40, 13824, 32016, 16384),
+    "codellama-7b": _decoder(32, 4096, 32, 32, 11008, 32016, 16384),
+    "llama-3.1-8b": _decoder(32, 4096, 32, 8, 14336, 128256, 131072),
+    "llama-3.1-70b": _decoder(80, 8192, 64, 8, 28672, 128256, 131072),
+    "llama-3.3-70b": _decoder(80, 8192, 64, 8, 28672, 128256, 131072),
+    "llama-3.2-3b": _decoder(28, 3072, 24, 8, 8192, 128256, 131072, is_tied=True),
+    "llama-3.2-1b": _decoder(16, 2048, 32, 8, 8192, 128256, 131072, is_tied=True),
+    "llama-4-scout": _decoder(48, 5120, 40, 8, 8192, 202048, 10485760, **_SCOUT),
+    "mistral-7b": _decoder(32, 4096, 32, 8, 14336, 32768, 32768),
+    "mistral-nemo": _decoder(40, 5120, 32, 8, 14336, 131072, 131072, head_dim=128),
+    "mistral-small": _decoder(40, 5120, 32, 8, 32768, 131072, 32768, head_dim=128),
+    "qwen2.5-14b": _decoder(48, 5120, 40, 8, 13824, 152064, 131072, qkv_bias=True),
+    "qwen2.5-32b": _decoder(64, 5120, 40, 8, 27648, 152064, 131072, qkv_bias=True),
+    "qwen3-8b": _decoder(36, 4096, 32, 8, 12288, 151936, 40960, **_QWEN3),
+    "qwen3-14b": _decoder(40, 5120, 40, 8, 17408, 151936, 40960, **_QWEN3),
+    "qwen3-30b-a3b": _decoder(48, 2048, 32, 4, 768, 151936, 262144, experts=128, experts_chosen=8, **_QWEN3),
+    "yi-34b": _decoder(60, 7168, 56, 8, 20480, 64000, 4096),
 }
 
 
 def decode_graph(name: str) -> Workload:
     """The graph of a step of one token of the model that a hub's name means. BadInput."""
     short = name.rsplit("/", 1)[-1].lower()
+    kept = "fp8" if "fp8" in short else None
     for known in sorted(_FURTHER, key=len, reverse=True):
-        if short.replace("meta-", "").replace("codellama", "codellama").startswith(known):
-            shape = {"head_dim": _FURTHER[known]["hidden"] // _FURTHER[known]["heads"], **_FURTHER[known]}
-            return decoder(Decoder(name=known, **shape), _plan("bf16"))
-    for asked in (name, short, *(short.removesuffix(end) for end in ("-hf", "-instruct", "-v0.1", "-instruct-v0.1"))):
+        if short.removeprefix("meta-").startswith(known):
+            return decoder(replace(_FURTHER[known], name=known), _plan(kept or "bf16"))
+    for asked in (
+        name,
+        short,
+        *(
+            short.removesuffix(end)
+            for end in ("-hf", "-instruct", "-chat-hf", "-v0.1", "-instruct-v0.1", "-fp8", "-instruct-fp8")
+        ),
+    ):
         try:
             found = model(asked)
         except BadInput:
             continue
-        return found.build(_plan(found.dtype, found.weight_dtype))
+        return found.build(_plan(kept or found.dtype, found.weight_dtype))
     raise BadInput(f"unknown model {name!r}: add it to benchmarks/serving_rows.py")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnomon.api.questions import workload
     from gnomon.api.reports import write_report
     from gnomon.api.scenarios import write_scenario
+    from gnomon.api.services import ServiceCapacity, ServiceRun, serve, serve_capacity
     from gnomon.api.serving_simulation import ServingSimulation, simulate_service
     from gnomon.api.sweeps import SweepResult, sweep
     from gnomon.api.training_export import ExportedTraining, export_training
@@ -31,6 +32,8 @@ _HOME = {
     "MappingComparison": "gnomon.api.mapping_comparison",
     "MappingEvaluation": "gnomon.api.mapping",
     "Overrides": "gnomon.api.overrides",
+    "ServiceCapacity": "gnomon.api.services",
+    "ServiceRun": "gnomon.api.services",
     "ServingSimulation": "gnomon.api.serving_simulation",
     "TrainingSimulation": "gnomon.api.training_simulation",
     "Unsupported": "gnomon.core.errors",
@@ -44,6 +47,8 @@ _HOME = {
     "predict": "gnomon.api.predict",
     "predict_many": "gnomon.api.predict",
     "predict_scenario": "gnomon.api.predict",
+    "serve": "gnomon.api.services",
+    "serve_capacity": "gnomon.api.services",
     "simulate_service": "gnomon.api.serving_simulation",
     "simulate_training": "gnomon.api.training_simulation",
     "sweep": "gnomon.api.sweeps",
@@ -61,6 +66,8 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "compare",
     "compare_measurements",
     "sweep",
+    "serve",
+    "serve_capacity",
     "simulate_service",
     "simulate_training",
     "export_training",
@@ -73,6 +80,8 @@ __all__ = [  # noqa: RUF022 - the type checker wants a plain list, the reader th
     "Answer",
     "Answers",
     "SweepResult",
+    "ServiceRun",
+    "ServiceCapacity",
     "ServingSimulation",
     "TrainingSimulation",
     "ExportedTraining",

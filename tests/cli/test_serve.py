@@ -25,13 +25,30 @@ def _files(tmp_path, monkeypatch):
 
 
 def test_json_is_what_was_worked_by_hand(capsys):
-    assert main(["serve", "simulate", *WORDS, "--out", "out.csv", "--batches", "batches.csv", "--json"]) == 0
+    assert (
+        main(
+            [
+                "serve",
+                "simulate",
+                *WORDS,
+                "--out",
+                "out.csv",
+                "--batches",
+                "batches.csv",
+                "--decisions",
+                "decisions.csv",
+                "--json",
+            ]
+        )
+        == 0
+    )
     found = json.loads(capsys.readouterr().out)
     assert found["schema"] == "gnomon/serving-simulation/1"
     assert (found["completed"], found["batches"], found["end_s"]) == (2, 4, 5.0)
     assert found["ttft_s"]["mean"] == 1.25
     assert Path("out.csv").read_text().splitlines() == Path("requests.csv").read_text().splitlines()
     assert Path("batches.csv").read_text().splitlines()[3] == "2,0,0,2.0,1.5,2,2,8,,2,64,0 1"
+    assert Path("decisions.csv").read_text().splitlines()[3] == "2,0,2.0,3.5,2,0 1,,,0,0"
     made = gnomon.simulate_service("vidur_config.json", trace="trace.csv", stage_times="table.npz")
     assert made.to_dict() == found
 

@@ -8,12 +8,12 @@ import pytest
 
 import gnomon.core
 
-FILES = sorted(Path(gnomon.core.__file__).parent.glob("*.py"))
+FILES = sorted(Path(gnomon.core.__file__).parent.rglob("*.py"))
 # What a function imports when it is called, and nobody pays for who does not call it.
 LATE = {"jit.py": ("numba",)}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}.{file.stem}")
 def test_core_imports_the_standard_library_and_numpy_only(file):
     imported = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -15,6 +15,7 @@ from gnomon.api.parts import Parts
 from gnomon.api.questions import Question
 from gnomon.api.rows import flat_rows, frame
 from gnomon.api.scenarios import write_scenario
+from gnomon.api.traffic import serving_fields
 from gnomon.core.digest import plain, used
 from gnomon.core.engine import Engine
 from gnomon.core.errors import ToolError, Unsupported
@@ -22,8 +23,10 @@ from gnomon.core.in_words import interval, share
 from gnomon.core.prediction import Prediction
 from gnomon.core.scenario import Scenario
 from gnomon.core.schema import PREDICT
+from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.tool import OutsideTool
 from gnomon.core.units import show
+from gnomon.core.workload import SERVE
 from gnomon.report.facts.titles import LABELS, answer_title, mode_words, pass_title, pass_words
 
 if TYPE_CHECKING:
@@ -67,11 +70,15 @@ class Outcome:
     def length(self) -> int | None:
         """Tokens that the pass is of, those of a decode step being in the cache; None of images."""
         workload = self.scenario.workload
+        if self.scenario.plan.serving is not None:
+            return None
         return workload.context if workload.mode == "decode" else workload.seq
 
     @property
     def items_per_s(self) -> float | None:
-        """Images or tokens per second."""
+        """Images or tokens per second; of a service, tokens of answers."""
+        if self.service is not None:
+            return self.service.answer_tokens_per_s
         return self._runs * self.scenario.workload.items / self.prediction.value if self.prediction else None
 
     @property
@@ -86,7 +93,14 @@ class Outcome:
 
         [Chowdhery et al. 2022, appendix B]
         """
+        if self.service is not None:
+            return self.service.mfu
         return self._of_peak(self._runs * self.scenario.workload.model_flop)
+
+    @property
+    def service(self) -> ServiceFacts | None:
+        """What is known of a service; None where none is answered for."""
+        return self.prediction.service if self.prediction else None
 
     @property
     def hfu(self) -> float | None:
@@ -140,6 +154,7 @@ class Outcome:
                 "provenance": plain(found.provenance),
             }
             | ({} if found.mapped is None else {"mapped": plain(found.mapped)})
+            | ({} if found.service is None else {"moved_bytes": None, "service": plain(found.service)})
             | ({} if found.step is None else {"hfu": self.hfu, "step": plain(found.step)})
         )
 
@@ -224,7 +239,7 @@ class Answer:
             "devices": self.question.system.count,
             "engine": self.engine,
             "batch": plan.batch,
-            "seq": next((w.seq for w in workloads if w.mode != "decode"), None),
+            "seq": next((w.seq for w in workloads if w.mode not in ("decode", SERVE)), None),
             "context": next((w.context for w in workloads if w.mode == "decode"), None),
             "dtype": plan.dtype,
             "weight_dtype": plan.weight_dtype or plan.dtype,
@@ -237,6 +252,7 @@ class Answer:
             "sizes": dict(plan.sizes),
             "overrides": _written(self.question.options.get("overrides")),
             "training": {} if plan.training is None else used(plan.training),
+            "serving": {} if plan.serving is None else serving_fields(plan.serving),
             "parameters": workloads[0].parameters,
         }
 

@@ -31,6 +31,7 @@ COLUMNS: dict[str, type] = {
     "sizes": str,
     "overrides": str,
     "training": str,
+    "serving": str,
     "parameters": int,
     "quantity": str,
     "mode": str,
@@ -92,7 +93,7 @@ def _flat(answer: Answer, outcome: Outcome) -> dict[str, Any]:
         "item": outcome.scenario.workload.item,
         "reasons": "; ".join(found["reasons"]),
     }
-    every |= {name: _compact(every[name]) for name in ("sizes", "overrides", "training")}
+    every |= {name: _compact(every[name]) for name in ("sizes", "overrides", "training", "serving")}
     return {name: every.get(name) for name in COLUMNS}
 
 

@@ -12,10 +12,12 @@ import numpy as np
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Floats
 from gnomon.engines.serving import records as columns
+from gnomon.engines.serving.decisions import decisions_csv
 from gnomon.engines.serving.memory import planned
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.records import Log
 from gnomon.engines.serving.simulate import follows, simulate
+from gnomon.engines.serving.state import THROUGH
 from gnomon.formats.files import write_whole
 from gnomon.formats.vidur.config import read_vidur_config
 from gnomon.formats.vidur.requests import BatchRow, RequestRows, batches_csv, requests_csv
@@ -100,6 +102,10 @@ class ServingSimulation:
             raise BadInput("no batches were recorded: simulate with records=True", field="batches")
         write_whole(Path(path), batches_csv(_batch_rows(self.outcome.log, self.outcome.arrivals.ids.tolist())))
 
+    def write_decisions(self, path: str | Path) -> None:
+        """Write a row for every step of a replica. BadInput where they were not asked for, or it cannot be written."""
+        write_whole(Path(path), decisions_csv(self.outcome.decisions()))
+
 
 def simulate_service(
     config: str | Path, *, trace: str | Path, stage_times: str | Path, records: bool = False
@@ -142,7 +148,7 @@ def _batch_rows(log: Log, ids: list[int]) -> Iterator[BatchRow]:
             decodes=row[columns.DECODING],
             decode_kv=row[columns.KV],
             members=[
-                (ids[request], tokens, None if before == columns.DECODES else before)
-                for request, tokens, before in members[first : first + row[columns.SIZE]]
+                (ids[request], tokens, None if before == THROUGH else before)
+                for request, tokens, before, _ in members[first : first + row[columns.SIZE]]
             ],
         )

@@ -14,6 +14,7 @@ from gnomon.api.answers import Answer, answer
 from gnomon.api.scenarios import asked_by, beside
 from gnomon.core.errors import GnomonError
 from gnomon.core.prediction import Prediction
+from gnomon.core.service_facts import ServiceFacts
 from gnomon.formats.scenario_file import ScenarioFile
 from gnomon.formats.sweep_file import scenario_data
 
@@ -34,10 +35,21 @@ _OF_A_PASS: dict[str, type] = {
     "moved_bytes": float,
     "digest": str,  # of the scenario
 }
-PASSES = ("time", "ttft", "tpot")
+PASSES = ("time", "ttft", "tpot", "e2e")
+_OF_A_SERVICE: dict[str, type] = {
+    "ttft_p99_s": float,
+    "tpot_p99_s": float,
+    "e2e_p99_s": float,
+    "requests_per_s": float,
+    "usd_per_million_answer_tokens": float,
+    "usd_per_hour": float,
+    "preemptions": int,
+    "warnings": str,
+}
 # What is answered to a point; a pass that no row has is left out of the table. docs/how-to/sweep.md says what each means.
 COLUMNS: dict[str, type] = {
     **{f"{quantity}_{name}": kind for quantity in PASSES for name, kind in _OF_A_PASS.items()},
+    **_OF_A_SERVICE,
     "devices": int,
     "parameters": int,
     "total_bytes": float,
@@ -70,6 +82,18 @@ def evaluator(setup: Mapping[str, Any]) -> Callable[[Sequence[Mapping[str, JsonV
     return lambda points: [row(point) for point in points]
 
 
+def _service(service: ServiceFacts) -> dict[str, Any]:
+    """What a service has beside the means of its quantities."""
+    slowest = {f"{one.quantity}_p99_s": one["p99"] for one in service.spreads if one.quantity in PASSES}
+    return slowest | {
+        "requests_per_s": service.completed_per_s,
+        "usd_per_million_answer_tokens": service.usd_per_million_answer_tokens,
+        "usd_per_hour": None if service.usd_per_s is None else service.usd_per_s * 3600,
+        "preemptions": service.restarts,
+        "warnings": "; ".join(service.warnings) or None,
+    }
+
+
 def _row(found: Answer) -> dict[str, Any]:
     """An answer under `COLUMNS`, without what is missing."""
     row: dict[str, Any] = {"devices": found.question.system.count, "reason": "; ".join(found.reasons) or None}
@@ -96,6 +120,9 @@ def _row(found: Answer) -> dict[str, Any]:
             outcome.scenario.digest,
         )
         row |= {f"{outcome.quantity}_{name}": value for name, value in zip(_OF_A_PASS, values, strict=True)}
+    service = next((one.service for one in predictions if one.service is not None), None)
+    if service is not None:
+        row |= _service(service)
     if predictions:
         outside = dict.fromkeys(reason for prediction in predictions for reason in prediction.outside)
         row |= {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +20,6 @@ from gnomon.core.digest import digest
 from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
-from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.core.version import version
 from gnomon.formats.named import is_path, split_count
 from gnomon.formats.scenario_file import OverridesShape
@@ -156,7 +155,8 @@ def _files(found: Sweep, folder: Path) -> dict[str, str]:
 
 
 # Fields of a plan that cannot be judged by the file's shape alone, and can without the others.
-_ALONE = ("dtype", "weight_dtype", "kv_dtype", "head", *(name for name in WHOLE if name not in TRAINING_FIELDS))
+_OF_A_PLAN = {field.name for field in fields(Plan)}
+_ALONE = ("dtype", "weight_dtype", "kv_dtype", "head", *(name for name in WHOLE if name in _OF_A_PLAN))
 
 
 def _check_names(found: Sweep, folder: Path) -> None:

@@ -61,5 +61,7 @@ def _traced(answer: Answer) -> TracedAnswer:
 
 
 def _timeline(outcome: Outcome, engine: Engine) -> Timeline | None:
-    """What runs when, of an engine that tells it."""
+    """What runs when, of an engine that tells it; of a service once, for its quantities are of one run."""
+    if outcome.service is not None and outcome.quantity != "e2e":
+        return None
     return engine.timeline(outcome.scenario, MOST_SPANS) if isinstance(engine, HasTimeline) else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from gnomon.core.digest import plain, used
 from gnomon.core.errors import BadInput
+from gnomon.core.serving_plan import ServingPlan
 from gnomon.core.traffic.played import AnyTraffic, PlayedTrace
 from gnomon.core.traffic.replay import Replay
 from gnomon.core.traffic.traffic import Traffic
@@ -30,6 +32,23 @@ def traffic(said: Mapping[str, Any] | AnyTraffic | None) -> AnyTraffic:
         raise BadInput(f"{said!r:.60} is neither a mapping nor a Traffic", field="traffic")
     written = shaped(TrafficShape, dict(said), "", within=("traffic",))
     return traffic_of(written) if written.trace is None else _played(written, Path(written.trace))
+
+
+def serving_fields(plan: ServingPlan) -> dict[str, Any]:
+    """What of a service is not at its default, and its traffic, as plain values; a trace by its file."""
+    found = {name: value for name, value in used(plan).items() if name not in ("quantity", "traffic")}
+    said = plan.traffic
+    if isinstance(said, PlayedTrace):
+        sent = {name: plain(value) for name, value in used(said.replay).items()}
+        return found | {"traffic": {"trace": said.name, "sha256": said.sha256, **sent, "most_open": said.most_open}}
+    return found | {"traffic": _said(said)}
+
+
+def _said(value: Any) -> Any:
+    """A part of traffic under the name of its kind, what is at its default left out."""
+    if not is_dataclass(value):
+        return plain(value)
+    return {"kind": type(value).__name__} | {name: _said(item) for name, item in used(value).items()}
 
 
 def _played(written: TrafficShape, path: Path) -> PlayedTrace:

@@ -30,6 +30,7 @@ from gnomon.cli.run_options import (
     serving_options,
     training_options,
 )
+from gnomon.cli.service_tables import print_services
 from gnomon.cli.step_tables import print_steps
 from gnomon.core.errors import BadInput, Unsupported, UsageError, near_match
 from gnomon.core.in_words import interval, rate, ratio, share
@@ -139,6 +140,7 @@ def run(arguments: Sequence[str]) -> int:
         print_answers(answers)
         print_layers(answers)
         print_steps(answers)
+        print_services(answers)
         if found.parts:
             print_parts(answers)
         if found.operators:
@@ -179,22 +181,22 @@ def _answers(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
         words(found.on),
         batches=None if batch is None else wholes(name, batch),
         engines=words(found.engine),
-        settings=_settings(found.set, words(found.engine)),
+        settings=settings_of("predict", found.set, words(found.engine)),
         tell=tell,
         **options,
     ).answers
 
 
-def _settings(given: Sequence[str], engines: Sequence[str]) -> dict[str, dict[str, str]]:
+def settings_of(verb: str, given: Sequence[str], engines: Sequence[str]) -> dict[str, dict[str, str]]:
     """Of each engine, its own by name. UsageError for one of an engine that is not asked."""
     settings: dict[str, dict[str, str]] = {}
     for one in given:
         place, equals, value = one.partition("=")
         engine, dot, name = place.partition(".")
         if not equals or not dot:
-            raise UsageError(f"predict: --set takes ENGINE.SETTING=VALUE, like mapper.objective=energy, not {one!r}")
+            raise UsageError(f"{verb}: --set takes ENGINE.SETTING=VALUE, like mapper.objective=energy, not {one!r}")
         if engine not in engines:
-            raise UsageError(f"predict: --set: {engine!r} is not asked{near_match(engine, engines)}; --engine names it")
+            raise UsageError(f"{verb}: --set: {engine!r} is not asked{near_match(engine, engines)}; --engine names it")
         settings.setdefault(engine, {})[name] = value
     return settings
 
@@ -213,7 +215,7 @@ def _answers_of_scenario(found: Namespace, tell: Tell) -> tuple[Answer, ...]:
         if getattr(found, dest(flag)) not in (None, []):
             raise UsageError(f"predict: {flag}: a scenario says this itself; write it there, or name model and --on")
     engines = words(found.engine)
-    settings = _settings(found.set, engines)
+    settings = settings_of("predict", found.set, engines)
     return tuple(
         predict_scenario(found.models, engine=name, settings=settings.get(name), tell=tell) for name in engines
     )
@@ -289,7 +291,7 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "model": answer.question.model.name,
         "system": answer.question.system.name,
         "engine": answer.engine,
-        "batch": str(plan.batch),
+        "batch": "-" if plan.serving is not None else str(plan.batch),
         "what": outcome.title,
         "dtype": formats(answer.fields),
     }

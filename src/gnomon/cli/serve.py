@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from gnomon.cli.steps import Steps, StepsParser
 
 STEPS: Steps = {
+    "run": ("serve_run", "how the requests of a scenario's service fare"),
+    "capacity": ("serve_run", "the highest rate at which it keeps its objectives"),
     "simulate": (
         "serve_simulate",
         "when each request of a stream gets its tokens, from Vidur's files and as Vidur has it",
     ),
 }
-EXAMPLE = (
-    "gnomon serve simulate --from-vidur vidur_config.json --trace trace.csv --stage-times table.npz --out requests.csv"
-)
+EXAMPLE = "gnomon serve capacity service.yaml --slo ttft_p99=500ms,tpot_p99=50ms"
 
 
 def parser() -> StepsParser:

@@ -24,17 +24,22 @@ _ROWS = {
 def simulate(arguments: Sequence[str]) -> int:
     """Simulate, write what became of each request, and print how long they took."""
     found = _parser().read(arguments)
-    for path in (found.out, found.batches):
+    for path in (found.out, found.batches, found.decisions):
         if path is not None:
             check_writable(Path(path))
     with working("simulating"):
         made = simulate_service(
-            found.from_vidur, trace=found.trace, stage_times=found.stage_times, records=found.batches is not None
+            found.from_vidur,
+            trace=found.trace,
+            stage_times=found.stage_times,
+            records=found.batches is not None or found.decisions is not None,
         )
     if found.out:
         made.write_requests(found.out)
     if found.batches:
         made.write_batches(found.batches)
+    if found.decisions:
+        made.write_decisions(found.decisions)
     if found.json:
         print_json(made.to_dict())
     else:
@@ -63,6 +68,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--out", metavar="FILE", help="write a row for every request")
     parser.add_argument("--batches", metavar="FILE", help="write a row for every batch and stage")
+    parser.add_argument(
+        "--decisions", metavar="FILE", help="write what the scheduler decided: a row for every step of a replica"
+    )
     add_output_options(parser, csv=False)
     return parser
 

@@ -50,8 +50,13 @@ class Batching:
     most_requests: int  # admitted at once; of a pipeline its stages share them
     block_tokens: int  # of a block of the KV cache
     watermark: float = 0.0  # share of the blocks that stays free when a request is admitted
-    most_tokens: int | None = None  # of a prefill batch, as the policy counts them; None: it has no such bound
-    chunk_tokens: int | None = None  # of a batch that splits prompts
+    most_tokens: int | None = (
+        None  # of a prefill batch, as the policy counts them; of vllm-v1 of any; None: it has no such bound
+    )
+    chunk_tokens: int | None = (
+        None  # of a batch that splits prompts; vllm-v1: of each request in a step, None: no bound
+    )
+    is_chunked: bool = True  # of vllm-v1: a prompt may be computed in several steps
     most_waits: int | None = None  # decode iterations before waiting requests are looked at; None: it does not wait
 
 
@@ -122,6 +127,7 @@ class Pool:
     tensor_parallel: int
     stages: int  # of each replica's pipeline
     kv_blocks: int  # of the KV cache of a replica
+    steps_ahead: int = 0  # made up while those before them are under way [vLLM from 0.14 on: asynchronous scheduling]
     kv_sequences: int | None = (
         None  # of the greatest length that a policy reserves room for; None: as many as blocks hold
     )

@@ -55,6 +55,7 @@ class ServiceFacts:
     span_s: float  # from the first arrival to the last event
     offered_per_s: float | None  # requests, from the first arrival to the last; None: all at once
     busy: float | None  # share of time in which a replica computes, mean over them; None: not told
+    mfu: float | None  # the model's own work over what the devices' peak could do in the span; None: no such peak
     spreads: tuple[Spread, ...]
     usd_per_s: float | None  # of all devices; None: no price is known
     warnings: tuple[str, ...]

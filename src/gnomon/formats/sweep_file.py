@@ -28,15 +28,21 @@ MOST_VALUES = 100_000  # of one field: more is a slip of the pen
 MOST_POINTS = 10_000_000  # of a grid: hours of the quickest engine
 
 _KEYS = {name: info for name, info in ScenarioFile.model_fields.items() if name not in ("schema_", "title")}
-_PARTS = ("overrides", "sizes")  # keys that hold further keys
+_PARTS = ("overrides", "sizes", "traffic")  # keys that hold further keys
+_EXAMPLES = {"overrides": "efficiency", "sizes": "frames", "traffic": "qps"}
+# Of traffic the numbers that plans are weighed by; the rest of it stands in the base.
+_TRAFFIC = ("qps", "requests", "duration_s", "most_open", "seed")
 FIELDS = (
     "engine",
     *(name for name in _KEYS if name not in _PARTS),
     *(f"overrides.{name}" for name in OverridesShape.model_fields),
+    *(f"traffic.{name}" for name in _TRAFFIC),
 )
 WHOLE = (
     *("batch", "seq", "context", "image", "classes"),
     *("global_batch", "tp", "pp", "virtual", "dp", "ep", "cp", "lora_rank"),
+    *("replicas", "max_num_seqs", "max_num_batched_tokens", "max_model_len", "block_size", "kv_blocks", "chunk_tokens"),
+    *("traffic.requests", "traffic.most_open"),
 )
 # Numbers with a unit -> the kind of number.
 _QUANTITIES = {
@@ -178,7 +184,7 @@ def _axis(sweep: Sweep, field: str, values: JsonValue) -> Axis:
     part, _, name = field.partition(".")
     if field not in FIELDS and not (part == "sizes" and name):
         if field in _PARTS:
-            example = f"{field}.{'efficiency' if part == 'overrides' else 'frames'}"
+            example = f"{field}.{_EXAMPLES[field]}"
             raise sweep.fault(f"name the one that varies, like {example}", "vary", field)
         known = ", ".join(FIELDS)
         raise sweep.fault(

@@ -11,20 +11,21 @@ import polars as pl
 from pydantic import BaseModel
 
 from gnomon.core.errors import BadInput
-from gnomon.core.schema import COMPARE, COMPARE_SCENARIOS, PREDICT, SWEEP_RESULT
+from gnomon.core.schema import COMPARE, COMPARE_SCENARIOS, PREDICT, SERVE_CAPACITY, SERVE_RUN, SWEEP_RESULT
 from gnomon.formats.strict import read_json, shaped
 from gnomon.lab.claims.report import SCHEMA as CLAIMS_REPORT
 from gnomon.report.runs import Run, read_run
-from gnomon.report.shapes import Claims, Measurements, Predictions, Scenarios, SweepResult
+from gnomon.report.shapes import Capacity, Claims, Measurements, Predictions, Scenarios, SweepResult
 from gnomon.sweeps.folder import CHUNKS, CSV, DOCUMENT, PARQUET
 
-Kind = Literal["predictions", "measurements", "scenarios", "sweep", "run", "claims"]
+Kind = Literal["predictions", "measurements", "scenarios", "sweep", "run", "claims", "capacity"]
 _SHAPES: dict[Kind, type[BaseModel]] = {
     "predictions": Predictions,
     "measurements": Measurements,
     "scenarios": Scenarios,
     "sweep": SweepResult,
     "claims": Claims,
+    "capacity": Capacity,
 }
 
 
@@ -42,20 +43,22 @@ class Document:
 def document_of(label: str, data: Any) -> Document:
     """The document that an object holds. BadInput for a schema that no report is made of, and for a missing field."""
     schema = data.get("schema") if isinstance(data, dict) else None
-    if schema == PREDICT:
+    if schema in (PREDICT, SERVE_RUN):
         return _checked(Document(label=label, kind="predictions", data=data))
     if schema == COMPARE:
         return _checked(Document(label=label, kind="measurements", data=data))
     if schema == COMPARE_SCENARIOS:
         return _checked(Document(label=label, kind="scenarios", data=data))
+    if schema == SERVE_CAPACITY:
+        return _checked(Document(label=label, kind="capacity", data=data))
     if schema == CLAIMS_REPORT:
         return _checked(Document(label=label, kind="claims", data=data))
     if schema == SWEEP_RESULT:
         raise BadInput(f"{label}: a sweep's result is the folder that holds this file; give the folder")
     raise BadInput(
         f"{label}: {f'schema {schema!r:.60}' if schema else 'no schema'} is not one that a report is made of; "
-        f"give {PREDICT}, {COMPARE}, {COMPARE_SCENARIOS} or {CLAIMS_REPORT} (written by `gnomon predict --json`, "
-        "`gnomon compare --json` and `gnomon claims report --json`), or the folder of a sweep or of a run"
+        f"give {PREDICT}, {COMPARE}, {COMPARE_SCENARIOS}, {SERVE_RUN}, {SERVE_CAPACITY} or {CLAIMS_REPORT} (written by "
+        "`gnomon predict`, `compare`, `serve` and `claims report` with --json), or the folder of a sweep or of a run"
     )
 
 

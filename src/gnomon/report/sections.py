@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import PurePath
 
 from gnomon.report.documents import Document, Kind
-from gnomon.report.facts import accuracy, calibration, history, operators, passes, trials, waterfall
+from gnomon.report.facts import accuracy, calibration, history, operators, passes, services, trials, waterfall
 from gnomon.report.facts.table import evenly
 from gnomon.report.figures.accuracy import error_by_group, predicted_and_measured
 from gnomon.report.figures.calibration import coverage_by_group, coverage_by_level
@@ -16,6 +16,8 @@ from gnomon.report.figures.figure import Figure
 from gnomon.report.figures.history import error_history, time_history
 from gnomon.report.figures.pareto import pareto as pareto_figure
 from gnomon.report.figures.roofline import roofline
+from gnomon.report.figures.services import load_curve
+from gnomon.report.figures.services import shares_of_requests as shares_figure
 from gnomon.report.figures.waterfall import waterfall as waterfall_figure
 from gnomon.report.section import Grid, Section
 from gnomon.report.told import claims_section, run_section
@@ -36,6 +38,7 @@ def sections(documents: Sequence[Document], most_rows: int) -> list[Section]:
         "sweep": _sweep,
         "run": run_section,
         "claims": claims_section,
+        "capacity": _capacity,
     }
     shown = documents[-MOST_DOCUMENTS:]
     found = [builders[document.kind](document, most_rows) for document in shown]
@@ -87,6 +90,8 @@ def _predictions(document: Document, most_rows: int) -> Section:
     for one in islice(passes.passes(document.data), MOST_PASSES):
         if one.quantity["parts"]:
             drawn.append(waterfall_figure(one.title, one.quantity["value"], waterfall.waterfall(one.quantity)))
+        if one.quantity["quantity"] == "e2e" and (service := one.quantity.get("service")):
+            drawn.append(shares_figure(one.title, services.shares_of_requests(service), service))
         table = operators.operators(one.quantity)
         if table is not None:
             if len(table) > most_rows:
@@ -128,6 +133,17 @@ def _measurements(document: Document, most_rows: int) -> Section:
         drawn.append(coverage_by_group(data["intervals"]["level"], covered))
     title = f"{data['engine']} beside {data['table']}"
     return Section(title=title, document=document, figures=tuple(drawn), grids=tuple(grids), notes=tuple(notes))
+
+
+def _capacity(document: Document, most_rows: int) -> Section:
+    name, table = document.data["scenario"], services.times_by_rate(document.data)
+    return Section(
+        title=f"Capacity of {name}",
+        document=document,
+        figures=(load_curve(name, table, document.data),),
+        grids=(Grid(title="Runs of the search", table=table.take(range(min(most_rows, len(table))))),),
+        notes=(),
+    )
 
 
 def _sweep(document: Document, most_rows: int) -> Section:

@@ -61,6 +61,22 @@ class _Provenance(_Shape):
     version: str
 
 
+class _Estimate(_Shape):
+    name: str
+    value: NonNegativeFloat
+
+
+class _Spread(_Shape):
+    quantity: str
+    estimates: list[_Estimate]
+    quantiles: list[NonNegativeFloat] = Field(min_length=2)
+
+
+class _Service(_Shape):
+    completed: int
+    spreads: list[_Spread] = Field(min_length=1)
+
+
 class _Quantity(_Shape):
     quantity: str
     mode: str
@@ -80,6 +96,7 @@ class _Answered(_Quantity):
     provenance: _Provenance
     operators: list[_Operator] | None = None
     roofs: _Roofs | None = None
+    service: _Service | None = None
 
 
 class _Silent(_Quantity):
@@ -111,7 +128,34 @@ class _Row(_Shape):
     sizes: dict[str, int] = {}
     overrides: dict[str, str | list[str]] = {}
     training: dict[str, str | int | float | bool] = {}
+    serving: dict[str, Any] = {}
     quantities: list[Annotated[_Quantity, PlainValidator(_answered_or_not)]] = Field(min_length=1)
+
+
+class _Limit(_Shape):
+    metric: str
+    statistic: str
+    most_s: PositiveFloat
+
+
+class _Rate(_Shape):
+    value: PositiveFloat
+
+
+class _RateRun(_Shape):
+    draw: int
+    rate_per_s: PositiveFloat
+    statistics_s: dict[str, NonNegativeFloat]
+    broken: str
+
+
+class Capacity(_Shape):
+    """gnomon/serve-capacity/1."""
+
+    scenario: str
+    limits: list[_Limit] = Field(min_length=1)
+    rate: _Rate
+    curve: list[_RateRun] = Field(min_length=1)
 
 
 class Predictions(_Shape):

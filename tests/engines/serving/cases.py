@@ -53,11 +53,11 @@ def recorded(run: Path, *, records: bool = False) -> ServingSimulation:
     return simulate_service(run / "vidur_config.json", trace=run / "trace.csv", stage_times=table, records=records)
 
 
-def service(policy: str, *, blocks: int = 64, **others: object) -> Service:
+def service(policy: str, *, blocks: int = 64, most_requests: int = 4, **others: object) -> Service:
     """A small service whose blocks hold 8 tokens, of sequences of 32."""
     batching = Batching(
         policy=policy,
-        most_requests=4,
+        most_requests=most_requests,
         block_tokens=1 if policy == "lightllm" else 8,
         most_tokens=64,
         chunk_tokens=8,

@@ -43,7 +43,7 @@ class Blocks:
     def __init__(self, count: int) -> None:
         self.free: OrderedDict[int, None] = OrderedDict.fromkeys(range(count))
         self.users = [0] * count
-        self.named: dict[Hashable, int] = {}
+        self.named: dict[Hashable, list[int]] = {}  # several blocks may hold the same: the first is found
         self.name_of: dict[int, Hashable] = {}
 
     def hits(self, keys: Sequence[Hashable], most: int) -> list[int]:
@@ -51,7 +51,7 @@ class Blocks:
         for key in keys[:most]:
             if key not in self.named:
                 break
-            found.append(self.named[key])
+            found.append(self.named[key][0])
         return found
 
     def take(self, held: Sequence[int]) -> None:
@@ -65,7 +65,9 @@ class Blocks:
             block, _ = self.free.popitem(last=False)
             name = self.name_of.pop(block, None)
             if name is not None:
-                del self.named[name]
+                self.named[name].remove(block)
+                if not self.named[name]:
+                    del self.named[name]
             self.users[block] = 1
             found.append(block)
         return found
@@ -117,6 +119,99 @@ class Step:
     cost_s: float
 
 
+class Replica:
+    """Who waits and who runs, and how the next step is made up."""
+
+    def __init__(self, cost: Cost, blocks: int, block_tokens: int, step_tokens: int, most_requests: int) -> None:
+        self.cost, self.cache, self.block_tokens = cost, Blocks(blocks), block_tokens
+        self.step_tokens, self.most_requests = step_tokens, most_requests
+        self.waiting: deque[Request] = deque()
+        self.running: list[Request] = []
+
+    def make_step(self) -> Step | None:
+        parts: list[tuple[Request, int]] = []
+        left, has_preempted = self._run_on(parts)
+        if not has_preempted:
+            self._admit(parts, left)
+        return self._step(parts) if parts else None
+
+    def _run_on(self, parts: list[tuple[Request, int]]) -> tuple[int, bool]:
+        left, at, has_preempted = self.step_tokens, 0, False
+        while at < len(self.running) and left:
+            one = self.running[at]
+            tokens = min(one.known - one.computed, left)
+            if one.made >= one.answer or tokens == 0:
+                at += 1
+                continue
+            while (need := self._blocks(one.computed + tokens) - len(one.blocks)) > len(self.cache.free):
+                victim, has_preempted = self.running.pop(), True
+                self.cache.give_back(victim.blocks)
+                victim.blocks, victim.computed, victim.preemptions = [], 0, victim.preemptions + 1
+                self.waiting.appendleft(victim)
+                if victim is one:
+                    return left, True
+            one.blocks += self.cache.new(max(0, need))
+            self._name_full(one, tokens)
+            parts.append((one, tokens))
+            left -= tokens
+            at += 1
+        return left, has_preempted
+
+    def _admit(self, parts: list[tuple[Request, int]], left: int) -> None:
+        while self.waiting and left and len(self.running) < self.most_requests:
+            one = self.waiting[0]
+            held = self.cache.hits(one.keys, (one.known - 1) // self.block_tokens)
+            found = len(held) * self.block_tokens
+            tokens = min(one.known - found, left)
+            need = self._blocks(found + tokens) - len(held)
+            if need > len(self.cache.free) - sum(block in self.cache.free for block in held):
+                return
+            self.cache.take(held)
+            one.hit = one.computed = found
+            one.blocks = held + self.cache.new(need)
+            self._name_full(one, tokens)
+            self.running.append(self.waiting.popleft())
+            parts.append((one, tokens))
+            left -= tokens
+
+    def _step(self, parts: list[tuple[Request, int]]) -> Step:
+        chunks, decodes, kv_sum, whole = [], 0, 0, []
+        for one, tokens in parts:
+            gives = one.computed + tokens == one.known
+            if one.computed >= one.prompt and tokens == 1:
+                decodes, kv_sum = decodes + 1, kv_sum + one.computed + 1
+            else:
+                chunks.append((one.computed, tokens))
+            one.computed += tokens
+            one.made += gives
+            whole.append((one, tokens, gives))
+        return Step(whole, self.cost(decodes, kv_sum, chunks, sum(gives for _, _, gives in whole)))
+
+    def _blocks(self, tokens: int) -> int:
+        return -(-tokens // self.block_tokens)
+
+    def _name_full(self, one: Request, tokens: int) -> None:
+        """Blocks of a prompt that the step will fill are found from now on, also by whom the same step admits."""
+        if one.computed >= one.prompt:
+            return
+        named, name_of = self.cache.named, self.cache.name_of
+        for key, block in zip(one.keys[: (one.computed + tokens) // self.block_tokens], one.blocks, strict=False):
+            if block not in name_of:
+                named.setdefault(key, []).append(block)
+                name_of[block] = key
+
+    def ends(self, step: Step, now: float) -> None:
+        for one, _, gives in step.parts:
+            if gives:
+                one.told += 1
+                if one.told == 1:
+                    one.first_s = now
+                if one.told == one.answer:
+                    one.end_s = now
+                    self.running.remove(one)
+                    self.cache.give_back(one.blocks)
+
+
 def simulate(
     requests: Sequence[Request],
     times: StepTimes,
@@ -126,96 +221,39 @@ def simulate(
     most_requests: int = 128,
     block_tokens: int = 16,
     steps_ahead: int = 0,
+    together: int = 1,
 ) -> None:
-    """Fill in when each request's first token and its end come."""
-    cost, cache = Cost(times), Blocks(blocks)
-    waiting: deque[Request] = deque()
-    running: list[Request] = []
-    steps: deque[Step] = deque()
+    """Fill in when each request's first token and its end come.
+
+    together: replicas that take requests in turn and run each step together, the longest of theirs deciding.
+    """
+    cost = Cost(times)
+    replicas = [Replica(cost, blocks, block_tokens, step_tokens, most_requests) for _ in range(together)]
+    steps: deque[list[Step | None]] = deque()
     now, ends, arrived = 0.0, 0.0, 0
-    shift = times.request_s
 
-    def covered(one: Request, tokens: int) -> int:
-        return -(-(one.computed + tokens) // block_tokens) - len(one.blocks)
-
-    def name_full(one: Request) -> None:
-        for at in range(min(one.computed, one.prompt) // block_tokens):
-            if at < len(one.keys) and one.keys[at] not in cache.named and one.blocks[at] not in cache.name_of:
-                cache.named[one.keys[at]] = one.blocks[at]
-                cache.name_of[one.blocks[at]] = one.keys[at]
-
-    def make_step() -> Step | None:
-        left, parts, preempted = step_tokens, [], False
-        at = 0
-        while at < len(running) and left:
-            one = running[at]
-            tokens = min(one.known - one.computed, left)
-            if one.made >= one.answer or tokens == 0:
-                at += 1
-                continue
-            while (need := covered(one, tokens)) > len(cache.free):
-                victim, preempted = running.pop(), True
-                cache.give_back(victim.blocks)
-                victim.blocks, victim.computed, victim.preemptions = [], 0, victim.preemptions + 1
-                waiting.appendleft(victim)
-                if victim is one:
-                    break
-            else:
-                one.blocks += cache.new(max(0, need))
-                parts.append((one, tokens))
-                left -= tokens
-                at += 1
-        while waiting and left and len(running) < most_requests and not preempted:
-            one = waiting[0]
-            held = cache.hits(one.keys, (one.known - 1) // block_tokens)
-            tokens = min(one.known - len(held) * block_tokens, left)
-            need = -(-(len(held) * block_tokens + tokens) // block_tokens) - len(held)
-            if need > len(cache.free) - sum(block in cache.free for block in held):
-                break
-            cache.take(held)
-            one.hit = one.computed = len(held) * block_tokens
-            one.blocks = held + cache.new(need)
-            waiting.popleft()
-            running.append(one)
-            parts.append((one, tokens))
-            left -= tokens
-        if not parts:
-            return None
-        chunks, decodes, kv_sum, whole = [], 0, 0, []
-        for one, tokens in parts:
-            gives = one.computed + tokens == one.known
-            if tokens == 1:
-                decodes, kv_sum = decodes + 1, kv_sum + one.computed + 1
-            else:
-                chunks.append((one.computed, tokens))
-            one.computed += tokens
-            name_full(one)
-            one.made += gives
-            whole.append((one, tokens, gives))
-        return Step(whole, cost(decodes, kv_sum, chunks, sum(gives for _, _, gives in whole)))
+    def end_of(step: list[Step | None]) -> float:
+        return now + max(one.cost_s for one in step if one is not None)
 
     while True:
-        while arrived < len(requests) and requests[arrived].arrived_s + shift <= now:
-            waiting.append(requests[arrived])
+        while arrived < len(requests) and requests[arrived].arrived_s + times.request_s <= now:
+            replicas[arrived % together].waiting.append(requests[arrived])
             arrived += 1
-        while len(steps) <= steps_ahead and (step := make_step()) is not None:
+        while len(steps) <= steps_ahead:
+            step = [replica.make_step() for replica in replicas]
+            if not any(step):
+                break
             steps.append(step)
             if len(steps) == 1:
-                ends = now + step.cost_s
+                ends = end_of(step)
         if not steps:
             if arrived == len(requests):
                 return
-            now = max(now, requests[arrived].arrived_s + shift)
+            now = max(now, requests[arrived].arrived_s + times.request_s)
             continue
         now = ends
-        for one, _, gives in steps.popleft().parts:
-            if gives:
-                one.told += 1
-                if one.told == 1:
-                    one.first_s = now
-                if one.told == one.answer:
-                    one.end_s = now
-                    running.remove(one)
-                    cache.give_back(one.blocks)
+        for replica, one in zip(replicas, steps.popleft(), strict=True):
+            if one is not None:
+                replica.ends(one, now)
         if steps:
-            ends = now + steps[0].cost_s
+            ends = end_of(steps[0])

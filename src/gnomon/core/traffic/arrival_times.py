@@ -149,7 +149,9 @@ def _in_phases(
     if sums is None:
         horizon = float(clock[-1])
         sums = _even(requests, horizon) if is_even else _sums(generator.standard_exponential, requests, horizon)
-    phase = np.minimum(np.searchsorted(clock, sums, side="right") - 1, np.flatnonzero(rates)[-1])
+    phase = np.minimum(
+        np.searchsorted(clock, sums) - 1, np.flatnonzero(rates)[-1]
+    )  # one at the end of a phase is in it
     moments: Floats = starts_s[phase] + (sums - clock[phase]) / rates[phase]
     return moments if duration_s is None else np.minimum(moments, duration_s)
 

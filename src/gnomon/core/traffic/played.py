@@ -17,7 +17,7 @@ class PlayedTrace:
     name: str  # of the file
     sha256: str  # of what is in it
     recorded: Arrivals = field(compare=False, repr=False)  # as they are in the file
-    replay: Replay = Replay()
+    replay: Replay
     most_open: int | None = None  # requests under way at once; the next comes when one is through. None: no bound
     notes: tuple[str, ...] = ()  # what the reader took for granted
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Arrivals, Flags, Ints, Prefixes
-from gnomon.core.traffic.arrival_processes import ArrivalProcess, check_pace
+from gnomon.core.traffic.arrival_processes import ArrivalProcess, Recorded, check_pace
 from gnomon.core.traffic.arrival_times import arrival_times_s, mean_rate_per_s
 from gnomon.core.traffic.checks import MOST_REQUESTS, check_positive, check_whole
 from gnomon.core.traffic.drawn import NONE, streams
+from gnomon.core.traffic.lengths import Pairs
 from gnomon.core.traffic.traffic import MOST_SEED
 
 
@@ -20,7 +21,7 @@ class Replay:
     """How a trace is sent again. Pace and moments are of requests that wait for no other; waiting stays as it is."""
 
     speed: float = 1.0  # 2: the same requests in half the time
-    rate_per_s: float | None = None  # instead of a speed: so many a second on average, from the first to the last
+    rate_per_s: float | None = None  # instead of a speed: so many a second on average, of the requests that are taken
     arrivals: ArrivalProcess | None = (
         None  # instead of both: the same requests in the same order, at moments drawn anew
     )
@@ -50,20 +51,32 @@ def replayed(arrivals: Arrivals, replay: Replay) -> Arrivals:
     is_first = first == np.arange(len(arrivals))
     moments = arrivals.arrived_s.astype(float)
     kept = np.ones(len(arrivals), bool)
+    if replay.requests is not None:
+        in_talks = np.lexsort((np.arange(len(first)), first))
+        kept[in_talks[replay.requests :]] = False
     if replay.arrivals is not None:
         count = int(is_first.sum())
         drawn = arrival_times_s(replay.arrivals, count, replay.duration_s, streams(replay.seed).arrivals)
         begun = np.flatnonzero(is_first)[: len(drawn)]
         moments[begun] = drawn
-        kept = np.isin(first, begun)
+        kept &= np.isin(first, begun)
     else:
-        moments[is_first] /= _speed(replay, moments[is_first])
+        moments[is_first] /= _speed(replay, moments[is_first & kept])
         if replay.duration_s is not None:
-            kept = (moments <= replay.duration_s)[first]
-    if replay.requests is not None:
-        in_talks = np.lexsort((np.arange(len(first)), first))
-        kept[in_talks] &= np.cumsum(kept[in_talks]) <= replay.requests
+            kept &= (moments <= replay.duration_s)[first]
     return taken(replace(arrivals, arrived_s=moments), kept)
+
+
+def recorded_moments(arrivals: Arrivals, *, speed: float = 1.0, rate_per_s: float | None = None) -> Recorded:
+    """When the requests of a trace came that waited for no other: a stream to which other lengths may be given."""
+    first = _first_turns(arrivals) == np.arange(len(arrivals))
+    return Recorded(arrived_s=tuple(arrivals.arrived_s[first].tolist()), speed=speed, rate_per_s=rate_per_s)
+
+
+def recorded_lengths(arrivals: Arrivals, *, is_shuffled: bool = False) -> Pairs:
+    """How long prompts and answers of a trace are: lengths that another stream may have. A prompt counts with its history."""
+    prompts, answers = arrivals.prefill_tokens.tolist(), arrivals.decode_tokens.tolist()
+    return Pairs(prompts=tuple(prompts), answers=tuple(answers), is_shuffled=is_shuffled)
 
 
 def taken(arrivals: Arrivals, kept: Flags) -> Arrivals:
@@ -107,7 +120,7 @@ def _first_turns(arrivals: Arrivals) -> Ints:
 
 
 def _speed(replay: Replay, moments: np.ndarray) -> float:
-    if replay.rate_per_s is None:
+    if replay.rate_per_s is None or len(moments) == 1:
         return replay.speed
     recorded = mean_rate_per_s(moments)
     if not 0 < recorded < np.inf:

@@ -76,7 +76,16 @@ def evict(rules: Rules, requests: Records, mine: Records, request: int) -> None:
     """A request gives its blocks back and begins again, before all that wait."""
     restart(rules, requests[request])
     release(requests[request], mine)
+    note_victim(requests, mine, request)
     push_front(requests, mine, request)
+
+
+@inner
+def note_victim(requests: Records, mine: Records, request: int) -> None:
+    """A request lost its blocks in the batch that is being made."""
+    requests[request].also = mine.victim if mine.victims > 0 else NONE
+    mine.victim = request
+    mine.victims += 1
 
 
 @inner

@@ -10,7 +10,20 @@ import math
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving import step_costs as step
-from gnomon.engines.serving.state import ADD, EXCHANGE, KV_SAVE, MLP, NORM, PROJECTIONS, SEND, Costs, Records, Rules
+from gnomon.engines.serving.state import (
+    ADD,
+    EXCHANGE,
+    KV_SAVE,
+    MLP,
+    NORM,
+    PROJECTIONS,
+    SEND,
+    THROUGH,
+    VLLM_V1,
+    Costs,
+    Records,
+    Rules,
+)
 
 TOKEN_STEP = 8  # matrix products are looked up at the next multiple of so many tokens
 MOST_TOKENS, DECODES, DECODE_KV, PREFILL_KV, CHUNK = range(5)  # places in Costs.largest
@@ -102,9 +115,12 @@ def set_times_by_layers(rules: Rules, costs: Costs, requests: Records, batch: Re
         if requests[request].is_prefilled:
             decodes += 1
             kv_sum += requests[request].processed
+            members[at].before = THROUGH
         else:
             prompts += 1
-            prefill_kv += up(requests[request].processed, costs.kv_step)
+            before = so_far(rules, requests[request], tokens)
+            members[at].before = before
+            prefill_kv += up(before, costs.kv_step)
             squares += tokens * tokens
     kv, chunk, decode_ms, prefill_ms = 0, 0, 0.0, 0.0
     if decodes > 0:
@@ -130,15 +146,17 @@ def set_times_by_steps(rules: Rules, costs: Costs, requests: Records, batch: Rec
     grids, total, decodes, kv_sum, sampled = costs.grids, 0, 0, 0, 0
     longest_before, longest_chunk, attention_s = 0, 0, 0.0
     for at in range(batch.count):
-        request, tokens = members[at].request, members[at].tokens
-        before = requests[request].processed
+        one, tokens = requests[members[at].request], members[at].tokens
         total += tokens
-        if requests[request].is_prefilled:
+        before = so_far(rules, one, tokens)
+        if one.is_prefilled or before >= one.prefill:  # or it will be when this step begins
             decodes += 1
             sampled += 1
-            kv_sum += before
+            kv_sum += before + (not one.is_prefilled)
+            members[at].before = THROUGH
         else:
-            sampled += before + tokens == requests[request].prefill
+            members[at].before = before
+            sampled += before + tokens == one.prefill
             attention_s += step.prefill_s(grids, before, tokens)
             longest_before, longest_chunk = max(longest_before, before), max(longest_chunk, tokens)
     kv = 0
@@ -158,6 +176,13 @@ def set_times_by_steps(rules: Rules, costs: Costs, requests: Records, batch: Rec
     batch.total, batch.decodes, batch.kv = total, decodes, kv
     note_largest(costs.largest, total, decodes, kv, longest_before, longest_chunk)
     return kv_sum
+
+
+@inner
+def so_far(rules: Rules, one: Records, tokens: int) -> int:
+    """Tokens before those that a request has just got in flight; once it is through its prompt the first of these counts."""
+    before: int = one.processed
+    return before + one.in_flight - tokens if rules.policy == VLLM_V1 else before
 
 
 @inner

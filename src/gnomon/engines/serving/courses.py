@@ -13,6 +13,7 @@ def schedule(requests: Records, members: Records, size: int, now_s: float) -> No
     """A batch is made; of each request the first counts, also when it begins again."""
     for at in range(size):
         request = members[at].request
+        members[at].is_admitted = not requests[request].is_scheduled
         if not requests[request].is_scheduled:
             requests[request].is_scheduled = True
             if not requests[request].is_begun:

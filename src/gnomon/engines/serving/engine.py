@@ -17,13 +17,19 @@ from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals, Batching, Pool, Routing, Service
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.serving_plan import Quantity, ServingPlan
+from gnomon.core.slo import Limit
 from gnomon.core.tell import Tell, silent
+from gnomon.core.timeline import Timeline
+from gnomon.core.traffic.at_rate import at_rate
 from gnomon.core.traffic.played import AnyTraffic, PlayedTrace, requests_of
 from gnomon.core.version import version
+from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
 from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
-from gnomon.engines.serving.facts import RequestTimes, facts, request_times
+from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
+from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import simulate
+from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
 from gnomon.engines.serving.step_times.overheads import NO_OVERHEADS, Software, vllm_v1
@@ -62,13 +68,14 @@ class _Run:
     made: Outcome
     times: RequestTimes
     facts: ServiceFacts
+    flop: float  # of the model, for all requests that are through
 
 
 class ServingEngine:
     """Answers services of language models."""
 
     name = "serving"
-    cites = (
+    cites: tuple[str, ...] = (
         "Kwon et al. 2023, Efficient memory management for large language model serving with PagedAttention, SOSP",
         "Agrawal et al. 2024, Vidur: a large-scale simulation framework for LLM inference, MLSys",
         "Agrawal et al. 2024, Taming throughput-latency tradeoff in LLM inference with Sarathi-Serve, OSDI",
@@ -156,6 +163,37 @@ class ServingEngine:
         ready = self._set_up(scenario)
         return simulate(ready.service, ready.arrivals, records=True)
 
+    def timeline(self, scenario: Scenario, most: int) -> Timeline:
+        """What each replica runs when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
+        return timeline(self.outcome(scenario, records=True), most)
+
+    def capacity(
+        self, scenario: Scenario, limits: Sequence[Limit], *, precision: float = PRECISION, tell: Tell = silent
+    ) -> Capacity | NoCapacity:
+        """The highest rate of the scenario's traffic that keeps the limits. Unsupported, BadInput."""
+        ready, plan = self._set_up(scenario), scenario.plan.serving
+        assert plan is not None  # as it was set up
+        assert plan.traffic is not None
+        traffic, seed = plan.traffic, _seed(plan.traffic)
+
+        def ran(arrivals: Arrivals) -> Probed:
+            made = simulate(ready.service, arrivals)
+            times = request_times(made)
+            if not times.counts.any():
+                raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
+            span_s = made.end_s - float(made.requests.arrived_s.min())
+            return Probed(times=times, completed_per_s=len(times.e2e) / span_s, is_overloaded=is_overloaded(times))
+
+        def probe(rate_per_s: float, seed: int) -> Probed:
+            return ran(requests_of(at_rate(traffic, rate_per_s, seed)))
+
+        def saturated(seed: int) -> Probed:
+            drawn = requests_of(at_rate(traffic, 1.0, seed))
+            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))))
+
+        seeds = range(seed, seed + DRAWS)
+        return capacity(probe, saturated, limits, seeds=seeds, precision=precision, tell=tell)
+
     def service(self, scenario: Scenario) -> tuple[Service, Arrivals]:
         """The service of a scenario and its requests, ready to be simulated, here or elsewhere. Unsupported, BadInput."""
         ready = self._set_up(scenario)
@@ -203,6 +241,7 @@ class ServingEngine:
             tensor_parallel=layout.tensor,
             stages=layout.stages,
             kv_blocks=memory.blocks if plan.kv_blocks is None else plan.kv_blocks,
+            steps_ahead=software.steps_ahead if software is not None and plan.policy == "vllm-v1" else 0,
             batching=_batching(plan, limits),
             times=times,
         )
@@ -281,14 +320,18 @@ def _ran(scenario: Scenario, ready: _Set) -> _Run:
     times = request_times(made)
     if not times.counts.any():
         raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
-    price = plan.usd_per_device_hour
+    done = made.is_completed
+    flop = model_flop(scenario.workload, ready.arrivals.prefill_tokens[done], ready.arrivals.decode_tokens[done])
+    price, peak = plan.usd_per_device_hour, scenario.system.device.peak(scenario.plan.dtype, is_matrix=True)
     devices = made.pool.replicas * made.pool.tensor_parallel * made.pool.stages
-    return _Run(
-        set_up=ready,
-        made=made,
-        times=times,
-        facts=facts(made, times, None if price is None else price * devices / _HOUR_S),
+    told = facts(
+        made,
+        times,
+        usd_per_s=None if price is None else price * devices / _HOUR_S,
+        flop=flop,
+        peak_flop_per_s=None if peak is None else peak.value * devices,
     )
+    return _Run(set_up=ready, made=made, times=times, facts=told, flop=flop)
 
 
 def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Prediction:
@@ -298,6 +341,7 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
     parts = _parts(plan.quantity, run)
     memory = run.set_up.memory
     cache = memory.block_bytes * run.made.pool.kv_blocks
+    used = memory.weights_bytes + cache + memory.activations_bytes + memory.runtime_bytes
     return Prediction(
         quantity=plan.quantity,
         value=value,
@@ -311,9 +355,8 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
             activations_bytes=memory.activations_bytes,
             overhead_bytes=memory.runtime_bytes,
         ),
-        fits=memory.weights_bytes + cache + memory.activations_bytes + memory.runtime_bytes
-        <= scenario.system.device.memory_bytes.value * 1.1,
-        flop=0.0,
+        fits=used <= memory.usable_bytes / plan.gpu_memory_utilization,
+        flop=run.flop,
         moved_bytes=0.0,
         assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
         outside=run.made.outside,

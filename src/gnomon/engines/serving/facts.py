@@ -21,6 +21,7 @@ _LEVEL = 0.9
 # A queue that grows: who comes last waits so many times as long as who came in the second quarter of the run, and this share
 # of his whole time. Both are far from what chance does to a stable queue of some hundred requests.
 _GROWN, _OF_ALL = 2.0, 0.2
+_FEWEST_JUDGED = 40  # requests: ten in each quarter
 _FEWEST_TURNOVERS = 5  # of the requests in the service: below it the beginning weighs on every mean
 
 
@@ -29,6 +30,7 @@ class RequestTimes:
     """Seconds of the requests that count and are through, in the order of arrival; nan of a TPOT without a second token."""
 
     counts: Flags  # of all requests: which these are
+    arrived: Floats
     ttft: Floats
     tpot: Floats
     e2e: Floats
@@ -43,6 +45,7 @@ def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
     further = np.where(chosen.asked > 1, chosen.asked - 1, np.nan)
     return RequestTimes(
         counts=counts,
+        arrived=chosen.arrived_s,
         ttft=chosen.first_token_s - chosen.arrived_s,
         tpot=(chosen.completed_s - chosen.first_token_s) / further,
         e2e=chosen.completed_s - chosen.arrived_s,
@@ -50,12 +53,14 @@ def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
     )
 
 
-def facts(made: Outcome, times: RequestTimes, usd_per_s: float | None) -> ServiceFacts:
-    """The figures of a run of at least one request that is through."""
+def facts(
+    made: Outcome, times: RequestTimes, *, usd_per_s: float | None, flop: float, peak_flop_per_s: float | None
+) -> ServiceFacts:
+    """The figures of a run of at least one request that is through. The peak is that of all devices."""
     requests, pool = made.requests, made.pool
     arrived = np.sort(requests.arrived_s)
     between_s = float(arrived[-1] - arrived[0])
-    done = requests[made.is_completed]
+    done, span_s = requests[made.is_completed], made.end_s - float(arrived[0])
     return ServiceFacts(
         policy=pool.batching.policy,
         follows=follows(pool.batching.policy),
@@ -72,9 +77,10 @@ def facts(made: Outcome, times: RequestTimes, usd_per_s: float | None) -> Servic
         hit_tokens=0,
         prompt_tokens=int(made.arrivals.prefill_tokens[made.is_completed].sum()),
         answer_tokens=int(done.asked.sum()),
-        span_s=made.end_s - float(arrived[0]),
+        span_s=span_s,
         offered_per_s=(len(arrived) - 1) / between_s if between_s > 0 else None,
         busy=None,
+        mfu=None if peak_flop_per_s is None else flop / (peak_flop_per_s * span_s),
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         warnings=(*made.notes, *_warnings(made, times)),
@@ -102,17 +108,30 @@ def _spreads(times: RequestTimes) -> Iterator[Spread]:
         )
 
 
+def is_overloaded(times: RequestTimes) -> bool:
+    """Whether the queue grows from the second quarter of the requests to the last."""
+    if len(times.queueing) < _FEWEST_JUDGED:
+        return False
+    early, late = _waits_s(times)
+    return late > _GROWN * early and late > _OF_ALL * float(times.e2e.mean())
+
+
+def _waits_s(times: RequestTimes) -> tuple[float, float]:
+    """Mean wait of the second quarter of the requests, and of the last."""
+    count = len(times.queueing)
+    early, late = (times.queueing[count * part // 4 : count * (part + 1) // 4] for part in (1, 3))
+    return float(early.mean()), float(late.mean())
+
+
 def _warnings(made: Outcome, times: RequestTimes) -> Iterator[str]:
     """What makes means depend on how long the run is."""
-    count = len(times.queueing)
-    mean_s = float(times.e2e.mean())
-    if count >= 40:  # ten in each quarter
-        early, late = (float(np.mean(times.queueing[count * part // 4 : count * (part + 1) // 4])) for part in (1, 3))
-        if late > _GROWN * early and late > _OF_ALL * mean_s:
-            yield (
-                f"load exceeds capacity: requests wait {show(late, 's')} at the end of the run and {show(early, 's')} in its second "
-                "quarter, so every mean depends on how long it is"
-            )
+    count, mean_s = len(times.queueing), float(times.e2e.mean())
+    if is_overloaded(times):
+        early, late = _waits_s(times)
+        yield (
+            f"load exceeds capacity: requests wait {show(late, 's')} in the last quarter of the run and {show(early, 's')} in the "
+            "second, so every mean depends on how long it is"
+        )
     arrived = made.requests.arrived_s
     between_s = float(arrived.max() - arrived.min())
     if 0 < between_s < _FEWEST_TURNOVERS * mean_s:

@@ -13,20 +13,38 @@ from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving import costs as cost
 from gnomon.engines.serving import courses, events, queues, records, steady
-from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm
-from gnomon.engines.serving.state import NONE, Batches, Costs, Records, Replicas, Rules, Stages
+from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
+from gnomon.engines.serving.prefix_cache import Cache
+from gnomon.engines.serving.state import (
+    FASTER_TRANSFORMER,
+    LIGHTLLM,
+    NONE,
+    ORCA,
+    SARATHI,
+    VIDUR_VLLM,
+    VLLM_V1,
+    Batches,
+    Costs,
+    Records,
+    Replicas,
+    Rules,
+    Stages,
+)
 
-VIDUR_VLLM, SARATHI, ORCA, FASTER_TRANSFORMER, LIGHTLLM = range(5)
 ENDED, OUT_OF_MEMORY = range(2)
 Loop = Callable[
-    [Rules, Costs, Records, Replicas, Batches, Stages, events.Events, records.Log, Ints],
+    [Rules, Costs, Records, Replicas, Batches, Stages, events.Events, records.Log, Ints, Cache],
     tuple[int, int, float, int, records.Log],
 ]
 
 
 @inner
-def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
+def form(
+    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
+) -> int:
     """How many requests are in a new batch, by the policy."""
+    if rules.policy == VLLM_V1:
+        return vllm_v1.form(rules, requests, mine, ready, members, cache, replica)
     if rules.policy == VIDUR_VLLM:
         return vidur_vllm.form(rules, requests, mine, ready, members)
     if rules.policy == SARATHI:
@@ -40,15 +58,17 @@ def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: R
 
 @inner
 def free_slot(rules: Rules, batches: Batches, replica: int) -> int:
-    """A slot of a replica that no batch is in; there is one while fewer batches run than stages."""
-    for slot in range(replica * rules.stages, (replica + 1) * rules.stages):
+    """A slot of a replica that no batch is in; there is one while fewer batches run than it has slots."""
+    for slot in range(replica * rules.slots, (replica + 1) * rules.slots):
         if not batches.each[slot].is_taken:
             return slot
     return NONE
 
 
 @inner
-def next_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, replica: int) -> tuple[int, int]:
+def next_batch(
+    rules: Rules, requests: Records, replicas: Replicas, batches: Batches, cache: Cache, replica: int
+) -> tuple[int, int]:
     """The slot of the next batch, and how many requests are in it: one that goes on before a new one."""
     mine = replicas.each[replica]
     if mine.pauses > 0:
@@ -61,23 +81,38 @@ def next_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Bat
     slot = free_slot(rules, batches, replica)
     if slot == NONE:
         return slot, 0
-    return slot, form(rules, requests, mine, replicas.ready[replica], batches.members[slot])
+    return slot, form(rules, requests, mine, replicas.ready[replica], batches.members[slot], cache, replica)
 
 
 @inner
-def end_batch(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, slot: int, now_s: float) -> None:
+def end_batch(
+    rules: Rules,
+    requests: Records,
+    replicas: Replicas,
+    batches: Batches,
+    cache: Cache,
+    slot: int,
+    now_s: float,
+) -> None:
     """The last stage of a batch has ended."""
-    courses.end_batch(requests, batches.members[slot], batches.each[slot].count, now_s)
-    take_back(rules, requests, replicas, batches, slot)
+    members, size = batches.members[slot], batches.each[slot].count
+    if rules.policy == VLLM_V1:
+        vllm_v1.end(requests, replicas.each[slot // rules.slots], members, size, now_s)
+    else:
+        courses.end_batch(requests, members, size, now_s)
+    take_back(rules, requests, replicas, batches, cache, slot)
 
 
 @inner
-def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, slot: int) -> None:
+def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, cache: Cache, slot: int) -> None:
     """A batch comes back to its replica."""
-    replica = slot // rules.stages
+    replica = slot // rules.slots
     mine, batch, members = replicas.each[replica], batches.each[slot], batches.members[slot]
     mine.running -= 1
-    if rules.policy != FASTER_TRANSFORMER:
+    if rules.policy == VLLM_V1:
+        vllm_v1.take_back(rules, requests, mine, replicas.ready[replica], members, batch.count, cache, replica)
+        batch.is_taken = False
+    elif rules.policy != FASTER_TRANSFORMER:
         courses.take_back(requests, mine, replicas.ready[replica], members, batch.count)
         batch.is_taken = False
     elif faster_transformer.end(rules, requests, mine, batch, members):
@@ -114,6 +149,8 @@ def send_out(
         touched[replica] = 0
     for request in range(routed, arrived):
         replica = route(rules, requests, replicas, request)
+        if requests[request].is_refused:
+            continue
         queues.push_back(requests, replicas.each[replica], request)
         touched[replica] = 1
     for replica in range(len(touched)):
@@ -131,6 +168,7 @@ def begin_batches(
     stages: Stages,
     queue: events.Events,
     took_s: Floats,
+    cache: Cache,
     replica: int,
     made: int,
     now_s: float,
@@ -141,9 +179,9 @@ def begin_batches(
     Where all that a batch does is to decode, and nothing else happens until `before_s`, iterations that are alike are done at once.
     """
     first, mine = made, replicas.each[replica]
-    while mine.running < rules.stages:
+    while mine.running < rules.slots:
         queued = mine.queued
-        slot, size = next_batch(rules, requests, replicas, batches, replica)
+        slot, size = next_batch(rules, requests, replicas, batches, cache, replica)
         if size == lightllm.OUT_OF_MEMORY:
             return size
         if size == 0 and mine.queued > queued and not rules.has_defects:
@@ -152,13 +190,17 @@ def begin_batches(
             break
         batch, members = batches.each[slot], batches.members[slot]
         batch.count, batch.is_taken, batch.number = size, True, made
+        batch.victims, batch.victim, mine.victims = mine.victims, mine.victim, 0
         made += 1
         mine.running += 1
         kv_sum = cost.set_times(rules, costs, requests, batch, members)
         is_steady = batch.decodes == size and mine.queued == queued  # whoever was evicted may come in at once
         if batch.decodes < size:
             courses.schedule(requests, members, size, now_s)
-        if is_steady and before_s > now_s and mine.readies == 0 and events.is_quiet(queue.marks[0]):
+        is_whole = mine.readies == (size if rules.policy == VLLM_V1 else 0)  # nobody is left out
+        if is_steady and rules.has_cache:
+            is_steady = not vllm_v1.may_find_more(requests, mine, members, size, cache)
+        if is_steady and before_s > now_s and is_whole and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)
             steps, end_s = steady.steps_ahead(
                 rules, costs, requests, mine, members, size, kv_sum, now_s, before_s, took_s[replica]
@@ -176,9 +218,32 @@ def begin_batches(
 
 
 @inner
+def write_steps(
+    log: records.Log,
+    rules: Rules,
+    costs: Costs,
+    requests: Records,
+    replicas: Replicas,
+    batches: Batches,
+    replica: int,
+    first: int,
+    end: int,
+    now_s: float,
+) -> records.Log:
+    """The log with batches that a replica made."""
+    free = rules.blocks - replicas.each[replica].used_blocks
+    for number in range(first, end):
+        for slot in range(replica * rules.slots, (replica + 1) * rules.slots):
+            batch, members = batches.each[slot], batches.members[slot]
+            if batch.is_taken and batch.number == number:
+                log = records.write_step(log, requests, batch, members, replica, free, costs.kv_step, now_s)
+    return log
+
+
+@inner
 def enter(rules: Rules, stages: Stages, queue: events.Events, slot: int, stage: int) -> None:
     """A batch waits for a stage."""
-    place = (slot // rules.stages) * rules.stages + stage
+    place = (slot // rules.slots) * rules.stages + stage
     stages.waiting[place, stages.waits[place]] = slot
     stages.waits[place] += 1
     events.now(queue, events.SERVE, place)
@@ -244,13 +309,14 @@ def _keyed(digest: int) -> Loop:
         queue: events.Events,
         log: records.Log,
         touched: Ints,
+        cache: Cache,
     ) -> tuple[int, int, float, int, records.Log]:
         """How it ended and with which replica, when, how many batches there were, and their rows."""
         count, arrived, routed, made, ending, whom = len(requests), 0, 0, 0, ENDED, NONE
         now_s, is_over, may_hurry = (
             0.0,
             digest < 0,
-            rules.stages == 1 and not rules.records and rules.policy != LIGHTLLM,
+            rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM,
         )
         took_s = np.zeros((len(touched), steady.MOST))
         marks, first = queue.marks[0], queue.heap[0]
@@ -281,11 +347,15 @@ def _keyed(digest: int) -> Loop:
             elif what == events.FORM:
                 before_s = min(arrives_s, rules.time_limit_s) if may_hurry else now_s
                 more = begin_batches(
-                    rules, costs, requests, replicas, batches, stages, queue, took_s, whom, made, now_s, before_s
+                    rules, costs, requests, replicas, batches, stages, queue, took_s, cache, whom, made, now_s, before_s
                 )
                 if more == lightllm.OUT_OF_MEMORY:
                     ending, is_over = OUT_OF_MEMORY, True
                 else:
+                    if rules.records:
+                        log = write_steps(
+                            log, rules, costs, requests, replicas, batches, whom, made, made + more, now_s
+                        )
                     made += more
             elif what == events.ENTER:
                 enter(rules, stages, queue, whom // rules.stages, whom % rules.stages)
@@ -295,10 +365,8 @@ def _keyed(digest: int) -> Loop:
                     length_s = stage_s(rules, batches, slot, whom % rules.stages)
                     courses.begin_stage(requests, batches.members[slot], batches.each[slot].count, now_s)
                     if rules.records:
-                        log = records.grown(log, batches.each[slot].count)
-                        batch, members = batches.each[slot], batches.members[slot]
-                        step, stage = costs.kv_step, whom % rules.stages
-                        records.write(log, rules, requests, batch, members, step, slot, stage, now_s, length_s)
+                        batch, stage = batches.each[slot], whom % rules.stages
+                        log = records.write_stage(log, rules, batch, slot, stage, now_s, length_s)
                     events.later(queue, now_s + length_s, events.END_STAGE, whom)
             elif what == events.END_STAGE:
                 end_stage(rules, requests, batches, stages, queue, whom, now_s)
@@ -306,12 +374,14 @@ def _keyed(digest: int) -> Loop:
                 batch = batches.each[whom]
                 took = took_s[whom, : batch.steps]
                 mine, members = replicas.each[whom], batches.members[whom]
-                steady.catch_up(rules, requests, mine, members, batch.count, now_s, took)
-                take_back(rules, requests, replicas, batches, whom)
+                steady.catch_up(rules, requests, mine, members, batch.count, now_s, took, cache, whom)
+                take_back(rules, requests, replicas, batches, cache, whom)
                 events.now(queue, events.FORM, whom)
             else:
-                end_batch(rules, requests, replicas, batches, whom, now_s)
-                events.now(queue, events.FORM, whom // rules.stages)
+                if rules.records:
+                    log.steps_s[batches.each[whom].number, 1] = now_s
+                end_batch(rules, requests, replicas, batches, cache, whom, now_s)
+                events.now(queue, events.FORM, whom // rules.slots)
         return ending, whom, now_s, made, log
 
     return compiled(run)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnomon.core.errors import BadInput
 from gnomon.core.service import Arrivals, Batching, Flags, Floats, Ints, Pool, Service
+from gnomon.engines.serving.decisions import Decision, decisions
 from gnomon.engines.serving.records import Log
 from gnomon.engines.serving.state import Records
 
@@ -24,6 +26,7 @@ class Outcome:
     log: Log | None  # where batches were asked for
     has_defects: bool
     lost_blocks: int  # held at the end by requests that are through
+    held_blocks: int  # at the end by anybody
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
     outside: tuple[str, ...]  # sizes beyond the tables
 
@@ -53,6 +56,12 @@ class Outcome:
         took_s: Floats = (self.requests.completed_s - self.requests.first_token_s)[done] / divisor[done]
         return took_s
 
+    def decisions(self) -> Iterator[Decision]:
+        """What the replicas put in each batch, in order. BadInput where it was not recorded."""
+        if self.log is None:
+            raise BadInput("no decisions were recorded: simulate with records=True", field="decisions")
+        return decisions(self.log, self.arrivals.ids.tolist())
+
     @property
     def notes(self) -> Iterator[str]:
         """What a reader of the figures should know."""
@@ -74,6 +83,8 @@ class Outcome:
         """What the first request in a queue lacks."""
         batching, prompt = self.batching, int(self.requests.prefill[request])
         blocks = -(-prompt // batching.block_tokens)
+        if self.requests.is_refused[request]:
+            return f"with its answer it is longer than the {self.pool.kv_blocks:,} blocks of the KV cache, or than a step that takes it whole"
         if batching.most_requests < self.pool.stages:
             return f"batches of {batching.most_requests} requests cannot be divided among {self.pool.stages} stages"
         if self.lost_blocks:

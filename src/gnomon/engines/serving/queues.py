@@ -29,6 +29,23 @@ def push_front(requests: Records, mine: Records, request: int) -> None:
 
 
 @inner
+def remove(requests: Records, mine: Records, request: int) -> None:
+    """A request leaves the queue from wherever it is; nothing happens where it is not in it."""
+    before, at = NONE, mine.first
+    for _ in range(mine.queued):
+        if at == request:
+            if before == NONE:
+                mine.first = requests[at].behind
+            else:
+                requests[before].behind = requests[at].behind
+            if mine.last == request:
+                mine.last = before
+            mine.queued -= 1
+            return
+        before, at = at, requests[at].behind
+
+
+@inner
 def pop_front(requests: Records, mine: Records) -> int:
     """The request that leaves the queue."""
     request: int = mine.first

@@ -10,10 +10,12 @@ from gnomon.engines.serving import costs as cost
 from gnomon.engines.serving.events import new_events
 from gnomon.engines.serving.loop import OUT_OF_MEMORY, loop
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm
+from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
+from gnomon.engines.serving.prefix_cache import new_cache
 from gnomon.engines.serving.records import new_log
 from gnomon.engines.serving.routers import static_routes
 from gnomon.engines.serving.state import (
+    VLLM_V1,
     Costs,
     Records,
     Replicas,
@@ -26,7 +28,7 @@ from gnomon.engines.serving.state import (
 from gnomon.engines.serving.step_costs import grids
 
 _FOLLOWS: tuple[str, ...] = tuple(
-    policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm)
+    policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm, vllm_v1)
 )
 _SIZES = {
     cost.MOST_TOKENS: "tokens in a batch",
@@ -35,7 +37,7 @@ _SIZES = {
     cost.PREFILL_KV: "tokens before chunks of prompts",
     cost.CHUNK: "tokens in chunks of prompts",
 }
-POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm")  # in the order of loop.form
+POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm", "vllm-v1")  # as in state.py
 
 
 def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False, records: bool = False) -> Outcome:
@@ -47,10 +49,19 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         raise Unsupported("one pool of replicas that compute prompts and answers only")
     pool = service.pools[0]
     routes = static_routes(service.routing, len(arrivals), pool.replicas)
-    rules = _rules(service, pool, has_defects=has_defects, records=records, has_static_routes=routes is not None)
+    has_cache = arrivals.prefixes is not None and pool.batching.policy == "vllm-v1"
+    rules = _rules(
+        service,
+        pool,
+        has_defects=has_defects,
+        records=records,
+        has_static_routes=routes is not None,
+        has_cache=has_cache,
+    )
     requests, costs = new_requests(arrivals), _costs(pool.times)
     if routes is not None:
         requests.drawn[:] = routes
+    _refuse(rules, requests)
     before_s, after_s = _client_s(pool.times)
     requests.arrived_s += before_s
     replicas = new_replicas(pool.replicas, rules)
@@ -61,9 +72,10 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         replicas,
         new_batches(pool.replicas, rules),
         new_stages(pool.replicas, rules),
-        new_events(pool.replicas, pool.stages),
+        new_events(pool.replicas, rules.slots),
         new_log(),
         np.zeros(pool.replicas, np.int64),
+        new_cache(arrivals, pool.replicas, rules),
     )
     if ending == OUT_OF_MEMORY:
         raise Unsupported(
@@ -81,7 +93,8 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         log=log if records else None,
         has_defects=has_defects,
         lost_blocks=int(requests.blocks[requests.is_completed].sum()),
-        waiting=_queued(requests, replicas) if has_ended else np.zeros(0, np.int64),
+        held_blocks=int(replicas.each.used_blocks.sum()),
+        waiting=_never(requests, replicas) if has_ended else np.zeros(0, np.int64),
         outside=tuple(_outside(pool.times, costs)),
     )
 
@@ -98,16 +111,23 @@ def policy_named(name: str) -> int:
     return POLICIES.index(name)
 
 
-def _rules(service: Service, pool: Pool, *, has_defects: bool, records: bool, has_static_routes: bool) -> Rules:
+def _rules(
+    service: Service, pool: Pool, *, has_defects: bool, records: bool, has_static_routes: bool, has_cache: bool
+) -> Rules:
     batching = pool.batching
     policy = policy_named(batching.policy)
+    if batching.policy == "vllm-v1" and not batching.most_tokens:
+        raise Unsupported("vllm-v1 needs most_tokens, of a step")
     if batching.policy == "lightllm" and (batching.block_tokens != 1 or pool.stages != 1):
         raise Unsupported("lightllm: blocks of one token and one stage only")
+    if batching.policy != "vllm-v1" and pool.steps_ahead:
+        raise Unsupported(f"{batching.policy}: no step is made up while another is under way; vllm-v1 does that")
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
     return Rules(
         policy=policy,
         stages=pool.stages,
+        slots=pool.stages + pool.steps_ahead,
         most_admitted=batching.most_requests,
         most_batched=batching.most_requests // pool.stages,
         most_reserved=min(sequences, batching.most_requests),
@@ -123,6 +143,8 @@ def _rules(service: Service, pool: Pool, *, has_defects: bool, records: bool, ha
         time_limit_s=float("inf") if service.time_limit_s is None else float(service.time_limit_s),
         layers=pool.times.layers if isinstance(pool.times, StageTimes) else 0,
         has_step_times=isinstance(pool.times, StepTimes),
+        is_chunked=batching.is_chunked,
+        has_cache=has_cache,
         records=records,
     )
 
@@ -166,6 +188,15 @@ def _client_s(times: StageTimes | StepTimes) -> tuple[float, float]:
     return (times.request_s, times.token_s) if isinstance(times, StepTimes) else (0.0, 0.0)
 
 
+def _refuse(rules: Rules, requests: Records) -> None:
+    """Of vllm-v1 requests that would run for ever alone: longer than the cache, or than a step where a prompt is in one."""
+    if rules.policy == VLLM_V1:
+        longest = requests.prefill + requests.decode - 1
+        requests.is_refused[:] = -(-longest // rules.block_tokens) > rules.blocks
+        if not rules.is_chunked:
+            requests.is_refused |= longest > rules.most_tokens
+
+
 def _as_seen_by_clients(requests: Records, arrivals: Arrivals, after_s: float) -> None:
     """From sending the request to receiving tokens, where until now the queue and the step counted."""
     requests.arrived_s[:] = arrivals.arrived_s
@@ -173,9 +204,9 @@ def _as_seen_by_clients(requests: Records, arrivals: Arrivals, after_s: float) -
         times_s[times_s != 0] += after_s
 
 
-def _queued(requests: Records, replicas: Replicas) -> Ints:
-    """Requests in the queues, replica by replica in their order."""
-    found = []
+def _never(requests: Records, replicas: Replicas) -> Ints:
+    """Requests that were refused, and those in the queues, replica by replica in their order."""
+    found = np.flatnonzero(requests.is_refused).tolist()
     for replica, count in enumerate(replicas.each.queued):
         request = replicas.each.first[replica]
         for _ in range(count):

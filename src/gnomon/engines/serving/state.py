@@ -16,6 +16,8 @@ from gnomon.engines.serving.step_costs import Grids
 
 Records = Any  # np.recarray: a field of a record is read and set as an attribute
 NONE = -1  # no request, no batch
+VIDUR_VLLM, SARATHI, ORCA, FASTER_TRANSFORMER, LIGHTLLM, VLLM_V1 = range(6)  # policies
+THROUGH = -1  # in place of the length before a chunk: the request is through its prompt
 BY_TOKENS = range(7)
 PROJECTIONS, KV_SAVE, EXCHANGE, NORM, MLP, ADD, SEND = BY_TOKENS  # columns of Costs.by_tokens
 
@@ -30,6 +32,7 @@ _REQUEST = np.dtype(
         ("is_scheduled", "?"),  # since it last began
         ("is_begun", "?"),  # it has been in a batch
         ("is_completed", "?"),
+        ("is_refused", "?"),  # at the door: it could never be through
         ("scheduled_s", "f8"),  # this and all that follow: 0 before the time has come
         ("first_token_s", "f8"),
         ("completed_s", "f8"),
@@ -37,6 +40,9 @@ _REQUEST = np.dtype(
         ("idle_s", "f8"),  # between them
         ("stage_end_s", "f8"),  # of the last of them
         ("restarts", "i8"),
+        ("in_flight", "i8"),  # tokens of batches that are not through, where a request may be in several
+        ("found", "i8"),  # tokens that a cache had, all times together
+        ("also", "i8"),  # the victim before it in the same step
         ("blocks", "i8"),  # that it holds
         ("drawn", "i8"),  # the replica, where that does not depend on queues
         ("replica", "i8"),  # that it was sent to
@@ -44,7 +50,16 @@ _REQUEST = np.dtype(
     ],
     align=True,
 )
-_MEMBER = np.dtype([("request", "i8"), ("tokens", "i8")])
+_MEMBER = np.dtype(
+    [
+        ("request", "i8"),
+        ("tokens", "i8"),
+        ("before", "i8"),  # tokens in the cache before them; THROUGH: it is through its prompt
+        ("epoch", "i8"),  # restarts of the request when it joined
+        ("is_sampled", "i8"),  # whether it gets a token
+        ("is_admitted", "i8"),  # whether it came from the queue; of one that is through its prompt this says nothing
+    ]
+)
 _REPLICA = np.dtype(
     [
         ("first", "i8"),  # of the queue of those not admitted
@@ -56,6 +71,8 @@ _REPLICA = np.dtype(
         ("readies", "i8"),
         ("pauses", "i8"),
         ("waits", "i8"),  # decode iterations since waiting requests were looked at
+        ("victims", "i8"),  # requests that lost their blocks since the last batch was made
+        ("victim", "i8"),  # the last of them
     ]
 )
 _BATCH = np.dtype(
@@ -70,6 +87,8 @@ _BATCH = np.dtype(
         ("first_stage_s", "f8"),  # of several
         ("stage_s", "f8"),  # of each between the first and the last
         ("last_stage_s", "f8"),
+        ("victims", "i8"),  # requests that lost their blocks when it was made
+        ("victim", "i8"),  # the last of them
         ("steps", "i8"),  # iterations that are done at once
     ],
     align=True,
@@ -81,6 +100,7 @@ class Rules(NamedTuple):
 
     policy: int  # its place in policies.POLICIES
     stages: int
+    slots: int  # batches in flight at most: one for each stage, and those made up ahead
     most_admitted: int  # requests that hold blocks
     most_batched: int  # requests of a batch, where the stages share the above
     most_reserved: int  # requests of a batch, where each reserves a whole sequence
@@ -96,6 +116,8 @@ class Rules(NamedTuple):
     time_limit_s: float  # infinite: none
     layers: int  # of a stage
     has_step_times: bool  # Costs.grids, not the tables before it
+    is_chunked: bool  # a prompt may be computed in several batches
+    has_cache: bool  # blocks are found again by their content
     records: bool  # a row for every batch and stage
 
 
@@ -141,7 +163,7 @@ def new_requests(arrivals: Arrivals) -> Records:
     requests.arrived_s[:] = arrivals.arrived_s
     requests.prefill[:] = arrivals.prefill_tokens
     requests.asked[:] = requests.decode[:] = arrivals.decode_tokens
-    requests.drawn[:] = requests.replica[:] = requests.behind[:] = NONE
+    requests.drawn[:] = requests.replica[:] = requests.behind[:] = requests.also[:] = NONE
     return requests
 
 
@@ -158,7 +180,7 @@ def new_replicas(count: int, rules: Rules) -> Replicas:
 
 def new_batches(replicas: int, rules: Rules) -> Batches:
     """As many slots as batches can be in flight."""
-    each = _records(replicas * rules.stages, _BATCH)
+    each = _records(replicas * rules.slots, _BATCH)
     each.held[:] = NONE
     members = np.zeros((len(each), rules.most_admitted + 1), _MEMBER).view(np.recarray)
     return Batches(each=each, members=members)
@@ -169,7 +191,7 @@ def new_stages(replicas: int, rules: Rules) -> Stages:
     count = replicas * rules.stages
     return Stages(
         serves=np.full(count, NONE, np.int64),
-        waiting=np.full((count, rules.stages + 1), NONE, np.int64),
+        waiting=np.full((count, rules.slots + 1), NONE, np.int64),
         waits=np.zeros(count, np.int64),
     )
 

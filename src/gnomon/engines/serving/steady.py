@@ -11,10 +11,17 @@ from gnomon.core.service import Floats
 from gnomon.engines.serving import step_costs as step
 from gnomon.engines.serving.blocks import free_blocks
 from gnomon.engines.serving.costs import DECODE_KV, decode_attention_ms, layer_ms, parts_by_tokens, up
-from gnomon.engines.serving.state import Costs, Records, Rules
+from gnomon.engines.serving.policies.vllm_v1 import hold
+from gnomon.engines.serving.prefix_cache import Cache
+from gnomon.engines.serving.state import SARATHI, VIDUR_VLLM, VLLM_V1, Costs, Records, Rules
 
 MOST = 256  # iterations at a time
-_WITH_BLOCKS = 2  # the policies before this place take blocks as they decode
+
+
+@inner
+def takes_blocks(rules: Rules) -> bool:
+    """Whether requests take blocks as they decode; others reserve them, or know no iterations at once."""
+    return rules.policy == VIDUR_VLLM or rules.policy == SARATHI or rules.policy == VLLM_V1
 
 
 class Pace(NamedTuple):
@@ -66,13 +73,13 @@ def steps_ahead(
     They end with the first completion, or where not every request could take a block. Nothing is changed yet.
     """
     block, free = rules.block_tokens, free_blocks(rules, mine)
-    takes_blocks = rules.policy < _WITH_BLOCKS
+    takes = takes_blocks(rules)
     phases = np.zeros(block + 1, np.int64)  # how many requests need a block, by iterations from here: 1 to `block`
     most = MOST
     for at in range(size):
         one = requests[members[at].request]
         most = min(most, one.prefill + one.decode - one.processed)
-        if takes_blocks:
+        if takes:
             phases[one.blocks * block - one.processed + 1] += 1
     steps, phase, pace = 0, 0, pace_of(rules, costs, size)
     stretch = step.Stretch(0.0, 0.0, 0.0, 0.0)
@@ -87,7 +94,7 @@ def steps_ahead(
             length_s = layer_ms(pace.parts, steady_decode_ms(costs, size, kv_sum), 0.0) * rules.layers * 1e-3
         if not now_s + length_s < before_s:
             break
-        if takes_blocks and steps > 0:
+        if takes and steps > 0:
             phase = phase + 1 if phase < block else 1
             if free - phases[phase] < 1:
                 break
@@ -103,13 +110,24 @@ def steps_ahead(
 
 @inner
 def catch_up(
-    rules: Rules, requests: Records, mine: Records, members: Records, size: int, end_s: float, took_s: Floats
+    rules: Rules,
+    requests: Records,
+    mine: Records,
+    members: Records,
+    size: int,
+    end_s: float,
+    took_s: Floats,
+    cache: Cache,
+    replica: int,
 ) -> None:
     """All those iterations are done: of each request time, length and blocks; then the batch comes back to its replica.
 
     Times are added one by one: the sum is that of single iterations, to the last bit.
     """
     block, steps = rules.block_tokens, len(took_s)
+    if rules.has_cache:
+        hold_by_steps(rules, requests, mine, members, size, steps, cache, replica)
+    takes = takes_blocks(rules)
     for at in range(size):
         request = members[at].request
         one = requests[request]
@@ -119,10 +137,31 @@ def catch_up(
         one.execution_s = execution_s
         one.stage_end_s = end_s
         one.processed += steps
-        if rules.policy < _WITH_BLOCKS:
+        one.in_flight = 0
+        if takes:
             while one.processed - 1 > one.blocks * block:  # those of the last iteration have their block
                 one.blocks += 1
                 mine.used_blocks += 1
         if one.processed == one.prefill + one.decode:
             one.is_completed = True
             one.completed_s = end_s
+
+
+@inner
+def hold_by_steps(
+    rules: Rules,
+    requests: Records,
+    mine: Records,
+    members: Records,
+    size: int,
+    steps: int,
+    cache: Cache,
+    replica: int,
+) -> None:
+    """Blocks of all those iterations but the first, in the order of single ones: whoever is first finds other content to overwrite."""
+    for more in range(1, steps):
+        for at in range(size):
+            request = members[at].request
+            reach = requests[request].processed + more
+            if reach % rules.block_tokens < 2:  # one is full, or the next begins
+                hold(rules, requests, mine, cache, replica, request, reach)

@@ -20,6 +20,8 @@ def read_columns(path: Path, required: Sequence[str]) -> pl.DataFrame:
     """The table with those columns, as text, and the line of each row. BadInput where one is missing, or all rows."""
     frame = read_table(path)
     frame = frame.rename({name: name.strip() for name in frame.columns})
+    if any("\n" in name or "\r" in name for name in frame.columns):
+        raise BadInput("a column's name goes on in the next line: is a quotation mark not closed?", where=f"{path}:1")
     check_columns(path, frame, required, required)
     names = frame.columns
     frame = frame.with_row_index(LINE, offset=FIRST_ROW_LINE)

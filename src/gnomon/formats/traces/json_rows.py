@@ -13,6 +13,8 @@ from gnomon.core.errors import BadInput, near_match
 from gnomon.core.traffic.checks import MOST_TOKENS
 from gnomon.formats.strict import read_text
 
+_MOST_NUMBER = 1e300  # of whatever is counted or timed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -61,8 +63,8 @@ def checked_number(value: Any, *, field: str, where: str) -> float:
     """A finite number. BadInput."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise BadInput(f"{value!r:.60} is not a number", field=field, where=where)
-    if not math.isfinite(value):
-        raise BadInput(f"{value!r} is no number that can be used", field=field, where=where)
+    if abs(value) >= _MOST_NUMBER or math.isnan(value):
+        raise BadInput(f"{value!r:.40} is no number that can be used", field=field, where=where)
     return float(value)
 
 

@@ -21,6 +21,7 @@ from gnomon.formats.traces.trace_file import TraceFile
 KEYS = ("timestamp", "input_length", "output_length")
 BLOCK_TOKENS = 512
 _MS_PER_S = 1e3
+_MOST_ID = 2**63 - 1  # what an array holds
 
 
 def read_mooncake(path: Path) -> TraceFile:
@@ -58,6 +59,8 @@ def _blocks(row: Row, prompt: int) -> Pieces:
     ids = row.get("hash_ids")
     if not isinstance(ids, list) or any(isinstance(one, bool) or not isinstance(one, int) for one in ids):
         raise BadInput("not a list of whole numbers", field="hash_ids", where=row.where)
+    if any(abs(one) > _MOST_ID for one in ids):
+        raise BadInput(f"a number beyond {_MOST_ID:,}", field="hash_ids", where=row.where)
     blocks = -(-prompt // BLOCK_TOKENS)
     if len(ids) != blocks:
         raise BadInput(

@@ -25,7 +25,7 @@ UNITS = {
 # Fields of a row that are the question. Its lengths are those of the pass, and `parameters` follow from the rest.
 _QUESTION = (
     *("model", "system", "device", "devices", "engine", "batch", "dtype", "weight_dtype", "kv_dtype", "attention"),
-    *("head", "classes", "image", "sizes", "overrides", "training"),
+    *("head", "classes", "image", "sizes", "overrides", "training", "serving"),
 )
 
 

@@ -8,12 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-LABELS = {"time": "", "ttft": "TTFT", "tpot": "TPOT"}
-LONG_LABELS = {"time": "Time", "ttft": "Time to first token", "tpot": "Time of each further token"}
+LABELS = {"time": "", "ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E"}
+LONG_LABELS = {
+    "time": "Time",
+    "ttft": "Time to first token",
+    "tpot": "Time of each further token",
+    "e2e": "Time of a whole request",
+}
 
 
 def mode_words(mode: str, length: int | None) -> str:
     """What is computed: the mode and its tokens, those of a decode step being in the cache: "prefill 512", "decode @512"."""
+    if mode == "serve":
+        return "mean of requests"
     return mode if length is None else f"{mode} {'@' if mode == 'decode' else ''}{length}"
 
 
@@ -53,7 +60,56 @@ def length_of(row: Mapping[str, Any], mode: str) -> int | None:
 
 
 def _subject(row: Mapping[str, Any]) -> str:
+    if row.get("serving"):
+        return f"{row['model']} on {row['system']}, service"
     return f"{row['model']} on {row['system']}, batch {row['batch']}"
+
+
+def _spread_over_devices(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What a plan of training or serving says."""
+    yield from (row.get("training") or {}).items()
+    for name, value in (row.get("serving") or {}).items():
+        if name == "traffic":
+            yield "", traffic_words(value)
+        else:
+            yield name, value
+
+
+def traffic_words(said: Mapping[str, Any]) -> str:
+    """Requests in words: "Poisson 2/s, prompts 512, answers 128"; what has no short form by its names."""
+    if "trace" in said:
+        parts = [f"trace {said['trace']}"]
+        if "rate_per_s" in said:
+            parts.append(f"at {said['rate_per_s']:g}/s")
+        if "arrivals" in said:
+            parts.append(_arrivals_words(said["arrivals"]))
+    else:
+        parts = [_arrivals_words(said["arrivals"])]
+        lengths = said["lengths"]
+        parts += [f"{name} {_length_words(lengths[name])}" for name in ("prompts", "answers")]
+    known = ("kind", "trace", "sha256", "rate_per_s", "arrivals", "lengths")
+    rest = {name: value for name, value in said.items() if name not in known and value not in (None, ())}
+    return ", ".join([*parts, *(f"{name.replace('_', ' ')} {_short(value)}" for name, value in rest.items())])
+
+
+def _arrivals_words(said: Mapping[str, Any]) -> str:
+    rate = f" {said['rate_per_s']:g}/s" if "rate_per_s" in said else ""
+    rest = [f"{name} {_short(value)}" for name, value in said.items() if name not in ("kind", "rate_per_s")]
+    return " ".join([f"{said['kind']}{rate}", *rest])
+
+
+def _length_words(said: Any) -> str:
+    if not isinstance(said, Mapping):
+        return f"{len(said)} recorded"
+    return str(said["tokens"]) if said["kind"] == "Fixed" else _short(said)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join([str(value.get("kind", "")), *(f"{k} {_short(v)}" for k, v in value.items() if k != "kind")])
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(map(_short, value[:4]))}{', ...' if len(value) > 4 else ''})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def options(row: Mapping[str, Any]) -> Iterator[str]:
@@ -69,10 +125,10 @@ def options(row: Mapping[str, Any]) -> Iterator[str]:
     if row.get("image") is not None:
         yield f"image {row['image']}"
     yield from (f"{name} {size}" for name, size in (row.get("sizes") or {}).items())
-    for name, value in (row.get("training") or {}).items():
+    for name, value in _spread_over_devices(row):
         if isinstance(value, bool):
             yield name if value else f"no {name}"
         else:
-            yield f"{name.replace('_', ' ')} {value}"
+            yield f"{name.replace('_', ' ')} {value}".strip()
     for name, value in (row.get("overrides") or {}).items():
         yield from (f"{name.replace('_', ' ')} {one}" for one in ([value] if isinstance(value, str) else value))

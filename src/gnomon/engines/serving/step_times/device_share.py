@@ -91,9 +91,7 @@ def _layers(pieces: Sequence[Piece]) -> tuple[Layers, ...]:
         assert isinstance(one, Attention)
         absorbed = [p.op for p in own if isinstance(p, Node) and isinstance(p.op, MatMul) and p.op.batch > 1]
         kept = [p for p in own if not (isinstance(p, Node) and (p.op is one or p.op in absorbed))]
-        found.append(
-            Layers(copies=attention[0].repeat, pieces=tuple(kept), attention=one, absorbed=tuple(absorbed))  # type: ignore[arg-type]
-        )
+        found.append(Layers(copies=attention[0].repeat, pieces=tuple(kept), attention=one, absorbed=tuple(absorbed)))
     return tuple(found)
 
 
@@ -142,7 +140,7 @@ def _on_share_of_experts(pieces: Sequence[Piece], whole: Sequence[Node], layout:
     mixtures = {node.name: node.op for node in whole if isinstance(node.op, GroupedMatMul)}
     if not mixtures:
         raise BadInput("this model has no experts", field="experts")
-    ends = {}  # of the mixture of each kind of layer: its first product and its last
+    ends: dict[str, list[str]] = {}  # of the mixture of each kind of layer: its first product and its last
     for name in mixtures:
         ends.setdefault(_layer_of(name), [name, name])[1] = name
     found: list[Piece] = []

@@ -20,7 +20,6 @@ class Overheads:
     arrival_s: float = (
         0.0  # from a request's arrival at the server to the queue, and of its first token back: HTTP, tokens
     )
-    layer_s: float = 0.0  # gaps between the kernels of a layer
     attention_share: float = 1.0  # of the timer's attention
     exchange_share: float = 1.0  # of the timer's exchanges between devices of a stage
     kernel_share: float = 1.0  # of all else that the timer gives

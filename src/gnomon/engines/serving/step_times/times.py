@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -21,6 +22,7 @@ from gnomon.engines.serving.step_times.device_share import DeviceShare, device_s
 from gnomon.engines.serving.step_times.grids import counts, lengths, token_counts
 from gnomon.engines.serving.step_times.layout import Layout, Limits
 from gnomon.engines.serving.step_times.overheads import Overheads
+from gnomon.engines.serving.step_times.peer_sums import serving_exchange_times_s
 from gnomon.parallel.layout import spread, strips
 from gnomon.parallel.piece import AxisExchange, Boundary, Piece
 
@@ -87,7 +89,7 @@ class _Timed:
             return
         if exchanges is None:
             raise Unsupported("no source of communication times")
-        self.exchange_s = exchanges.exchange_times_s(list(self.exchanges), self.system)
+        self.exchange_s = serving_exchange_times_s(list(self.exchanges), self.system, exchanges)
 
 
 class _Sum:
@@ -155,8 +157,9 @@ class TimedSteps:
         share = device_share(workload, layout)
         if layout.stages > share.layer_count:
             raise BadInput(f"{share.layer_count} layers are fewer than {layout.stages} stages", field="stages")
-        self.stage_layers = ceil(share.layer_count / layout.stages)
-        part = self.stage_layers / share.layer_count  # of every kind of layer, on the fullest stage
+        part = (
+            ceil(share.layer_count / layout.stages) / share.layer_count
+        )  # of every kind of layer, on the fullest stage
         self.tokens = token_counts(limits.step_tokens)
         self.sampled = self.decodes = counts(limits.requests)
         self.decode_kv = counts(limits.sequence_tokens, 2.0)
@@ -182,10 +185,12 @@ class TimedSteps:
         for at, sequences in enumerate(self.sampled.tolist()):
             self._last[at].add_pieces(share.after, sequences, 1.0, 1.0)
             self._last[at].add_ops(_sampling(share, layout, sequences), 1.0)
+        self._least = summed()
         self._decode = [[summed() for _ in self.decode_kv] for _ in self.decodes]
         self._prefill = [[summed() for _ in self.chunks] for _ in self.before]
         for layers in share.layers:
             copies = part * layers.copies
+            self._least.add_ops(decode_ops(replace(layers, absorbed=()), 1, 1), copies)
             for row, decodes in zip(self._decode, self.decodes.tolist(), strict=True):
                 for one, kv_len in zip(row, self.decode_kv.tolist(), strict=True):
                     one.add_ops(decode_ops(layers, decodes, kv_len), copies)
@@ -195,27 +200,32 @@ class TimedSteps:
         timed.measure(timer, exchanges)
 
     def with_overheads(self, own: Overheads) -> StepTimes:
-        """The times with what software adds."""
+        """The times with what software adds.
 
-        def row(sums: Sequence[_Sum], share: float) -> Floats:
-            return np.array([one.seconds(share, own.exchange_share) for one in sums])
+        One kernel of a layer attends for all sequences of a step, so what the least of them takes is taken once a step.
+        """
+        least = self._least.seconds(own.attention_share, 0.0)
 
-        def rows(sums: Sequence[Sequence[_Sum]]) -> Floats:
-            return np.array([row(line, own.attention_share) for line in sums])
+        def row(sums: Sequence[_Sum]) -> Floats:
+            return np.array([one.seconds(own.kernel_share, own.exchange_share) for one in sums])
+
+        def beyond_least(sums: Sequence[Sequence[_Sum]]) -> Floats:
+            found = [[one.seconds(own.attention_share, 0.0) for one in line] for line in sums]
+            return np.maximum(0.0, np.array(found) - least)
 
         return StepTimes(
             tokens=self.tokens,
-            by_tokens_s=row(self._by_tokens, own.kernel_share) + own.layer_s * self.stage_layers,
-            first_s=row(self._first, own.kernel_share),
-            send_s=row(self._send, own.kernel_share),
+            by_tokens_s=row(self._by_tokens) + least,
+            first_s=row(self._first),
+            send_s=row(self._send),
             sampled=self.sampled,
-            last_s=row(self._last, own.kernel_share),
+            last_s=row(self._last),
             decodes=self.decodes,
             decode_kv=self.decode_kv,
-            decode_s=rows(self._decode),
+            decode_s=beyond_least(self._decode),
             before=self.before,
             chunks=self.chunks,
-            prefill_s=rows(self._prefill),
+            prefill_s=beyond_least(self._prefill),
             host_step_s=own.step_s,
             host_request_s=own.request_in_step_s,
             is_host_hidden=False,

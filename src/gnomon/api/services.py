@@ -1,0 +1,243 @@
+"""serve(): a service run request by request, with every request's times, the steps of its scheduler and its states over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gnomon.api.answers import Answer, answer
+from gnomon.api.plugins import tuned
+from gnomon.api.scenarios import ScenarioQuestion, read_scenario
+from gnomon.core.digest import plain
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.scenario import Scenario
+from gnomon.core.schema import SERVE_CAPACITY, SERVE_RUN
+from gnomon.core.service_facts import ServiceFacts
+from gnomon.core.slo import Limit, parse_limits
+from gnomon.core.tell import Tell, silent
+from gnomon.core.units import show
+from gnomon.core.workload import SERVE
+from gnomon.engines.serving import records
+from gnomon.engines.serving.capacity import Capacity, NoCapacity
+from gnomon.engines.serving.decisions import decisions, decisions_csv
+from gnomon.engines.serving.engine import ServingEngine
+from gnomon.engines.serving.facts import request_times
+from gnomon.engines.serving.outcome import Outcome
+from gnomon.formats.files import write_whole
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ENGINE = "serving"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRun:
+    """A service that has run."""
+
+    answer: Answer
+    outcome: Outcome
+
+    @property
+    def facts(self) -> ServiceFacts:
+        """Spreads, rates, cost, and what to be warned of."""
+        found = self.answer.outcomes[0].service
+        assert found is not None  # an answer of the serving engine
+        return found
+
+    def goodput(self, limits: tuple[Limit, ...]) -> tuple[float, float]:
+        """Share of all requests that keep every limit, each request by itself, and how many a second; statistics do not count."""
+        times = request_times(self.outcome)
+        kept = np.ones(len(times.e2e), bool)
+        for one in limits:
+            series = getattr(times, one.metric)
+            kept &= np.isnan(series) | (series <= one.most_s)
+        share = float(kept.sum()) / len(self.outcome.requests)
+        return share, float(kept.sum()) / self.facts.span_s
+
+    def table(self) -> pl.DataFrame:
+        """A row for every request, in the order of the stream; nothing where a time has not come."""
+        import polars as pl
+
+        made = self.outcome
+        found, ids = made.requests, made.arrivals.ids
+        has_first, is_through = found.first_token_s != 0, found.is_completed
+        further = np.where(is_through & (found.asked > 1), found.asked - 1, np.nan)
+
+        def where(has: np.ndarray, values: np.ndarray) -> np.ndarray:
+            return np.where(has, values, np.nan)
+
+        columns = {
+            "request": ids,
+            "replica": found.replica,
+            "prompt_tokens": made.arrivals.prefill_tokens,
+            "answer_tokens": made.arrivals.decode_tokens,
+            "found_tokens": found.found,
+            "arrived_s": found.arrived_s,
+            "scheduled_s": where(found.is_begun, found.scheduled_s),
+            "first_token_s": where(has_first, found.first_token_s),
+            "completed_s": where(is_through, found.completed_s),
+            "queueing_s": where(found.is_begun, found.scheduled_s - found.arrived_s),
+            "ttft_s": where(has_first, found.first_token_s - found.arrived_s),
+            "tpot_s": (found.completed_s - found.first_token_s) / further,
+            "e2e_s": where(is_through, found.completed_s - found.arrived_s),
+            "preemptions": found.restarts,
+        }
+        return pl.DataFrame(columns).fill_nan(None)
+
+    def series(self) -> pl.DataFrame:
+        """How many requests wait and run at the replicas, and blocks of their KV caches in use, whenever a step is made."""
+        import polars as pl
+
+        log, pool = self._log(), self.outcome.pool
+        count = int(log.counts[records.STEPS])
+        steps, made_s = log.steps[:count], log.steps_s[:count, 0]
+        arrived = np.sort(self.outcome.requests.arrived_s)
+        begun = np.sort(self.outcome.requests.scheduled_s[self.outcome.requests.is_begun])
+        waiting = np.searchsorted(arrived, made_s, "right") - np.searchsorted(begun, made_s, "right")
+        return pl.DataFrame(
+            {
+                "time_s": made_s,
+                "replica": steps[:, records.IN_REPLICA],
+                "waiting": waiting,  # at all replicas
+                "in_step": steps[:, records.IN_BATCH],
+                "kv_blocks": pool.kv_blocks - steps[:, records.FREE],
+            }
+        ).sort("time_s")
+
+    def write_requests(self, path: str | Path) -> None:
+        """Write the table of requests: .csv or .parquet. BadInput."""
+        _write(self.table(), Path(path))
+
+    def write_series(self, path: str | Path) -> None:
+        """Write the series: .csv or .parquet. BadInput."""
+        _write(self.series(), Path(path))
+
+    def write_decisions(self, path: str | Path) -> None:
+        """Write what the scheduler decided, a row for every step. BadInput."""
+        rows = decisions(self._log(), self.outcome.arrivals.ids.tolist())
+        write_whole(Path(path), decisions_csv(rows))
+
+    def _log(self) -> records.Log:
+        if self.outcome.log is None:
+            raise BadInput("no steps were recorded: run with records=True", field="records")
+        return self.outcome.log
+
+    def to_dict(self, limits: tuple[Limit, ...] = ()) -> dict[str, Any]:
+        """One JSON object: the answer as of `gnomon predict`, and the goodput under limits."""
+        found: dict[str, Any] = {"schema": SERVE_RUN, "rows": [self.answer.to_dict()]}
+        if limits:
+            share, rate_per_s = self.goodput(limits)
+            found["goodput"] = {"limits": _limits(limits), "share": share, "requests_per_s": rate_per_s}
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCapacity:
+    """What a search for the highest rate found."""
+
+    scenario: ScenarioQuestion
+    limits: tuple[Limit, ...]
+    found: Capacity
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON object."""
+        one = self.found
+        return {
+            "schema": SERVE_CAPACITY,
+            "scenario": self.scenario.name,
+            "limits": _limits(self.limits),
+            "rate": {
+                "value": one.rate_per_s,
+                "unit": "request/s",
+                "interval": {"low": one.low_per_s, "high": one.high_per_s, "level": 0.9},
+            },
+            "draws_per_s": list(one.draws_per_s),
+            "throughput_per_s": one.throughput_per_s,
+            "binding": one.binding,
+            "at_rate_s": one.at_rate,
+            "turnovers": one.turnovers,
+            "runs": one.runs,
+            "curve": [plain(run) for run in one.curve],
+        }
+
+
+def serve(
+    scenario: str | Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    records: bool = False,
+    tell: Tell = silent,
+) -> ServiceRun:
+    """Run the service of a scenario: a name of `gnomon list scenarios`, or a file of mode serve.
+
+    settings: the engine's own. records: every step, which costs time. BadInput, Unsupported.
+    """
+    asked = _service(scenario)
+    engine = _engine(settings, tell)
+    with asked.placed():
+        found = answer(asked.question, ENGINE, engine, settings or {})
+        if not found.is_answered:
+            raise Unsupported("; ".join(found.reasons))
+        outcome = engine.outcome(found.outcomes[0].scenario, records=records)
+    return ServiceRun(answer=found, outcome=outcome)
+
+
+def serve_capacity(
+    scenario: str | Path,
+    slo: str | tuple[Limit, ...],
+    *,
+    settings: Mapping[str, str] | None = None,
+    tell: Tell = silent,
+) -> ServiceCapacity:
+    """The highest rate at which the service of a scenario keeps limits like "ttft_p99=500ms,tpot_p99=50ms".
+
+    BadInput; Unsupported where no rate keeps them, with what they are where requests hardly meet.
+    """
+    limits = parse_limits(slo) if isinstance(slo, str) else slo
+    asked = _service(scenario)
+    engine = _engine(settings, tell)
+    with asked.placed():
+        found = engine.capacity(_one(asked), limits, tell=tell)
+    if isinstance(found, NoCapacity):
+        alone = ", ".join(f"{name} {show(value, 's')}" for name, value in found.alone.items())
+        raise Unsupported(f"no rate keeps {', '.join(map(str, limits))}: where requests hardly meet, {alone}")
+    return ServiceCapacity(scenario=asked, limits=limits, found=found)
+
+
+def _service(scenario: str | Path) -> ScenarioQuestion:
+    asked = read_scenario(scenario)
+    if asked.written.mode != SERVE:
+        raise BadInput(f"{asked.name} asks for no service: its mode is to be {SERVE}", field="mode", where=asked.where)
+    return asked
+
+
+def _one(asked: ScenarioQuestion) -> Scenario:
+    return next(iter(asked.question.scenarios().values()))
+
+
+def _engine(settings: Mapping[str, str] | None, tell: Tell) -> ServingEngine:
+    engine = tuned(ENGINE, settings or {}, tell)
+    assert isinstance(engine, ServingEngine)  # Gnomon's own part, which no plug-in replaces
+    return engine
+
+
+def _limits(limits: tuple[Limit, ...]) -> list[dict[str, Any]]:
+    return [{"metric": one.metric, "statistic": one.statistic, "most_s": one.most_s} for one in limits]
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    if path.suffix == ".parquet":
+        from io import BytesIO
+
+        held = BytesIO()
+        frame.write_parquet(held)
+        write_whole(path, held.getvalue())
+    elif path.suffix == ".csv":
+        write_whole(path, frame.write_csv())
+    else:
+        raise BadInput(f"{path}: a table is written as .csv or .parquet")

@@ -1,0 +1,51 @@
+"""Tables of services: how requests fared, and what the service handled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gnomon.api.answers import Answer
+from gnomon.cli.output import print_table, print_text, say
+from gnomon.core.in_words import counted, rate, share
+from gnomon.core.service_facts import Estimate, ServiceFacts
+from gnomon.core.units import show
+from gnomon.report.facts.titles import LABELS, question_title
+
+_NAMES = LABELS | {"queueing": "waiting"}
+
+
+def print_services(answers: Sequence[Answer]) -> None:
+    """The services that were simulated, one after another."""
+    for answer in answers:
+        found = next((one.service for one in answer.outcomes if one.service is not None), None)
+        if found is not None:
+            print()
+            _print_service(f"{question_title(answer.fields)}, {answer.engine}", found)
+
+
+def _print_service(title: str, service: ServiceFacts) -> None:
+    names = [one.name for one in service.spreads[0].estimates]
+    print_table(
+        ["time", *names],
+        [[_NAMES[spread.quantity], *map(_cell, spread.estimates)] for spread in service.spreads],
+        title=title,
+        spare=("p95", "p90"),
+    )
+    cost = service.usd_per_million_answer_tokens
+    lines = [
+        f"{service.completed:,} of {counted(service.requests, 'request')} through in {show(service.span_s, 's')}: "
+        f"{rate(service.completed_per_s, 'request')}, {rate(service.prompt_tokens_per_s, 'prompt token')}, "
+        f"{rate(service.answer_tokens_per_s, 'answer token')}, MFU {share(service.mfu, 1)}",
+        f"{counted(service.replicas, 'replica')} by the rules of {service.follows}; {service.steps:,} steps, "
+        f"{counted(service.restarts, 'preemption')}, {service.kv_blocks:,} KV blocks of {service.block_tokens} tokens each",
+    ]
+    if cost is not None:
+        lines.append(f"{cost:.3g} USD per million answer tokens")
+    for line in lines:
+        print_text(line)
+    for warning in service.warnings:
+        say(f"warning: {warning}")
+
+
+def _cell(one: Estimate) -> str:
+    return show(one.value, "s")

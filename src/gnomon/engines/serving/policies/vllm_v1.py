@@ -1,0 +1,214 @@
+"""vLLM of today: whoever runs comes first, in his order; then those that wait; all within one number of tokens.
+
+[Kwon et al. 2023 for the blocks; rules of vLLM 0.15's V1 scheduler and its KV cache manager]
+"""
+
+from __future__ import annotations
+
+from gnomon.core.jit import inner
+from gnomon.core.service import Ints
+from gnomon.engines.serving import prefix_cache
+from gnomon.engines.serving.blocks import free_blocks, note_victim, restart
+from gnomon.engines.serving.prefix_cache import Cache
+from gnomon.engines.serving.queues import pop_front, push_front, remove
+from gnomon.engines.serving.state import Records, Rules, put
+
+FOLLOWS = "vLLM 0.15, V1 scheduler, first come first served"
+
+
+@inner
+def form(
+    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
+) -> int:
+    """Requests of the next step. `ready` is all that run, in the order of admission, also those in flight."""
+    lost = mine.victims
+    size, budget = _running(rules, requests, mine, ready, members, cache, replica)
+    if mine.victims > lost:
+        return size  # nobody is admitted when somebody had to go
+    while mine.queued > 0 and budget > 0 and mine.readies < rules.most_admitted:
+        request = mine.first
+        prefill, block = requests[request].prefill, rules.block_tokens
+        found, found_free = 0, 0
+        if rules.has_cache:  # one token at least is computed
+            found, found_free = prefix_cache.look_up(cache, rules, replica, request, (prefill - 1) // block)
+        tokens = step_tokens(rules, prefill - found * block)
+        if not rules.is_chunked and tokens > budget:
+            break
+        tokens = min(tokens, budget)
+        reach = found * block + tokens
+        blocks = -(-reach // block)
+        if blocks - found + found_free > free_blocks(rules, mine):
+            break
+        pop_front(requests, mine)
+        if rules.has_cache:
+            prefix_cache.sit(cache, mine, replica, request, found)
+        ready[mine.readies] = request
+        mine.readies += 1
+        requests[request].blocks = found
+        requests[request].processed = found * block
+        requests[request].found += found * block
+        hold(rules, requests, mine, cache, replica, request, reach)
+        join(requests, members[size], request, tokens)
+        size += 1
+        budget -= tokens
+    return size
+
+
+@inner
+def _running(
+    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
+) -> tuple[int, int]:
+    """How many that ran before are in the step, and the tokens that are left of it. Who came last makes room."""
+    size, at, budget = 0, 0, rules.most_tokens
+    while at < mine.readies and budget > 0:
+        request = ready[at]
+        one = requests[request]
+        missing = lacks(rules, one)
+        tokens = min(step_tokens(rules, missing), budget)
+        if tokens == 0:  # all that it has is in flight
+            at += 1
+            continue
+        reach = one.processed + one.in_flight + tokens - one.is_prefilled
+        while -(-reach // rules.block_tokens) - one.blocks > free_blocks(rules, mine):
+            mine.readies -= 1
+            preempt(rules, requests, mine, cache, replica, ready[mine.readies])
+            if mine.readies == at:
+                return size, budget
+        hold(rules, requests, mine, cache, replica, request, reach)
+        join(requests, members[size], request, tokens)
+        size += 1
+        budget -= tokens
+        at += 1
+    return size, budget
+
+
+@inner
+def may_find_more(requests: Records, mine: Records, members: Records, size: int, cache: Cache) -> bool:
+    """Whether the first that waits may find blocks that are still to come: an answer that runs is in its prompt."""
+    if mine.queued == 0:
+        return False
+    for piece in range(cache.starts[mine.first], cache.starts[mine.first + 1]):
+        for at in range(size):
+            if cache.segments[piece] == cache.answers[members[at].request]:
+                return True
+    return False
+
+
+@inner
+def lacks(rules: Rules, one: Records) -> int:
+    """Tokens that a request lacks before it can get its next one. With steps made up ahead that is one also while its last
+    token is still to come, but for a token that ends its answer."""
+    reached = one.processed - one.is_prefilled + one.in_flight
+    if reached < one.prefill:
+        missing: int = one.prefill - reached
+        return missing
+    if rules.slots == rules.stages:
+        return 1 - one.in_flight if one.is_prefilled else 0
+    return 1 if reached < one.prefill + one.decode - 1 else 0
+
+
+@inner
+def step_tokens(rules: Rules, missing: int) -> int:
+    """Of so many tokens that a request lacks those that one step may compute of it, within what all share."""
+    return min(missing, rules.chunk_tokens) if rules.chunk_tokens > 0 else missing
+
+
+@inner
+def hold(rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int, reach: int) -> None:
+    """A request gets the blocks that it lacks for so many tokens."""
+    one, blocks = requests[request], -(-reach // rules.block_tokens)
+    if not rules.has_cache:
+        mine.used_blocks += max(blocks - one.blocks, 0)
+    else:
+        prefix_cache.grow(cache, rules, mine, replica, request, one.blocks, blocks)
+        prefix_cache.seal(cache, rules, replica, request, reach)
+    one.blocks = max(blocks, one.blocks)
+
+
+@inner
+def join(requests: Records, member: Records, request: int, tokens: int) -> None:
+    """A request is in a step with so many tokens."""
+    one = requests[request]
+    put(member, request, tokens)
+    member.epoch = one.restarts
+    one.in_flight += tokens
+    member.is_sampled = one.processed - one.is_prefilled + one.in_flight >= one.prefill
+
+
+@inner
+def let_go(rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int) -> None:
+    """A request gives its blocks back."""
+    one = requests[request]
+    if rules.has_cache:
+        prefix_cache.leave(cache, rules, mine, replica, request, one.blocks)
+    else:
+        mine.used_blocks -= one.blocks
+    one.blocks = 0
+
+
+@inner
+def preempt(rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int) -> None:
+    """A request gives its blocks back and is computed anew, with the tokens that it has got, before all that wait."""
+    let_go(rules, requests, mine, cache, replica, request)
+    restart(rules, requests[request])
+    requests[request].in_flight = 0
+    note_victim(requests, mine, request)
+    push_front(requests, mine, request)
+
+
+@inner
+def end(requests: Records, mine: Records, members: Records, size: int, now_s: float) -> None:
+    """A step has ended: whoever is through its prompt has got a token; whoever has all is through."""
+    for at in range(size):
+        one = requests[members[at].request]
+        if members[at].epoch != one.restarts:
+            late_token(requests, mine, members[at], now_s)
+            continue
+        one.in_flight -= members[at].tokens
+        done = one.processed + members[at].tokens
+        if done == one.prefill:
+            one.is_prefilled = True
+            done += 1
+            if one.first_token_s == 0:
+                one.first_token_s = now_s
+        one.processed = done
+        if done == one.prefill + one.decode:
+            one.is_completed = True
+            one.completed_s = now_s
+
+
+@inner
+def late_token(requests: Records, mine: Records, member: Records, now_s: float) -> None:
+    """A request lost its blocks while its step was in flight; the token that this step gave, if any, is its own."""
+    one = requests[member.request]
+    if not member.is_sampled or one.is_completed:
+        return
+    if one.first_token_s == 0:
+        one.first_token_s = now_s
+    one.prefill += 1
+    one.decode -= 1
+    if one.decode == 0:
+        one.is_completed = True
+        one.completed_s = now_s
+        remove(requests, mine, member.request)
+
+
+@inner
+def take_back(
+    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, size: int, cache: Cache, replica: int
+) -> None:
+    """Requests that are through give their blocks back, in the order of the step; the others run on in theirs."""
+    gone = 0
+    for at in range(size):
+        request = members[at].request
+        if requests[request].is_completed and requests[request].blocks > 0:
+            let_go(rules, requests, mine, cache, replica, request)
+            gone += 1
+    if gone == 0:
+        return
+    kept = 0
+    for at in range(mine.readies):
+        if not requests[ready[at]].is_completed:
+            ready[kept] = ready[at]
+            kept += 1
+    mine.readies = kept

@@ -1,0 +1,38 @@
+"""What each stage of each replica runs when, as spans for a timeline."""
+
+from __future__ import annotations
+
+from gnomon.core.timeline import Span, Timeline
+from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.records import DECODING, NUMBER, REPLICA, ROWS, SIZE, STAGE, TOTAL
+
+
+def timeline(made: Outcome, most: int) -> Timeline:
+    """The first `most` steps of a run whose steps were recorded."""
+    log = made.log
+    assert log is not None  # who asks for spans has recorded steps
+    count, has_stages = int(log.counts[ROWS]), made.pool.stages > 1
+    spans = []
+    for row, (begin_s, took_s) in zip(
+        log.rows[: min(count, most)].tolist(), log.times_s[: min(count, most)].tolist(), strict=True
+    ):
+        prompts, answers = row[SIZE] - row[DECODING], row[DECODING]
+        name = " + ".join(
+            words
+            for number, words in (
+                (prompts, f"{row[TOTAL] - answers:,} tokens of {prompts} prompts"),
+                (answers, f"{answers} answers"),
+            )
+            if number
+        )
+        spans.append(
+            Span(
+                track=f"replica {row[REPLICA]}{f', stage {row[STAGE]}' if has_stages else ''}",
+                name=name,
+                kind="compute",
+                start_s=begin_s,
+                end_s=begin_s + took_s,
+                details={"step": row[NUMBER], "requests": row[SIZE], "tokens": row[TOTAL]},
+            )
+        )
+    return Timeline(spans=tuple(spans), left_out=max(count - most, 0))

@@ -1,0 +1,151 @@
+"""vLLM's V1 scheduler and its prefix cache once more, as plainly as can be: tokens are spelled out, nothing is hashed, a step takes 1 s."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+@dataclass
+class Request:
+    number: int
+    arrived_s: float
+    tokens: list[object]  # of the prompt and, one after another, of the answer
+    prompt: int
+    asked: int
+    computed: int = 0
+    made: int = 0
+    blocks: list[int] = field(default_factory=list)
+    first_s: float = 0.0
+    done_s: float = 0.0
+    restarts: int = 0
+
+    @property
+    def known(self) -> int:
+        return self.prompt + self.made
+
+
+class Step(NamedTuple):
+    start_s: float
+    requests: tuple[tuple[int, int], ...]
+    admitted: tuple[int, ...]
+    preempted: tuple[int, ...]
+    found_tokens: int
+    free_blocks: int
+
+
+class Pool:
+    """Blocks: `free` from the least recently used on."""
+
+    def __init__(self, count: int, size: int, *, caches: bool) -> None:
+        self.size, self.caches = size, caches
+        self.free = OrderedDict.fromkeys(range(count))
+        self.users = [0] * count
+        self.content: list[object] = [None] * count
+        self.found: dict[object, list[int]] = {}
+
+    def hits(self, request: Request) -> list[int]:
+        blocks: list[int] = []
+        while self.caches and (len(blocks) + 1) * self.size <= request.known - 1:
+            key = tuple(request.tokens[: (len(blocks) + 1) * self.size])
+            if key not in self.found:
+                break
+            blocks.append(self.found[key][0])
+        return blocks
+
+    def allocate(self, request: Request, reach: int, hits: list[int]) -> bool:
+        """Whether there was room."""
+        missing = -(-reach // self.size) - len(hits) - len(request.blocks)
+        if missing + sum(self.users[block] == 0 for block in hits) > len(self.free):
+            return False
+        for block in hits:
+            self.free.pop(block, None)
+            self.users[block] += 1
+        request.blocks += hits
+        for _ in range(missing):
+            block, _ = self.free.popitem(last=False)
+            key = self.content[block]
+            if key is not None:
+                self.found[key].remove(block)
+                if not self.found[key]:
+                    del self.found[key]
+                self.content[block] = None
+            self.users[block] = 1
+            request.blocks.append(block)
+        for place, block in enumerate(request.blocks[: reach // self.size] if self.caches else []):
+            if self.content[block] is None:
+                self.content[block] = key = tuple(request.tokens[: (place + 1) * self.size])
+                self.found.setdefault(key, []).append(block)
+        return True
+
+    def release(self, request: Request) -> None:
+        for block in reversed(request.blocks):
+            self.users[block] -= 1
+            if self.users[block] == 0:
+                self.free[block] = None
+        request.blocks = []
+
+
+def run(
+    given: list[Request], pool: Pool, *, most_tokens: int, most_requests: int, chunk: int = 0, chunked: bool = True
+) -> list[Step]:
+    """What was decided, step by step."""
+    now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
+    while coming or waiting or running:
+        while coming and coming[0].arrived_s <= now_s:
+            waiting.append(coming.pop(0))
+        if not waiting and not running:
+            now_s = coming[0].arrived_s
+            continue
+        budget, step, at, was_preempted, admitted, found = most_tokens, [], 0, False, [], 0
+        while at < len(running) and budget > 0:
+            request = running[at]
+            tokens = min(request.known - request.computed, chunk or most_tokens, budget)
+            fits = pool.allocate(request, request.computed + tokens, [])
+            while not fits:
+                victim, was_preempted = running.pop(), True
+                pool.release(victim)
+                victims.append(victim.number)
+                victim.computed, victim.restarts = 0, victim.restarts + 1
+                waiting.insert(0, victim)
+                if victim is request:
+                    break
+                fits = pool.allocate(request, request.computed + tokens, [])
+            if not fits:
+                break
+            step.append((request, tokens))
+            budget -= tokens
+            at += 1
+        while not was_preempted and waiting and budget > 0 and len(running) < most_requests:
+            request = waiting[0]
+            hits = pool.hits(request)
+            tokens = min(request.known - len(hits) * pool.size, chunk or 10**9)
+            if not chunked and tokens > budget:
+                break
+            tokens = min(tokens, budget)
+            if not pool.allocate(request, len(hits) * pool.size + tokens, hits):
+                break
+            running.append(waiting.pop(0))
+            request.computed = len(hits) * pool.size
+            step.append((request, tokens))
+            admitted.append(request.number)
+            found += request.computed
+            budget -= tokens
+        if not step:
+            assert was_preempted, "nothing can ever be computed"
+            continue
+        names = tuple((request.number, tokens) for request, tokens in step)
+        steps.append(Step(now_s, names, tuple(admitted), tuple(victims), found, len(pool.free)))
+        victims = []
+        now_s += 1.0
+        for request, tokens in step:
+            request.computed += tokens
+            if request.computed == request.known:
+                request.made += 1
+                request.first_s = request.first_s or now_s
+                if request.made == request.asked:
+                    request.done_s = now_s
+                    pool.release(request)
+                    running.remove(request)
+    return steps
