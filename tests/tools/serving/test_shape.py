@@ -20,7 +20,13 @@ def test_shape_of_llama_is_its_config():
 
 def test_shape_of_a_mixture_has_its_experts():
     found = shape("mixtral-8x7b")
-    assert (found.experts, found.experts_chosen, found.intermediate, found.kv_heads, found.is_gated) == (8, 2, 14336, 8, True)
+    assert (found.experts, found.experts_chosen, found.intermediate, found.kv_heads, found.is_gated) == (
+        8,
+        2,
+        14336,
+        8,
+        True,
+    )
 
 
 def test_shape_without_gate_and_with_tied_head():

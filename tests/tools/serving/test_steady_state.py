@@ -17,7 +17,9 @@ POINTS = [point(1, 1.0), point(2, 1.2), point(4, 2.0)]
 
 
 def test_requests_under_way_are_what_comes_while_one_stays():
-    found, keeps_up = settled(POINTS, 1.8)  # between 2 and 4: 2 + 2 s under way, 1.2 + 0.8 s seconds: 2 + 2 s = 1.8 (1.2 + 0.8 s)
+    found, keeps_up = settled(
+        POINTS, 1.8
+    )  # between 2 and 4: 2 + 2 s under way, 1.2 + 0.8 s seconds: 2 + 2 s = 1.8 (1.2 + 0.8 s)
     share = (1.8 * 1.2 - 2) / (2 - 1.8 * 0.8)
     assert found.under_way == pytest.approx(2 + 2 * share)
     assert found.under_way == pytest.approx(1.8 * found.e2e_s)

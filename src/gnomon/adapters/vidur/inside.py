@@ -187,7 +187,9 @@ def _fill_cache(config: SimulationConfig) -> None:
     """The tables where it looks for what others have predicted, under the names that it gives them itself."""
     tables = json.loads(Path("tables.json").read_text())
     cluster = config.cluster_config
-    names = object.__new__(RandomForrestExecutionTimePredictor)  # to be asked for names: making one would look for files
+    names = object.__new__(
+        RandomForrestExecutionTimePredictor
+    )  # to be asked for names: making one would look for files
     names._config = config.execution_time_predictor_config
     names._replica_config = cluster.replica_config
     names._block_size = cluster.cache_config.block_size
@@ -199,7 +201,9 @@ def _fill_cache(config: SimulationConfig) -> None:
     compute["attn_kv_cache_save"] = [(size, 0.0) for size in range(1, sizes[-1] + 1)]  # asked for, and never added
     compute["attn_pre_proj"] = list(zip(sizes, tables["stage_ms"], strict=True))
     compute["attn_decode"] = [
-        (batch + 1, kv, time) for batch, row in enumerate(tables["decode_ms"]) for kv, time in zip(tables["decode_kv"], row, strict=True)
+        (batch + 1, kv, time)
+        for batch, row in enumerate(tables["decode_ms"])
+        for kv, time in zip(tables["decode_kv"], row, strict=True)
     ]
     compute["attn_prefill"] = tables["prefill"]
     network = {"send_recv": list(zip(sizes, tables["send_ms"], strict=True))} if ASKED["stages"] > 1 else {}
