@@ -1,4 +1,4 @@
-"""The highest rate at which a service keeps its objectives: a bisection for each of several draws of the traffic."""
+"""The highest rate at which a service keeps its objectives: a root for each of several draws of the traffic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ PRECISION = 0.01  # relative, of each draw's capacity
 _STUDENT = 2.132
 _LEAST_SHARE = 1e-3  # of the throughput under any load: at that rate requests hardly meet
 _MOST_SHARE = 100.0  # of it: requests come all but at once
-_STEP = 1.5  # from one rate to the next, until they lie on either side
+_STEP = 1.1  # from one rate to the next; squared each time, until they lie on either side
+_LEAST_RATIO = 1e-6  # of a statistic to its limit, where the one is all but nothing
+_OVERLOADED = 1.5  # taken as such a ratio
+_INSIDE = 0.15  # of a bracket: the next rate is no nearer to its ends
+OVERLOAD = "overload"
 
 Probe = Callable[[float, int], "Probed"]  # rate per second, seed -> what became of the requests
 
@@ -83,7 +87,7 @@ def broken(probed: Probed, limits: Sequence[Limit]) -> str:
     for limit in limits:
         if statistic(probed.times, limit) > limit.most_s:
             return limit.name
-    return "overload" if probed.is_overloaded else ""
+    return OVERLOAD if probed.is_overloaded else ""
 
 
 def capacity(
@@ -101,22 +105,24 @@ def capacity(
     they differ by is the confidence.
     """
     found, throughputs, counted = [], [], _Counted(probe, limits)
+    start: float | None = None  # the last draw's capacity: the next one's is near
     for number, seed in enumerate(seeds, start=1):
         top = saturated(seed).completed_per_s
         throughputs.append(top)
-        ends = _bracket(counted, top, seed)
+        ends = _bracket(counted, top if start is None else start, seed)
         if ends is None:
             alone = probe(top * _LEAST_SHARE, seed)
             return NoCapacity(alone={one.name: statistic(alone.times, one) for one in limits})
         low, high = ends
-        while high > low * (1 + precision / 2):
-            middle = math.sqrt(low * high)
-            low, high = (low, middle) if counted.is_broken(middle, seed) else (middle, high)
-            tell(f"draw {number} of {len(seeds)}: between {low:.4g} and {high:.4g} requests per second")
-        found.append(low)
+        while high.rate_per_s > low.rate_per_s * (1 + precision / 2):
+            middle = counted.tried(_between(low, high), seed)
+            low, high = (low, middle) if middle.excess > 0 else (middle, high)
+            tell(f"draw {number} of {len(seeds)}: {low.rate_per_s:.4g} to {high.rate_per_s:.4g} requests per second")
+        found.append(low.rate_per_s)
+        start = low.rate_per_s
     mean = fmean(found)
     half = _STUDENT * stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
-    binding = [fault for _, fault in counted.lowest.values()]
+    binding = [one.broken for one in counted.lowest.values()]
     at = [counted.ran(mean, seed).times for seed in seeds]
     return Capacity(
         rate_per_s=mean,
@@ -132,42 +138,64 @@ def capacity(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """A rate, and by how much its run exceeds the limits: the logarithm of the worst ratio, above 0 where one is broken."""
+
+    rate_per_s: float
+    excess: float
+    broken: str
+
+
 class _Counted:
-    """A probe that keeps what it saw, and the lowest rate that broke a limit in each draw with that limit."""
+    """A probe that keeps what it saw, and in each draw the lowest rate that broke a limit."""
 
     def __init__(self, probe: Probe, limits: Sequence[Limit]) -> None:
         self._probe, self._limits = probe, limits
         self.curve: list[RateRun] = []
-        self.lowest: dict[int, tuple[float, str]] = {}
+        self.lowest: dict[int, _Tried] = {}
 
     def ran(self, rate_per_s: float, seed: int) -> Probed:
         found = self._probe(rate_per_s, seed)
-        fault = broken(found, self._limits)
         at = {one.name: statistic(found.times, one) for one in self._limits}
+        fault = broken(found, self._limits)
         self.curve.append(RateRun(draw=seed, rate_per_s=rate_per_s, statistics_s=at, broken=fault))
-        if fault and (seed not in self.lowest or rate_per_s < self.lowest[seed][0]):
-            self.lowest[seed] = rate_per_s, fault
         return found
 
-    def is_broken(self, rate_per_s: float, seed: int) -> bool:
+    def tried(self, rate_per_s: float, seed: int) -> _Tried:
         self.ran(rate_per_s, seed)
-        return bool(self.curve[-1].broken)
+        run = self.curve[-1]
+        ratios = [run.statistics_s[one.name] / one.most_s for one in self._limits]
+        worst = math.log(max(*ratios, _LEAST_RATIO, _OVERLOADED if run.broken == OVERLOAD else 0.0))
+        found = _Tried(rate_per_s=rate_per_s, excess=worst, broken=run.broken)
+        if run.broken and (seed not in self.lowest or rate_per_s < self.lowest[seed].rate_per_s):
+            self.lowest[seed] = found
+        return found
 
 
-def _bracket(counted: _Counted, top: float, seed: int) -> tuple[float, float] | None:
-    """A rate that keeps the limits and one that breaks them, a step apart; None: no rate keeps them."""
-    rate = top
-    if counted.is_broken(rate, seed):
-        while rate > top * _LEAST_SHARE:
-            lower = rate / _STEP
-            if not counted.is_broken(lower, seed):
-                return lower, rate
-            rate = lower
+def _between(low: _Tried, high: _Tried) -> float:
+    """Where a line through both meets the limit, on logarithmic scales and well inside: the excess bends near overload."""
+    share = low.excess / (low.excess - high.excess)
+    share = min(max(share, _INSIDE), 1 - _INSIDE)
+    return low.rate_per_s * math.exp(share * math.log(high.rate_per_s / low.rate_per_s))
+
+
+def _bracket(counted: _Counted, start: float, seed: int) -> tuple[_Tried, _Tried] | None:
+    """A rate that keeps the limits and one that breaks them, not far apart; None: no rate keeps them."""
+    here = counted.tried(start, seed)
+    step = _STEP
+    if here.excess > 0:
+        while here.rate_per_s > start * _LEAST_SHARE:
+            lower = counted.tried(here.rate_per_s / step, seed)
+            if lower.excess <= 0:
+                return lower, here
+            here, step = lower, step * step
         return None
-    while not counted.is_broken(rate * _STEP, seed):
-        rate *= _STEP
-        if rate > top * _MOST_SHARE:
-            raise Unsupported(
-                "no rate breaks the limits: the traffic has too few requests to fill the service; give it more of them"
-            )
-    return rate, rate * _STEP
+    while here.rate_per_s < start * _MOST_SHARE:
+        higher = counted.tried(here.rate_per_s * step, seed)
+        if higher.excess > 0:
+            return here, higher
+        here, step = higher, step * step
+    raise Unsupported(
+        "no rate breaks the limits: the traffic has too few requests to fill the service; give it more of them"
+    )
