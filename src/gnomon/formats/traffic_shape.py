@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
@@ -239,7 +240,8 @@ def _named(made: Callable[..., _MADE], shape: Strict, word: str, field: str, **m
     try:
         return made(**given, **more)
     except TypeError:
-        lacking = ", ".join(sorted(known - set(given)))
+        needed = {one.name for one in fields(made) if one.default is MISSING} & known  # type: ignore[arg-type]
+        lacking = ", ".join(sorted(needed - set(given)))
         raise BadInput(f"{chosen} needs more of {lacking}", field=field) from None
     except BadInput as fault:
         raise fault.at(field="traffic.qps" if fault.field == "rate_per_s" else f"{field}.{fault.field}") from None

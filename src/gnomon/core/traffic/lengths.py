@@ -168,6 +168,8 @@ def _check_range(least: int, most: int) -> None:
 
 
 def _check_list(tokens: tuple[int, ...], field: str) -> None:
+    if not isinstance(tokens, tuple):
+        raise BadInput(f"{tokens!r:.40} is no list", field=field)
     if not tokens:
         raise BadInput("no length", field=field)
     found = np.array(tokens)
