@@ -48,6 +48,7 @@ _ASSUMPTIONS = (
 )
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 _HOUR_S = 3600.0
+_ONCE = "the first run on a machine compiles the simulation for about a minute"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +87,9 @@ class ServingEngine:
         timers: Callable[[str], OpTimer] | None = None,
         exchanges: Callable[[str], ExchangeTimer] | None = None,
         chosen: Mapping[str, str] | None = None,
+        tell: Tell = silent,
     ) -> None:
-        self._timers, self._exchanges, self._given = timers, exchanges, dict(chosen or {})
+        self._timers, self._exchanges, self._given, self._tell = timers, exchanges, dict(chosen or {}), tell
         self._ready: tuple[str, _Set] | None = None  # asked for by each quantity of one service, and before each
         self._ran: tuple[str, _Run] | None = None
 
@@ -108,7 +110,7 @@ class ServingEngine:
                     f"no setting of serving's{near_match(name, _SETTINGS)} (known: {', '.join(_SETTINGS)})",
                     field=f"serving.{name}",
                 )
-        tuned = ServingEngine(self._timers, self._exchanges, settings)
+        tuned = ServingEngine(self._timers, self._exchanges, settings, tell)
         tuned._software()
         if self._timers and self._exchanges:
             for name, source in (("timer", tuned._timer), ("exchanges", tuned._exchange_timer)):
@@ -256,7 +258,9 @@ class ServingEngine:
     def _run(self, scenario: Scenario) -> _Run:
         key = _key(scenario)
         if self._ran is None or self._ran[0] != key:
-            self._ran = key, _ran(scenario, self._set_up(scenario))
+            ready = self._set_up(scenario)
+            self._tell(f"simulating {len(ready.arrivals):,} requests; {_ONCE}")
+            self._ran = key, _ran(scenario, ready)
         return self._ran[1]
 
     def _provenance(self, scenario: Scenario) -> Provenance:
