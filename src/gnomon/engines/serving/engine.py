@@ -34,6 +34,7 @@ from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
 from gnomon.engines.serving.step_times.overheads import NO_OVERHEADS, Software, vllm_v1
 from gnomon.engines.serving.step_times.times import step_times
+from gnomon.engines.serving.validated import ELSEWHERE, outside
 
 _SETTINGS = {
     "timer": "engine that gives operator times",
@@ -342,7 +343,7 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
     plan = scenario.plan.serving
     assert plan is not None  # as it was set up
     value = float(np.nanmean(getattr(run.times, plan.quantity)))
-    parts = _parts(plan.quantity, run)
+    parts, unlike = _parts(plan.quantity, run), outside(scenario, plan)
     memory = run.set_up.memory
     cache = memory.block_bytes * run.made.pool.kv_blocks
     used = memory.weights_bytes + cache + memory.activations_bytes + memory.runtime_bytes
@@ -350,7 +351,7 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
         quantity=plan.quantity,
         value=value,
         unit="s",
-        interval=_interval(plan.quantity, value, run.set_up.software),
+        interval=_interval(plan.quantity, value, run.set_up.software, is_alike=not unlike),
         parts=parts,
         bound=_bound(parts),
         memory=Footprint(
@@ -363,21 +364,23 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
         flop=run.flop,
         moved_bytes=0.0,
         assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
-        outside=run.made.outside,
+        outside=(*scenario.workload.outside, *unlike, *run.made.outside),
         provenance=provenance,
         service=run.facts,
     )
 
 
-def _interval(quantity: Quantity, value: float, software: Software | None) -> Interval | None:
-    """Of measured services left out of the fit; None without a fit."""
+def _interval(quantity: Quantity, value: float, software: Software | None, *, is_alike: bool) -> Interval | None:
+    """Of measured services left out of the fit, wider for those that are not like them; None without a fit."""
     band = None if software is None else software.bands.get(_BAND[quantity])
     if band is None:
         return None
+    factor = 1.0 if is_alike else ELSEWHERE
+    method = f"split-conformal, held out by model ({band.groups} models, {band.rows} measured services)"
     return Interval(
-        low=value * math.exp(band.low),
-        high=value * math.exp(band.high),
-        method=f"split-conformal, held out by model ({band.groups} models, {band.rows} measured services)",
+        low=value * math.exp(factor * band.low),
+        high=value * math.exp(factor * band.high),
+        method=method if is_alike else f"{method}, {ELSEWHERE:g} times as wide: unlike those",
     )
 
 
