@@ -29,7 +29,9 @@ def home(tmp_path, monkeypatch):
 def test_every_tool_is_listed_installed_or_not(gnomon):
     assert gnomon("tools", "list").code == 0
     rows = {row["name"]: row for row in gnomon("tools", "list", "--json").json["rows"]}
-    assert set(rows) == {"accelforge", "astra-sim", "scalesim", "timeloop", "zigzag"}
+    assert set(rows) == {
+        *("accelforge", "aiconfigurator", "astra-sim", "genz", "scalesim", "timeloop", "vidur", "zigzag"),
+    }
     assert all(row["installed"] is None and row["licence"] for row in rows.values())
     assert rows["timeloop"]["by_hand"].startswith("put timeloop-model and timeloop-mapper on the PATH")
 

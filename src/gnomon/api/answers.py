@@ -76,9 +76,9 @@ class Outcome:
 
     @property
     def items_per_s(self) -> float | None:
-        """Images or tokens per second; of a service, tokens of answers."""
-        if self.service is not None:
-            return self.service.answer_tokens_per_s
+        """Images or tokens per second; of a service tokens of answers, None of a tool that does not count them."""
+        if self.scenario.plan.serving is not None:
+            return self.service.answer_tokens_per_s if self.service else None
         return self._runs * self.scenario.workload.items / self.prediction.value if self.prediction else None
 
     @property
@@ -93,8 +93,8 @@ class Outcome:
 
         [Chowdhery et al. 2022, appendix B]
         """
-        if self.service is not None:
-            return self.service.mfu
+        if self.scenario.plan.serving is not None:
+            return self.service.mfu if self.service else None
         return self._of_peak(self._runs * self.scenario.workload.model_flop)
 
     @property

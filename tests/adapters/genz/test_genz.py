@@ -87,7 +87,7 @@ def test_translation_is_the_same_each_time():
     [
         ({"model": "deepseek-v2"}, "it has latent attention"),
         ({"weight_dtype": "int4"}, "in one format, and here the weights are in int4"),
-        ({"kv_dtype": "fp8"}, "here the KV cache are in fp8"),
+        ({"kv_dtype": "fp8"}, "here the KV cache is in fp8"),
         ({"dtype": "fp8"}, "a100-sxm-80gb has no unit for fp8"),
         ({"tp": 2}, "does not describe what joins 2 devices"),
         ({"on": "hgx-a100:4", "tp": 3}, "32 heads cannot be divided by 3"),

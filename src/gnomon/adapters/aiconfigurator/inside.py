@@ -7,6 +7,7 @@ import logging
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the model's shape lies beside this
 
@@ -23,7 +24,8 @@ def main() -> None:
     model = Path("model")
     model.mkdir()
     (model / "config.json").write_text(Path("config.json").read_text())
-    steps, full = [], ""
+    steps: list[dict[str, float]] = []
+    full = backend = ""
     for batch in asked["batches"]:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
@@ -53,14 +55,14 @@ def main() -> None:
             break
     result = {
         "version": version("aiconfigurator"),
-        "backend": backend if steps else "",
+        "backend": backend,
         "steps": steps,
         "full": full,
     }
     Path("result.json").write_text(json.dumps(result, indent=1))
 
 
-def _measured(times: dict, sources: dict) -> float:
+def _measured(times: dict[str, Any], sources: dict[str, Any]) -> float:
     """Share of the steps' time that comes from measured tables alone."""
     whole = measured = 0.0
     for step, told in sources.items():

@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from GenZ import decode_moddeling, prefill_moddeling
 from GenZ.Models.default_models import ModelConfig
@@ -35,7 +37,7 @@ def main() -> None:
     Path("result.json").write_text(json.dumps({"version": version("genz-llm"), **found}, indent=1))
 
 
-def _ask(asked: dict, shared: dict) -> dict:
+def _ask(asked: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
     steps, full = [], ""
     try:
         first = _times(prefill_moddeling, batch_size=1, input_tokens=asked["prompt"], **shared)
@@ -61,7 +63,7 @@ def _ask(asked: dict, shared: dict) -> dict:
     return {"prefill": first, "steps": steps, "full": full}
 
 
-def _times(ask, **given) -> dict:
+def _times(ask: Callable[..., Any], **given: Any) -> dict[str, float]:
     """Milliseconds, by kind. Its result is a dict whose attributes are always 0: they are not to be read."""
     with contextlib.redirect_stdout(io.StringIO()):
         table = ask(**given)["summary_table"]

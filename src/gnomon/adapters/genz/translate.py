@@ -35,9 +35,9 @@ def missing(scenario: Scenario, arrivals: Arrivals) -> Iterator[str]:
         yield f"genz knows no {workload.dtype} (it knows {', '.join(_BITS)})"
     elif system.device.peak(workload.dtype, is_matrix=True) is None:
         yield f"{system.device.name} has no unit for {workload.dtype}"
-    for what, stored in (("weights", scenario.plan.weight_dtype), ("KV cache", scenario.plan.kv_dtype)):
+    for what, stored in (("weights are", scenario.plan.weight_dtype), ("KV cache is", scenario.plan.kv_dtype)):
         if stored not in (None, workload.dtype):
-            yield f"genz keeps weights, KV cache and activations in one format, and here the {what} are in {stored}"
+            yield f"genz keeps weights, KV cache and activations in one format, and here the {what} in {stored}"
     if plan.tp * plan.pp > 1 and not system.dimensions:
         yield f"{system.name} does not describe what joins {plan.tp * plan.pp} devices"
     elif plan.tp * plan.pp > system.count:

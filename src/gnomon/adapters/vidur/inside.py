@@ -14,6 +14,7 @@ import traceback
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "disabled"}
 
@@ -67,7 +68,7 @@ _COLUMNS = {
 
 
 @dataclass
-class Model(Llama2ModelConfig):
+class Model(Llama2ModelConfig):  # type: ignore[misc] # a class of Vidur's
     """A model whose layers on a stage are one, for times are given by stage, and whose memory is given in blocks."""
 
     num_layers: int = ASKED["stages"]
@@ -77,30 +78,30 @@ class Model(Llama2ModelConfig):
     mlp_hidden_dim: int = 2
 
     @staticmethod
-    def get_name():
+    def get_name() -> str:
         return NAME
 
 
 @dataclass
-class Device(BaseDeviceSKUConfig):
+class Device(BaseDeviceSKUConfig):  # type: ignore[misc] # a class of Vidur's
     """A device that bounds nothing."""
 
     fp16_tflops: int = 1
     total_memory_gb: int = 2**20
 
     @staticmethod
-    def get_type():
+    def get_type() -> str:
         return NAME
 
 
 @dataclass
-class Node(BaseNodeSKUConfig):
+class Node(BaseNodeSKUConfig):  # type: ignore[misc] # a class of Vidur's
     """A node that a replica lies within."""
 
     num_devices_per_node: int = ASKED["stages"] + 1
 
     @staticmethod
-    def get_type():
+    def get_type() -> str:
         return NAME
 
 
@@ -197,7 +198,7 @@ def _fill_cache(config: SimulationConfig) -> None:
     names._is_multi_node = False
     step, count = tables["token_step"], len(tables["stage_ms"])
     sizes = [step * (at + 1) for at in range(count)]
-    compute = {name: [(size, 0.0) for size in sizes] for name in _IN_ANOTHER}
+    compute: dict[str, list[tuple[Any, ...]]] = {name: [(size, 0.0) for size in sizes] for name in _IN_ANOTHER}
     compute["attn_kv_cache_save"] = [(size, 0.0) for size in range(1, sizes[-1] + 1)]  # asked for, and never added
     compute["attn_pre_proj"] = list(zip(sizes, tables["stage_ms"], strict=True))
     compute["attn_decode"] = [
@@ -211,7 +212,7 @@ def _fill_cache(config: SimulationConfig) -> None:
     _fill("network", names._get_network_prediction_repo_id(), network)
 
 
-def _fill(kind: str, repository: str, tables: dict) -> None:
+def _fill(kind: str, repository: str, tables: dict[str, list[tuple[Any, ...]]]) -> None:
     base = Path("cache/hf_predictions", kind, f"datasets--{repository.replace('/', '--')}")
     files = base / "snapshots" / _COMMIT
     files.mkdir(parents=True)

@@ -9,10 +9,12 @@ from zlib import crc32
 
 import numpy as np
 
-from gnomon.core.jit import compiled, inner
+from gnomon.core.jit import compiled, inner, inner_making_arrays
 from gnomon.core.service import Floats, Ints
+from gnomon.engines.serving import coming as comers
 from gnomon.engines.serving import costs as cost
 from gnomon.engines.serving import courses, events, queues, records, steady
+from gnomon.engines.serving.coming import Coming
 from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.prefix_cache import Cache
 from gnomon.engines.serving.state import (
@@ -33,7 +35,7 @@ from gnomon.engines.serving.state import (
 
 ENDED, OUT_OF_MEMORY = range(2)
 Loop = Callable[
-    [Rules, Costs, Records, Replicas, Batches, Stages, events.Events, records.Log, Ints, Cache],
+    [Rules, Costs, Records, Replicas, Batches, Stages, events.Events, records.Log, Ints, Cache, Coming],
     tuple[int, int, float, int, records.Log],
 ]
 
@@ -123,13 +125,13 @@ def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batc
 
 
 @inner
-def route(rules: Rules, requests: Records, replicas: Replicas, request: int) -> int:
-    """The replica of a request: as drawn before, or that with the fewest in its queue, the first of equals.
+def route(rules: Rules, requests: Records, replicas: Replicas, request: int, place: int) -> int:
+    """The replica of a request that comes at some place: as drawn before, or that with the fewest in its queue, the first of equals.
 
     Requests that a replica has admitted are not counted, as in Vidur.
     """
     if rules.has_static_routes:
-        drawn: int = requests[request].drawn
+        drawn: int = requests[place].drawn
         requests[request].replica = drawn
         return drawn
     best = 0
@@ -142,13 +144,23 @@ def route(rules: Rules, requests: Records, replicas: Replicas, request: int) -> 
 
 @inner
 def send_out(
-    rules: Rules, requests: Records, replicas: Replicas, queue: events.Events, touched: Ints, routed: int, arrived: int
+    rules: Rules,
+    requests: Records,
+    replicas: Replicas,
+    coming: Coming,
+    queue: events.Events,
+    touched: Ints,
+    routed: int,
+    arrived: int,
 ) -> None:
     """Requests that have arrived go to their replicas, which then look whether they can begin a batch."""
     for replica in range(len(touched)):
         touched[replica] = 0
-    for request in range(routed, arrived):
-        replica = route(rules, requests, replicas, request)
+    for place in range(routed, arrived):
+        request = coming.line[place] if rules.waits_for_ends else place
+        replica = route(rules, requests, replicas, request, place)
+        if not rules.waits_for_ends:
+            replicas.each[replica].coming = requests[request].behind
         if requests[request].is_refused:
             continue
         queues.push_back(requests, replicas.each[replica], request)
@@ -172,11 +184,13 @@ def begin_batches(
     replica: int,
     made: int,
     now_s: float,
-    before_s: float,
+    arrives_s: float,
+    may_hurry: bool,
 ) -> int:
     """How many batches a replica makes; OUT_OF_MEMORY where its policy does not know what to do.
 
-    Where all that a batch does is to decode, and nothing else happens until `before_s`, iterations that are alike are done at once.
+    Where all that a batch does is to decode, iterations that are alike are done at once until somebody comes who may be admitted:
+    whoever comes behind one that waits may not. `arrives_s`: when the next request comes, to whatever replica.
     """
     first, mine = made, replicas.each[replica]
     while mine.running < rules.slots:
@@ -200,10 +214,27 @@ def begin_batches(
         is_whole = mine.readies == (size if rules.policy == VLLM_V1 else 0)  # nobody is left out
         if is_steady and rules.has_cache:
             is_steady = not vllm_v1.may_find_more(requests, mine, members, size, cache)
-        if is_steady and before_s > now_s and is_whole and events.is_quiet(queue.marks[0]):
+        if is_steady and may_hurry and is_whole and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)
+            until_s = arrives_s
+            if mine.queued > 0:
+                until_s = np.inf
+            elif rules.waits_for_ends:
+                until_s = min(until_s, events.next_later_s(queue.marks[0], queue.heap[0]))
+            elif rules.has_static_routes:
+                until_s = np.inf if mine.coming == NONE else requests[mine.coming].arrived_s
             steps, end_s = steady.steps_ahead(
-                rules, costs, requests, mine, members, size, kv_sum, now_s, before_s, took_s[replica]
+                rules,
+                costs,
+                requests,
+                mine,
+                members,
+                size,
+                kv_sum,
+                now_s,
+                until_s,
+                took_s[replica],
+                replicas.phases[replica],
             )
             if steps > 0:
                 batch.steps = steps
@@ -217,7 +248,7 @@ def begin_batches(
     return made - first
 
 
-@inner
+@inner_making_arrays
 def write_steps(
     log: records.Log,
     rules: Rules,
@@ -310,6 +341,7 @@ def _keyed(digest: int) -> Loop:
         log: records.Log,
         touched: Ints,
         cache: Cache,
+        coming: Coming,
     ) -> tuple[int, int, float, int, records.Log]:
         """How it ended and with which replica, when, how many batches there were, and their rows."""
         count, arrived, routed, made, ending, whom = len(requests), 0, 0, 0, ENDED, NONE
@@ -321,11 +353,16 @@ def _keyed(digest: int) -> Loop:
         took_s = np.zeros((len(touched), steady.MOST))
         marks, first = queue.marks[0], queue.heap[0]
         while not is_over:
-            arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
+            if rules.waits_for_ends:
+                arrives_s = comers.next_s(coming)
+            else:
+                arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
             ahead_s = events.next_later_s(marks, first)
-            if arrived < count and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(marks)):
+            if arrives_s < np.inf and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(marks)):
                 now_s = arrives_s
                 is_over = now_s > rules.time_limit_s
+                if rules.waits_for_ends and not comers.come(rules, coming, requests, arrived):
+                    continue
                 if arrived == routed:
                     events.now(queue, events.ROUTE, NONE)
                 arrived += 1
@@ -342,12 +379,24 @@ def _keyed(digest: int) -> Loop:
                 break
             is_over = now_s > rules.time_limit_s
             if what == events.ROUTE:
-                send_out(rules, requests, replicas, queue, touched, routed, arrived)
+                send_out(rules, requests, replicas, coming, queue, touched, routed, arrived)
                 routed = arrived
             elif what == events.FORM:
-                before_s = min(arrives_s, rules.time_limit_s) if may_hurry else now_s
                 more = begin_batches(
-                    rules, costs, requests, replicas, batches, stages, queue, took_s, cache, whom, made, now_s, before_s
+                    rules,
+                    costs,
+                    requests,
+                    replicas,
+                    batches,
+                    stages,
+                    queue,
+                    took_s,
+                    cache,
+                    whom,
+                    made,
+                    now_s,
+                    arrives_s,
+                    may_hurry,
                 )
                 if more == lightllm.OUT_OF_MEMORY:
                     ending, is_over = OUT_OF_MEMORY, True
@@ -376,11 +425,16 @@ def _keyed(digest: int) -> Loop:
                 mine, members = replicas.each[whom], batches.members[whom]
                 steady.catch_up(rules, requests, mine, members, batch.count, now_s, took, cache, whom)
                 take_back(rules, requests, replicas, batches, cache, whom)
+                if rules.waits_for_ends:
+                    comers.let_come(rules, coming, requests, members, batch.count, now_s)
                 events.now(queue, events.FORM, whom)
             else:
                 if rules.records:
                     log.steps_s[batches.each[whom].number, 1] = now_s
                 end_batch(rules, requests, replicas, batches, cache, whom, now_s)
+                if rules.waits_for_ends:
+                    members, size = batches.members[whom], batches.each[whom].count
+                    comers.let_come(rules, coming, requests, members, size, now_s)
                 events.now(queue, events.FORM, whom // rules.slots)
         return ending, whom, now_s, made, log
 

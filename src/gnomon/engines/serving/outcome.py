@@ -83,6 +83,8 @@ class Outcome:
         """What the first request in a queue lacks."""
         batching, prompt = self.batching, int(self.requests.prefill[request])
         blocks = -(-prompt // batching.block_tokens)
+        if self.requests.replica[request] < 0:
+            return "the request whose end it waits for is never through"
         if self.requests.is_refused[request]:
             return f"with its answer it is longer than the {self.pool.kv_blocks:,} blocks of the KV cache, or than a step that takes it whole"
         if batching.most_requests < self.pool.stages:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gnomon.core.jit import inner
+from gnomon.core.jit import inner_making_arrays
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.costs import TOKEN_STEP, up
 from gnomon.engines.serving.state import THROUGH, Records, Rules
@@ -41,7 +41,7 @@ def new_log() -> Log:
     )
 
 
-@inner
+@inner_making_arrays
 def longer(rows: Any, used: int, more: int) -> Any:
     """The same with room for more rows."""
     if used + more <= len(rows):
@@ -53,7 +53,7 @@ def longer(rows: Any, used: int, more: int) -> Any:
     return found
 
 
-@inner
+@inner_making_arrays
 def write_stage(log: Log, rules: Rules, batch: Records, slot: int, stage: int, now_s: float, took_s: float) -> Log:
     """The log with a stage that begins with a batch."""
     row, counts = log.counts[ROWS], log.counts
@@ -68,7 +68,7 @@ def write_stage(log: Log, rules: Rules, batch: Records, slot: int, stage: int, n
     return Log(rows, times_s, log.members, log.steps, log.steps_s, log.victims, counts)
 
 
-@inner
+@inner_making_arrays
 def write_step(
     log: Log, requests: Records, batch: Records, members: Records, replica: int, free: int, kv_step: int, now_s: float
 ) -> Log:

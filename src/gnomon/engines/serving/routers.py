@@ -7,6 +7,7 @@ import random
 import numpy as np
 
 from gnomon.core.service import Ints, Routing
+from gnomon.engines.serving.state import Records
 
 
 def static_routes(routing: Routing, requests: int, replicas: int) -> Ints | None:
@@ -22,3 +23,13 @@ def static_routes(routing: Routing, requests: int, replicas: int) -> Ints | None
     for _ in range(routing.draws_before):
         generator.random()
     return np.array([generator.randint(1, replicas) - 1 for _ in range(requests)], np.int64)
+
+
+def follow_routes(requests: Records, replicas: Records, routes: Ints) -> None:
+    """Write down the routes, and who comes to each replica after whom."""
+    requests.drawn[:] = routes
+    for replica in range(len(replicas)):
+        own = np.flatnonzero(routes == replica)
+        if len(own):
+            replicas.coming[replica] = own[0]
+            requests.behind[own[:-1]] = own[1:]

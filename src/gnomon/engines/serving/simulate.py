@@ -7,14 +7,16 @@ import numpy as np
 from gnomon.core.errors import Unsupported, near_match
 from gnomon.core.service import Arrivals, Ints, Pool, Service, StageTimes, StepTimes
 from gnomon.engines.serving import costs as cost
+from gnomon.engines.serving.coming import new_coming
 from gnomon.engines.serving.events import new_events
 from gnomon.engines.serving.loop import OUT_OF_MEMORY, loop
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.prefix_cache import new_cache
 from gnomon.engines.serving.records import new_log
-from gnomon.engines.serving.routers import static_routes
+from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.state import (
+    NONE,
     VLLM_V1,
     Costs,
     Records,
@@ -49,6 +51,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         raise Unsupported("one pool of replicas that compute prompts and answers only")
     pool = service.pools[0]
     routes = static_routes(service.routing, len(arrivals), pool.replicas)
+    waits = arrivals.after is not None or service.most_open is not None
     has_cache = arrivals.prefixes is not None and pool.batching.policy == "vllm-v1"
     rules = _rules(
         service,
@@ -57,14 +60,14 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         records=records,
         has_static_routes=routes is not None,
         has_cache=has_cache,
+        waits_for_ends=waits,
     )
     requests, costs = new_requests(arrivals), _costs(pool.times)
-    if routes is not None:
-        requests.drawn[:] = routes
     _refuse(rules, requests)
-    before_s, after_s = _client_s(pool.times)
-    requests.arrived_s += before_s
+    requests.arrived_s += rules.door_s
     replicas = new_replicas(pool.replicas, rules)
+    if routes is not None:
+        follow_routes(requests, replicas.each, routes)
     ending, where, end_s, batches, log = loop()(
         rules,
         costs,
@@ -76,6 +79,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         new_log(),
         np.zeros(pool.replicas, np.int64),
         new_cache(arrivals, pool.replicas, rules),
+        new_coming(arrivals, requests, rules),
     )
     if ending == OUT_OF_MEMORY:
         raise Unsupported(
@@ -83,7 +87,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
             f"{rules.blocks:,} there are, and the policy has no rule for that; give it more memory or fewer requests"
         )
     has_ended = end_s <= rules.time_limit_s
-    _as_seen_by_clients(requests, arrivals, after_s)
+    _as_seen_by_clients(rules, requests, arrivals)
     return Outcome(
         service=service,
         arrivals=arrivals,
@@ -112,7 +116,14 @@ def policy_named(name: str) -> int:
 
 
 def _rules(
-    service: Service, pool: Pool, *, has_defects: bool, records: bool, has_static_routes: bool, has_cache: bool
+    service: Service,
+    pool: Pool,
+    *,
+    has_defects: bool,
+    records: bool,
+    has_static_routes: bool,
+    has_cache: bool,
+    waits_for_ends: bool,
 ) -> Rules:
     batching = pool.batching
     policy = policy_named(batching.policy)
@@ -122,6 +133,7 @@ def _rules(
         raise Unsupported("lightllm: blocks of one token and one stage only")
     if batching.policy != "vllm-v1" and pool.steps_ahead:
         raise Unsupported(f"{batching.policy}: no step is made up while another is under way; vllm-v1 does that")
+    before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
     return Rules(
@@ -141,6 +153,10 @@ def _rules(
         has_defects=has_defects,
         has_static_routes=has_static_routes,
         time_limit_s=float("inf") if service.time_limit_s is None else float(service.time_limit_s),
+        waits_for_ends=waits_for_ends,
+        most_open=service.most_open or 0,
+        client_s=after_s,
+        door_s=before_s,
         layers=pool.times.layers if isinstance(pool.times, StageTimes) else 0,
         has_step_times=isinstance(pool.times, StepTimes),
         is_chunked=batching.is_chunked,
@@ -197,16 +213,17 @@ def _refuse(rules: Rules, requests: Records) -> None:
             requests.is_refused |= longest > rules.most_tokens
 
 
-def _as_seen_by_clients(requests: Records, arrivals: Arrivals, after_s: float) -> None:
+def _as_seen_by_clients(rules: Rules, requests: Records, arrivals: Arrivals) -> None:
     """From sending the request to receiving tokens, where until now the queue and the step counted."""
-    requests.arrived_s[:] = arrivals.arrived_s
+    came_later = requests.is_let_in.copy() if arrivals.after is None else requests.is_let_in | (arrivals.after >= 0)
+    requests.arrived_s[:] = np.where(came_later, requests.arrived_s - rules.door_s, arrivals.arrived_s)
     for times_s in (requests.first_token_s, requests.completed_s):
-        times_s[times_s != 0] += after_s
+        times_s[times_s != 0] += rules.client_s
 
 
 def _never(requests: Records, replicas: Replicas) -> Ints:
-    """Requests that were refused, and those in the queues, replica by replica in their order."""
-    found = np.flatnonzero(requests.is_refused).tolist()
+    """Requests that were refused or never came, and those in the queues, replica by replica in their order."""
+    found = np.flatnonzero(requests.is_refused | (requests.replica == NONE)).tolist()
     for replica, count in enumerate(replicas.each.queued):
         request = replicas.each.first[replica]
         for _ in range(count):

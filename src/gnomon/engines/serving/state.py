@@ -32,6 +32,8 @@ _REQUEST = np.dtype(
         ("is_scheduled", "?"),  # since it last began
         ("is_begun", "?"),  # it has been in a batch
         ("is_completed", "?"),
+        ("is_let_in", "?"),  # it was held back, and one that was under way is through
+        ("has_let_come", "?"),  # whoever waited for its end
         ("is_refused", "?"),  # at the door: it could never be through
         ("scheduled_s", "f8"),  # this and all that follow: 0 before the time has come
         ("first_token_s", "f8"),
@@ -46,7 +48,7 @@ _REQUEST = np.dtype(
         ("blocks", "i8"),  # that it holds
         ("drawn", "i8"),  # the replica, where that does not depend on queues
         ("replica", "i8"),  # that it was sent to
-        ("behind", "i8"),  # the next in a queue
+        ("behind", "i8"),  # the next in a queue; before that the next that comes to the same replica
     ],
     align=True,
 )
@@ -71,6 +73,7 @@ _REPLICA = np.dtype(
         ("readies", "i8"),
         ("pauses", "i8"),
         ("waits", "i8"),  # decode iterations since waiting requests were looked at
+        ("coming", "i8"),  # the next request that will arrive, where routes are known
         ("victims", "i8"),  # requests that lost their blocks since the last batch was made
         ("victim", "i8"),  # the last of them
     ]
@@ -115,6 +118,10 @@ class Rules(NamedTuple):
     has_static_routes: bool
     time_limit_s: float  # infinite: none
     layers: int  # of a stage
+    waits_for_ends: bool  # some come only when others are through
+    most_open: int  # under way at once; 0: as many as come
+    client_s: float  # before a client has a token
+    door_s: float  # before a request is in a queue
     has_step_times: bool  # Costs.grids, not the tables before it
     is_chunked: bool  # a prompt may be computed in several batches
     has_cache: bool  # blocks are found again by their content
@@ -139,6 +146,7 @@ class Replicas(NamedTuple):
 
     each: Records
     ready: Ints  # (replica, place): requests that are admitted and in no batch
+    phases: Ints  # (replica, iteration): scratch
     paused: Ints  # (replica, place): batches between two iterations, of policies that keep a batch together
 
 
@@ -170,10 +178,11 @@ def new_requests(arrivals: Arrivals) -> Records:
 def new_replicas(count: int, rules: Rules) -> Replicas:
     """Replicas that have nothing to do."""
     each = _records(count, _REPLICA)
-    each.first[:] = each.last[:] = NONE
+    each.first[:] = each.last[:] = each.coming[:] = NONE
     return Replicas(
         each=each,
         ready=np.full((count, rules.most_admitted * rules.stages + 1), NONE, np.int64),
+        phases=np.zeros((count, rules.block_tokens + 1), np.int64),
         paused=np.full((count, rules.stages + 1), NONE, np.int64),
     )
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from gnomon.core.jit import inner
-from gnomon.core.service import Floats
+from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving import step_costs as step
 from gnomon.engines.serving.blocks import free_blocks
 from gnomon.engines.serving.costs import DECODE_KV, decode_attention_ms, layer_ms, parts_by_tokens, up
@@ -65,16 +63,20 @@ def steps_ahead(
     size: int,
     kv_sum: int,
     now_s: float,
-    before_s: float,
+    until_s: float,
     took_s: Floats,
+    phases: Ints,
 ) -> tuple[int, float]:
-    """How many iterations of a batch end before a time, and when the last of them does; `took_s` has their lengths.
+    """How many iterations of a batch are alike, and when the last of them ends; `took_s` has their lengths.
 
-    They end with the first completion, or where not every request could take a block. Nothing is changed yet.
+    They end with the first completion, with the first that ends at `until_s` or later, when somebody will have come, before the time
+    limit, or where not every request could take a block. Nothing is changed yet. `phases` gets how many requests need a block, by
+    iterations from here: 1 to those that a block has tokens.
     """
     block, free = rules.block_tokens, free_blocks(rules, mine)
     takes = takes_blocks(rules)
-    phases = np.zeros(block + 1, np.int64)  # how many requests need a block, by iterations from here: 1 to `block`
+    for phase in range(block + 1):
+        phases[phase] = 0
     most = MOST
     for at in range(size):
         one = requests[members[at].request]
@@ -92,7 +94,7 @@ def steps_ahead(
             length_s = step.with_host_s(costs.grids, device_s, pace.host_s)
         else:
             length_s = layer_ms(pace.parts, steady_decode_ms(costs, size, kv_sum), 0.0) * rules.layers * 1e-3
-        if not now_s + length_s < before_s:
+        if not (now_s + length_s < rules.time_limit_s and now_s < until_s):
             break
         if takes and steps > 0:
             phase = phase + 1 if phase < block else 1

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic_core import to_json
 
 from gnomon.core.service import Flags, Floats, Ints
 
 _END = "\r\n"
+_PLAIN = 1e-4, 1e16  # sizes of numbers whose repr() has no exponent
 REQUEST_COLUMNS = (
     "request_id",
     "replica",
@@ -70,7 +72,7 @@ def requests_csv(rows: RequestRows) -> str:
     done = rows.is_completed.tolist()
     execution = _texts(rows.execution_s)
     columns = (
-        map(str, rows.ids.tolist()),
+        _numbers(rows.ids),
         [str(replica) if replica >= 0 else "" for replica in rows.replicas.tolist()],
         _texts(rows.arrived_s),
         _texts(rows.scheduled_s),
@@ -83,9 +85,9 @@ def requests_csv(rows: RequestRows) -> str:
         execution,
         execution,
         _texts(rows.idle_s),
-        map(str, rows.restarts.tolist()),
-        map(str, rows.prefill.tolist()),
-        map(str, rows.decode.tolist()),
+        _numbers(rows.restarts),
+        _numbers(rows.prefill),
+        _numbers(rows.decode),
         _where(done, _texts(rows.after_first_s)),
     )
     lines = map(",".join, zip(*columns, strict=True))
@@ -93,7 +95,15 @@ def requests_csv(rows: RequestRows) -> str:
 
 
 def _texts(values: Floats) -> list[str]:
-    return list(map(repr, values.tolist()))
+    """The repr() of each; to_json() writes the same digits in a fifth of the time where there is no exponent."""
+    texts, size = _numbers(values), np.abs(values)
+    for place in np.flatnonzero(~((values == 0) | ((size >= _PLAIN[0]) & (size < _PLAIN[1])))):
+        texts[place] = repr(float(values[place]))
+    return texts
+
+
+def _numbers(values: Floats | Ints) -> list[str]:
+    return to_json(values.tolist())[1:-1].decode().split(",") if len(values) else []
 
 
 def _where(shown: Sequence[bool], texts: Iterable[str]) -> list[str]:

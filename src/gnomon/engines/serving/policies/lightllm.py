@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.core.jit import inner
+from gnomon.core.jit import inner, inner_making_arrays
 from gnomon.core.service import Ints
 from gnomon.engines.serving.blocks import admit, free_blocks
 from gnomon.engines.serving.state import Records, Rules, put
@@ -35,7 +35,7 @@ def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: R
     return running
 
 
-@inner
+@inner_making_arrays
 def _prompts(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records) -> int:
     """Whole prompts whose tokens, and the peak of memory, stay below their bounds."""
     room = mine.readies + rules.most_batched + 1

@@ -44,7 +44,7 @@ class Software:
 
 
 def software_text(software: Software) -> str:
-    """The text of a file that holds it; times to a tenth of a microsecond."""
+    """The text of a file that holds it."""
     return json.dumps(asdict(software), indent=1) + "\n"
 
 
