@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.serving_predictions import STEPS_AHEAD, TimedRow, predicted_s, shortened, timed
+from benchmarks.serving_predictions import STEPS_AHEAD, TimedRow, conformal_band, predicted_s, shortened, timed
 from benchmarks.serving_rows import METRICS, TABLE, rows
 from gnomon.api import plugins
 from gnomon.engines.nccl.timer import NcclTimer
 from gnomon.engines.serving.step_times.overheads import NAMES, Overheads, Software, software_text
-from gnomon.stats.intervals import LEVEL, ratio_band
 
 Array = NDArray[np.float64]
 
@@ -145,7 +144,7 @@ def main() -> None:
         timer=TIMER,
         steps_ahead=STEPS_AHEAD,
         overheads=Overheads(**{name: float(f"{getattr(fitted, name):.4g}") for name in NAMES}),
-        bands={name: ratio_band(np.array(ratios[name]), by_model, LEVEL) for name in METRICS},
+        bands={name: conformal_band(np.array(ratios[name]), by_model) for name in METRICS},
     )
     asked.out.write_text(software_text(software), encoding="utf-8")
     print(software_text(software))

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fit_serving import TIMER, Linear, linear, overheads_of
-from benchmarks.serving_predictions import TimedRow, predicted_s, timed
+from benchmarks.serving_predictions import TimedRow, conformal_band, predicted_s, timed
 from benchmarks.serving_requests import per_request
 from benchmarks.serving_rows import METRICS, TABLE, rows
 from gnomon.api import plugins
 from gnomon.engines.nccl.timer import NcclTimer
 from gnomon.engines.serving.step_times.overheads import NAMES, NO_OVERHEADS, Overheads, vllm_v1
-from gnomon.stats.intervals import EVERYTHING, LEVEL, RatioBand, leave_group_out
+from gnomon.stats.intervals import RatioBand
 
 BARS = {"run": {"e2e": 10, "itl": 10, "ttft": 20}, "model": {"e2e": 15, "itl": 15, "ttft": 25}}
 _Told = list[Mapping[str, float]]
@@ -66,12 +66,12 @@ def coverage(found: Sequence[TimedRow], told: _Told, group_of: Callable[[TimedRo
         ratios = np.array(
             [np.log(one.row.measured_s[name] / of[name]) for one, of in zip(found, told, strict=True)], dtype=np.float64
         )
-        held = leave_group_out(ratios, groups, np.full(len(ratios), EVERYTHING), LEVEL)
-        inside = sum(one.coverage * one.rows for one in held) / len(ratios)
-        width = float(np.median([one.median_half_width for one in held]))
-        print(
-            f"{title}, {name}: 90 % intervals cover {100 * inside:.0f} % of {len(ratios)}, half width {100 * width:.0f} %"
-        )
+        widths, inside = [], 0
+        for group in dict.fromkeys(groups.tolist()):
+            band = conformal_band(ratios[groups != group], groups[groups != group])
+            inside += int((np.abs(ratios[groups == group]) <= band.high).sum())
+            widths.append(100 * np.expm1(band.high))
+        print(f"{title}, {name}: 90 % intervals cover {inside} of {len(ratios)}, half width {np.median(widths):.1f} %")
 
 
 def scored(found: Sequence[TimedRow], told: _Told, bands: Mapping[str, RatioBand]) -> None:

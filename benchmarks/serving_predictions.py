@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import BLOCK_TOKENS, kv_memory
 from gnomon.engines.serving.step_times.overheads import Overheads
 from gnomon.engines.serving.step_times.times import TimedSteps
+from gnomon.stats.intervals import LEVEL, Labels, Numbers, RatioBand
 
 STEPS_AHEAD = 1  # asynchronous scheduling, the default of vLLM from 0.14 on
 
@@ -96,3 +98,14 @@ def predicted_s(one: TimedRow, overheads: Overheads) -> dict[str, float]:
     found = {"e2e": e2e, "itl": (e2e - ttft) / (CHUNKS_A_TOKEN * row.answer_tokens + 1), "ttft": ttft}
     assert tuple(found) == METRICS
     return found
+
+
+def conformal_band(log_ratios: Numbers, groups: Labels) -> RatioBand:
+    """The band within as much either way as the ceil((n + 1) 0.9)-th of these n residuals by size.
+
+    [Lei et al. 2018, section 2.2: split conformal with absolute residuals] Either way alike, as a service that is unlike
+    these errs to the one side or the other as a whole: of four models one is 3 % slow in all its stages, one 4 % fast.
+    """
+    sizes = np.sort(np.abs(log_ratios))
+    widest = float(sizes[min(len(sizes), ceil((len(sizes) + 1) * LEVEL)) - 1])
+    return RatioBand(low=-widest, high=widest, groups=len(np.unique(groups)), rows=len(sizes))

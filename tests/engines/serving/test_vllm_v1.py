@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.core.service import Arrivals, Batching, Prefixes, StepTimes
+from gnomon.core.service import Arrivals, Batching, Prefixes, Routing, StepTimes
 from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import arrivals, service
 from tests.engines.serving.plain_v1 import Pool, Request, run
@@ -170,3 +170,13 @@ def test_whoever_loses_his_blocks_in_flight_keeps_the_token_that_comes():
     assert made.requests.is_completed.all()
     assert not made.requests.blocks.any()
     assert (made.requests.prefill + made.requests.decode == 17).all()
+
+
+def test_whoever_gets_the_last_token_after_losing_his_blocks_is_through():
+    rows = [(0.0, 5, 5), (0.0, 5, 5), (0.0, 1, 1), (1.0, 1, 3)]
+    given_service = service("vllm-v1", blocks=4, most_requests=3, stages=2, replicas=2, routing=Routing(name="random"))
+    made = simulate(given_service, arrivals(*rows))
+    requests = made.requests
+    assert requests.is_completed.all()
+    assert (requests.processed == requests.prefill + requests.decode).all()
+    assert made.held_blocks == 0

@@ -313,7 +313,7 @@ def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
             f"request {arrivals.ids[longest]} has {arrivals.prefill_tokens[longest]:,} tokens in its prompt and "
             f"{arrivals.decode_tokens[longest]:,} in its answer, more than the {limits.sequence_tokens:,} of a sequence"
             f"{'' if plan.max_model_len else ' that the model was made for'}",
-            field="traffic",
+            field="traffic.trace" if isinstance(plan.traffic, PlayedTrace) else "traffic.prompts",
         )
     return arrivals if plan.prefix_caching else replace(arrivals, prefixes=None)
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from gnomon.core.jit import compiled, inner, inner_making_arrays
+from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving import coming as comers
 from gnomon.engines.serving import costs as cost
@@ -33,11 +33,31 @@ from gnomon.engines.serving.state import (
     Stages,
 )
 
-ENDED, OUT_OF_MEMORY = range(2)
+ENDED, OUT_OF_MEMORY, NO_ROOM = range(3)
+_CLOCK = np.dtype([("now_s", "f8"), ("arrived", "i8"), ("routed", "i8"), ("made", "i8"), ("digest", "i8")])
 Loop = Callable[
-    [Rules, Costs, Records, Replicas, Batches, Stages, events.Events, records.Log, Ints, Cache, Coming],
-    tuple[int, int, float, int, records.Log],
+    [
+        Rules,
+        Costs,
+        Records,
+        Replicas,
+        Batches,
+        Stages,
+        events.Events,
+        records.Log,
+        Ints,
+        Floats,
+        Cache,
+        Coming,
+        Records,
+    ],
+    tuple[int, int],
 ]
+
+
+def new_clocks() -> Records:
+    """One clock, at 0: when it is, how many requests have come and been routed, how many batches were made."""
+    return np.zeros(1, _CLOCK).view(np.recarray)
 
 
 @inner
@@ -248,7 +268,7 @@ def begin_batches(
     return made - first
 
 
-@inner_making_arrays
+@inner
 def write_steps(
     log: records.Log,
     rules: Rules,
@@ -260,15 +280,14 @@ def write_steps(
     first: int,
     end: int,
     now_s: float,
-) -> records.Log:
-    """The log with batches that a replica made."""
+) -> None:
+    """Batches that a replica made."""
     free = rules.blocks - replicas.each[replica].used_blocks
     for number in range(first, end):
         for slot in range(replica * rules.slots, (replica + 1) * rules.slots):
             batch, members = batches.each[slot], batches.members[slot]
             if batch.is_taken and batch.number == number:
-                log = records.write_step(log, requests, batch, members, replica, free, costs.kv_step, now_s)
-    return log
+                records.write_step(log, requests, batch, members, replica, free, costs.kv_step, now_s)
 
 
 @inner
@@ -321,6 +340,117 @@ def end_stage(
         events.now(queue, events.ENTER, slot * rules.stages + stage + 1)
 
 
+@inner
+def advance(
+    rules: Rules,
+    costs: Costs,
+    requests: Records,
+    replicas: Replicas,
+    batches: Batches,
+    stages: Stages,
+    queue: events.Events,
+    log: records.Log,
+    touched: Ints,
+    took_s: Floats,
+    cache: Cache,
+    coming: Coming,
+    clock: Records,
+) -> tuple[int, int]:
+    """How it ended, and with which replica. Where it ended for want of room in the log, it can be called again."""
+    count, arrived, routed, made, ending, whom = len(requests), clock.arrived, clock.routed, clock.made, ENDED, NONE
+    now_s, is_over = clock.now_s, False
+    may_hurry = rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM
+    room = (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2)  # what one event may write
+    marks, first = queue.marks[0], queue.heap[0]
+    while not is_over:
+        if rules.records and records.is_full(log, room):
+            ending = NO_ROOM
+            break
+        if rules.waits_for_ends:
+            arrives_s = comers.next_s(coming)
+        else:
+            arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
+        ahead_s = events.next_later_s(marks, first)
+        if arrives_s < np.inf and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(marks)):
+            now_s = arrives_s
+            is_over = now_s > rules.time_limit_s
+            if rules.waits_for_ends and not comers.come(rules, coming, requests, arrived):
+                continue
+            if arrived == routed:
+                events.now(queue, events.ROUTE, NONE)
+            arrived += 1
+            continue
+        is_line_first = not events.is_quiet(marks)
+        if is_line_first and ahead_s <= now_s:  # at one time the one that was created before
+            is_line_first = queue.line[marks.head % len(queue.line)].number < first.number
+        if is_line_first:
+            what, whom = events.pop_line(queue)
+        elif ahead_s < np.inf:
+            now_s = ahead_s
+            what, whom = events.pop_heap(queue)
+        else:
+            break
+        is_over = now_s > rules.time_limit_s
+        if what == events.ROUTE:
+            send_out(rules, requests, replicas, coming, queue, touched, routed, arrived)
+            routed = arrived
+        elif what == events.FORM:
+            more = begin_batches(
+                rules,
+                costs,
+                requests,
+                replicas,
+                batches,
+                stages,
+                queue,
+                took_s,
+                cache,
+                whom,
+                made,
+                now_s,
+                arrives_s,
+                may_hurry,
+            )
+            if more == lightllm.OUT_OF_MEMORY:
+                ending, is_over = OUT_OF_MEMORY, True
+            else:
+                if rules.records:
+                    write_steps(log, rules, costs, requests, replicas, batches, whom, made, made + more, now_s)
+                made += more
+        elif what == events.ENTER:
+            enter(rules, stages, queue, whom // rules.stages, whom % rules.stages)
+        elif what == events.SERVE:
+            slot = next_of_stage(stages, whom)
+            if slot != NONE:
+                length_s = stage_s(rules, batches, slot, whom % rules.stages)
+                courses.begin_stage(requests, batches.members[slot], batches.each[slot].count, now_s)
+                if rules.records:
+                    batch, stage = batches.each[slot], whom % rules.stages
+                    records.write_stage(log, rules, batch, slot, stage, now_s, length_s)
+                events.later(queue, now_s + length_s, events.END_STAGE, whom)
+        elif what == events.END_STAGE:
+            end_stage(rules, requests, batches, stages, queue, whom, now_s)
+        elif what == events.END_STEPS:
+            batch = batches.each[whom]
+            took = took_s[whom, : batch.steps]
+            mine, members = replicas.each[whom], batches.members[whom]
+            steady.catch_up(rules, requests, mine, members, batch.count, now_s, took, cache, whom)
+            take_back(rules, requests, replicas, batches, cache, whom)
+            if rules.waits_for_ends:
+                comers.let_come(rules, coming, requests, members, batch.count, now_s)
+            events.now(queue, events.FORM, whom)
+        else:
+            if rules.records:
+                log.steps_s[batches.each[whom].number, 1] = now_s
+            end_batch(rules, requests, replicas, batches, cache, whom, now_s)
+            if rules.waits_for_ends:
+                members, size = batches.members[whom], batches.each[whom].count
+                comers.let_come(rules, coming, requests, members, size, now_s)
+            events.now(queue, events.FORM, whom // rules.slots)
+    clock.arrived, clock.routed, clock.made, clock.now_s = arrived, routed, made, now_s
+    return ending, whom
+
+
 @cache
 def loop() -> Loop:
     """The compiled loop, kept on disk for as long as no file of this folder changes."""
@@ -340,102 +470,16 @@ def _keyed(digest: int) -> Loop:
         queue: events.Events,
         log: records.Log,
         touched: Ints,
+        took_s: Floats,
         cache: Cache,
         coming: Coming,
-    ) -> tuple[int, int, float, int, records.Log]:
-        """How it ended and with which replica, when, how many batches there were, and their rows."""
-        count, arrived, routed, made, ending, whom = len(requests), 0, 0, 0, ENDED, NONE
-        now_s, is_over, may_hurry = (
-            0.0,
-            digest < 0,
-            rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM,
+        clocks: Records,
+    ) -> tuple[int, int]:
+        """As `advance`; here references are counted, once."""
+        clock = clocks[0]
+        clock.digest = digest
+        return advance(
+            rules, costs, requests, replicas, batches, stages, queue, log, touched, took_s, cache, coming, clock
         )
-        took_s = np.zeros((len(touched), steady.MOST))
-        marks, first = queue.marks[0], queue.heap[0]
-        while not is_over:
-            if rules.waits_for_ends:
-                arrives_s = comers.next_s(coming)
-            else:
-                arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
-            ahead_s = events.next_later_s(marks, first)
-            if arrives_s < np.inf and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(marks)):
-                now_s = arrives_s
-                is_over = now_s > rules.time_limit_s
-                if rules.waits_for_ends and not comers.come(rules, coming, requests, arrived):
-                    continue
-                if arrived == routed:
-                    events.now(queue, events.ROUTE, NONE)
-                arrived += 1
-                continue
-            is_line_first = not events.is_quiet(marks)
-            if is_line_first and ahead_s <= now_s:  # at one time the one that was created before
-                is_line_first = queue.line[marks.head % len(queue.line)].number < first.number
-            if is_line_first:
-                what, whom = events.pop_line(queue)
-            elif ahead_s < np.inf:
-                now_s = ahead_s
-                what, whom = events.pop_heap(queue)
-            else:
-                break
-            is_over = now_s > rules.time_limit_s
-            if what == events.ROUTE:
-                send_out(rules, requests, replicas, coming, queue, touched, routed, arrived)
-                routed = arrived
-            elif what == events.FORM:
-                more = begin_batches(
-                    rules,
-                    costs,
-                    requests,
-                    replicas,
-                    batches,
-                    stages,
-                    queue,
-                    took_s,
-                    cache,
-                    whom,
-                    made,
-                    now_s,
-                    arrives_s,
-                    may_hurry,
-                )
-                if more == lightllm.OUT_OF_MEMORY:
-                    ending, is_over = OUT_OF_MEMORY, True
-                else:
-                    if rules.records:
-                        log = write_steps(
-                            log, rules, costs, requests, replicas, batches, whom, made, made + more, now_s
-                        )
-                    made += more
-            elif what == events.ENTER:
-                enter(rules, stages, queue, whom // rules.stages, whom % rules.stages)
-            elif what == events.SERVE:
-                slot = next_of_stage(stages, whom)
-                if slot != NONE:
-                    length_s = stage_s(rules, batches, slot, whom % rules.stages)
-                    courses.begin_stage(requests, batches.members[slot], batches.each[slot].count, now_s)
-                    if rules.records:
-                        batch, stage = batches.each[slot], whom % rules.stages
-                        log = records.write_stage(log, rules, batch, slot, stage, now_s, length_s)
-                    events.later(queue, now_s + length_s, events.END_STAGE, whom)
-            elif what == events.END_STAGE:
-                end_stage(rules, requests, batches, stages, queue, whom, now_s)
-            elif what == events.END_STEPS:
-                batch = batches.each[whom]
-                took = took_s[whom, : batch.steps]
-                mine, members = replicas.each[whom], batches.members[whom]
-                steady.catch_up(rules, requests, mine, members, batch.count, now_s, took, cache, whom)
-                take_back(rules, requests, replicas, batches, cache, whom)
-                if rules.waits_for_ends:
-                    comers.let_come(rules, coming, requests, members, batch.count, now_s)
-                events.now(queue, events.FORM, whom)
-            else:
-                if rules.records:
-                    log.steps_s[batches.each[whom].number, 1] = now_s
-                end_batch(rules, requests, replicas, batches, cache, whom, now_s)
-                if rules.waits_for_ends:
-                    members, size = batches.members[whom], batches.each[whom].count
-                    comers.let_come(rules, coming, requests, members, size, now_s)
-                events.now(queue, events.FORM, whom // rules.slots)
-        return ending, whom, now_s, made, log
 
     return compiled(run)

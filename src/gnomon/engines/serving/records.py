@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gnomon.core.jit import inner_making_arrays
+from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.costs import TOKEN_STEP, up
 from gnomon.engines.serving.state import THROUGH, Records, Rules
@@ -41,41 +41,49 @@ def new_log() -> Log:
     )
 
 
-@inner_making_arrays
-def longer(rows: Any, used: int, more: int) -> Any:
-    """The same with room for more rows."""
-    if used + more <= len(rows):
-        return rows
-    found = np.zeros((2 * (len(rows) + more), rows.shape[1]), rows.dtype)
-    for row in range(used):
-        for column in range(rows.shape[1]):
-            found[row, column] = rows[row, column]
-    return found
+def roomier(log: Log, least: int) -> Log:
+    """The same with room for at least so many rows more of each kind."""
+
+    def longer(rows: Any) -> Any:
+        return np.concatenate([rows, np.zeros((len(rows) + least, rows.shape[1]), rows.dtype)])
+
+    *arrays, counts = log
+    return Log._make([*map(longer, arrays), counts])
 
 
-@inner_making_arrays
-def write_stage(log: Log, rules: Rules, batch: Records, slot: int, stage: int, now_s: float, took_s: float) -> Log:
-    """The log with a stage that begins with a batch."""
-    row, counts = log.counts[ROWS], log.counts
-    rows, times_s = longer(log.rows, row, 1), longer(log.times_s, row, 1)
+@inner
+def is_full(log: Log, room: int) -> bool:
+    """Whether there may be no room for what happens at one event: so many rows of a kind."""
+    counts = log.counts
+    full: bool = (
+        counts[ROWS] + room > len(log.rows)
+        or counts[STEPS] + room > len(log.steps)
+        or counts[ALL_MEMBERS] + room > len(log.members)
+        or counts[VICTIMS] + room > len(log.victims)
+    )
+    return full
+
+
+@inner
+def write_stage(log: Log, rules: Rules, batch: Records, slot: int, stage: int, now_s: float, took_s: float) -> None:
+    """A stage begins with a batch."""
+    row, rows, times_s = log.counts[ROWS], log.rows, log.times_s
     times_s[row, 0], times_s[row, 1] = now_s, took_s
     values = rows[row]
     values[NUMBER], values[REPLICA], values[STAGE] = batch.number, slot // rules.slots, stage
     values[SIZE], values[TOTAL] = batch.count, batch.total
     values[ROUNDED] = up(batch.total, TOKEN_STEP)
     values[DECODING], values[KV], values[MEMBERS] = batch.decodes, batch.kv, log.steps[batch.number, MEMBERS_FROM]
-    counts[ROWS] += 1
-    return Log(rows, times_s, log.members, log.steps, log.steps_s, log.victims, counts)
+    log.counts[ROWS] += 1
 
 
-@inner_making_arrays
+@inner
 def write_step(
     log: Log, requests: Records, batch: Records, members: Records, replica: int, free: int, kv_step: int, now_s: float
-) -> Log:
-    """The log with a batch that was made; batches are numbered as their rows."""
+) -> None:
+    """A batch was made; batches are numbered as their rows."""
     step, place, lost, counts = log.counts[STEPS], log.counts[ALL_MEMBERS], log.counts[VICTIMS], log.counts
-    steps, steps_s = longer(log.steps, step, 1), longer(log.steps_s, step, 1)
-    all_members, victims = longer(log.members, place, batch.count), longer(log.victims, lost, batch.victims)
+    steps, steps_s, all_members, victims = log.steps, log.steps_s, log.members, log.victims
     steps_s[step, 0] = now_s
     values = steps[step]
     values[IN_REPLICA], values[MEMBERS_FROM], values[IN_BATCH] = replica, place, batch.count
@@ -92,4 +100,3 @@ def write_step(
     counts[STEPS] += 1
     counts[ALL_MEMBERS] += batch.count
     counts[VICTIMS] += batch.victims
-    return Log(log.rows, log.times_s, all_members, steps, steps_s, victims, counts)

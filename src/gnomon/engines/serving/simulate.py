@@ -7,13 +7,14 @@ import numpy as np
 from gnomon.core.errors import Unsupported, near_match
 from gnomon.core.service import Arrivals, Ints, Pool, Service, StageTimes, StepTimes
 from gnomon.engines.serving import costs as cost
+from gnomon.engines.serving import steady
 from gnomon.engines.serving.coming import new_coming
 from gnomon.engines.serving.events import new_events
-from gnomon.engines.serving.loop import OUT_OF_MEMORY, loop
+from gnomon.engines.serving.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.prefix_cache import new_cache
-from gnomon.engines.serving.records import new_log
+from gnomon.engines.serving.records import new_log, roomier
 from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.state import (
     NONE,
@@ -68,19 +69,20 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     replicas = new_replicas(pool.replicas, rules)
     if routes is not None:
         follow_routes(requests, replicas.each, routes)
-    ending, where, end_s, batches, log = loop()(
-        rules,
-        costs,
-        requests,
-        replicas,
+    clocks, log, ending = new_clocks(), new_log(), NO_ROOM
+    world = (
         new_batches(pool.replicas, rules),
         new_stages(pool.replicas, rules),
         new_events(pool.replicas, rules.slots),
-        new_log(),
-        np.zeros(pool.replicas, np.int64),
-        new_cache(arrivals, pool.replicas, rules),
-        new_coming(arrivals, requests, rules),
     )
+    scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
+    known = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
+    where = NONE
+    while ending == NO_ROOM:
+        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, *known, clocks)
+        if ending == NO_ROOM:
+            log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
+    end_s, batches = float(clocks.now_s[0]), int(clocks.made[0])
     if ending == OUT_OF_MEMORY:
         raise Unsupported(
             f"{pool.batching.policy}: at {end_s:.3f} s the requests of replica {where} need more blocks than the "

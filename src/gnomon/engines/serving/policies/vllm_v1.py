@@ -188,6 +188,7 @@ def late_token(requests: Records, mine: Records, member: Records, now_s: float) 
     one.prefill += 1
     one.decode -= 1
     if one.decode == 0:
+        one.processed = one.prefill
         one.is_completed = True
         one.completed_s = now_s
         remove(requests, mine, member.request)
