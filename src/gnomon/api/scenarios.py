@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from gnomon.api import names
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Question, question
 from gnomon.core.errors import BadInput, near_match
+from gnomon.core.plan import Plan
 from gnomon.core.serving_plan import OWN_FIELDS
 from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.formats.files import write_whole
@@ -192,8 +193,27 @@ def scenario_file(asked: Question, folder: Path, *, title: str = "") -> Scenario
         model=_from(asked.model_text, folder, asked.model.name),
         on=_from(asked.on_text, folder, asked.system.name),
         overrides=None if overrides == OverridesShape() else overrides,
-        **{**given, "dtype": plan.dtype, "batch": plan.batch},
+        **{**given, **_written_traffic(asked, folder), "dtype": plan.dtype, **_written_batch(plan)},
     )
+
+
+def _written_batch(plan: Plan) -> dict[str, Any]:
+    """What a file says of batches: nothing of a service, which makes its own."""
+    return {} if plan.serving is not None else {"batch": plan.batch}
+
+
+def _written_traffic(asked: Question, folder: Path) -> dict[str, Any]:
+    """What a file says of requests, its trace named from its folder. BadInput for what was made in Python."""
+    said = asked.options.get("traffic")
+    if said is None:
+        return {}
+    if not isinstance(said, Mapping):
+        raise BadInput("made in Python, and a scenario file holds the keys of `traffic`", field="traffic")
+    if said.get("trace") is None:
+        return {"traffic": said}
+    return {
+        "traffic": {**said, "trace": Path(os.path.relpath(Path(said["trace"]).resolve(), folder.resolve())).as_posix()}
+    }
 
 
 def _from(text: str, folder: Path, name: str) -> str:

@@ -56,14 +56,18 @@ def _played(written: TrafficShape, path: Path) -> PlayedTrace:
         if getattr(written, name):
             raise BadInput("the trace says it: leave it out", field=f"traffic.{name}")
     found = read_trace_file(path)
-    return PlayedTrace(
-        name=path.name,
-        sha256=sha256(path.read_bytes()).hexdigest(),
-        recorded=found.arrivals,
-        replay=_replay(written),
-        most_open=written.most_open,
-        notes=found.notes,
-    )
+    try:
+        return PlayedTrace(
+            name=path.name,
+            sha256=sha256(path.read_bytes()).hexdigest(),
+            recorded=found.arrivals,
+            replay=_replay(written),
+            most_open=written.most_open,
+            notes=found.notes,
+        )
+    except BadInput as fault:
+        field = {"rate_per_s": "qps", "speed": "arrivals.speed"}.get(fault.field, fault.field)
+        raise fault.at(field=field if field.startswith("traffic.") else f"traffic.{field}") from None
 
 
 def _replay(written: TrafficShape) -> Replay:
@@ -73,5 +77,8 @@ def _replay(written: TrafficShape) -> Replay:
     if shape is None and written.qps is None:
         return size
     if shape is not None and shape.process == "recorded":
+        for name, value in shape.model_dump(exclude={"process", "speed"}).items():
+            if value is not None:
+                raise BadInput("recorded takes speed", field=f"arrivals.{name}")
         return replace(size, speed=1.0 if shape.speed is None else shape.speed, rate_per_s=written.qps)
     return replace(size, arrivals=process_of(written))

@@ -39,6 +39,10 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         f"{counted(service.replicas, 'replica')} by the rules of {service.follows}; {service.steps:,} steps, "
         f"{counted(service.restarts, 'preemption')}, {service.kv_blocks:,} KV blocks of {service.block_tokens} tokens each",
     ]
+    if service.hit_tokens:
+        lines.append(
+            f"{share(service.hit_tokens / service.prompt_tokens, 1)} of prompt tokens found in the cache of prefixes"
+        )
     if cost is not None:
         lines.append(f"{cost:.3g} USD per million answer tokens")
     for line in lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gnomon.core.service import Arrivals
+from gnomon.core.traffic.checks import check_whole
 from gnomon.core.traffic.drawn import drawn
 from gnomon.core.traffic.replay import Replay, replayed
 from gnomon.core.traffic.traffic import Traffic
@@ -20,6 +21,10 @@ class PlayedTrace:
     replay: Replay
     most_open: int | None = None  # requests under way at once; the next comes when one is through. None: no bound
     notes: tuple[str, ...] = ()  # what the reader took for granted
+
+    def __post_init__(self) -> None:
+        if self.most_open is not None:
+            check_whole(self.most_open, "most_open")
 
 
 AnyTraffic = Traffic | PlayedTrace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gnomon.core.errors import BadInput
+from gnomon.core.in_words import counted
 from gnomon.core.serving_plan import ServingPlan
 from gnomon.core.step_limits import step_limits
 from gnomon.core.system import System
@@ -32,9 +33,9 @@ def replicas_of(plan: ServingPlan, layout: Layout, system: System) -> int:
         )
     if plan.replicas is not None and plan.replicas > most:
         raise BadInput(
-            f"{plan.replicas} replicas of {each} devices are more than the {system.count} of {system.name}",
+            f"{counted(plan.replicas, 'replica')} of {counted(each, 'device')} are more than the {system.count} of {system.name}",
             field="replicas",
-            remedies=[("replicas", f"at most {most}")],
+            remedies=[("replicas", f"{most} or fewer" if most > 1 else "1")],
         )
     found = most if plan.replicas is None else plan.replicas
     if found % layout.together:

@@ -50,6 +50,7 @@ _ASSUMPTIONS = (
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 _HOUR_S = 3600.0
 _ONCE = "the first run on a machine compiles the simulation for about a minute"
+_OF_A_PLAN = {"tensor": "tp", "sequence_tokens": "max_model_len"}  # field of a layout or of limits -> of a plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,14 +222,17 @@ class ServingEngine:
         replicas = replicas_of(plan, layout, system)
         arrivals = _checked(requests_of(plan.traffic), limits, plan)
         software = self._software()
-        memory = kv_memory(
-            workload,
-            system.device,
-            layout,
-            limits,
-            utilisation=plan.gpu_memory_utilization,
-            block_tokens=plan.block_size,
-        )
+        try:
+            memory = kv_memory(
+                workload,
+                system.device,
+                layout,
+                limits,
+                utilisation=plan.gpu_memory_utilization,
+                block_tokens=plan.block_size,
+            )
+        except BadInput as fault:
+            raise fault.at(field=_OF_A_PLAN.get(fault.field, fault.field)) from None
         times = step_times(
             workload,
             system,
@@ -305,7 +309,8 @@ def _batching(plan: ServingPlan, limits: Limits) -> Batching:
 
 
 def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
-    """The same requests. BadInput where one is longer than a sequence may be."""
+    """The requests as the plan has them. BadInput where one is longer than a sequence may be, Unsupported."""
+    _refuse_what_is_not_simulated(arrivals, plan)
     whole = arrivals.prefill_tokens + arrivals.decode_tokens
     longest = int(np.argmax(whole))
     if whole[longest] > limits.sequence_tokens:
@@ -315,7 +320,22 @@ def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
             f"{'' if plan.max_model_len else ' that the model was made for'}",
             field="traffic.trace" if isinstance(plan.traffic, PlayedTrace) else "traffic.prompts",
         )
-    return arrivals
+    return arrivals if plan.prefix_caching else replace(arrivals, prefixes=None)
+
+
+def _refuse_what_is_not_simulated(arrivals: Arrivals, plan: ServingPlan) -> None:
+    """Unsupported for traffic whose course the simulation would not follow."""
+    assert plan.traffic is not None  # as it was asked for
+    unknown = {
+        "a closed loop (most_open)": plan.traffic.most_open is not None,
+        "requests that wait for the answer of another (conversations)": arrivals.after is not None,
+        "priorities": arrivals.priorities is not None,
+        "LoRA adapters": arrivals.adapters is not None,
+    }
+    if any(unknown.values()):
+        raise Unsupported(
+            f"serving does not simulate {', '.join(name for name, is_there in unknown.items() if is_there)}"
+        )
 
 
 def _ran(scenario: Scenario, ready: _Set) -> _Run:

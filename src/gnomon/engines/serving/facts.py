@@ -74,7 +74,7 @@ def facts(
         never_scheduled=len(made.waiting),
         restarts=int(requests.restarts.sum()),
         steps=made.batches,
-        hit_tokens=0,
+        hit_tokens=int(done.found.sum()),
         prompt_tokens=int(made.arrivals.prefill_tokens[made.is_completed].sum()),
         answer_tokens=int(done.asked.sum()),
         span_s=span_s,

@@ -1,0 +1,77 @@
+"""What a service is left to choose by itself."""
+
+import pytest
+
+from gnomon.api.names import model, system
+from gnomon.core.errors import BadInput
+from gnomon.core.plan import Plan
+from gnomon.core.serving_plan import ServingPlan
+from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
+from gnomon.engines.serving.step_times.layout import Layout
+
+LLAMA = model("llama-2-7b").build(Plan(mode="serve", dtype="fp16", serving=ServingPlan()))
+
+
+@pytest.mark.parametrize(
+    ("on", "requests", "tokens"),
+    [
+        ("h100-sxm", 1024, 8192),  # 80 GB
+        ("h200", 1024, 8192),
+        ("mi300x", 1024, 8192),
+        ("a100-sxm-80gb", 256, 2048),  # vLLM counts it among the small ones, whatever its memory
+        ("a100-sxm-40gb", 256, 2048),
+        ("l40s", 256, 2048),
+        ("t4", 256, 2048),
+    ],
+)
+def test_steps_are_as_large_as_vllm_makes_them_on_the_device(on, requests, tokens):
+    found = limits_of(ServingPlan(), system(on), LLAMA)
+    assert (found.requests, found.step_tokens) == (requests, tokens)
+
+
+def test_what_the_plan_says_goes_before_what_vllm_chooses():
+    plan = ServingPlan(max_num_seqs=7, max_num_batched_tokens=99, max_model_len=512)
+    found = limits_of(plan, system("h100-sxm"), LLAMA)
+    assert (found.requests, found.step_tokens, found.sequence_tokens) == (7, 99, 512)
+
+
+def test_a_sequence_is_as_long_as_the_model_was_made_for():
+    assert limits_of(ServingPlan(), system("h100-sxm"), LLAMA).sequence_tokens == 4096
+
+
+def replicas(on: str, **plan: int) -> int:
+    said = ServingPlan(**plan)  # type: ignore[arg-type]
+    return replicas_of(said, layout_of(said), system(on))
+
+
+def test_there_are_as_many_replicas_as_the_devices_make():
+    assert replicas("h100-sxm") == 1
+    assert replicas("h100-sxm:5") == 5
+    assert replicas("hgx-h100", tp=2) == 4
+    assert replicas("hgx-h100", tp=2, pp=3) == 1  # two devices are left over
+    assert replicas("hgx-h100", tp=2, replicas=3) == 3
+
+
+def test_experts_are_shared_by_replicas_that_step_together():
+    assert layout_of(ServingPlan(tp=2, ep=8)) == Layout(tensor=2, experts=8)
+    assert replicas("hgx-h100", tp=2, ep=8) == 4
+    with pytest.raises(BadInput, match="replicas: 3 replicas cannot be divided into groups of 4 that share experts"):
+        replicas("hgx-h100", tp=2, ep=8, replicas=3)
+
+
+@pytest.mark.parametrize(
+    ("on", "plan", "said"),
+    [
+        ("h100-sxm", {"tp": 2}, r"^tp: a replica needs 2 devices \(tp x pp\), and h100-sxm has 1"),
+        ("h100-sxm", {"pp": 2}, r"^pp: a replica needs 2 devices"),
+        (
+            "h100-sxm",
+            {"replicas": 2},
+            r"^replicas: 2 replicas of 1 device are more than the 1 of h100-sxm; try replicas 1",
+        ),
+        ("hgx-h100", {"replicas": 5, "tp": 2}, r"^replicas: 5 replicas of 2 devices .*; try replicas 4 or fewer"),
+    ],
+)
+def test_too_few_devices_are_one_line(on, plan, said):
+    with pytest.raises(BadInput, match=said):
+        replicas(on, **plan)
