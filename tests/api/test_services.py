@@ -139,7 +139,10 @@ def test_limits_that_no_rate_keeps_are_said_with_what_is(file: Path):
 
 
 def test_a_scenario_of_another_mode_is_no_service():
-    for asked in (lambda: gnomon.serve("llama-2-7b-chat-h100"), lambda: gnomon.serve_capacity("gpt2-large-inference-v100", "ttft=1s")):
+    for asked in (
+        lambda: gnomon.serve("llama-2-7b-chat-h100"),
+        lambda: gnomon.serve_capacity("gpt2-large-inference-v100", "ttft=1s"),
+    ):
         with pytest.raises(BadInput, match="asks for no service: its mode is to be serve"):
             asked()
 
@@ -147,7 +150,7 @@ def test_a_scenario_of_another_mode_is_no_service():
 def test_a_fault_that_only_the_engine_finds_names_the_line_of_the_file(tmp_path: Path):
     file = tmp_path / "bad.yaml"
     file.write_text(SERVICE.replace("max_num_seqs: 16", "max_model_len: 100"))
-    with pytest.raises(BadInput, match=r"bad\.yaml:6: traffic: request \d+ has"):
+    with pytest.raises(BadInput, match=r"bad\.yaml:\d+: traffic\.prompts: request \d+ has"):
         gnomon.serve(file, settings=SETTINGS)
     file.write_text(SERVICE.replace("max_num_seqs: 16", "tp: 4"))
     with pytest.raises(BadInput, match=r"bad\.yaml:5: tp: a replica needs 4 devices"):

@@ -8,9 +8,10 @@ from gnomon.core.digest import digest
 from gnomon.core.errors import BadInput
 from gnomon.core.op import MatMul
 from gnomon.core.plan import Plan
+from gnomon.core.serving_plan import ServingPlan
 from gnomon.core.system import System
 from gnomon.core.training_plan import TrainingPlan
-from gnomon.core.workload import Node
+from gnomon.core.workload import SERVE, Node
 from gnomon.formats.accelerator_file import catalogue_accelerator
 from gnomon.testing import devices, scenarios, tiny_scenarios
 
@@ -42,6 +43,7 @@ _OTHER_PLAN = {
     "classes": 3,
     "sizes": (("frames", 3),),
     "training": TrainingPlan(tp=2),
+    "serving": ServingPlan(),
 }
 _OTHER_WORKLOAD = {
     "name": "other",
@@ -62,8 +64,11 @@ _OTHER_WORKLOAD = {
 @pytest.mark.parametrize("field", [f.name for f in fields(Plan)])
 def test_digest_differs_when_any_field_of_the_plan_differs(field):
     shared = {field: _OTHER_PLAN[field]} if field in ("mode", "batch", "dtype") else {}
-    plan = replace(SCENARIO.plan, **{field: _OTHER_PLAN[field]})
-    other = replace(SCENARIO, plan=plan, workload=replace(SCENARIO.workload, **shared))
+    with_it = {"mode": SERVE, "batch": 1} if field == "serving" else {}  # which no other mode has
+    plan = replace(SCENARIO.plan, **{field: _OTHER_PLAN[field]}, **with_it)
+    other = replace(SCENARIO, plan=plan, workload=replace(SCENARIO.workload, **shared, **with_it))
+    if with_it:
+        assert digest(plan) != digest(replace(plan, serving=ServingPlan(tp=2)))
     assert other.digest != SCENARIO.digest
 
 
