@@ -139,7 +139,10 @@ def test_limits_that_no_rate_keeps_are_said_with_what_is(file: Path):
 
 
 def test_a_scenario_of_another_mode_is_no_service():
-    for asked in (lambda: gnomon.serve("llama-2-7b-chat-h100"), lambda: gnomon.serve_capacity("gpt2-large-inference-v100", "ttft=1s")):
+    for asked in (
+        lambda: gnomon.serve("llama-2-7b-chat-h100"),
+        lambda: gnomon.serve_capacity("gpt2-large-inference-v100", "ttft=1s"),
+    ):
         with pytest.raises(BadInput, match="asks for no service: its mode is to be serve"):
             asked()
 
