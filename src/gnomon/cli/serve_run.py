@@ -10,7 +10,7 @@ from gnomon.api.trace import write_trace
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, print_text, say
 from gnomon.cli.predict import print_answers, settings_of
-from gnomon.cli.progress import telling, working
+from gnomon.cli.progress import telling
 from gnomon.cli.service_tables import print_services
 from gnomon.core.in_words import rate, share
 from gnomon.core.slo import Limit, limits_text, parse_limits
@@ -29,11 +29,12 @@ def run(arguments: Sequence[str]) -> int:
     for name in _FILES:
         if (path := getattr(found, name)) is not None:
             check_writable(Path(path))
-    with working("simulating"):
+    with telling() as tell:
         made = serve(
             found.scenario,
             settings=settings_of("serve run", found.set, ("serving",)).get("serving"),
             records=found.series is not None or found.decisions is not None,
+            tell=tell,
         )
     _write(made, found.requests, found.series, found.decisions)
     if found.timeline is not None:

@@ -27,7 +27,7 @@ def simulate(arguments: Sequence[str]) -> int:
     for path in (found.out, found.batches, found.decisions):
         if path is not None:
             check_writable(Path(path))
-    with working("simulating"):
+    with working("simulating; the first run on a machine compiles the simulation for about a minute"):
         made = simulate_service(
             found.from_vidur,
             trace=found.trace,

@@ -180,3 +180,11 @@ def test_whoever_gets_the_last_token_after_losing_his_blocks_is_through():
     assert requests.is_completed.all()
     assert (requests.processed == requests.prefill + requests.decode).all()
     assert made.held_blocks == 0
+
+
+def test_a_last_token_ends_a_request_that_was_admitted_again_meanwhile():
+    rows = [(0, 11, 13), (0, 12, 11), (1.2359722006461151, 14, 5)]
+    requests = simulate(service("vllm-v1", blocks=7, most_requests=5, stages=3), arrivals(*rows)).requests
+    assert requests.restarts.tolist() == [0, 0, 1]
+    assert (requests.processed == requests.prefill + requests.decode).all()
+    assert not requests.in_flight.any()

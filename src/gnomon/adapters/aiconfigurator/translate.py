@@ -10,10 +10,11 @@ from gnomon.adapters.aiconfigurator.names import BACKENDS, GEMM, KV_CACHE, SYSTE
 from gnomon.core.errors import Unsupported
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals
+from gnomon.core.step_limits import step_limits
 from gnomon.core.tool import Files
 from gnomon.tools.serving.answer import replicas_of, serving_plan
 from gnomon.tools.serving.shape import Shape, shape_of
-from gnomon.tools.serving.steady_state import MOST, batches
+from gnomon.tools.serving.steady_state import batches
 from gnomon.tools.serving.stream import reasons_against, steady
 
 OPTIONS, CONFIG = "options.json", "config.json"
@@ -63,14 +64,14 @@ def translate(scenario: Scenario, arrivals: Arrivals) -> Files:
     stream, replicas = steady(arrivals, plan), replicas_of(scenario)
     dtype, weights = scenario.workload.dtype, scenario.plan.weight_dtype
     gemm = GEMM[dtype] if weights in (None, dtype) else WEIGHTS[weights or dtype]
-    budget = plan.max_num_batched_tokens
+    _, budget = step_limits(plan, scenario.system.device)
     estimate: dict[str, Any] = {
         "system_name": SYSTEMS[scenario.system.device.name],
         "backend_name": BACKENDS[plan.policy],
         "database_mode": "SILICON",
         "isl": stream.prompt_tokens,
         "osl": stream.answer_tokens,
-        "ctx_tokens": stream.prompt_tokens if budget is None else min(stream.prompt_tokens, budget),
+        "ctx_tokens": min(stream.prompt_tokens, budget),
         "tp_size": plan.tp,
         "pp_size": plan.pp,
         "gemm_quant_mode": gemm,
@@ -83,7 +84,7 @@ def translate(scenario: Scenario, arrivals: Arrivals) -> Files:
             "moe_ep_size": plan.ep,
             "moe_quant_mode": gemm,
         }
-    most = min(plan.max_num_seqs or MOST, stream.most_of(replicas))
+    most = min(step_limits(plan, scenario.system.device)[0], stream.most_of(replicas))
     options = {"estimate": estimate, "batches": list(batches(most)), "rate_per_s": stream.rate_of(replicas)}
     return {OPTIONS: json.dumps(options, indent=1), CONFIG: json.dumps(config(shape), indent=1)}
 

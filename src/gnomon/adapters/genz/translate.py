@@ -9,11 +9,12 @@ from math import prod
 from gnomon.core.errors import Unsupported
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals
+from gnomon.core.step_limits import step_limits
 from gnomon.core.system import Dimension, System
 from gnomon.core.tool import Files
 from gnomon.tools.serving.answer import replicas_of, serving_plan
 from gnomon.tools.serving.shape import shape_of
-from gnomon.tools.serving.steady_state import MOST, batches
+from gnomon.tools.serving.steady_state import batches
 from gnomon.tools.serving.stream import reasons_against, steady
 
 OPTIONS = "options.json"
@@ -59,7 +60,7 @@ def translate(scenario: Scenario, arrivals: Arrivals) -> Files:
     peak = device.peak(scenario.workload.dtype, is_matrix=True)
     assert peak is not None
     link = slowest_link(scenario.system, plan.tp * plan.pp)
-    most = min(plan.max_num_seqs or MOST, stream.most_of(replicas))
+    most = min(step_limits(plan, scenario.system.device)[0], stream.most_of(replicas))
     options = {
         "model": {
             "vocab_size": shape.vocab,

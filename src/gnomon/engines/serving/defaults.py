@@ -5,14 +5,10 @@ from __future__ import annotations
 from gnomon.core.errors import BadInput
 from gnomon.core.in_words import counted
 from gnomon.core.serving_plan import ServingPlan
+from gnomon.core.step_limits import step_limits
 from gnomon.core.system import System
 from gnomon.core.workload import Workload
 from gnomon.engines.serving.step_times.layout import Layout, Limits
-
-# vLLM's defaults for a server [vLLM 0.15, EngineArgs._set_default_max_num_seqs_and_batched_tokens_args]: more on devices of at
-# least 70 GiB that are no A100.
-_LARGE_BYTES = 70 * 2**30
-_SMALL, _LARGE = (256, 2048), (1024, 8192)  # requests, tokens of a step
 
 
 def layout_of(plan: ServingPlan) -> Layout:
@@ -22,14 +18,8 @@ def layout_of(plan: ServingPlan) -> Layout:
 
 def limits_of(plan: ServingPlan, system: System, workload: Workload) -> Limits:
     """The largest step, and the longest request: what the plan says, else as vLLM chooses."""
-    device = system.device
-    is_large = device.memory_bytes.value >= _LARGE_BYTES and "a100" not in device.name
-    requests, tokens = _LARGE if is_large else _SMALL
-    return Limits(
-        step_tokens=plan.max_num_batched_tokens or tokens,
-        requests=plan.max_num_seqs or requests,
-        sequence_tokens=plan.max_model_len or workload.context or 0,
-    )
+    requests, tokens = step_limits(plan, system.device)
+    return Limits(step_tokens=tokens, requests=requests, sequence_tokens=plan.max_model_len or workload.context or 0)
 
 
 def replicas_of(plan: ServingPlan, layout: Layout, system: System) -> int:

@@ -34,6 +34,7 @@ from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
 from gnomon.engines.serving.step_times.overheads import NO_OVERHEADS, Software, vllm_v1
 from gnomon.engines.serving.step_times.times import step_times
+from gnomon.engines.serving.validated import ELSEWHERE, outside
 
 _SETTINGS = {
     "timer": "engine that gives operator times",
@@ -48,6 +49,7 @@ _ASSUMPTIONS = (
 )
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 _HOUR_S = 3600.0
+_ONCE = "the first run on a machine compiles the simulation for about a minute"
 _OF_A_PLAN = {"tensor": "tp", "sequence_tokens": "max_model_len"}  # field of a layout or of limits -> of a plan
 
 
@@ -87,8 +89,9 @@ class ServingEngine:
         timers: Callable[[str], OpTimer] | None = None,
         exchanges: Callable[[str], ExchangeTimer] | None = None,
         chosen: Mapping[str, str] | None = None,
+        tell: Tell = silent,
     ) -> None:
-        self._timers, self._exchanges, self._given = timers, exchanges, dict(chosen or {})
+        self._timers, self._exchanges, self._given, self._tell = timers, exchanges, dict(chosen or {}), tell
         self._ready: tuple[str, _Set] | None = None  # asked for by each quantity of one service, and before each
         self._ran: tuple[str, _Run] | None = None
 
@@ -109,7 +112,7 @@ class ServingEngine:
                     f"no setting of serving's{near_match(name, _SETTINGS)} (known: {', '.join(_SETTINGS)})",
                     field=f"serving.{name}",
                 )
-        tuned = ServingEngine(self._timers, self._exchanges, settings)
+        tuned = ServingEngine(self._timers, self._exchanges, settings, tell)
         tuned._software()
         if self._timers and self._exchanges:
             for name, source in (("timer", tuned._timer), ("exchanges", tuned._exchange_timer)):
@@ -260,7 +263,9 @@ class ServingEngine:
     def _run(self, scenario: Scenario) -> _Run:
         key = _key(scenario)
         if self._ran is None or self._ran[0] != key:
-            self._ran = key, _ran(scenario, self._set_up(scenario))
+            ready = self._set_up(scenario)
+            self._tell(f"simulating {len(ready.arrivals):,} requests; {_ONCE}")
+            self._ran = key, _ran(scenario, ready)
         return self._ran[1]
 
     def _provenance(self, scenario: Scenario) -> Provenance:
@@ -358,7 +363,7 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
     plan = scenario.plan.serving
     assert plan is not None  # as it was set up
     value = float(np.nanmean(getattr(run.times, plan.quantity)))
-    parts = _parts(plan.quantity, run)
+    parts, unlike = _parts(plan.quantity, run), outside(scenario, plan)
     memory = run.set_up.memory
     cache = memory.block_bytes * run.made.pool.kv_blocks
     used = memory.weights_bytes + cache + memory.activations_bytes + memory.runtime_bytes
@@ -366,7 +371,7 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
         quantity=plan.quantity,
         value=value,
         unit="s",
-        interval=_interval(plan.quantity, value, run.set_up.software),
+        interval=_interval(plan.quantity, value, run.set_up.software, is_alike=not unlike),
         parts=parts,
         bound=_bound(parts),
         memory=Footprint(
@@ -379,21 +384,23 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
         flop=run.flop,
         moved_bytes=0.0,
         assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
-        outside=run.made.outside,
+        outside=(*scenario.workload.outside, *unlike, *run.made.outside),
         provenance=provenance,
         service=run.facts,
     )
 
 
-def _interval(quantity: Quantity, value: float, software: Software | None) -> Interval | None:
-    """Of measured services left out of the fit; None without a fit."""
+def _interval(quantity: Quantity, value: float, software: Software | None, *, is_alike: bool) -> Interval | None:
+    """Of measured services left out of the fit, wider for those that are not like them; None without a fit."""
     band = None if software is None else software.bands.get(_BAND[quantity])
     if band is None:
         return None
+    factor = 1.0 if is_alike else ELSEWHERE
+    method = f"split-conformal, held out by model ({band.groups} models, {band.rows} measured services)"
     return Interval(
-        low=value * math.exp(band.low),
-        high=value * math.exp(band.high),
-        method=f"split-conformal, held out by model ({band.groups} models, {band.rows} measured services)",
+        low=value * math.exp(factor * band.low),
+        high=value * math.exp(factor * band.high),
+        method=method if is_alike else f"{method}, {ELSEWHERE:g} times as wide: unlike those",
     )
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 BATCHES = tuple(2**at for at in range(11))  # sizes that a tool is asked for, up to the most that is allowed
-MOST = 256  # requests of a step where a plan does not say: vLLM's default on devices of less than 70 GiB [vllm/engine/arg_utils.py]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,6 +165,8 @@ def end(requests: Records, mine: Records, members: Records, size: int, now_s: fl
             late_token(requests, mine, members[at], now_s)
             continue
         one.in_flight -= members[at].tokens
+        if one.is_completed:  # by a late token, when it had been admitted again
+            continue
         done = one.processed + members[at].tokens
         if done == one.prefill:
             one.is_prefilled = True
