@@ -10,7 +10,7 @@ import pytest
 
 import gnomon
 from gnomon.api import plugins
-from gnomon.api.sweep_rows import COLUMNS, evaluator
+from gnomon.api.sweep_rows import COLUMNS, OF_A_SERVICE, evaluator
 from gnomon.api.sweeps import read_sweep
 from gnomon.core.errors import BadInput
 
@@ -153,7 +153,8 @@ def test_a_row_fits_where_the_pass_that_needs_most_does() -> None:
 def test_what_a_workers_row_holds_are_the_columns() -> None:
     evaluate = evaluator({"base": {"model": "gpt2", "on": "t4"}, "engine": "roofline", "folder": "."})
     (row,) = evaluate([{"batch": 1}])
-    assert set(row) == {name for name in COLUMNS if not name.startswith("time_")}
+    others = {name for name in COLUMNS if name.startswith(("time_", "e2e_"))} | set(OF_A_SERVICE)
+    assert set(row) == set(COLUMNS) - others
     assert json.loads(json.dumps(row)) == row
 
 
@@ -216,7 +217,7 @@ def test_a_sweep_over_plans_tells_why_some_cannot_be_and_leaves_out_what_does_no
             "lora_base: [int4, int5]",
             ":6: vary.lora_base.1: unknown dtype 'int5'; did you mean 'int8'?",
         ),
-        ("time_bubble", "bubble", ":10: objectives.bubble: no number of a row; did you mean 'time_bubble'?"),
+        ("time_bubble", "bubble", ":10: objectives.bubble: no number of a row; did you mean 'e2e_bubble'?"),
     ],
 )
 def test_a_value_that_no_plan_can_have_is_told_before_anything_runs(

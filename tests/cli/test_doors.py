@@ -12,6 +12,7 @@ from gnomon.cli.flags import FLAGS, dest
 from gnomon.cli.predict import parser
 from gnomon.core.errors import BadInput
 from gnomon.formats.scenario_file import OverridesShape, ScenarioFile
+from gnomon.formats.traffic_shape import TrafficShape
 
 WRONG = [
     ("kv_dtype", "fp8", "--kv", "resnet-50 is an image model, it has no KV cache"),
@@ -49,7 +50,9 @@ def test_an_unknown_name_in_a_file_has_its_line(gnomon, tmp_path: Path, model, o
 
 def test_every_field_of_a_question_has_one_flag_and_every_flag_is_one_of_predict():
     fields = (set(Options.__annotations__) - {"overrides"}) | {f"overrides.{f}" for f in OverridesShape.model_fields}
-    assert set(FLAGS) == fields
+    assert {field for field in FLAGS if not field.startswith("traffic.")} == fields
+    traffic = {field.split(".")[1] for field in FLAGS if field.startswith("traffic.")}
+    assert traffic <= set(TrafficShape.model_fields)
     assert fields >= set(ScenarioFile.model_fields) - {"schema_", "title", "model", "on", "overrides"}
     flags = parser().flags
     assert all(flags[flag].dest == dest(flag) for flag in FLAGS.values())

@@ -10,6 +10,8 @@ import pytest
 from gnomon.cli.complete import parser_of
 from gnomon.cli.flags import FLAGS
 from gnomon.cli.main import VERBS
+from gnomon.core.serving_plan import FIELDS as SERVING_FIELDS
+from gnomon.core.serving_plan import OWN_FIELDS
 
 OF_OUTPUT = {"--help", "--json", "--csv"}
 WORDS = {
@@ -43,6 +45,26 @@ WORDS = {
     "--dropout": (),
     "--lora-rank": ("8",),
     "--lora-base": ("int4",),
+    "--policy": ("sarathi",),
+    "--replicas": ("2",),
+    "--router": ("lor",),
+    "--max-num-seqs": ("2",),
+    "--max-num-batched-tokens": ("64",),
+    "--max-model-len": ("320",),
+    "--block-size": ("32",),
+    "--gpu-memory-utilization": ("0.5",),
+    "--kv-blocks": ("40",),
+    "--prefix-caching": ("no",),
+    "--chunk-tokens": ("32",),
+    "--usd-per-device-hour": ("2",),
+    "--qps": ("4",),
+    "--arrivals": ("constant",),
+    "--requests": ("7",),
+    "--duration": ("0.02",),
+    "--prompt-tokens": ("70",),
+    "--answer-tokens": ("9",),
+    "--concurrency": ("2",),
+    "--seed": ("1",),
     "--device-peak": ("300 TFLOP/s",),
     "--memory-bandwidth": ("1 TB/s",),
     "--memory-capacity": ("9 GB",),
@@ -53,7 +75,7 @@ MODELS = ("resnet-50", "bert-large", "gpt2", "sdxl", "mixtral-8x7b")
 
 
 def test_every_flag_of_a_question_is_tried():
-    assert set(WORDS) == set(FLAGS.values())
+    assert set(WORDS) == set(FLAGS.values()) - {"--trace"}  # without --mode serve a file that is written
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -106,6 +128,70 @@ def test_an_option_of_a_training_step_changes_the_answer_or_is_refused(gnomon, f
     assert _answered(run.json) != _answered(plain.json)
 
 
+# Of a service, whose requests come in bursts of what is too much for it: flag -> the options beside it, and its word.
+SERVED = {
+    "--tp": ((), ("2",)),
+    "--pp": ((), ("2",)),
+    "--ep": (("--tp", "2"), ("8",)),
+    "--trace": ((), ("TRACE",)),
+    **{flag: ((), WORDS[flag]) for flag in WORDS if f"{flag[2:]}".replace("-", "_") in OWN_FIELDS},
+    **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
+    **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
+}
+REFUSED = {"--concurrency": 4, "--max-model-len": 3}  # not simulated; shorter than the requests
+SHARED_PROMPTS = {"--prefix-caching"}  # an option of what only a file says
+
+
+def test_every_option_of_a_service_is_tried():
+    assert set(SERVED) == {flag for field, flag in FLAGS.items() if field.split(".")[0] in SERVING_FIELDS}
+
+
+@pytest.mark.xdist_group("compiled")
+@pytest.mark.parametrize("flag", sorted(set(SERVED) - SHARED_PROMPTS))
+def test_an_option_of_a_service_changes_the_answer_or_is_refused(gnomon, tmp_path: Path, flag):
+    beside, words = SERVED[flag]
+    trace = tmp_path / "t.csv"
+    trace.write_text(
+        "arrived_at,num_prefill_tokens,num_decode_tokens\n" + "0,300,30\n0.01,20,40\n" * 1 + "0.02,99,50\n" * 30
+    )
+    model = "mixtral-8x7b" if flag == "--ep" else "gpt2"
+    lengths = (
+        ()
+        if flag == "--trace"
+        else ("--prompt-tokens", "300", "--answer-tokens", "40", "--requests", "60", "--qps", "900")
+    )
+    settings = ("--set", "serving.timer=roofline", "--set", "serving.software=none")
+    line = (
+        "predict",
+        model,
+        "--on",
+        "hgx-h100",
+        "--mode",
+        "serve",
+        "--engine",
+        "serving",
+        *settings,
+        "--json",
+        *lengths,
+    )
+    run = gnomon(*line, *beside, flag, *(str(trace) if word == "TRACE" else word for word in words))
+    if flag in REFUSED:
+        assert run.code == REFUSED[flag]
+        return
+    assert run.code == 0, run.err
+    if flag == "--trace":
+        assert run.json["rows"][0]["quantities"][0]["service"]["requests"] == 32
+    else:
+        plain = gnomon(*line, *beside)
+        assert (plain.code, plain.err) == (0, plain.err)
+        assert _served(run.json) != _served(plain.json)
+
+
+def _served(document: Any) -> list[Any]:
+    """What is said of a service, without the question."""
+    return [[one["value"], one["memory"], one["service"]] for one in document["rows"][0]["quantities"]]
+
+
 def _answered(document: Any) -> list[list[Any]]:
     """The numbers of an answer, without the question that it repeats."""
     return [
@@ -145,7 +231,10 @@ def test_an_option_of_show_and_check_changes_what_is_said_or_is_refused(gnomon, 
 
 
 REST = {
-    "predict": {"--on", "--engine", "--set", "--parts", "--layers", "--operators", "--save", "--trace", "--microbatch"},
+    "predict": {
+        *("--on", "--engine", "--set", "--parts", "--layers", "--operators", "--save", "--timeline", "--trace"),
+        "--microbatch",
+    },
     "compare": {"--measurements", "--engine", "--where", "--rows", "--sample", "--resample", "--report", "--calibrate"},
     "sweep": {"--out", "--workers", "--resume"},
     "init": {"--git"},

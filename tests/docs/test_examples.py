@@ -47,6 +47,7 @@ PAGES = (
     "docs/how-to/evaluate-a-mapping.md",
     "docs/how-to/export-an-experiment.md",
     "docs/how-to/map-a-network.md",
+    "docs/how-to/predict-a-service.md",
     "docs/how-to/predict-training.md",
     "docs/how-to/search-for-a-mapping.md",
     "docs/how-to/simulate-a-cluster.md",
@@ -58,6 +59,7 @@ PAGES = (
 COMPILED = (
     "docs/how-to/evaluate-a-mapping.md",
     "docs/how-to/map-a-network.md",
+    "docs/how-to/predict-a-service.md",
     "docs/how-to/search-for-a-mapping.md",
 )
 MARKS = {

@@ -36,7 +36,7 @@ _OF_A_PASS: dict[str, type] = {
     "digest": str,  # of the scenario
 }
 PASSES = ("time", "ttft", "tpot", "e2e")
-_OF_A_SERVICE: dict[str, type] = {
+OF_A_SERVICE: dict[str, type] = {
     "ttft_p99_s": float,
     "tpot_p99_s": float,
     "e2e_p99_s": float,
@@ -49,7 +49,7 @@ _OF_A_SERVICE: dict[str, type] = {
 # What is answered to a point; a pass that no row has is left out of the table. docs/how-to/sweep.md says what each means.
 COLUMNS: dict[str, type] = {
     **{f"{quantity}_{name}": kind for quantity in PASSES for name, kind in _OF_A_PASS.items()},
-    **_OF_A_SERVICE,
+    **OF_A_SERVICE,
     "devices": int,
     "parameters": int,
     "total_bytes": float,

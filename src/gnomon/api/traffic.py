@@ -15,7 +15,6 @@ from gnomon.core.traffic.played import AnyTraffic, PlayedTrace
 from gnomon.core.traffic.replay import Replay
 from gnomon.core.traffic.traffic import Traffic
 from gnomon.formats.strict import shaped
-from gnomon.formats.traces.read import read_trace_file
 from gnomon.formats.traffic_shape import TrafficShape, process_of, traffic_of
 
 # Keys that a trace answers itself.
@@ -55,6 +54,10 @@ def _played(written: TrafficShape, path: Path) -> PlayedTrace:
     for name in _OF_THE_TRACE:
         if getattr(written, name):
             raise BadInput("the trace says it: leave it out", field=f"traffic.{name}")
+    from gnomon.formats.traces.read import (
+        read_trace_file,  # with polars, which a question without a trace does not need
+    )
+
     found = read_trace_file(path)
     try:
         return PlayedTrace(

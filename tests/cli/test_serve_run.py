@@ -1,0 +1,201 @@
+"""gnomon serve run, gnomon serve capacity and gnomon predict --mode serve, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+pytestmark = pytest.mark.xdist_group("compiled")
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
+SET = ("--set", "serving.timer=roofline", "--set", "serving.software=none")
+SERVICE = """schema: gnomon/scenario/1
+model: llama-2-7b
+on: h100-sxm
+mode: serve
+usd_per_device_hour: 2
+traffic:
+  qps: 10
+  prompts: 300
+  answers: 20
+  requests: 60
+"""
+TRACE = "arrived_at,num_prefill_tokens,num_decode_tokens\n0,100,10\n1,200,20\n3,300,2\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("service.yaml").write_text(SERVICE)
+    Path("t.csv").write_text(TRACE)
+
+
+def test_a_person_reads_times_throughput_and_cost(gnomon):
+    run = gnomon("serve", "run", "service.yaml", *SET, "--slo", "ttft=1s,tpot=1us")
+    assert run.code == 0
+    for text in ("TTFT mean of requests", "waiting", "60 of 60 requests through in", "USD per million answer tokens"):
+        assert text in run.out
+    assert "1 replica by the rules of vLLM" in run.out
+    assert "goodput: 0.0 % of all requests keep ttft <= 1.00 s, tpot <= 1.00 us, 0 request/s" in run.out
+
+
+def test_files_are_written_and_json_has_the_answer(gnomon):
+    files = ("--requests", "r.csv", "--series", "s.parquet", "--decisions", "d.csv", "--timeline", "t.json")
+    run = gnomon("serve", "run", "service.yaml", *SET, "--slo", "ttft=1s", *files, "--json")
+    assert (run.code, run.json["schema"]) == (0, "gnomon/serve-run/1")
+    assert run.json["goodput"]["share"] == 1.0
+    steps = run.json["rows"][0]["quantities"][0]["service"]["steps"]
+    assert len(pl.read_csv("r.csv")) == 60
+    assert len(pl.read_parquet("s.parquet")) == len(pl.read_csv("d.csv")) == steps
+    assert json.loads(Path("t.json").read_text())["traceEvents"]
+
+
+def test_run_says_what_predict_says_of_the_same_file(gnomon):
+    run = gnomon("serve", "run", "service.yaml", *SET, "--json")
+    predicted = gnomon("predict", "service.yaml", "--engine", "serving", *SET, "--json")
+    assert run.json["rows"] == predicted.json["rows"]
+
+
+def test_the_same_on_the_command_line_is_the_same_answer(gnomon):
+    said = ("--qps", "10", "--prompt-tokens", "300", "--answer-tokens", "20", "--requests", "60")
+    line = ("predict", "llama-2-7b", "--on", "h100-sxm", "--mode", "serve", "--usd-per-device-hour", "2", *said)
+    by_flags = gnomon(*line, "--engine", "serving", *SET, "--json", "--save", "saved.yaml")
+    by_file = gnomon("predict", "service.yaml", "--engine", "serving", *SET, "--json")
+    assert by_flags.json["rows"] == by_file.json["rows"]
+    assert gnomon("predict", "saved.yaml", "--engine", "serving", *SET, "--json").json["rows"] == by_file.json["rows"]
+
+
+def test_a_trace_is_played(gnomon):
+    line = (
+        "predict",
+        "llama-2-7b",
+        "--on",
+        "h100-sxm",
+        "--mode",
+        "serve",
+        "--engine",
+        "serving",
+        *SET,
+        "--trace",
+        "t.csv",
+    )
+    found = gnomon(*line, "--json").json["rows"][0]
+    assert found["serving"]["traffic"]["trace"] == "t.csv"
+    service = found["quantities"][0]["service"]
+    assert (service["requests"], service["prompt_tokens"], service["answer_tokens"]) == (3, 600, 32)
+    faster = gnomon(*line, "--arrivals", "recorded", "--qps", "1", "--json").json["rows"][0]["quantities"][0]["service"]
+    assert faster["offered_per_s"] == pytest.approx(1.0)
+    assert "trace t.csv" in gnomon(*line).out
+
+
+def test_a_load_above_capacity_is_warned_of(gnomon):
+    Path("service.yaml").write_text(
+        SERVICE.replace("qps: 10", "qps: 2000").replace("requests: 60", "requests: 400") + "max_num_seqs: 2\n"
+    )
+    run = gnomon("serve", "run", "service.yaml", *SET)
+    assert run.code == 0
+    assert "warning: load exceeds capacity: requests wait" in run.err
+
+
+def test_a_capacity_is_printed_with_its_confidence_and_what_binds(gnomon):
+    run = gnomon("serve", "capacity", "service.yaml", *SET, "--slo", "ttft_p90=60ms,tpot=1s")
+    assert run.code == 0
+    assert re.match(
+        r"service keeps ttft_p90 <= 60\.0 ms, tpot_p99 <= 1\.00 s up to [\d.,]+ request/s \(90 % interval [\d.]+ to [\d.]+ over "
+        r"5 draws of its traffic\)",
+        run.out.replace("\n", " "),
+    )
+    assert re.search(r"^ttft_p90 .* 60\.0 ms  yes", run.out, re.MULTILINE)
+    assert re.search(r"^tpot_p99 .* 1\.00 s  -", run.out, re.MULTILINE)
+
+
+def test_the_reference_describes_every_field(gnomon):
+    found = gnomon("serve", "capacity", "service.yaml", *SET, "--slo", "ttft_p90=60ms", "--json").json
+    assert found.pop("schema") == "gnomon/serve-capacity/1"
+    assert set(found) <= _described("gnomon/serve-capacity/1")
+    assert all(set(run) <= _described("gnomon/serve-capacity/1") for run in found.get("curve", ()))
+    made = gnomon("serve", "run", "service.yaml", *SET, "--slo", "ttft=1s", "--json").json
+    assert set(made) - {"schema"} <= _described("gnomon/serve-run/1")
+    service = made["rows"][0]["quantities"][0]["service"]
+    assert set(service) | set(service["spreads"][0]) <= _described("gnomon/serve-run/1")
+
+
+def _described(schema: str) -> set[str]:
+    section = PAGE.read_text().split(f"## {schema}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"`([a-z0-9_]+)`", section))
+
+
+def test_limits_that_no_rate_keeps_end_in_one_line(gnomon):
+    run = gnomon("serve", "capacity", "service.yaml", *SET, "--slo", "tpot=1us")
+    assert (run.code, run.out) == (4, "")
+    assert "no rate keeps tpot_p99 <= 1.00 us: where requests hardly meet, tpot_p99 " in run.err
+
+
+# What is changed in the file, the words after `serve run service.yaml`, and what is said.
+WRONG = [
+    ("mode: serve", "mode: prefill", (), 3, "service.yaml:"),
+    ("  qps: 10\n", "", (), 3, "service.yaml:6: traffic.qps: requests per second are not said"),
+    ("qps: 10", "qsp: 10", (), 3, "service.yaml:7: traffic.qsp: unknown key; did you mean 'qps'?"),
+    ("qps: 10", "qps: -1", (), 3, "service.yaml:7: traffic.qps: -1.0 is not a positive number"),
+    ("prompts: 300", "prompts: 0", (), 3, "service.yaml:8: traffic.prompts.tokens: 0 is less than 1"),
+    ("prompts: 300", "prompts: 4090", (), 3, "request 0 has 4,090 tokens in its prompt"),
+    ("model: llama-2-7b", "model: llama-2-70b", (), 3, "does not fit on 1 x h100-sxm"),
+    ("model: llama-2-7b", "model: resnet-50", (), 3, "service.yaml"),
+    ("mode: serve", "mode: serve\npolicy: vlm-v1", (), 3, "service.yaml:5: policy: "),
+    ("mode: serve", "mode: serve\npolicy: sglang", (), 4, "no policy 'sglang'"),
+    ("mode: serve", "mode: serve\ntp: 2", (), 3, "service.yaml:5: tp: a replica needs 2 devices"),
+    ("mode: serve", "mode: serve\nbatch: 2", (), 3, "service.yaml:5: batch: a service makes batches by its policy"),
+    ("mode: serve", "mode: serve\nkv_blocks: 2", (), 4, "60 requests can never be scheduled"),
+    ("  requests: 60\n", "  requests: 60\n  most_open: 2\n", (), 4, "serving does not simulate a closed loop"),
+    ("traffic:", "trafic:", (), 3, "service.yaml:6: trafic: unknown key; did you mean 'traffic'?"),
+    ("", "", ("--slo", "tttf=1s"), 3, "slo: unknown 'tttf'; did you mean 'ttft'?"),
+    ("", "", ("--slo", "ttft=fast"), 3, "slo: ttft: "),
+    ("", "", ("--requests", "r.txt"), 3, "r.txt: a table is written as .csv or .parquet"),
+    ("", "", ("--set", "serving.tmer=x"), 3, "no setting of serving's; did you mean 'timer'?"),
+    ("", "", ("--set", "serving.software=vllm"), 3, "unknown 'vllm'; did you mean 'vllm-v1'?"),
+    ("", "", ("--set", "training.host=graphs"), 3, ""),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words", "code", "said"), WRONG)
+def test_what_is_wrong_is_one_line(gnomon, old, new, words, code, said):
+    Path("service.yaml").write_text(SERVICE.replace(old, new, 1) if old else SERVICE)
+    run = gnomon("serve", "run", "service.yaml", *SET, *words)
+    assert run.code == code or (code == 3 and run.code in (2, 3))
+    assert said in run.err
+    assert len(run.err.splitlines()) == 1
+    assert not Path("r.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("num_decode_tokens", "decode_tokens", "num_decode_tokens"),
+        ("1,200,20", "1,-200,20", "t.csv:3: num_prefill_tokens: "),
+        ("1,200,20", "5,200,20", "t.csv:4: arrived_at: "),
+        ("1,200,20", "1,9000,20", "request 1 has 9,000 tokens in its prompt"),
+        (TRACE.partition("\n")[2], "", "t.csv"),
+    ],
+)
+def test_a_wrong_trace_is_one_line(gnomon, old, new, said):
+    Path("t.csv").write_text(TRACE.replace(old, new, 1))
+    line = (
+        "predict",
+        "llama-2-7b",
+        "--on",
+        "h100-sxm",
+        "--mode",
+        "serve",
+        "--engine",
+        "serving",
+        *SET,
+        "--trace",
+        "t.csv",
+    )
+    run = gnomon(*line)
+    assert run.code == 3
+    assert said in run.err
+    assert len(run.err.splitlines()) == 1
