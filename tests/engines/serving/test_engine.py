@@ -151,8 +151,6 @@ def test_an_answer_is_json():
     ("options", "said"),
     [
         ({"policy": "sglang"}, "no policy 'sglang'"),
-        ({"traffic": {"most_open": 4}}, "serving does not simulate a closed loop (most_open)"),
-        ({"traffic": {"conversations": {"turns": 2}}}, "requests that wait for the answer of another (conversations)"),
         ({"traffic": {"priorities": [[0, 1], [1, 1]]}}, "serving does not simulate priorities"),
         ({"traffic": {"adapters": {"count": 2}}}, "serving does not simulate LoRA adapters"),
         ({"kv_blocks": 2}, "60 requests can never be scheduled"),
@@ -163,6 +161,25 @@ def test_what_is_not_simulated_is_a_reason(options, said):
     with pytest.raises(Unsupported) as fault:
         engine().predict(scenario)
     assert said in str(fault.value)
+
+
+def test_of_a_closed_loop_as_many_are_under_way_as_are_let_in():
+    made = engine().outcome(asked(traffic={"arrivals": "at-once", "qps": None, "most_open": 4})["e2e"]).requests
+    ends = np.sort(made.completed_s)
+    for comes_s in made.arrived_s:
+        begun, gone = np.count_nonzero(made.arrived_s <= comes_s), np.searchsorted(ends, comes_s, "right")
+        assert begun - gone <= 4
+    assert np.count_nonzero(made.arrived_s == 0) == 4
+
+
+def test_a_turn_of_a_conversation_comes_when_the_answer_before_it_is_there():
+    made = engine().outcome(asked(traffic={"conversations": {"turns": 2, "think_s": 1.0}})["e2e"])
+    before = made.arrivals.after
+    assert before is not None
+    later = before >= 0
+    assert later.any()
+    waited_s = made.requests.arrived_s[later] - made.requests.completed_s[before[later]]
+    assert waited_s == pytest.approx(1.0)
 
 
 def test_a_spatial_accelerator_has_no_service():
@@ -176,12 +193,12 @@ def test_a_spatial_accelerator_has_no_service():
         ("llama-2-70b", "h100-sxm", {}, "tp", "does not fit on 1 x h100-sxm"),
         ("llama-2-7b", "h100-sxm", {"gpu_memory_utilization": 0.1}, "tp", "leave nothing of"),
         ("llama-2-7b", "h100-sxm", {"max_model_len": 500_000}, "max_model_len", "fewer than the 500,000"),
-        ("llama-2-7b", "h100-sxm", {"max_model_len": 220}, "traffic", "more than the 220 of a sequence"),
+        ("llama-2-7b", "h100-sxm", {"max_model_len": 220}, "traffic.prompts", "more than the 220 of a sequence"),
         (
             "llama-2-7b",
             "h100-sxm",
             {"traffic": {"prompts": 4090}},
-            "traffic",
+            "traffic.prompts",
             "request 0 has 4,090 tokens in its prompt and 30 in its answer, more than the 4,096 of a sequence "
             "that the model was made for",
         ),

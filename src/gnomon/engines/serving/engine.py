@@ -310,7 +310,7 @@ def _batching(plan: ServingPlan, limits: Limits) -> Batching:
 
 def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
     """The requests as the plan has them. BadInput where one is longer than a sequence may be, Unsupported."""
-    _refuse_what_is_not_simulated(arrivals, plan)
+    _refuse_what_is_not_simulated(arrivals)
     whole = arrivals.prefill_tokens + arrivals.decode_tokens
     longest = int(np.argmax(whole))
     if whole[longest] > limits.sequence_tokens:
@@ -323,12 +323,9 @@ def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
     return arrivals if plan.prefix_caching else replace(arrivals, prefixes=None)
 
 
-def _refuse_what_is_not_simulated(arrivals: Arrivals, plan: ServingPlan) -> None:
+def _refuse_what_is_not_simulated(arrivals: Arrivals) -> None:
     """Unsupported for traffic whose course the simulation would not follow."""
-    assert plan.traffic is not None  # as it was asked for
     unknown = {
-        "a closed loop (most_open)": plan.traffic.most_open is not None,
-        "requests that wait for the answer of another (conversations)": arrivals.after is not None,
         "priorities": arrivals.priorities is not None,
         "LoRA adapters": arrivals.adapters is not None,
     }

@@ -41,7 +41,7 @@ def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
     """Times of requests that are through; none that arrived before `warmup_s` after the first."""
     requests = made.requests
     counts = made.is_completed & (requests.arrived_s >= requests.arrived_s.min() + warmup_s)
-    chosen = requests[counts]
+    chosen = requests[counts][np.argsort(requests.arrived_s[counts], kind="stable")]
     further = np.where(chosen.asked > 1, chosen.asked - 1, np.nan)
     return RequestTimes(
         counts=counts,
