@@ -149,7 +149,7 @@ WRONG = [
     ("mode: serve", "mode: serve\ntp: 2", (), 3, "service.yaml:5: tp: a replica needs 2 devices"),
     ("mode: serve", "mode: serve\nbatch: 2", (), 3, "service.yaml:5: batch: a service makes batches by its policy"),
     ("mode: serve", "mode: serve\nkv_blocks: 2", (), 4, "60 requests can never be scheduled"),
-    ("  requests: 60\n", "  requests: 60\n  most_open: 2\n", (), 4, "serving does not simulate a closed loop"),
+    ("  requests: 60\n", "  requests: 60\n  adapters: {count: 2}\n", (), 4, "serving does not simulate LoRA adapters"),
     ("traffic:", "trafic:", (), 3, "service.yaml:6: trafic: unknown key; did you mean 'traffic'?"),
     ("", "", ("--slo", "tttf=1s"), 3, "slo: unknown 'tttf'; did you mean 'ttft'?"),
     ("", "", ("--slo", "ttft=fast"), 3, "slo: ttft: "),
