@@ -138,7 +138,7 @@ SERVED = {
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
 }
-REFUSED = {"--concurrency": 4, "--max-model-len": 3}  # not simulated; shorter than the requests
+REFUSED = {"--max-model-len": 3}  # shorter than the requests
 SHARED_PROMPTS = {"--prefix-caching"}  # an option of what only a file says
 
 

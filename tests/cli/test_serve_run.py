@@ -49,7 +49,7 @@ def test_files_are_written_and_json_has_the_answer(gnomon):
     assert run.json["goodput"]["share"] == 1.0
     steps = run.json["rows"][0]["quantities"][0]["service"]["steps"]
     assert len(pl.read_csv("r.csv")) == 60
-    assert len(pl.read_parquet("s.parquet")) == len(pl.read_csv("d.csv")) == steps
+    assert len(pl.read_parquet("s.parquet")) == len(pl.read_csv("d.csv", infer_schema=False)) == steps
     assert json.loads(Path("t.json").read_text())["traceEvents"]
 
 
@@ -149,7 +149,7 @@ WRONG = [
     ("mode: serve", "mode: serve\ntp: 2", (), 3, "service.yaml:5: tp: a replica needs 2 devices"),
     ("mode: serve", "mode: serve\nbatch: 2", (), 3, "service.yaml:5: batch: a service makes batches by its policy"),
     ("mode: serve", "mode: serve\nkv_blocks: 2", (), 4, "60 requests can never be scheduled"),
-    ("  requests: 60\n", "  requests: 60\n  most_open: 2\n", (), 4, "serving does not simulate a closed loop"),
+    ("  requests: 60\n", "  requests: 60\n  adapters: {count: 2}\n", (), 4, "serving does not simulate LoRA adapters"),
     ("traffic:", "trafic:", (), 3, "service.yaml:6: trafic: unknown key; did you mean 'traffic'?"),
     ("", "", ("--slo", "tttf=1s"), 3, "slo: unknown 'tttf'; did you mean 'ttft'?"),
     ("", "", ("--slo", "ttft=fast"), 3, "slo: ttft: "),
@@ -199,3 +199,27 @@ def test_a_wrong_trace_is_one_line(gnomon, old, new, said):
     assert run.code == 3
     assert said in run.err
     assert len(run.err.splitlines()) == 1
+
+
+def test_the_scenario_of_the_catalogue_is_a_service(gnomon):
+    run = gnomon("serve", "run", "llama-2-7b-service-h100", *SET, "--json")
+    assert run.json["rows"][0]["quantities"][0]["service"]["completed"] == 1000
+    shown = gnomon("show", "llama-2-7b-service-h100").out
+    assert re.search(
+        r"^traffic\.prompts +distribution lognormal, most 3000, mean 500\.0, cv 1\.0 *$", shown, re.MULTILINE
+    )
+    assert "None" not in shown
+
+
+def test_a_question_without_an_engine_for_it_names_the_one_that_has_it(gnomon):
+    run = gnomon("predict", "llama-2-7b-service-h100")
+    assert run.code == 4
+    assert "--engine serving simulates a service" in run.err
+
+
+@pytest.mark.parametrize("flag", ["--qps", "--requests", "--policy", "--prefix-caching"])
+def test_an_option_of_a_service_is_refused_of_other_modes(gnomon, flag):
+    word = {"--policy": "sarathi", "--prefix-caching": "no"}.get(flag, "3")
+    run = gnomon("predict", "llama-2-7b", "--on", "h100-sxm", flag, word)
+    assert run.code == 3
+    assert "only a service has it: use mode serve" in run.err

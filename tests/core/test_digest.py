@@ -14,7 +14,7 @@ from gnomon.core.traffic.arrival_processes import AllAtOnce
 from gnomon.core.traffic.lengths import Fixed, Lengths
 from gnomon.core.traffic.traffic import Traffic
 from gnomon.core.training_plan import TrainingPlan
-from gnomon.core.workload import Node
+from gnomon.core.workload import SERVE, Node
 from gnomon.formats.accelerator_file import catalogue_accelerator
 from gnomon.testing import devices, scenarios, tiny_scenarios
 
@@ -67,10 +67,11 @@ _OTHER_WORKLOAD = {
 @pytest.mark.parametrize("field", [f.name for f in fields(Plan)])
 def test_digest_differs_when_any_field_of_the_plan_differs(field):
     shared = {field: _OTHER_PLAN[field]} if field in ("mode", "batch", "dtype") else {}
-    needed = {"mode": "serve", "batch": 1} if field == "serving" else {}  # a service has a mode of its own
-    shared |= needed
-    plan = replace(SCENARIO.plan, **{field: _OTHER_PLAN[field]}, **needed)
-    other = replace(SCENARIO, plan=plan, workload=replace(SCENARIO.workload, **shared))
+    with_it = {"mode": SERVE, "batch": 1} if field == "serving" else {}  # which no other mode has
+    plan = replace(SCENARIO.plan, **{field: _OTHER_PLAN[field]}, **with_it)
+    other = replace(SCENARIO, plan=plan, workload=replace(SCENARIO.workload, **shared, **with_it))
+    if with_it:
+        assert digest(plan) != digest(replace(plan, serving=ServingPlan(tp=2)))
     assert other.digest != SCENARIO.digest
 
 

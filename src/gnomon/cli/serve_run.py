@@ -86,7 +86,7 @@ def _print_capacity(made: ServiceCapacity) -> None:
     found = made.found
     print_text(
         f"{made.scenario.name} keeps {limits_text(made.limits)} up to {rate(found.rate_per_s, 'request')} "
-        f"(90 % interval {found.low_per_s:.3g} to {found.high_per_s:.3g} over {len(found.draws_per_s)} draws of its traffic)"
+        f"(mean of {len(found.draws_per_s)} draws of its traffic, 90 % interval {found.low_per_s:.3g} to {found.high_per_s:.3g})"
     )
     rows = [
         [

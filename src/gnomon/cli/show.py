@@ -221,12 +221,18 @@ def _show_scenario(name: str, as_json: bool) -> int:
         print_json({"schema": SHOW_SCENARIO, "name": asked.name, **facts, "digests": digests})
         return 0
     usual = {key: field.default for key, field in ScenarioFile.model_fields.items()}
-    shown = [[key, str(value)] for key, value in facts.items() if value != usual[key] and key != "overrides"]
+    parts = ("overrides", "traffic")
+    shown = [[key, str(value)] for key, value in facts.items() if value != usual[key] and key not in parts]
     shown += [[key, _listed(value)] for key, value in (facts["overrides"] or {}).items() if value]
+    if asked.written.traffic is not None:
+        said = asked.written.traffic.model_dump(mode="json", exclude_defaults=True)
+        shown += [[f"traffic.{key}", _listed(value)] for key, value in said.items()]
     shown += [[f"digest of {quantity}", digest] for quantity, digest in digests.items()]
     print_table(["field", "value"], shown)
     return 0
 
 
 def _listed(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_listed(one)}" for key, one in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

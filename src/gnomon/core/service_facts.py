@@ -1,4 +1,4 @@
-"""What is known of a service beside one mean: how its requests fared, what it handled, and how busy it was."""
+"""What is known of a service beside one mean: how its requests fared, and what it handled."""
 
 from __future__ import annotations
 
@@ -54,7 +54,6 @@ class ServiceFacts:
     answer_tokens: int
     span_s: float  # from the first arrival to the last event
     offered_per_s: float | None  # requests, from the first arrival to the last; None: all at once
-    busy: float | None  # share of time in which a replica computes, mean over them; None: not told
     mfu: float | None  # the model's own work over what the devices' peak could do in the span; None: no such peak
     spreads: tuple[Spread, ...]
     usd_per_s: float | None  # of all devices; None: no price is known

@@ -56,7 +56,7 @@ class Capacity:
     low_per_s: float  # of the mean, 90 %
     high_per_s: float
     draws_per_s: tuple[float, ...]
-    throughput_per_s: float  # of the service when every request is there at once: no rate above it can last
+    throughput_per_s: float  # when every request is there at once, until the last is through
     binding: str  # what is broken first above it: a limit's name, or "overload"
     at_rate: dict[str, float]  # the limited statistics at the rate, seconds, mean over the draws
     turnovers: float  # how many times as long requests come as one takes, at the rate

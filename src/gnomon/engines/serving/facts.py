@@ -79,7 +79,6 @@ def facts(
         answer_tokens=int(done.asked.sum()),
         span_s=span_s,
         offered_per_s=(len(arrived) - 1) / between_s if between_s > 0 else None,
-        busy=None,
         mfu=None if peak_flop_per_s is None else flop / (peak_flop_per_s * span_s),
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
