@@ -1,11 +1,10 @@
 """The measured stages of vLLM 0.15 below saturation, and what a policy of the serving engine makes of one.
 
-Measured: `serving/vllm_h100_measured.csv` in the folder of measurements; 20 stages of 12 runs, with whatever
-`benchmarks/serving_rows.py` says of how they were made.
+`measured.csv` has 20 stages of 12 runs on H100, as inference-sim/inference-sim publishes them: of each the configuration, the load and
+the means that are used here. How they were made is in `benchmarks/serving_rows.py`.
 """
 
 import csv
-import os
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -21,16 +20,15 @@ from gnomon.engines.nccl.timer import NcclTimer
 from gnomon.engines.serving.simulate import simulate
 from gnomon.engines.serving.step_times.overheads import NAMES, NO_OVERHEADS, Overheads
 
-TRUTH = Path(__file__).parents[2] / os.environ.get("GNOMON_SHARED", "../shared") / "truth"
+TABLE = Path(__file__).parent / "measured.csv"
 VIDUR_WATERMARK = 0.01  # of the blocks: what Vidur has where nothing is said
 
 
 @cache
 def stage(name: str) -> tuple[TimedRow, dict[str, str]]:
     """A stage `RUN/STAGE` with its steps timed, and its line in the table of measurements."""
-    table = TRUTH / serving_rows.TABLE
-    row = next(one for one in serving_rows.rows(table) if f"{one.run}/{one.stage}" == name)
-    with table.open(newline="") as file:
+    row = next(one for one in serving_rows.rows(TABLE) if f"{one.run}/{one.stage}" == name)
+    with TABLE.open(newline="") as file:
         line = next(one for one in csv.DictReader(file) if f"{one['exp']}/{one['stage']}" == name)
     return serving_predictions.timed(row, plugins.op_timer(TIMER), NcclTimer()), line
 
