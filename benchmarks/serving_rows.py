@@ -178,9 +178,9 @@ def _row(line: dict[str, str]) -> Row:
     )
 
 
-def arrivals_s(row: Row, count: int) -> list[float]:
+def arrivals_s(row: Row, count: int, seed: int = SEED) -> list[float]:
     """When requests arrive, `count` of them."""
-    intervals = np.random.default_rng(SEED).exponential(1.0, count)
+    intervals = np.random.default_rng(seed).exponential(1.0, count)
     found: list[float] = (np.cumsum(intervals) * count / row.rate_per_s / intervals.sum()).tolist()
     return found
 
