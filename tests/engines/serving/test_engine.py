@@ -163,6 +163,11 @@ def test_what_is_not_simulated_is_a_reason(options, said):
     assert said in str(fault.value)
 
 
+def test_a_policy_that_is_not_simulated_is_told_before_any_work():
+    (reason,) = engine().missing(asked(policy="sglang")["e2e"])
+    assert reason.startswith("no policy 'sglang'")
+
+
 def test_of_a_closed_loop_as_many_are_under_way_as_are_let_in():
     made = engine().outcome(asked(traffic={"arrivals": "at-once", "qps": None, "most_open": 4})["e2e"]).requests
     ends = np.sort(made.completed_s)

@@ -28,7 +28,7 @@ from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.simulate import simulate
+from gnomon.engines.serving.simulate import policy_named, simulate
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
@@ -218,6 +218,7 @@ class ServingEngine:
             raise Unsupported(f"serving knows devices with a data sheet; {system.device.name} is a spatial accelerator")
         if plan.traffic is None:
             raise BadInput("a service needs requests", field="traffic")
+        policy_named(plan.policy)
         layout, limits = layout_of(plan), limits_of(plan, system, workload)
         replicas = replicas_of(plan, layout, system)
         arrivals = _checked(requests_of(plan.traffic), limits, plan)
