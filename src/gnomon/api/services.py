@@ -181,7 +181,7 @@ def serve(
     engine = _engine(settings, tell)
     with asked.placed():
         found = answer(asked.question, ENGINE, engine, settings or {})
-        if not found.is_answered:
+        if not found.has_predictions:  # answers of one token have no TPOT
             raise Unsupported("; ".join(found.reasons))
         outcome = engine.outcome(found.outcomes[0].scenario, records=records)
     return ServiceRun(answer=found, outcome=outcome)

@@ -168,6 +168,24 @@ def test_a_policy_that_is_not_simulated_is_told_before_any_work():
     assert reason.startswith("no policy 'sglang'")
 
 
+def test_answers_of_one_token_have_no_time_of_a_further_one():
+    scenarios = asked(traffic={"answers": 1})
+    (reason,) = engine().missing(scenarios["tpot"])
+    assert reason == "no answer has a second token, so there is no time per output token"
+    assert engine().predict(scenarios["e2e"]).value == pytest.approx(engine().predict(scenarios["ttft"]).value)
+
+
+def test_what_the_reader_of_a_trace_took_for_granted_is_an_assumption(tmp_path):
+    trace = tmp_path / "chats.json"
+    talk = [{"from": "human", "value": "How long? " * 20}, {"from": "gpt", "value": "Longer. " * 20}]
+    trace.write_text(json.dumps([{"id": "a", "conversations": talk}] * 4))
+    given = {"trace": str(trace), "qps": 2.0}
+    scenario = question("llama-2-7b", "h100-sxm", mode="serve", traffic=given).scenarios()["e2e"]
+    notes = scenario.plan.serving.traffic.notes
+    assert notes
+    assert set(notes) <= set(engine().predict(scenario).assumptions)
+
+
 def test_of_a_closed_loop_as_many_are_under_way_as_are_let_in():
     made = engine().outcome(asked(traffic={"arrivals": "at-once", "qps": None, "most_open": 4})["e2e"]).requests
     ends = np.sort(made.completed_s)

@@ -147,13 +147,14 @@ class ServingEngine:
     def missing(self, scenario: Scenario) -> tuple[str, ...]:
         """Reasons why it cannot answer. BadInput for a plan that the model or the system cannot have."""
         try:
-            self._set_up(scenario)
+            _check_second_tokens(scenario, self._set_up(scenario))
         except Unsupported as reason:
             return (str(reason),)
         return ()
 
     def predict(self, scenario: Scenario) -> Prediction:
         """The mean over requests of what the plan asks for. Raises Unsupported with the reasons of `missing`."""
+        _check_second_tokens(scenario, self._set_up(scenario))
         return _prediction(scenario, self._run(scenario), self._provenance(scenario))
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
@@ -336,6 +337,13 @@ def _refuse_what_is_not_simulated(arrivals: Arrivals) -> None:
         )
 
 
+def _check_second_tokens(scenario: Scenario, ready: _Set) -> None:
+    """Unsupported where the time of a further token is asked for, and no answer has one."""
+    plan = scenario.plan.serving
+    if plan is not None and plan.quantity == "tpot" and int(ready.arrivals.decode_tokens.max()) < 2:
+        raise Unsupported("no answer has a second token, so there is no time per output token")
+
+
 def _ran(scenario: Scenario, ready: _Set) -> _Run:
     plan = scenario.plan.serving
     assert plan is not None  # as it was set up
@@ -381,11 +389,16 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
         fits=used <= memory.usable_bytes / plan.gpu_memory_utilization,
         flop=run.flop,
         moved_bytes=0.0,
-        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS),
+        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_notes(plan)),
         outside=(*scenario.workload.outside, *unlike, *run.made.outside),
         provenance=provenance,
         service=run.facts,
     )
+
+
+def _notes(plan: ServingPlan) -> tuple[str, ...]:
+    """What the reader of a trace took for granted."""
+    return plan.traffic.notes if isinstance(plan.traffic, PlayedTrace) else ()
 
 
 def _interval(quantity: Quantity, value: float, software: Software | None, *, is_alike: bool) -> Interval | None:
