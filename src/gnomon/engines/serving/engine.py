@@ -377,7 +377,7 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
         quantity=plan.quantity,
         value=value,
         unit="s",
-        interval=_interval(plan.quantity, value, run.set_up.software, is_alike=not unlike),
+        interval=_interval(plan.quantity, run, is_alike=not unlike),
         parts=parts,
         bound=_bound(parts),
         memory=Footprint(
@@ -401,16 +401,27 @@ def _notes(plan: ServingPlan) -> tuple[str, ...]:
     return plan.traffic.notes if isinstance(plan.traffic, PlayedTrace) else ()
 
 
-def _interval(quantity: Quantity, value: float, software: Software | None, *, is_alike: bool) -> Interval | None:
-    """Of measured services left out of the fit, wider for those that are not like them; None without a fit."""
-    band = None if software is None else software.bands.get(_BAND[quantity])
-    if band is None:
+def _interval(quantity: Quantity, run: _Run, *, is_alike: bool) -> Interval | None:
+    """Of measured services left out of the fit, wider for those that are not like them; None without a fit.
+
+    Measured services had long answers: a whole request is no better known than its first token, which counts where answers are short.
+    """
+    software, factor = run.set_up.software, 1.0 if is_alike else ELSEWHERE
+    if software is None:
         return None
-    factor = 1.0 if is_alike else ELSEWHERE
+
+    def ends(name: Quantity) -> tuple[float, float, float]:
+        value, band = float(np.nanmean(getattr(run.times, name))), software.bands[_BAND[name]]
+        return value, value * math.exp(factor * band.low), value * math.exp(factor * band.high)
+
+    (value, low, high), band = ends(quantity), software.bands[_BAND[quantity]]
+    if quantity == "e2e":
+        first, first_low, first_high = ends("ttft")
+        low, high = min(low, value - first + first_low), max(high, value - first + first_high)
     method = f"split-conformal, held out by model ({band.groups} models, {band.rows} measured services)"
     return Interval(
-        low=value * math.exp(factor * band.low),
-        high=value * math.exp(factor * band.high),
+        low=low,
+        high=high,
         method=method if is_alike else f"{method}, {ELSEWHERE:g} times as wide: unlike those",
     )
 
