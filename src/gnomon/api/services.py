@@ -21,12 +21,12 @@ from gnomon.core.slo import Limit, parse_limits
 from gnomon.core.tell import Tell, silent
 from gnomon.core.units import show
 from gnomon.core.workload import SERVE
-from gnomon.engines.serving import records
 from gnomon.engines.serving.capacity import Capacity, NoCapacity
 from gnomon.engines.serving.decisions import decisions, decisions_csv
 from gnomon.engines.serving.engine import ServingEngine
 from gnomon.engines.serving.facts import request_times
 from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.simulator import records
 from gnomon.formats.files import write_whole
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import numpy as np
 
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Floats
-from gnomon.engines.serving import records as columns
 from gnomon.engines.serving.decisions import decisions_csv
 from gnomon.engines.serving.memory import planned
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.records import Log
 from gnomon.engines.serving.simulate import follows, simulate
-from gnomon.engines.serving.state import THROUGH
+from gnomon.engines.serving.simulator import records as columns
+from gnomon.engines.serving.simulator.records import Log
+from gnomon.engines.serving.simulator.state import THROUGH
 from gnomon.formats.files import write_whole
 from gnomon.formats.vidur.config import read_vidur_config
 from gnomon.formats.vidur.requests import BatchRow, RequestRows, batches_csv, requests_csv

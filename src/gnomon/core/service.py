@@ -46,7 +46,7 @@ class DeviceRoom:
 class Batching:
     """How a replica makes batches of its requests."""
 
-    policy: str  # of gnomon.engines.serving.policies
+    policy: str  # of gnomon.engines.serving.simulator.policies
     most_requests: int  # admitted at once; of a pipeline its stages share them
     block_tokens: int  # of a block of the KV cache
     watermark: float = 0.0  # share of the blocks that stays free when a request is admitted

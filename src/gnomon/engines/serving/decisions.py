@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gnomon.engines.serving import records
-from gnomon.engines.serving.records import Log
-from gnomon.engines.serving.state import THROUGH
+from gnomon.engines.serving.simulator import records
+from gnomon.engines.serving.simulator.records import Log
+from gnomon.engines.serving.simulator.state import THROUGH
 
 COLUMNS = (
     "step",

@@ -10,8 +10,8 @@ import numpy as np
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Arrivals, Batching, Flags, Floats, Ints, Pool, Service
 from gnomon.engines.serving.decisions import Decision, decisions
-from gnomon.engines.serving.records import Log
-from gnomon.engines.serving.state import Records
+from gnomon.engines.serving.simulator.records import Log
+from gnomon.engines.serving.simulator.state import Records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from gnomon.core.service import Ints, Routing
-from gnomon.engines.serving.state import Records
+from gnomon.engines.serving.simulator.state import Records
 
 
 def static_routes(routing: Routing, requests: int, replicas: int) -> Ints | None:

@@ -6,17 +6,17 @@ import numpy as np
 
 from gnomon.core.errors import Unsupported, near_match
 from gnomon.core.service import Arrivals, Ints, Pool, Service, StageTimes, StepTimes
-from gnomon.engines.serving import costs as cost
-from gnomon.engines.serving import steady
-from gnomon.engines.serving.coming import new_coming
-from gnomon.engines.serving.events import new_events
-from gnomon.engines.serving.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
-from gnomon.engines.serving.prefix_cache import new_cache
-from gnomon.engines.serving.records import new_log, roomier
 from gnomon.engines.serving.routers import follow_routes, static_routes
-from gnomon.engines.serving.state import (
+from gnomon.engines.serving.simulator import costs as cost
+from gnomon.engines.serving.simulator import steady
+from gnomon.engines.serving.simulator.coming import new_coming
+from gnomon.engines.serving.simulator.events import new_events
+from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
+from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
+from gnomon.engines.serving.simulator.prefix_cache import new_cache
+from gnomon.engines.serving.simulator.records import new_log, roomier
+from gnomon.engines.serving.simulator.state import (
     NONE,
     VLLM_V1,
     Costs,
@@ -28,7 +28,7 @@ from gnomon.engines.serving.state import (
     new_requests,
     new_stages,
 )
-from gnomon.engines.serving.step_costs import grids
+from gnomon.engines.serving.simulator.step_costs import grids
 
 _FOLLOWS: tuple[str, ...] = tuple(
     policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm, vllm_v1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gnomon.core.timeline import Span, Timeline
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.records import DECODING, NUMBER, REPLICA, ROWS, SIZE, STAGE, TOTAL
+from gnomon.engines.serving.simulator.records import DECODING, NUMBER, REPLICA, ROWS, SIZE, STAGE, TOTAL
 
 
 def timeline(made: Outcome, most: int) -> Timeline:

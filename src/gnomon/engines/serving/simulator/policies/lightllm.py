@@ -6,8 +6,8 @@ import numpy as np
 
 from gnomon.core.jit import inner, inner_making_arrays
 from gnomon.core.service import Ints
-from gnomon.engines.serving.blocks import admit, free_blocks
-from gnomon.engines.serving.state import Records, Rules, put
+from gnomon.engines.serving.simulator.blocks import admit, free_blocks
+from gnomon.engines.serving.simulator.state import Records, Rules, put
 
 FOLLOWS = "LightLLM's router before 2.0, as in microsoft/vidur 7d47513"
 OUT_OF_MEMORY = -1  # in place of a number of requests: neither LightLLM's rule nor Vidur knows what to do

@@ -12,7 +12,7 @@ import numpy as np
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Arrivals, Floats, Ints
-from gnomon.engines.serving.step_costs import Grids
+from gnomon.engines.serving.simulator.step_costs import Grids
 
 Records = Any  # np.recarray: a field of a record is read and set as an attribute
 NONE = -1  # no request, no batch

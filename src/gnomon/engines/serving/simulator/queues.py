@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gnomon.core.jit import inner
-from gnomon.engines.serving.state import NONE, Records
+from gnomon.engines.serving.simulator.state import NONE, Records
 
 
 @inner

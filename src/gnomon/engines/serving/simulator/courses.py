@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
-from gnomon.engines.serving.blocks import release
-from gnomon.engines.serving.state import Records
+from gnomon.engines.serving.simulator.blocks import release
+from gnomon.engines.serving.simulator.state import Records
 
 
 @inner

@@ -8,7 +8,7 @@ import numpy as np
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Arrivals, Ints
-from gnomon.engines.serving.state import NONE, Records, Rules
+from gnomon.engines.serving.simulator.state import NONE, Records, Rules
 
 _NEVER = np.inf
 _MARKS = np.dtype([("heaped", "i8"), ("head", "i8"), ("tail", "i8"), ("open", "i8")])

@@ -12,7 +12,7 @@ import numpy as np
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Arrivals, Ints
-from gnomon.engines.serving.state import NONE, Records, Rules
+from gnomon.engines.serving.simulator.state import NONE, Records, Rules
 
 _PRIMES = 2**31 - 1, 2**31 - 19  # both prime; a product of two remainders fits a whole number of 64 bits
 _BASES = 1_220_703_125, 1_664_525  # any two; of the remainders' polynomials

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
-from gnomon.engines.serving import prefix_cache
-from gnomon.engines.serving.blocks import free_blocks, note_victim, restart
-from gnomon.engines.serving.prefix_cache import Cache
-from gnomon.engines.serving.queues import pop_front, push_front, remove
-from gnomon.engines.serving.state import Records, Rules, put
+from gnomon.engines.serving.simulator import prefix_cache
+from gnomon.engines.serving.simulator.blocks import free_blocks, note_victim, restart
+from gnomon.engines.serving.simulator.prefix_cache import Cache
+from gnomon.engines.serving.simulator.queues import pop_front, push_front, remove
+from gnomon.engines.serving.simulator.state import Records, Rules, put
 
 FOLLOWS = "vLLM 0.15, V1 scheduler, first come first served"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gnomon.core.jit import inner
-from gnomon.engines.serving.state import Records
+from gnomon.engines.serving.simulator.state import Records
 
 ROUTE, FORM, ENTER, SERVE, END_STAGE, END_BATCH, END_STEPS = range(7)
 _NEVER = np.inf

@@ -11,13 +11,13 @@ import numpy as np
 
 from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
-from gnomon.engines.serving import coming as comers
-from gnomon.engines.serving import costs as cost
-from gnomon.engines.serving import courses, events, queues, records, steady
-from gnomon.engines.serving.coming import Coming
-from gnomon.engines.serving.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
-from gnomon.engines.serving.prefix_cache import Cache
-from gnomon.engines.serving.state import (
+from gnomon.engines.serving.simulator import coming as comers
+from gnomon.engines.serving.simulator import costs as cost
+from gnomon.engines.serving.simulator import courses, events, queues, records, steady
+from gnomon.engines.serving.simulator.coming import Coming
+from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
+from gnomon.engines.serving.simulator.prefix_cache import Cache
+from gnomon.engines.serving.simulator.state import (
     FASTER_TRANSFORMER,
     LIGHTLLM,
     NONE,

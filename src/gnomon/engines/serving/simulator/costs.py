@@ -9,8 +9,8 @@ import math
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
-from gnomon.engines.serving import step_costs as step
-from gnomon.engines.serving.state import (
+from gnomon.engines.serving.simulator import step_costs as step
+from gnomon.engines.serving.simulator.state import (
     ADD,
     EXCHANGE,
     KV_SAVE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
-from gnomon.engines.serving.blocks import admit, free_blocks, keep_rest
-from gnomon.engines.serving.state import Records, Rules, put
+from gnomon.engines.serving.simulator.blocks import admit, free_blocks, keep_rest
+from gnomon.engines.serving.simulator.state import Records, Rules, put
 
 FOLLOWS = "Orca (OSDI 2022), as in microsoft/vidur 7d47513"
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
-from gnomon.engines.serving.costs import TOKEN_STEP, up
-from gnomon.engines.serving.state import THROUGH, Records, Rules
+from gnomon.engines.serving.simulator.costs import TOKEN_STEP, up
+from gnomon.engines.serving.simulator.state import THROUGH, Records, Rules
 
 NUMBER, REPLICA, STAGE, SIZE, TOTAL, ROUNDED, DECODING, KV, MEMBERS = range(9)  # columns of Log.rows
 IN_REPLICA, MEMBERS_FROM, IN_BATCH, FREE, VICTIMS_FROM, LOST = range(6)  # columns of Log.steps

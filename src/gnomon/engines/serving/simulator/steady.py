@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, Ints
-from gnomon.engines.serving import step_costs as step
-from gnomon.engines.serving.blocks import free_blocks
-from gnomon.engines.serving.costs import DECODE_KV, decode_attention_ms, layer_ms, parts_by_tokens, up
-from gnomon.engines.serving.policies.vllm_v1 import hold
-from gnomon.engines.serving.prefix_cache import Cache
-from gnomon.engines.serving.state import SARATHI, VIDUR_VLLM, VLLM_V1, Costs, Records, Rules
+from gnomon.engines.serving.simulator import step_costs as step
+from gnomon.engines.serving.simulator.blocks import free_blocks
+from gnomon.engines.serving.simulator.costs import DECODE_KV, decode_attention_ms, layer_ms, parts_by_tokens, up
+from gnomon.engines.serving.simulator.policies.vllm_v1 import hold
+from gnomon.engines.serving.simulator.prefix_cache import Cache
+from gnomon.engines.serving.simulator.state import SARATHI, VIDUR_VLLM, VLLM_V1, Costs, Records, Rules
 
 MOST = 256  # iterations at a time
 

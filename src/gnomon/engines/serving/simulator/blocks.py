@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
-from gnomon.engines.serving.queues import pop_front, push_front
-from gnomon.engines.serving.state import NONE, Records, Rules
+from gnomon.engines.serving.simulator.queues import pop_front, push_front
+from gnomon.engines.serving.simulator.state import NONE, Records, Rules
 
 
 @inner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
-from gnomon.engines.serving.blocks import (
+from gnomon.engines.serving.simulator.blocks import (
     admit,
     extend,
     fits_prompt,
@@ -14,7 +14,7 @@ from gnomon.engines.serving.blocks import (
     secure,
     sort_ready,
 )
-from gnomon.engines.serving.state import NONE, Records, Rules, put
+from gnomon.engines.serving.simulator.state import NONE, Records, Rules, put
 
 FOLLOWS = "vLLM before 0.6 (the engine now called v0), as in microsoft/vidur 7d47513"
 
