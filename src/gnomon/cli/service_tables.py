@@ -45,6 +45,12 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         )
     if cost is not None:
         lines.append(f"{cost:.3g} USD per million answer tokens")
+    power = f"a step runs {share(service.busy, 1)} of the time"
+    if service.energy is not None and service.joules_per_answer_token is not None:
+        each, ends = service.joules_per_answer_token, (service.energy.low_j, service.energy.high_j)
+        low, high = (show(end / service.answer_tokens, "J") for end in ends)
+        power += f"; devices draw {show(service.energy.value_j / service.span_s, 'W')}, {show(each, 'J')} ({low} - {high}) an answer token"
+    lines.append(power)
     for line in lines:
         print_text(line)
     for warning in service.warnings:

@@ -34,6 +34,16 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """What the devices of a service use from the first arrival to the last event, in J, with its 90 % interval."""
+
+    value_j: float
+    low_j: float
+    high_j: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
     """A service and what became of its requests."""
 
@@ -55,6 +65,8 @@ class ServiceFacts:
     span_s: float  # from the first arrival to the last event
     offered_per_s: float | None  # requests, from the first arrival to the last; None: all at once
     mfu: float | None  # the model's own work over what the devices' peak could do in the span; None: no such peak
+    busy: float  # share of the span in which a step runs, mean over devices
+    energy: Energy | None  # of the devices, not of their hosts; None: nothing is known of their power
     spreads: tuple[Spread, ...]
     usd_per_s: float | None  # of all devices; None: no price is known
     warnings: tuple[str, ...]
@@ -77,3 +89,8 @@ class ServiceFacts:
         if self.usd_per_s is None or not self.answer_tokens:
             return None
         return self.usd_per_s * self.span_s / self.answer_tokens * 1e6
+
+    @property
+    def joules_per_answer_token(self) -> float | None:
+        """None where nothing is known of the devices' power, and of a run without an answer."""
+        return None if self.energy is None or not self.answer_tokens else self.energy.value_j / self.answer_tokens

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gnomon.core.service import Batching
+from gnomon.core.service_facts import Energy
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 
 SERVED = np.dtype(
@@ -39,6 +40,8 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
             batching=Batching(policy="vllm-v1", most_requests=8, block_tokens=16),
         ),
         end_s=float(requests.completed_s[is_completed].max()),
+        span_s=float(requests.completed_s[is_completed].max() - requests.arrived_s.min()),
+        busy_s=1.2,
         batches=7,
         waiting=np.flatnonzero(~is_completed),
         notes=notes,
@@ -46,7 +49,9 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
 
 
 def figures(made: Any, **others: Any) -> Any:
-    return facts(made, request_times(made), **{"usd_per_s": None, "flop": 0.0, "peak_flop_per_s": None, **others})
+    return facts(
+        made, request_times(made), **{"usd_per_s": None, "flop": 0.0, "peak_flop_per_s": None, "energy": None, **others}
+    )
 
 
 def times(waits: Any, e2e_s: float = 10.0) -> RequestTimes:
@@ -88,6 +93,7 @@ def test_the_account_of_a_run():
         usd_per_s=0.01,
         flop=68.0,
         peak_flop_per_s=100.0,
+        energy=Energy(value_j=50.0, low_j=40.0, high_j=60.0, method="made up"),
     )
     assert (found.requests, found.completed, found.never_scheduled) == (3, 2, 1)
     assert (found.replicas, found.tensor_parallel, found.stages, found.kv_blocks) == (2, 4, 1, 99)
@@ -100,12 +106,15 @@ def test_the_account_of_a_run():
     assert found.prompt_tokens_per_s == pytest.approx(60 / 2.4)
     assert found.answer_tokens_per_s == pytest.approx(10 / 2.4)
     assert found.mfu == pytest.approx(68 / 240)
+    assert found.busy == pytest.approx(1.2 / (2.4 * 2))
+    assert found.joules_per_answer_token == pytest.approx(5.0)
     assert found.usd_per_million_answer_tokens == pytest.approx(0.01 * 2.4 / 10 * 1e6)
 
 
 def test_what_is_not_known_is_nothing():
     found = figures(made_up(arrived=[0.0, 0.0], waits=[0.0, 0.0]))
     assert (found.mfu, found.usd_per_s, found.usd_per_million_answer_tokens) == (None, None, None)
+    assert (found.energy, found.joules_per_answer_token) == (None, None)
     assert found.offered_per_s is None  # all at once
 
 

@@ -28,6 +28,7 @@ from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.power import Draw, energy
 from gnomon.engines.serving.simulate import policy_named, simulate
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.layout import Limits
@@ -355,14 +356,31 @@ def _ran(scenario: Scenario, ready: _Set) -> _Run:
     flop = model_flop(scenario.workload, ready.arrivals.prefill_tokens[done], ready.arrivals.decode_tokens[done])
     price, peak = plan.usd_per_device_hour, scenario.system.device.peak(scenario.plan.dtype, is_matrix=True)
     devices = made.pool.replicas * made.pool.tensor_parallel * made.pool.stages
+    peak_flop_per_s = None if peak is None else peak.value
+    draw = Draw(
+        span_s=made.span_s,
+        busy_s=made.busy_s * made.pool.tensor_parallel,
+        devices=devices,
+        flop=flop,
+        moved_bytes=_moved_bytes(made, ready.memory),
+    )
     told = facts(
         made,
         times,
         usd_per_s=None if price is None else price * devices / _HOUR_S,
         flop=flop,
-        peak_flop_per_s=None if peak is None else peak.value * devices,
+        peak_flop_per_s=None if peak_flop_per_s is None else peak_flop_per_s * devices,
+        energy=energy(scenario.system.device, peak_flop_per_s, draw),
     )
     return _Run(set_up=ready, made=made, times=times, facts=told, flop=flop)
+
+
+def _moved_bytes(made: Outcome, memory: KvMemory) -> float:
+    """Bytes that devices read: all weights in every step, and for each token of an answer what is in the cache before it."""
+    done, devices = made.is_completed, made.pool.tensor_parallel * made.pool.stages
+    prompts, further = made.arrivals.prefill_tokens[done], made.arrivals.decode_tokens[done] - 1
+    seen = float((further * prompts + further * (further + 1) / 2).sum())
+    return devices * (made.batches * memory.weights_bytes + seen * memory.block_bytes / memory.block_tokens)
 
 
 def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Prediction:

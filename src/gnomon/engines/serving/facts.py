@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.core.in_words import counted
 from gnomon.core.service import Flags, Floats
-from gnomon.core.service_facts import Estimate, ServiceFacts, Spread
+from gnomon.core.service_facts import Energy, Estimate, ServiceFacts, Spread
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import follows
@@ -54,13 +54,19 @@ def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
 
 
 def facts(
-    made: Outcome, times: RequestTimes, *, usd_per_s: float | None, flop: float, peak_flop_per_s: float | None
+    made: Outcome,
+    times: RequestTimes,
+    *,
+    usd_per_s: float | None,
+    flop: float,
+    peak_flop_per_s: float | None,
+    energy: Energy | None,
 ) -> ServiceFacts:
     """The figures of a run of at least one request that is through. The peak is that of all devices."""
     requests, pool = made.requests, made.pool
     arrived = np.sort(requests.arrived_s)
     between_s = float(arrived[-1] - arrived[0])
-    done, span_s = requests[made.is_completed], made.end_s - float(arrived[0])
+    done, span_s = requests[made.is_completed], made.span_s
     return ServiceFacts(
         policy=pool.batching.policy,
         follows=follows(pool.batching.policy),
@@ -80,6 +86,8 @@ def facts(
         span_s=span_s,
         offered_per_s=(len(arrived) - 1) / between_s if between_s > 0 else None,
         mfu=None if peak_flop_per_s is None else flop / (peak_flop_per_s * span_s),
+        busy=made.busy_s / (span_s * pool.replicas * pool.stages),
+        energy=energy,
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         warnings=(*made.notes, *_warnings(made, times)),

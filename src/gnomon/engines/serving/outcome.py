@@ -25,6 +25,7 @@ class Outcome:
     batches: int
     log: Log | None  # where batches were asked for
     has_defects: bool
+    busy_s: float  # of stages while a step is on them, added up
     lost_blocks: int  # held at the end by requests that are through
     held_blocks: int  # at the end by anybody
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
@@ -34,6 +35,11 @@ class Outcome:
     def pool(self) -> Pool:
         """The replicas."""
         return self.service.pools[0]
+
+    @property
+    def span_s(self) -> float:
+        """From the first arrival to the last event."""
+        return self.end_s - float(self.requests.arrived_s.min())
 
     @property
     def batching(self) -> Batching:

@@ -258,10 +258,12 @@ def begin_batches(
             )
             if steps > 0:
                 batch.steps = steps
+                mine.busy_s += end_s - now_s
                 made += steps - 1
                 events.later(queue, end_s, events.END_STEPS, slot)
             else:
                 stages.serves[slot] = slot
+                mine.busy_s += batch.last_stage_s
                 events.later(queue, now_s + batch.last_stage_s, events.END_STAGE, slot)
         else:
             events.now(queue, events.ENTER, slot * rules.stages)
@@ -423,6 +425,7 @@ def advance(
             slot = next_of_stage(stages, whom)
             if slot != NONE:
                 length_s = stage_s(rules, batches, slot, whom % rules.stages)
+                replicas.each[whom // rules.stages].busy_s += length_s
                 courses.begin_stage(requests, batches.members[slot], batches.each[slot].count, now_s)
                 if rules.records:
                     batch, stage = batches.each[slot], whom % rules.stages

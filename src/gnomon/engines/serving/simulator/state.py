@@ -76,6 +76,7 @@ _REPLICA = np.dtype(
         ("coming", "i8"),  # the next request that will arrive, where routes are known
         ("victims", "i8"),  # requests that lost their blocks since the last batch was made
         ("victim", "i8"),  # the last of them
+        ("busy_s", "f8"),  # of its stages, added up
     ]
 )
 _BATCH = np.dtype(
