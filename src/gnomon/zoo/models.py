@@ -112,6 +112,19 @@ def _llama(
     )
 
 
+def _qwen3(
+    name: str, layers: int, hidden: int, heads: int, kv_heads: int, intermediate: int, experts: int = 0, chosen: int = 0
+) -> Decoder:
+    """A Qwen3 shape: a Llama whose heads are 128 wide and norm their queries and keys."""
+    llama = _llama(name, layers, hidden, heads, kv_heads, intermediate, 151936, 40960, experts=experts, chosen=chosen)
+    return replace(llama, head_dim=128, qk_norm="rms")
+
+
+def _llama_3_2(name: str, layers: int, hidden: int, heads: int) -> Decoder:
+    """A small Llama 3.2: its head is its embedding."""
+    return replace(_llama(name, layers, hidden, heads, 8, 8192, 128256, 131072), is_tied=True)
+
+
 def _deepseek(
     name: str,
     layers: int,
@@ -156,6 +169,11 @@ _GPT3 = (
 _OPT = "Zhang et al. 2022, table 1; config.json of the released checkpoints"
 _LLAMA2 = "Touvron et al. 2023, Llama 2; config.json of the released checkpoints"
 _LLAMA3 = "Grattafiori et al. 2024, The Llama 3 Herd of Models, table 3; config.json of the released checkpoints"
+_LLAMA3_2 = "Meta 2024, Llama 3.2; config.json of the released checkpoints"
+_CODE_LLAMA = "Rozière et al. 2023, Code Llama; config.json of the released checkpoints"
+_YI = "01.AI 2024, Yi: open foundation models, table 3; config.json of the released checkpoints"
+_MISTRAL = "Jiang et al. 2023, Mistral 7B, table 1; config.json of the released checkpoints from version 0.3 on"
+_MISTRALS = "Mistral AI 2024 and 2025, Mistral Nemo and Small 3; config.json of the released checkpoints"
 _MIXTRAL = "Jiang et al. 2024, Mixtral of Experts, table 1; config.json of the released checkpoints"
 _QWEN = "Qwen team 2024, Qwen2.5 technical report; config.json of the released checkpoints"
 _QWEN3 = "Qwen team 2025, Qwen3 technical report, table 1; config.json of the released checkpoints"
@@ -163,7 +181,6 @@ _DEEPSEEK_V2 = "DeepSeek-AI 2024, DeepSeek-V2, section 3.1.2; config.json of the
 _DEEPSEEK_V3 = "DeepSeek-AI 2024, DeepSeek-V3, section 4.2; config.json of the released checkpoints, kept in fp8"
 _BERT = "Devlin et al. 2019, section 3; config.json of the released uncased checkpoints"
 
-_QWEN3_32B = replace(_llama("qwen3-32b", 64, 5120, 64, 8, 25600, 151936, 40960), head_dim=128, qk_norm="rms")
 _OPT_350M = replace(_opt("opt-350m", 24, 1024, 16), embed_dim=512, is_pre_norm=False, has_final_norm=False)
 
 _ALL = (
@@ -212,12 +229,31 @@ _ALL = (
     _decoder(_llama("llama-2-70b", 80, 8192, 64, 8, 28672, 32000, 4096), _LLAMA2),
     _decoder(_llama("llama-3-8b", 32, 4096, 32, 8, 14336, 128256, 8192), _LLAMA3, "bf16"),
     _decoder(_llama("llama-3-70b", 80, 8192, 64, 8, 28672, 128256, 8192), _LLAMA3, "bf16"),
+    _decoder(_llama("llama-3.1-8b", 32, 4096, 32, 8, 14336, 128256, 131072), _LLAMA3, "bf16"),
+    _decoder(_llama("llama-3.1-70b", 80, 8192, 64, 8, 28672, 128256, 131072), _LLAMA3, "bf16"),
     _decoder(_llama("llama-3.1-405b", 126, 16384, 128, 8, 53248, 128256, 131072), _LLAMA3, "bf16"),
+    _decoder(_llama_3_2("llama-3.2-1b", 16, 2048, 32), _LLAMA3_2, "bf16"),
+    _decoder(_llama_3_2("llama-3.2-3b", 28, 3072, 24), _LLAMA3_2, "bf16"),
+    _decoder(_llama("codellama-7b", 32, 4096, 32, 32, 11008, 32016, 16384), _CODE_LLAMA, "bf16"),
+    _decoder(_llama("codellama-13b", 40, 5120, 40, 40, 13824, 32016, 16384), _CODE_LLAMA, "bf16"),
+    _decoder(_llama("codellama-34b", 48, 8192, 64, 8, 22016, 32000, 16384), _CODE_LLAMA, "bf16"),
+    _decoder(_llama("yi-34b", 60, 7168, 56, 8, 20480, 64000, 4096), _YI, "bf16"),
+    _decoder(_llama("mistral-7b", 32, 4096, 32, 8, 14336, 32768, 32768), _MISTRAL, "bf16"),
+    _decoder(replace(_llama("mistral-nemo", 40, 5120, 32, 8, 14336, 131072, 131072), head_dim=128), _MISTRALS, "bf16"),
+    _decoder(
+        replace(_llama("mistral-small-24b", 40, 5120, 32, 8, 32768, 131072, 32768), head_dim=128), _MISTRALS, "bf16"
+    ),
     _decoder(_llama("mixtral-8x7b", 32, 4096, 32, 8, 14336, 32000, 32768, experts=8, chosen=2), _MIXTRAL, "bf16"),
     _decoder(_llama("mixtral-8x22b", 56, 6144, 48, 8, 16384, 32000, 65536, experts=8, chosen=2), _MIXTRAL, "bf16"),
     _decoder(_llama("qwen2.5-7b", 28, 3584, 28, 4, 18944, 152064, 131072, qkv_bias=True), _QWEN, "bf16"),
+    _decoder(_llama("qwen2.5-14b", 48, 5120, 40, 8, 13824, 152064, 131072, qkv_bias=True), _QWEN, "bf16"),
+    _decoder(_llama("qwen2.5-32b", 64, 5120, 40, 8, 27648, 152064, 131072, qkv_bias=True), _QWEN, "bf16"),
     _decoder(_llama("qwen2.5-72b", 80, 8192, 64, 8, 29568, 152064, 131072, qkv_bias=True), _QWEN, "bf16"),
-    _decoder(_QWEN3_32B, _QWEN3, "bf16"),
+    _decoder(_qwen3("qwen3-8b", 36, 4096, 32, 8, 12288), _QWEN3, "bf16"),
+    _decoder(_qwen3("qwen3-14b", 40, 5120, 40, 8, 17408), _QWEN3, "bf16"),
+    _decoder(_qwen3("qwen3-32b", 64, 5120, 64, 8, 25600), _QWEN3, "bf16"),
+    _decoder(_qwen3("qwen3-30b-a3b", 48, 2048, 32, 4, 768, experts=128, chosen=8), _QWEN3, "bf16"),
+    _decoder(_qwen3("qwen3-235b-a22b", 94, 4096, 64, 4, 1536, experts=128, chosen=8), _QWEN3, "bf16"),
     _decoder(_deepseek("deepseek-v2", 60, 5120, 12288, 1, 160, 6, 1536, 2, 102400, "softmax"), _DEEPSEEK_V2, "bf16"),
     _decoder(
         _deepseek("deepseek-v3", 61, 7168, 18432, 3, 256, 8, 2048, 1, 129280, "sigmoid", (NO_FURTHER_TOKENS,)),
