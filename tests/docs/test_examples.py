@@ -72,7 +72,7 @@ LONG = (
 )
 MARKS = {
     **{page: [pytest.mark.slow] for page in LONG},
-    "docs/how-to/bring-an-onnx-file.md": [pytest.mark.torch],
+    "docs/how-to/bring-an-onnx-file.md": [pytest.mark.torch, pytest.mark.xdist_group("torch")],
     # What is compiled takes a minute: once, and by one worker.
     **{page: [pytest.mark.slow, pytest.mark.xdist_group("compiled")] for page in COMPILED},
 }
