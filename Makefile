@@ -10,6 +10,9 @@
 PYTHON ?= $(shell test -x .venv/bin/python && echo .venv/bin/python || echo python3)
 NEWEST_PYTHON ?= $(PYTHON)
 
+# What is compiled to bytecode is kept, whatever the shell says: every test that starts a program would compile all of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Further sets of packages: EXTRAS=torch installs requirements/torch.txt too.
 EXTRAS ?=
 comma := ,

@@ -183,6 +183,7 @@ def test_the_tool_and_the_training_engine_are_launched_by_the_same_host(host):
     assert engine(host=host).predict(step).value == ours.predict(step).value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

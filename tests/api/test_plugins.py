@@ -129,6 +129,7 @@ def test_an_installed_engine_answers(installed):
     assert name == "constant-rate"
 
 
+@pytest.mark.slow
 def test_a_broken_engine_is_reported_and_harms_nothing(installed):
     code = (
         "import json, gnomon; from gnomon.api import plugins;"
@@ -146,6 +147,7 @@ def test_a_broken_engine_is_reported_and_harms_nothing(installed):
     assert is_answered
 
 
+@pytest.mark.slow
 def test_asking_a_broken_engine_says_what_is_broken(installed):
     code = (
         "import json, gnomon\n"

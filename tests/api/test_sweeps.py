@@ -60,12 +60,14 @@ def test_a_result_reads_like_a_table(tmp_path: Path) -> None:
     assert found.pareto()["index"].to_list() == found.document["pareto"]
 
 
+@pytest.mark.slow
 def test_the_pareto_set_of_a_second_sweep_is_of_that_sweep(tmp_path: Path) -> None:
     """`gnomon.sweep` stays a function once it has been called."""
     for name in ("a", "b"):
         assert len(gnomon.sweep(_file(tmp_path), out=tmp_path / name).pareto())
 
 
+@pytest.mark.slow
 def test_files_are_named_from_the_sweeps_folder_and_their_content_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +82,7 @@ def test_files_are_named_from_the_sweeps_folder_and_their_content_counts(
         gnomon.sweep(tmp_path / "mine.yaml", out=tmp_path / "o", resume=True)
 
 
+@pytest.mark.slow
 def test_points_without_an_answer_are_rows_with_a_reason(tmp_path: Path) -> None:
     text = "schema: gnomon/sweep/1\nbase: {model: gpt2}\nvary: {seq: [512, 2048], on: [t4, 't4:2']}\n"
     rows = gnomon.sweep(_file(tmp_path, text), out=tmp_path / "o", workers=1).table()
@@ -99,6 +102,7 @@ def test_an_engine_that_breaks_down_is_a_reason_of_that_point(monkeypatch: pytes
     assert evaluate([{"batch": 1}]) == [{"reason": "mine failed: ZeroDivisionError: of its own"}]
 
 
+@pytest.mark.slow
 def test_an_image_model_beside_a_decoder_fills_the_columns_of_its_pass(tmp_path: Path) -> None:
     text = "schema: gnomon/sweep/1\nbase: {on: t4}\nvary: {model: [gpt2, resnet-50]}\nobjectives: {time_s: min}\n"
     found = gnomon.sweep(_file(tmp_path, text), out=tmp_path / "o", workers=1)
@@ -127,6 +131,7 @@ def test_what_cannot_be_is_told_before_anything_runs(tmp_path: Path, changed: tu
     assert said in _fault(tmp_path, SWEEP.replace(*changed))
 
 
+@pytest.mark.slow
 def test_rows_follow_each_other_with_the_machine_fastest(tmp_path: Path) -> None:
     text = "schema: gnomon/sweep/1\nbase: {model: gpt2}\nvary: {on: [t4, l4], batch: [1, 2], seq: [64, 128]}\n"
     rows = gnomon.sweep(_file(tmp_path, text), out=tmp_path / "o", workers=1).table()
@@ -172,6 +177,7 @@ objectives: {time_device_items_per_s: max, total_bytes: min, devices: min, time_
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_over_plans_tells_why_some_cannot_be_and_leaves_out_what_does_not_fit(tmp_path: Path) -> None:
     found = gnomon.sweep(_file(tmp_path, PLANS), out=tmp_path / "o", workers=1)
     rows = found.table().to_dicts()

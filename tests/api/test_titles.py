@@ -94,6 +94,7 @@ def test_every_option_is_tried() -> None:
     assert set(CHANGED) == set(Options.__annotations__)
 
 
+@pytest.mark.slow
 def test_another_question_is_no_run_of_the_same(pair: tuple[Answer, Answer]) -> None:
     usual, changed = map(_document, pair)
     assert time_history([("a", usual), ("b", changed)]) is None

@@ -65,7 +65,16 @@ def test_every_verb_completes_its_flags(verb: str) -> None:
     assert candidates([verb, "--"]) == [flag for flag in parser.flags if flag.startswith("--")]
 
 
-@pytest.mark.parametrize("line", [["predict", "res"], ["compare", "--"], ["list", ""], ["doctor", "--"], ["show", "t"]])
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["predict", "res"],
+        *(
+            pytest.param(line, marks=pytest.mark.slow)
+            for line in (["compare", "--"], ["list", ""], ["doctor", "--"], ["show", "t"])
+        ),
+    ],
+)
 def test_completing_imports_no_polars(line: list[str]) -> None:
     code = f"import sys; from gnomon.cli.main import main; main(['complete', *{line!r}]); sys.exit('polars' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
@@ -96,12 +105,14 @@ def bash(tmp_path: Path):
     return offered
 
 
+@pytest.mark.slow
 def test_bash_offers_models_systems_and_flags(bash) -> None:
     assert bash("predict", "llama-2-") == ["llama-2-7b", "llama-2-13b", "llama-2-70b"]
     assert bash("predict", "gpt2", "--on", "t4,rtx-30") == ["t4,rtx-3090", "t4,rtx-3090-ti"]
     assert bash("predict", "gpt2", "--memory-b") == ["--memory-bandwidth"]
 
 
+@pytest.mark.slow
 def test_bash_cuts_words_at_equals_and_colon(bash) -> None:
     assert bash("predict", "gpt2", "--on", "=", "rtx-30") == ["rtx-3090", "rtx-3090-ti"]
     assert "t4" in bash("predict", "gpt2", "--on", "=")

@@ -146,6 +146,7 @@ def test_every_option_of_a_service_is_tried():
     assert set(SERVED) == {flag for field, flag in FLAGS.items() if field.split(".")[0] in SERVING_FIELDS}
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("compiled")
 @pytest.mark.parametrize("flag", sorted(set(SERVED) - SHARED_PROMPTS))
 def test_an_option_of_a_service_changes_the_answer_or_is_refused(gnomon, tmp_path: Path, flag):

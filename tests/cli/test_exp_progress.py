@@ -64,6 +64,7 @@ def _on_a_terminal(words):
     return process.returncode, out.decode(), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_units_phase_budget_and_the_time_left_with_its_basis(spec):
     code, out, shown = _on_a_terminal(["run", spec])
     assert code == 0
@@ -77,6 +78,7 @@ def test_a_terminal_shows_units_phase_budget_and_the_time_left_with_its_basis(sp
     assert max(map(len, drawn)) <= 100
 
 
+@pytest.mark.slow
 def test_without_a_terminal_a_line_says_the_same_every_30_s(spec, monkeypatch, capsys):
     assert progress.LINE_EVERY_S == 30.0
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.1)
@@ -101,6 +103,7 @@ def test_the_basis_is_the_spec_s_estimate_until_units_have_ended(spec):
     assert (ahead.left_s, ahead.basis) == (10.0, "the median of 1 unit")
 
 
+@pytest.mark.slow
 def test_watch_in_json_is_one_object_a_line_until_the_run_ends(tmp_path):
     open_gate = tmp_path / "open"
     wait = f"for i in $(seq 400); do [ -e {open_gate} ] && break; sleep 0.02; done; echo share=0.5"

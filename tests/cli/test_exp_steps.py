@@ -81,6 +81,7 @@ def test_an_unknown_run_is_told_in_a_line_by_every_step(gnomon, spec, words):
     assert "no replicate 'run-9' (there is none; `gnomon exp replicate" in run.err
 
 
+@pytest.mark.slow
 def test_a_replicate_runs_stops_and_goes_on_like_the_first_run(gnomon, tmp_path):
     spec = str(sealed(tmp_path))
     ended = gnomon("exp", "replicate", spec, "--max-hours", "0.000000001", "--executor", "local")

@@ -73,7 +73,10 @@ def test_reasons_are_given_of_one_memory(halo, capsys):
         (["evaluate", "--set", "frist"], None, 2, "--set takes SWITCH=on or SWITCH=off, not 'frist'"),
         (["explain", "--level", "GLBB"], None, 2, "no memory 'GLBB'; did you mean 'GLB'?"),
         (["explain", "--set", "updated_rmw=on"], None, 4, "not explained"),
-        (["explain", "--conventions", "gnomon"], None, 4, "not explained: ask for those of timeloop"),
+        pytest.param(
+            *(["explain", "--conventions", "gnomon"], None, 4, "not explained: ask for those of timeloop"),
+            marks=pytest.mark.slow,  # it evaluates before it explains, by what takes most of a minute to compile
+        ),
         (["evaluate", "--conventions", "gnomon", "--set", "link_transfers=off"], None, 3, "are those of timeloop"),
         (["evaluate", "--conventions", "gnomom"], None, 2, "gnomon"),
         (["evalute"], None, 2, "did you mean 'evaluate'?"),
@@ -93,6 +96,7 @@ def test_a_slip_ends_in_one_line(halo, capsys, arguments, spoilt, code, text):
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow  # what is compiled for it takes most of a minute
 def test_gnomons_own_conventions_take_no_shortcut(halo, capsys):
     assert main(["map", "evaluate", *halo, "--conventions", "gnomon", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -105,6 +109,7 @@ def test_gnomons_own_conventions_take_no_shortcut(halo, capsys):
     assert "counts of gnomon's own conventions" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # what is compiled for it takes most of a minute
 def test_a_count_of_instances_that_do_not_always_have_work_is_told(capsys):
     case = GOLDEN / "37_imperfect_spatial"
     files = [str(case / f"{name}.yaml") for name in ("problem", "arch", "mapping", "ert")]

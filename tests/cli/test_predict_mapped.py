@@ -13,6 +13,7 @@ import pytest
 import gnomon as api
 from gnomon.cli import progress
 from gnomon.cli.complete import candidates
+from gnomon.engines.mapper.networks.settings import Settings
 from tests.engines.mapper.networks.machine import TEXT
 
 pytestmark = [
@@ -139,7 +140,10 @@ def test_a_quick_engine_tells_nothing(gnomon, monkeypatch: pytest.MonkeyPatch) -
     assert gnomon("predict", "resnet-18", "--on", "t4").err == ""
 
 
-def test_compare_sets_the_mapper_beside_those_that_decline(gnomon, tiny: str, tmp_path: Path) -> None:
+def test_compare_sets_the_mapper_beside_those_that_decline(
+    gnomon, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Settings.__init__.__kwdefaults__, "effort", 10)  # compare takes no settings
     (tmp_path / "small.yaml").write_text("schema: gnomon/scenario/1\nmodel: gpt2\non: ./tiny.yaml\nseq: 4\n")
     run = gnomon("compare", str(tmp_path / "small.yaml"), "--json")
     answers = {one["engine"]: one for one in run.json["scenarios"][0]["answers"]}

@@ -51,6 +51,7 @@ def test_json_is_the_document_of_the_folder(gnomon: Any, file: Path) -> None:
     assert found.json["complete"] is True
 
 
+@pytest.mark.slow
 def test_a_second_run_wants_resume(gnomon: Any, file: Path) -> None:
     first = gnomon("sweep", "three.yaml")
     again = gnomon("sweep", "three.yaml")
@@ -59,6 +60,7 @@ def test_a_second_run_wants_resume(gnomon: Any, file: Path) -> None:
     assert gnomon("sweep", "three.yaml", "--resume").out == first.out
 
 
+@pytest.mark.slow
 def test_other_objectives_are_asked_of_a_finished_sweep_even_such_as_no_row_has(gnomon: Any, file: Path) -> None:
     file.write_text("schema: gnomon/sweep/1\nbase: {on: t4, classes: 10}\nvary: {model: [gpt2, resnet-50]}\n")
     assert gnomon("sweep", "three.yaml").code == 0
@@ -109,6 +111,7 @@ def test_a_wrong_argument_is_one_line(
     assert found.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_where_no_point_is_answered_it_says_why(gnomon: Any, file: Path) -> None:
     file.write_text(SWEEP.replace("t4", "'t4:2'"))
     found = gnomon("sweep", "three.yaml")
@@ -147,7 +150,7 @@ def _command(*arguments: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "stops"),
-    [(signal.SIGKILL, 20 if LONG else 4), (signal.SIGINT, 5 if LONG else 2)],
+    [(signal.SIGKILL, 20 if LONG else 2), (signal.SIGINT, 5 if LONG else 1)],
     ids=["killed", "interrupted"],
 )
 def test_stopped_at_random_and_resumed_no_row_is_lost_or_doubled(
@@ -195,6 +198,7 @@ def _same(folder: Path, whole: Path) -> None:
     assert pl.read_parquet(folder / "rows.parquet")["index"].to_list() == list(range(LARGE_ROWS))
 
 
+@pytest.mark.slow
 def test_terminated_it_keeps_a_table_of_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("large.yaml").write_text(LARGE)

@@ -165,6 +165,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_narrow_terminal_gets_fewer_columns_and_is_told(tmp_path: Path) -> None:
     """Under `script`, which gives the program a terminal of 80 columns."""
     import shutil

@@ -62,8 +62,17 @@ COMPILED = (
     "docs/how-to/predict-a-service.md",
     "docs/how-to/search-for-a-mapping.md",
 )
+# Their programs and numbers are the same with packages of any version; the other pages are shown with each.
+LONG = (
+    "docs/how-to/export-an-experiment.md",
+    "docs/how-to/keep-a-ledger-of-claims.md",
+    "docs/how-to/predict-training.md",
+    "docs/how-to/run-an-experiment.md",
+    "docs/how-to/sweep.md",
+)
 MARKS = {
-    "docs/how-to/bring-an-onnx-file.md": [pytest.mark.torch],
+    **{page: [pytest.mark.slow] for page in LONG},
+    "docs/how-to/bring-an-onnx-file.md": [pytest.mark.torch, pytest.mark.xdist_group("torch")],
     # What is compiled takes a minute: once, and by one worker.
     **{page: [pytest.mark.slow, pytest.mark.xdist_group("compiled")] for page in COMPILED},
 }

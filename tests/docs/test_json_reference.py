@@ -80,6 +80,7 @@ def test_every_step_is_tried_or_known_to_print_what_another_does() -> None:
     assert not tried & APART
 
 
+@pytest.mark.slow
 def test_every_field_that_is_printed_is_described(printed: list[dict[str, Any]]) -> None:
     for words, document in zip(STEPS, printed, strict=True):
         schema = document.pop("schema")

@@ -82,6 +82,7 @@ def test_the_next_replicate_has_a_name_that_none_had(tmp_path, there, name):
     assert doors.next_replicate(path) == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["status", "verify", "read", "stop", "run"])
 def test_a_replicate_that_is_not_there_is_told_with_those_that_are(tmp_path, step):
     path = sealed(tmp_path)

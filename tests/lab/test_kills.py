@@ -22,7 +22,7 @@ from tests.lab.samples import bytes_of, changed
 from tests.lab.waiting import until
 from tests.long import LONG
 
-KILLS = int(os.environ.get("GNOMON_KILLS", "8"))  # `make test-long`: 200
+KILLS = int(os.environ.get("GNOMON_KILLS", "4"))  # `make test-long`: 200
 TRANSCRIPTS = os.environ.get("GNOMON_TRANSCRIPTS", "")  # folder where what happened is written down; empty: nowhere
 VARYING = {"timestamp", "run_id", "journal_head", "gpu_hours", "wall_clock_seconds", "attempts"}
 SPEC = changed(
@@ -172,6 +172,7 @@ def _checked(path, undisturbed):
     return Counter(record["kind"] for record in records)
 
 
+@pytest.mark.slow
 def test_a_torn_last_line_is_cut_and_the_run_goes_on(tmp_path):
     path = _experiment(tmp_path / "torn")
     process = _start(path)
@@ -190,6 +191,7 @@ def test_a_torn_last_line_is_cut_and_the_run_goes_on(tmp_path):
     assert [record["kind"] for record in records].count("journal_cut") == 1
 
 
+@pytest.mark.slow
 def test_two_runners_do_not_meet(tmp_path):
     path = _experiment(tmp_path)
     process = _start(path)

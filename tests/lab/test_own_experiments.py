@@ -13,6 +13,7 @@ from gnomon.adapters.astrasim.binaries import installed
 from gnomon.lab import claims, doors
 from gnomon.lab.specs.registration import locks_of
 from gnomon.lab.units.local import local_host
+from tests.long import LONG
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "experiments").glob("exp-*.md"))
@@ -25,22 +26,39 @@ def test_what_is_committed_is_what_was_sealed(spec):
     assert found.records > 10
 
 
-@pytest.mark.slow
-def test_the_first_experiment_run_again_comes_to_the_same(tmp_path):
-    spec = tmp_path / "experiments" / "exp-001-roofline-median-error.md"
+@pytest.fixture
+def first(tmp_path):
+    """A copy of the first experiment that can be run; its spec."""
     table = Path("src/gnomon/catalogue/measurements/published.csv")
     (tmp_path / table).parent.mkdir(parents=True)
     shutil.copy(ROOT / table, tmp_path / table)
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
+    spec = tmp_path / "experiments" / "exp-001-roofline-median-error.md"
     assert locks_of(spec)
-    doors.run(spec, host=local_host())
-    again = json.loads((doors.folder_of(spec) / "metrics.json").read_text())
-    sealed = json.loads((doors.folder_of(ROOT / "experiments" / spec.name) / "metrics.json").read_text())
-    for arm in ("baseline", "treatment"):
-        assert again[arm] == pytest.approx(sealed[arm])
-    assert [one.verdict for one in doors.read(spec).verdicts] == ["pass", "pass"]
+    return spec
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("arm", ["as_published", "resampled"])
+def test_a_unit_of_the_first_experiment_run_again_comes_to_the_same(first, arm):
+    sealed = json.loads((doors.folder_of(ROOT / "experiments" / first.name) / "metrics.json").read_text())
+    (unit,) = [one for one in sealed["per_seed"] if (one["arm"], one["seed"]) == (arm, 1)]
+    again = doors.replay(first, unit["unit"], host=local_host())
+    assert again.observed.values == pytest.approx(unit["metrics"])
+
+
+if LONG:
+
+    def test_the_first_experiment_run_again_comes_to_the_same(first):
+        doors.run(first, host=local_host())
+        again = json.loads((doors.folder_of(first) / "metrics.json").read_text())
+        sealed = json.loads((doors.folder_of(ROOT / "experiments" / first.name) / "metrics.json").read_text())
+        for arm in ("baseline", "treatment"):
+            assert again[arm] == pytest.approx(sealed[arm])
+        assert [one.verdict for one in doors.read(first).verdicts] == ["pass", "pass"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["simulated_unaware", "simulated_aware", "astra_sim_aware", "plotted"])
 def test_all_reduces_of_astra_sim_s_configuration_come_out_as_they_were_sealed(way):
     if way.startswith("astra_sim") and installed() is None:
@@ -50,6 +68,7 @@ def test_all_reduces_of_astra_sim_s_configuration_come_out_as_they_were_sealed(w
     assert json.loads(done.stdout) == pytest.approx(_sealed("exp-005-nccl-all-reduce-hgx-h100", f"{way}/0"))
 
 
+@pytest.mark.slow
 def test_the_ledger_says_of_own_claims_what_sealed_results_say():
     assert [one.id for one in claims.check(ROOT) if one.status == "unverified"] == []
 

@@ -84,6 +84,7 @@ def test_a2_registration_precedes_the_first_number(tmp_path, whole):
     assert _records(whole[1], "registered")[0]["spec_sha256"] == lock["spec_sha256"]
 
 
+@pytest.mark.slow
 @held
 @pytest.mark.parametrize(
     "attempt",
@@ -167,6 +168,7 @@ def test_b1_b2_b3_earlier_results_the_log_and_all_else_are_read_only(tmp_path, b
     assert place.read_text() == "before"
 
 
+@pytest.mark.slow
 @held
 @pytest.mark.parametrize(
     ("does", "told"),
@@ -293,6 +295,7 @@ def test_d3_the_structure_is_fixed(whole):
     assert len(found) == 11 and "_protocol" in found
 
 
+@pytest.mark.slow
 def test_d4_notes_that_interpret_are_told_and_refused_where_asked(tmp_path):
     assert list(interpretations("the data suggests that caching works")) == ["data suggests", "works"]
     path, folder = _experiment(tmp_path, changed(protocol__arms__0__command="sleep 0.1; echo share=1.0"))
@@ -368,6 +371,7 @@ def test_e1_e2_a_criterion_ends_the_run_with_its_reason_and_exit_code(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_e3_only_an_unrealistic_limit_of_time_is_waived(tmp_path):
     arm = "sleep 0.2; echo share="
     spec = changed(
@@ -384,6 +388,7 @@ def test_e3_only_an_unrealistic_limit_of_time_is_waived(tmp_path):
     _ends(_experiment(tmp_path, spec)[0], errors.Aborted)
 
 
+@pytest.mark.slow
 def test_e4_e5_wall_clock_is_loose_and_more_of_it_needs_a_reason_that_is_kept(tmp_path):
     spec = changed(
         protocol__arms__0__command="sleep 0.1; echo share=1.0",
@@ -416,6 +421,7 @@ def test_e6_the_budget_has_an_axis_for_runs_gpus_time_seeds_and_money(whole):
 # F: compute on this machine
 
 
+@pytest.mark.slow
 @held
 def test_f4_nothing_leaves_the_machine_unless_the_spec_asks_for_the_network(tmp_path):
     probe = "python3 -c \"import socket; socket.create_connection(('192.0.2.1', 9), 1)\" 2>&1 | tail -1 > $GNOMON_ROOM/told; echo share=0.5"

@@ -24,7 +24,7 @@ from tests.lab.samples import SOUND, bytes_of, changed
 from tests.long import LONG
 
 EVERY = (
-    1 if LONG else 6
+    1 if LONG else 15
 )  # of the records, a run goes on from one in so many, and from each that is followed as none before
 VARYING = {"timestamp", "run_id", "journal_head", "gpu_hours", "wall_clock_seconds", "attempts"}
 SMALL = {
@@ -134,6 +134,7 @@ def test_a_run_goes_on_from_its_records_to_the_same_end(tmp_path, fields):
             assert verify(path, folder).findings == (), (place, is_placed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", ["undisturbed", *KEPT])
 def test_what_is_kept_in_the_examples_is_what_they_are_named_after(tmp_path, named):
     path, folder = _experiment(tmp_path, changed(**KEPT.get(named, {})))
@@ -212,6 +213,7 @@ def test_a_criterion_that_has_fired_on_a_unit_at_work_ends_the_run_after_a_crash
     assert sum(record["kind"] == "unit_started" for record in _records(folder)) == started
 
 
+@pytest.mark.slow
 def test_a_limit_on_wall_clock_is_seen_while_one_unit_is_at_work(tmp_path):
     spec = changed(
         protocol__arms__1__command="sleep 30",

@@ -10,7 +10,7 @@ from gnomon.core.plan import Plan
 from gnomon.zoo.flux import Flux, flux
 from gnomon.zoo.unet import UNet, unet
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("torch")]  # its modules are loaded once, by one worker
 torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")
 diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed (make test EXTRAS=torch)")
 

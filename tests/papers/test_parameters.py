@@ -69,6 +69,7 @@ _RECOUNTED = (
 
 
 @pytest.mark.torch
+@pytest.mark.xdist_group("torch")
 @pytest.mark.parametrize("name", _RECOUNTED)
 def test_library_still_counts_what_the_table_says(name):
     torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")

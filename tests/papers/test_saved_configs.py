@@ -8,7 +8,11 @@ from gnomon.formats.hf_config import ARCHITECTURES, HFConfig
 torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (make test EXTRAS=torch)")
 
-pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]  # the libraries' own warnings
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.xdist_group("torch"),
+    pytest.mark.filterwarnings("ignore"),
+]  # the libraries' own warnings
 
 _SMALL = {
     "vocab_size": 999,

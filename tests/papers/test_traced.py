@@ -11,7 +11,7 @@ from gnomon.core.op import SOFTMAX_FLOP, Attention, GroupedMatMul, MatMul
 from gnomon.core.plan import Plan
 from gnomon.formats.hf_config import HFConfig
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("torch")]  # its modules are loaded once, by one worker
 torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (make test EXTRAS=torch)")
 

@@ -242,6 +242,7 @@ def test_json_in_a_page_cannot_close_its_element_and_knows_no_nan():
         json_in_html(float("nan"))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_are_thinned_to_a_page_below_the_limit_that_says_so():
     make = random.Random(7)
     rows = [

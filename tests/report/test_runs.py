@@ -118,6 +118,7 @@ def test_what_ran_at_the_same_time_stands_in_lanes_of_its_own(tmp_path: Path):
     assert sum(len(lane.tries) for lane in found) == 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", sorted((ROOT / "results").glob("exp-*")), ids=lambda folder: folder.name)
 def test_each_of_our_own_experiments_has_a_page(folder: Path):
     found = page_of(folder)
@@ -177,6 +178,7 @@ def test_every_missing_value_has_its_reason(tmp_path: Path):
     ]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_how_far_it_is_and_a_resumed_one_where_it_went_on(tmp_path: Path):
     folder = ended(tmp_path, most_s=1.0, protocol__arms__1__command="sleep 0.4; echo share=0.5")
     found = page_of(folder)

@@ -20,6 +20,7 @@ def test_of_one_value_the_interval_is_that_value() -> None:
     assert found.lows.tolist() == found.values.tolist() == found.highs.tolist() == [7.0, 7.0, 7.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0.0, 0.9])
 def test_an_interval_holds_the_truth_about_as_often_as_it_says(kept: float) -> None:
     """Of independent values, and of a series that forgets slowly [an AR(1) process; its quantiles are those of a normal]."""

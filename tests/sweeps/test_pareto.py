@@ -30,6 +30,7 @@ def test_of_equal_points_all_stay() -> None:
     assert pareto(np.array([[1.0, 2.0], [1.0, 2.0], [2.0, 2.0]]), ["min", "min"]) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [2, 3])
 def test_a_set_of_thousands_is_found_block_by_block(width: int) -> None:
     values = np.random.default_rng(0).random((5000, width))

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any, ClassVar, get_args
 
 import pytest
@@ -38,14 +39,9 @@ class EngineContract:
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Run a test once for each `scenario`, for each that the engine has `answered`, or for each `single` operator."""
-        asked, alone = self.scenarios(), single_op_scenarios()
-        sets = {"scenario": asked, "answered": self._answered(asked), "single": self._answered(alone)}
-        for fixture, found in sets.items():
+        for fixture, found in _sets(type(self)).items():
             if fixture in metafunc.fixturenames:
                 metafunc.parametrize(fixture, list(found.values()), ids=list(found))
-
-    def _answered(self, asked: Mapping[str, Scenario]) -> dict[str, Scenario]:
-        return {name: scenario for name, scenario in asked.items() if not self.engine.missing(scenario)}
 
     def answer(self, scenario: Scenario) -> Prediction:
         """The engine's prediction of a scenario that it answers."""
@@ -253,6 +249,17 @@ class EngineContract:
             assert after <= before * (1 + _TOLERANCE), (
                 f"{factor} times the {what} slows {scenario.workload.name} from {before!r} to {after!r}"
             )
+
+
+@cache
+def _sets(contract: type[EngineContract]) -> Mapping[str, Mapping[str, Scenario]]:
+    """What its tests are run for, by the name of their argument; each of the engine's tests asks for the same."""
+    asked, alone = contract().scenarios(), single_op_scenarios()
+
+    def answered(of: Mapping[str, Scenario]) -> dict[str, Scenario]:
+        return {name: scenario for name, scenario in of.items() if not contract.engine.missing(scenario)}
+
+    return {"scenario": asked, "answered": answered(asked), "single": answered(alone)}
 
 
 def _lacking(engine: object) -> str:

@@ -27,6 +27,7 @@ CASES = [(case, _LIKE[start]) for start in _LIKE for case in shared_cases("cases
 of_timeloop = pytest.mark.skipif(not CASES, reason="the reference cases do not lie beside the repository")
 
 
+@pytest.mark.slow
 @of_timeloop
 @pytest.mark.parametrize(("case", "name"), CASES, ids=[case.name for case, _ in CASES])
 def test_a_mapping_costs_on_the_catalogue_s_accelerator_what_timeloop_says(case: Path, name: str) -> None:

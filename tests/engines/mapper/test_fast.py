@@ -45,7 +45,11 @@ def _pair(asked, nest, switches):
 
 @pytest.mark.parametrize(
     "case",
-    [*own_cases(), *(pytest.param(case, marks=pytest.mark.slow) for case in shared_cases("fuzz", "official"))],
+    [
+        # What is compiled for ragged tiles takes most of a minute.
+        *(pytest.param(case, marks=[pytest.mark.slow] * ("imperfect" in case.name)) for case in own_cases()),
+        *(pytest.param(case, marks=pytest.mark.slow) for case in shared_cases("fuzz", "official")),
+    ],
     ids=lambda case: f"{case.parent.name}/{case.name}",
 )
 def test_a_golden_case_has_the_same_figures_where_it_needs_no_walk(case):
@@ -59,6 +63,7 @@ def test_a_golden_case_has_the_same_figures_where_it_needs_no_walk(case):
     _same(asked.problem, figures, made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["16_spatial_link_shift", "19_spatial_2d_MC", "23_psum_two_buffers", "40_mttkrp", "46_dilation_spatial_R"]
 )

@@ -115,6 +115,7 @@ def searched(shared) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 def test_every_mapping_that_timeloop_found_obeys_the_constraints_of_its_search(searched):
     checked = 0
     for case in searched:

@@ -29,6 +29,7 @@ def test_shipped_bands_hold_the_prediction_and_say_what_stands_behind_them(what)
         assert band.rows >= band.groups, stratum
 
 
+@pytest.mark.slow
 def test_the_bands_of_whole_models_are_those_of_the_built_in_table():
     made = compare_measurements("published").calibration()
     shipped = calibration("models")

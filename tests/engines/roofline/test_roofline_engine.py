@@ -55,6 +55,7 @@ def test_a_tiny_operator_is_all_launch():
     assert found.value == pytest.approx(7 * catalogue_device("a100-sxm-40gb").launch_s.value, rel=1e-2)
 
 
+@pytest.mark.slow
 @given(scenarios())
 def test_time_is_never_below_the_peak_or_the_bandwidth(scenario):
     assume(not ENGINE.missing(scenario))
@@ -75,6 +76,7 @@ def test_a_random_scenario_is_answered_or_refused_with_reasons(scenario):
         assert np.isfinite(ENGINE.predict(scenario).value)
 
 
+@pytest.mark.slow
 @given(workloads(), devices())
 def test_times_of_operators_add_up_to_the_prediction(workload, device):
     times = ENGINE.times_s(workload.table, device)

@@ -43,6 +43,7 @@ def _changed(node, **changes):
     return TraceNode(**{name: getattr(node, name) for name in node.__slots__} | changes)
 
 
+@pytest.mark.slow
 def test_random_clusters_come_out_as_message_by_message():
     by_classes = 0
     for seed in SEEDS:
@@ -59,6 +60,7 @@ def test_random_clusters_come_out_as_message_by_message():
     assert by_classes > len(SEEDS) // 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimization", list(Optimization))
 @pytest.mark.parametrize("shape", [(4, 4, 4), (8, 8, 4)])
 def test_a_torus_of_one_class_is_one_rank(shape, optimization):

@@ -46,6 +46,7 @@ _nodes = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(_nodes))
 def test_nodes_come_back_from_their_bytes(nodes):
     assert list(decode(encode(nodes))) == nodes

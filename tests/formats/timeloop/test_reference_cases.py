@@ -31,6 +31,7 @@ def inputs(cases):
     return found
 
 
+@pytest.mark.slow
 def test_levels_are_those_of_timeloop(inputs):
     for case, found, levels in inputs:
         if levels is None:
@@ -51,6 +52,7 @@ def test_what_is_kept_is_what_timeloop_keeps(inputs):
         assert [tiling.kept for tiling in found.nest.tilings] == kept, case
 
 
+@pytest.mark.slow
 def test_accesses_cost_what_timeloop_says(inputs):
     """Counts and energies of each memory are in the report; where instances share accesses the shares are not."""
     compared = 0

@@ -16,6 +16,7 @@ from tests.engines.mapper.golden import given, own_cases, shared_cases
 CASES = [*own_cases(), *shared_cases("cases", "official")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_case_reads_back_as_the_same_problem_and_accelerator(case, tmp_path):
     asked = given(case)

@@ -275,6 +275,7 @@ def test_an_array_with_fewer_numbers_than_its_shape_is_damage(tmp_path):
 
 
 @pytest.mark.torch
+@pytest.mark.xdist_group("torch")
 @pytest.mark.filterwarnings("ignore")  # the exporter's own
 @pytest.mark.parametrize("kind", ["llama", "bert", "resnet"])
 def test_a_file_written_by_torch_equals_the_zoo(tmp_path, kind):

@@ -11,7 +11,11 @@ from gnomon.core.op import Attention, Conv, Elementwise, MatMul
 torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (make test EXTRAS=torch)")
 
-pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]  # the libraries' own warnings
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.xdist_group("torch"),
+    pytest.mark.filterwarnings("ignore"),
+]  # the libraries' own warnings
 
 IMAGE = torch.zeros(1, 3, 224, 224)
 TOKENS = torch.zeros(1, 128, dtype=torch.long)

@@ -7,7 +7,11 @@ from gnomon.core.op import Attention
 
 torch = pytest.importorskip("torch", reason="torch is not installed (make test EXTRAS=torch)")
 
-pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore")]  # the libraries' own warnings
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.xdist_group("torch"),
+    pytest.mark.filterwarnings("ignore"),
+]  # the libraries' own warnings
 
 
 class _Masked(torch.nn.Module):

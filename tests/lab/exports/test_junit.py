@@ -89,6 +89,7 @@ def test_the_abort_criterion_that_fired_is_named_and_no_other(tmp_path):
     assert len(_case(root, "abort criterion big")) == 0
 
 
+@pytest.mark.slow
 def test_a_waived_criterion_is_skipped_with_the_reason(tmp_path):
     arm, name = "sleep 0.1; echo share=", "abort criterion slow"
     limit = {"id": "slow", "kind": "time", "check": "phase", "expr": "wall_clock > 0.06 s"}

@@ -50,6 +50,7 @@ def _break(place, number):
     return lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1, 9, 17, 30])
 def test_the_records_before_the_first_bad_one_and_the_units_they_bind_come_over(place, tmp_path, number):
     lines = _break(place, number)

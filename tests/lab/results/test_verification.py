@@ -69,6 +69,7 @@ def test_every_changed_byte_is_found_with_its_file(sealed):
     assert verify(path, folder).is_whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["missing", "extra", "linked journal", "no journal end", "no manifest", "no unit"])
 def test_what_is_gone_or_added_is_told(tmp_path, change):
     path = tmp_path / "experiments" / "exp-001-halves.md"

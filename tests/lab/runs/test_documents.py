@@ -94,6 +94,7 @@ def test_what_a_run_leaves_has_the_published_shape_whatever_its_end(tmp_path, en
     assert _obeys_its_shape(tmp_path / "results" / path.stem)["_protocol"]["status"] == end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ODD)
 def test_what_is_lacking_or_against_the_protocol_has_the_published_shape(tmp_path, what):
     path = sealed(tmp_path, **ODD[what])
@@ -109,6 +110,7 @@ def test_the_metrics_of_an_interrupted_run_have_it_too(tmp_path):
     assert found["_protocol"]["units"]["skipped"] > 0
 
 
+@pytest.mark.slow
 def test_metrics_have_it_after_every_record_of_the_journal(tmp_path):
     path = sealed(tmp_path, **ODD["units that fail"])
     found = registered(path)

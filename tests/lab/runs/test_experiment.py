@@ -78,6 +78,7 @@ def test_sealed_files_are_read_only_and_a_second_run_is_refused(tmp_path):
         run(path, HOST)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "error", "end", "done"),
     [
@@ -226,6 +227,7 @@ def test_a_live_criterion_ends_a_unit_at_work(tmp_path):
         run(path, HOST)
 
 
+@pytest.mark.slow
 def test_an_unrealistic_limit_of_time_is_waived_before_its_first_use_and_said(tmp_path):
     arm = "sleep 0.3; echo share="
     spec = changed(
@@ -375,6 +377,7 @@ def test_a_live_criterion_sees_every_observation_however_quick_the_unit(tmp_path
         assert run(path, HOST).end == "completed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("held", "ends"), [(4, True), (5, False)])
 def test_rows_of_live_criteria_are_a_unit_s_own_when_several_are_at_work(tmp_path, held, ends):
     say = 'echo "{{\\"name\\": \\"share\\", \\"value\\": 2}}" >&9; sleep 0.1; '
@@ -392,6 +395,7 @@ def test_rows_of_live_criteria_are_a_unit_s_own_when_several_are_at_work(tmp_pat
         assert run(path, HOST).end == "completed"
 
 
+@pytest.mark.slow
 def test_an_arm_may_be_a_prediction_for_a_scenario(tmp_path):
     for name, batch in (("one", 1), ("eight", 8)):
         text = f"schema: gnomon/scenario/1\nmodel: resnet-50\non: t4\nbatch: {batch}\n"

@@ -199,6 +199,7 @@ def test_a_plan_that_is_none_is_refused(tmp_path, text, told):
     assert not (tmp_path / "experiments").exists()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(

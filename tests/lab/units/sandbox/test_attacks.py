@@ -9,7 +9,10 @@ import pytest
 from tests.lab.units.sandbox.attacks import ATTACKS, SPEC
 from tests.lab.units.sandbox.conftest import besieged
 
-pytestmark = pytest.mark.slow  # whole sandboxes are started, some many times
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("sieges"),
+]  # whole sandboxes are started for all attacks together: once, and by one worker
 
 _WHO = ("root", "user")
 _ME = ("root",) if os.geteuid() == 0 else ("user",)
