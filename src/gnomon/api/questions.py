@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -70,6 +70,7 @@ class Options(TypedDict, total=False):
     policy: Policy | None
     replicas: int | None
     router: RouterName | None
+    router_weights: Sequence[int] | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
     max_model_len: int | None

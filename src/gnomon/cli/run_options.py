@@ -9,9 +9,10 @@ from typing import Any
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Options
 from gnomon.cli.arguments import Parser, whole
+from gnomon.cli.arguments import wholes as whole_numbers
 from gnomon.cli.flags import dest
 from gnomon.core.errors import BadInput
-from gnomon.core.serving_plan import POLICIES
+from gnomon.core.serving_plan import POLICIES, ROUTERS
 from gnomon.core.workload import SERVE
 
 
@@ -65,7 +66,12 @@ def add_serving_options(parser: Parser) -> None:
         "--policy", metavar="POLICY", help=f"how steps are made up: {', '.join(POLICIES)} (default {POLICIES[0]})"
     )
     group.add_argument("--replicas", metavar="N", help="copies of the model (default: as many as the devices allow)")
-    group.add_argument("--router", metavar="ROUTER", help="which replica a request goes to (default round_robin)")
+    group.add_argument(
+        "--router",
+        metavar="ROUTER",
+        help=f"which replica a request goes to: {', '.join(ROUTERS)} (default round_robin)",
+    )
+    group.add_argument("--router-weights", metavar="N,N[,N...]", help="of each replica, of router weighted, like 3,1")
     group.add_argument(
         "--max-num-seqs", metavar="N", help="requests in a step (default: as vLLM chooses by the device)"
     )
@@ -110,6 +116,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         policy=found.policy,
         replicas=wholes["replicas"],
         router=found.router,
+        router_weights=None if found.router_weights is None else whole_numbers("router-weights", found.router_weights),
         max_num_seqs=wholes["max-num-seqs"],
         max_num_batched_tokens=wholes["max-num-batched-tokens"],
         max_model_len=wholes["max-model-len"],

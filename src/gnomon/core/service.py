@@ -12,7 +12,16 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-RouterName = Literal["random", "round_robin", "lor"]
+RouterName = Literal[
+    "random",
+    "round_robin",
+    "weighted",
+    "lor",
+    "join_shortest_queue",
+    "least_outstanding",
+    "power_of_two",
+    "prefix_aware",
+]
 PoolRole = Literal["both", "prefill", "decode"]
 
 
@@ -65,8 +74,9 @@ class Routing:
     """Which replica a request goes to."""
 
     name: RouterName
-    seed: int = 0  # of Python's generator
+    seed: int = 0  # of what is drawn; of `random` of Python's generator
     draws_before: int = 0  # numbers that were drawn from it before the first request is routed
+    weights: tuple[int, ...] = ()  # of the replicas, where they are weighted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ class ServingPlan:
     ep: int = 1  # expert parallel: devices that share the experts of a mixture; 1: each expert is divided among the tp
     replicas: int | None = None  # None: as many as the devices allow
     router: RouterName = "round_robin"
+    router_weights: tuple[int, ...] | None = None  # of the replicas, of router weighted
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
@@ -53,6 +54,7 @@ class ServingPlan:
                 raise BadInput(
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
+        self._check_router()
         if not isinstance(self.prefix_caching, bool):
             raise BadInput(f"{self.prefix_caching!r} is neither true nor false", field="prefix_caching")
         share = self.gpu_memory_utilization
@@ -65,6 +67,28 @@ class ServingPlan:
             raise BadInput(f"{price!r} is not a price of at least 0", field="usd_per_device_hour")
         if self.ep > 1 and self.ep % self.tp:
             raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
+
+    def _check_router(self) -> None:
+        """BadInput for weights that are none or that nobody needs, and for a router without what it looks at."""
+        weights = self.router_weights
+        if weights is not None:
+            if not isinstance(weights, (list, tuple)) or not weights or not all(map(_is_weight, weights)):
+                raise BadInput(
+                    f"{weights!r:.60} is not a list of positive whole numbers, like [3, 1]", field="router_weights"
+                )
+            object.__setattr__(self, "router_weights", tuple(weights))
+        if (weights is not None) != (self.router == "weighted"):
+            told = "only router weighted has them" if weights else "router weighted needs one for each replica"
+            raise BadInput(told, field="router_weights")
+        if self.router == "prefix_aware" and (self.policy != "vllm-v1" or not self.prefix_caching):
+            raise BadInput(
+                "prefix_aware looks for prompts in caches of prefixes: it needs policy vllm-v1 and prefix_caching",
+                field="router",
+            )
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 _WHOLE = (

@@ -162,6 +162,9 @@ class ScenarioFile(Strict):
         default=None, ge=1, strict=True, description="serve: copies of the model; as many as the devices allow"
     )
     router: RouterName | None = Field(default=None, description="serve: which replica a request goes to; round_robin")
+    router_weights: tuple[Annotated[StrictInt, Field(ge=1)], ...] | None = Field(
+        default=None, min_length=1, description="serve: of each replica, of router weighted: [3, 1]"
+    )
     max_num_seqs: int | None = Field(
         default=None, ge=1, strict=True, description="serve: requests in a step; as vLLM chooses by the device"
     )

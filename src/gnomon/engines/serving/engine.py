@@ -14,7 +14,7 @@ from gnomon.core.exchange import ExchangeTimer
 from gnomon.core.footprint import Footprint
 from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
-from gnomon.core.service import Arrivals, Batching, Pool, Routing, Service
+from gnomon.core.service import Arrivals, Batching, Pool, Service
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.serving_plan import Quantity, ServingPlan
 from gnomon.core.slo import Limit
@@ -28,6 +28,7 @@ from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.routers import routing_of
 from gnomon.engines.serving.simulate import policy_named, simulate
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.layout import Limits
@@ -256,7 +257,7 @@ class ServingEngine:
         )
         service = Service(
             pools=(pool,),
-            routing=Routing(name=plan.router, seed=_seed(plan.traffic)),
+            routing=routing_of(plan, replicas, _seed(plan.traffic)),
             sequence_tokens=limits.sequence_tokens,
             most_open=plan.traffic.most_open,
         )

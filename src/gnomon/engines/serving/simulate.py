@@ -16,6 +16,7 @@ from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, 
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import new_cache
 from gnomon.engines.serving.simulator.records import new_log, roomier
+from gnomon.engines.serving.simulator.routers import new_front
 from gnomon.engines.serving.simulator.state import (
     NONE,
     VLLM_V1,
@@ -77,9 +78,10 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     )
     scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
     known = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
+    front = new_front(service.routing, len(arrivals), pool.replicas)
     where = NONE
     while ending == NO_ROOM:
-        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, *known, clocks)
+        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, *known, front, clocks)
         if ending == NO_ROOM:
             log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
     end_s, batches = float(clocks.now_s[0]), int(clocks.made[0])

@@ -13,10 +13,11 @@ from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
-from gnomon.engines.serving.simulator import courses, events, queues, records, steady
+from gnomon.engines.serving.simulator import courses, events, queues, records, routers, steady
 from gnomon.engines.serving.simulator.coming import Coming
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import Cache
+from gnomon.engines.serving.simulator.routers import Front
 from gnomon.engines.serving.simulator.state import (
     FASTER_TRANSFORMER,
     LIGHTLLM,
@@ -49,6 +50,7 @@ Loop = Callable[
         Floats,
         Cache,
         Coming,
+        Front,
         Records,
     ],
     tuple[int, int],
@@ -145,29 +147,13 @@ def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batc
 
 
 @inner
-def route(rules: Rules, requests: Records, replicas: Replicas, request: int, place: int) -> int:
-    """The replica of a request that comes at some place: as drawn before, or that with the fewest in its queue, the first of equals.
-
-    Requests that a replica has admitted are not counted, as in Vidur.
-    """
-    if rules.has_static_routes:
-        drawn: int = requests[place].drawn
-        requests[request].replica = drawn
-        return drawn
-    best = 0
-    for replica in range(1, len(replicas.each)):
-        if replicas.each[replica].queued < replicas.each[best].queued:
-            best = replica
-    requests[request].replica = best
-    return best
-
-
-@inner
 def send_out(
     rules: Rules,
     requests: Records,
     replicas: Replicas,
+    cache: Cache,
     coming: Coming,
+    front: Front,
     queue: events.Events,
     touched: Ints,
     routed: int,
@@ -178,11 +164,13 @@ def send_out(
         touched[replica] = 0
     for place in range(routed, arrived):
         request = coming.line[place] if rules.waits_for_ends else place
-        replica = route(rules, requests, replicas, request, place)
+        replica = routers.choose(rules, requests, replicas, cache, front, request, place)
+        requests[request].replica = replica
         if not rules.waits_for_ends:
             replicas.each[replica].coming = requests[request].behind
         if requests[request].is_refused:
             continue
+        front.each[replica].outstanding += 1
         queues.push_back(requests, replicas.each[replica], request)
         touched[replica] = 1
     for replica in range(len(touched)):
@@ -354,12 +342,15 @@ def advance(
     took_s: Floats,
     cache: Cache,
     coming: Coming,
+    front: Front,
     clock: Records,
 ) -> tuple[int, int]:
     """How it ended, and with which replica. Where it ended for want of room in the log, it can be called again."""
     count, arrived, routed, made, ending, whom = len(requests), clock.arrived, clock.routed, clock.made, ENDED, NONE
     now_s, is_over = clock.now_s, False
     may_hurry = rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM
+    if front.router == routers.PREFIX_AWARE:  # it looks into caches while steps are under way
+        may_hurry = may_hurry and not rules.has_cache
     room = (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2)  # what one event may write
     marks, first = queue.marks[0], queue.heap[0]
     while not is_over:
@@ -392,7 +383,7 @@ def advance(
             break
         is_over = now_s > rules.time_limit_s
         if what == events.ROUTE:
-            send_out(rules, requests, replicas, coming, queue, touched, routed, arrived)
+            send_out(rules, requests, replicas, cache, coming, front, queue, touched, routed, arrived)
             routed = arrived
         elif what == events.FORM:
             more = begin_batches(
@@ -436,6 +427,8 @@ def advance(
             mine, members = replicas.each[whom], batches.members[whom]
             steady.catch_up(rules, requests, mine, members, batch.count, now_s, took, cache, whom)
             take_back(rules, requests, replicas, batches, cache, whom)
+            if front.counts:
+                routers.leave(requests, front, members, batch.count)
             if rules.waits_for_ends:
                 comers.let_come(rules, coming, requests, members, batch.count, now_s)
             events.now(queue, events.FORM, whom)
@@ -443,6 +436,8 @@ def advance(
             if rules.records:
                 log.steps_s[batches.each[whom].number, 1] = now_s
             end_batch(rules, requests, replicas, batches, cache, whom, now_s)
+            if front.counts:
+                routers.leave(requests, front, batches.members[whom], batches.each[whom].count)
             if rules.waits_for_ends:
                 members, size = batches.members[whom], batches.each[whom].count
                 comers.let_come(rules, coming, requests, members, size, now_s)
@@ -473,13 +468,14 @@ def _keyed(digest: int) -> Loop:
         took_s: Floats,
         cache: Cache,
         coming: Coming,
+        front: Front,
         clocks: Records,
     ) -> tuple[int, int]:
         """As `advance`; here references are counted, once."""
         clock = clocks[0]
         clock.digest = digest
         return advance(
-            rules, costs, requests, replicas, batches, stages, queue, log, touched, took_s, cache, coming, clock
+            rules, costs, requests, replicas, batches, stages, queue, log, touched, took_s, cache, coming, front, clock
         )
 
     return compiled(run)
