@@ -48,6 +48,8 @@ WORDS = {
     "--policy": ("sarathi",),
     "--replicas": ("2",),
     "--router": ("lor",),
+    "--max-waiting": ("2",),
+    "--max-wait": ("0.001",),
     "--router-weights": ("1,1,1,1,1,1,1,2",),
     "--max-num-seqs": ("2",),
     "--max-num-batched-tokens": ("64",),
@@ -138,6 +140,7 @@ SERVED = {
     **{flag: ((), WORDS[flag]) for flag in WORDS if f"{flag[2:]}".replace("-", "_") in OWN_FIELDS},
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
+    "--max-wait": ((), WORDS["--max-wait"]),
     "--router-weights": ((), (*WORDS["--router-weights"], "--router", "weighted")),
 }
 REFUSED = {"--max-model-len": 3}  # shorter than the requests

@@ -83,6 +83,7 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "policy": "sarathi",
         "router": "lor",
         "router_weights": (2, 1),
+        "max_wait_s": 2.0,
         "prefix_caching": False,
         "gpu_memory_utilization": 0.8,
     }

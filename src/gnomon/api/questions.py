@@ -71,6 +71,8 @@ class Options(TypedDict, total=False):
     replicas: int | None
     router: RouterName | None
     router_weights: Sequence[int] | None
+    max_waiting: int | None
+    max_wait_s: float | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
     max_model_len: int | None

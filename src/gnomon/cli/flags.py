@@ -41,6 +41,8 @@ FLAGS = {
     "replicas": "--replicas",
     "router": "--router",
     "router_weights": "--router-weights",
+    "max_waiting": "--max-waiting",
+    "max_wait_s": "--max-wait",
     "max_num_seqs": "--max-num-seqs",
     "max_num_batched_tokens": "--max-num-batched-tokens",
     "max_model_len": "--max-model-len",

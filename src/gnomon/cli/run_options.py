@@ -73,6 +73,16 @@ def add_serving_options(parser: Parser) -> None:
     )
     group.add_argument("--router-weights", metavar="N,N[,N...]", help="of each replica, of router weighted, like 3,1")
     group.add_argument(
+        "--max-waiting",
+        metavar="N",
+        help="requests in a replica's queue; more are turned away (default: no limit)",
+    )
+    group.add_argument(
+        "--max-wait",
+        metavar="SECONDS",
+        help="a request that waited so long for its first step is turned away (default: no limit)",
+    )
+    group.add_argument(
         "--max-num-seqs", metavar="N", help="requests in a step (default: as vLLM chooses by the device)"
     )
     group.add_argument(
@@ -117,6 +127,8 @@ def serving_options(found: argparse.Namespace) -> Options:
         replicas=wholes["replicas"],
         router=found.router,
         router_weights=None if found.router_weights is None else whole_numbers("router-weights", found.router_weights),
+        max_waiting=wholes["max-waiting"],
+        max_wait_s=number("--max-wait", found.max_wait),
         max_num_seqs=wholes["max-num-seqs"],
         max_num_batched_tokens=wholes["max-num-batched-tokens"],
         max_model_len=wholes["max-model-len"],
@@ -148,7 +160,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
 
 
 _SERVING_WHOLE = (
-    *("replicas", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
+    *("replicas", "max-waiting", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
     "chunk-tokens",
 )
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")

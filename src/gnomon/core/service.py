@@ -156,6 +156,8 @@ class Service:
     most_open: int | None = (
         None  # requests under way at once: the next comes when one is through; None: they come when they come
     )
+    most_waiting: int | None = None  # in a replica's queue: who comes when it is full is turned away; None: any number
+    most_wait_s: float | None = None  # who has waited so long for a first step is turned away; None: nobody is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

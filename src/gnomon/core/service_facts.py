@@ -47,6 +47,8 @@ class ServiceFacts:
     requests: int
     completed: int
     never_scheduled: int
+    found_full: int  # requests that were turned away: their queue was full
+    waited_too_long: int  # likewise: no first step came in time
     restarts: int
     steps: int
     hit_tokens: int  # of prompts, found in the cache of prefixes

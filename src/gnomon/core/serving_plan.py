@@ -32,6 +32,8 @@ class ServingPlan:
     replicas: int | None = None  # None: as many as the devices allow
     router: RouterName = "round_robin"
     router_weights: tuple[int, ...] | None = None  # of the replicas, of router weighted
+    max_waiting: int | None = None  # requests in a replica's queue; who comes when it is full is turned away
+    max_wait_s: float | None = None  # who has waited so long for a first step is turned away
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
@@ -60,6 +62,11 @@ class ServingPlan:
         share = self.gpu_memory_utilization
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise BadInput(f"{share!r} is not a share above 0, and at most 1", field="gpu_memory_utilization")
+        wait_s = self.max_wait_s
+        if wait_s is not None and (
+            isinstance(wait_s, bool) or not isinstance(wait_s, (int, float)) or not 0 < wait_s < math.inf
+        ):
+            raise BadInput(f"{wait_s!r} is not a time above 0", field="max_wait_s")
         price = self.usd_per_device_hour
         if price is not None and (
             isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price < math.inf
@@ -96,6 +103,7 @@ _WHOLE = (
     "pp",
     "ep",
     "replicas",
+    "max_waiting",
     "max_num_seqs",
     "max_num_batched_tokens",
     "max_model_len",

@@ -165,6 +165,18 @@ class ScenarioFile(Strict):
     router_weights: tuple[Annotated[StrictInt, Field(ge=1)], ...] | None = Field(
         default=None, min_length=1, description="serve: of each replica, of router weighted: [3, 1]"
     )
+    max_waiting: int | None = Field(
+        default=None,
+        ge=1,
+        strict=True,
+        description="serve: requests in a replica's queue, beyond which they are turned away; no bound",
+    )
+    max_wait_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="serve: seconds without a first step, after which a request is turned away; no bound",
+    )
     max_num_seqs: int | None = Field(
         default=None, ge=1, strict=True, description="serve: requests in a step; as vLLM chooses by the device"
     )

@@ -182,20 +182,26 @@ class ServingEngine:
         assert plan.traffic is not None
         traffic, seed = plan.traffic, _seed(plan.traffic)
 
-        def ran(arrivals: Arrivals) -> Probed:
-            made = simulate(ready.service, arrivals)
+        def ran(arrivals: Arrivals, service: Service) -> Probed:
+            made = simulate(service, arrivals)
             times = request_times(made)
             if not times.counts.any():
                 raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
             span_s = made.end_s - float(made.requests.arrived_s.min())
-            return Probed(times=times, completed_per_s=len(times.e2e) / span_s, is_overloaded=is_overloaded(times))
+            return Probed(
+                times=times,
+                completed_per_s=len(times.e2e) / span_s,
+                is_overloaded=is_overloaded(times),
+                turns_away=made.found_full + made.waited_too_long > 0,
+            )
 
         def probe(rate_per_s: float, seed: int) -> Probed:
-            return ran(requests_of(at_rate(traffic, rate_per_s, seed)))
+            return ran(requests_of(at_rate(traffic, rate_per_s, seed)), ready.service)
 
         def saturated(seed: int) -> Probed:
             drawn = requests_of(at_rate(traffic, 1.0, seed))
-            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))))
+            patient = replace(ready.service, most_waiting=None, most_wait_s=None)
+            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))), patient)
 
         seeds = range(seed, seed + DRAWS)
         return capacity(probe, saturated, limits, seeds=seeds, precision=precision, tell=tell)
@@ -260,6 +266,8 @@ class ServingEngine:
             routing=routing_of(plan, replicas, _seed(plan.traffic)),
             sequence_tokens=limits.sequence_tokens,
             most_open=plan.traffic.most_open,
+            most_waiting=plan.max_waiting,
+            most_wait_s=plan.max_wait_s,
         )
         return _Set(service=service, arrivals=arrivals, memory=memory, software=software)
 

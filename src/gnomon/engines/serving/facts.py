@@ -72,6 +72,8 @@ def facts(
         requests=len(requests),
         completed=len(done),
         never_scheduled=len(made.waiting),
+        found_full=made.found_full,
+        waited_too_long=made.waited_too_long,
         restarts=int(requests.restarts.sum()),
         steps=made.batches,
         hit_tokens=int(done.found.sum()),

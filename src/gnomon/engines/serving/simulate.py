@@ -78,7 +78,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     )
     scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
     known = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
-    front = new_front(service.routing, len(arrivals), pool.replicas)
+    front = new_front(service, len(arrivals), pool.replicas)
     where = NONE
     while ending == NO_ROOM:
         ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, *known, front, clocks)

@@ -13,7 +13,7 @@ from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
-from gnomon.engines.serving.simulator import courses, events, queues, records, routers, steady
+from gnomon.engines.serving.simulator import admission, courses, events, queues, records, routers, steady
 from gnomon.engines.serving.simulator.coming import Coming
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import Cache
@@ -158,6 +158,7 @@ def send_out(
     touched: Ints,
     routed: int,
     arrived: int,
+    now_s: float,
 ) -> None:
     """Requests that have arrived go to their replicas, which then look whether they can begin a batch."""
     for replica in range(len(touched)):
@@ -169,6 +170,9 @@ def send_out(
         if not rules.waits_for_ends:
             replicas.each[replica].coming = requests[request].behind
         if requests[request].is_refused:
+            continue
+        if admission.is_full(front, replicas.each[replica]):
+            admission.turn_away(rules, requests, coming, request, admission.QUEUE_FULL, now_s)
             continue
         front.each[replica].outstanding += 1
         queues.push_back(requests, replicas.each[replica], request)
@@ -193,12 +197,14 @@ def begin_batches(
     made: int,
     now_s: float,
     arrives_s: float,
+    leaves_s: float,
     may_hurry: bool,
 ) -> int:
     """How many batches a replica makes; OUT_OF_MEMORY where its policy does not know what to do.
 
     Where all that a batch does is to decode, iterations that are alike are done at once until somebody comes who may be admitted:
-    whoever comes behind one that waits may not. `arrives_s`: when the next request comes, to whatever replica.
+    whoever comes behind one that waits may not. `arrives_s`: when the next request comes, to whatever replica; `leaves_s`: when the
+    next leaves a queue.
     """
     first, mine = made, replicas.each[replica]
     while mine.running < rules.slots:
@@ -231,6 +237,7 @@ def begin_batches(
                 until_s = min(until_s, events.next_later_s(queue.marks[0], queue.heap[0]))
             elif rules.has_static_routes:
                 until_s = np.inf if mine.coming == NONE else requests[mine.coming].arrived_s
+            until_s = min(until_s, leaves_s)
             steps, end_s = steady.steps_ahead(
                 rules,
                 costs,
@@ -362,6 +369,12 @@ def advance(
         else:
             arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
         ahead_s = events.next_later_s(marks, first)
+        leaves_s = admission.due_s(rules, requests, coming, front, routed)
+        if leaves_s <= min(arrives_s, ahead_s) and leaves_s < np.inf and (leaves_s <= now_s or events.is_quiet(marks)):
+            now_s = leaves_s
+            is_over = now_s > rules.time_limit_s
+            events.now(queue, events.FORM, admission.drop(rules, requests, replicas, coming, front, now_s))
+            continue
         if arrives_s < np.inf and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(marks)):
             now_s = arrives_s
             is_over = now_s > rules.time_limit_s
@@ -383,7 +396,7 @@ def advance(
             break
         is_over = now_s > rules.time_limit_s
         if what == events.ROUTE:
-            send_out(rules, requests, replicas, cache, coming, front, queue, touched, routed, arrived)
+            send_out(rules, requests, replicas, cache, coming, front, queue, touched, routed, arrived, now_s)
             routed = arrived
         elif what == events.FORM:
             more = begin_batches(
@@ -400,6 +413,7 @@ def advance(
                 made,
                 now_s,
                 arrives_s,
+                leaves_s,
                 may_hurry,
             )
             if more == lightllm.OUT_OF_MEMORY:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gnomon.core.jit import inner
-from gnomon.core.service import Floats, RouterName, Routing
+from gnomon.core.service import Floats, RouterName, Service
 from gnomon.engines.serving.simulator.prefix_cache import Cache, next_hash, place_of
 from gnomon.engines.serving.simulator.state import NONE, Records, Replicas, Rules
 
@@ -32,6 +32,7 @@ _ROUTERS: dict[RouterName, int] = {
 _LEAST_MATCH = 0.3  # share of a prompt that has to be in a cache; at least more than this
 _MOST_APART = 64  # requests, from the replica with the fewest to that with the most
 _MOST_TIMES = 1.5  # likewise, as a ratio; both have to be exceeded
+_MARKS = np.dtype([("due", "i8")])
 _REPLICA = np.dtype([("outstanding", "i8")])
 
 
@@ -40,17 +41,23 @@ class Front(NamedTuple):
 
     router: int
     counts: bool  # requests that are outstanding
+    most_waiting: int  # in a queue; 0: any number
+    most_wait_s: float  # for a first step; infinite: any time
+    marks: Records  # one: the first place in the line whose request may still wait for its first step
     each: Records  # (replica)
     draws: Floats  # (request, 2): of those that choose by chance
 
 
-def new_front(routing: Routing, requests: int, replicas: int) -> Front:
+def new_front(service: Service, requests: int, replicas: int) -> Front:
     """Nobody has come."""
-    router = _ROUTERS[routing.name]
+    routing, router = service.routing, _ROUTERS[service.routing.name]
     has_draws = router == POWER_OF_TWO
     return Front(
         router=router,
         counts=router in (LEAST_OUTSTANDING, POWER_OF_TWO, PREFIX_AWARE),
+        most_waiting=service.most_waiting or 0,
+        most_wait_s=np.inf if service.most_wait_s is None else float(service.most_wait_s),
+        marks=np.zeros(1, _MARKS).view(np.recarray),
         each=np.zeros(replicas, _REPLICA).view(np.recarray),
         draws=np.random.default_rng([routing.seed, 1]).random((requests if has_draws else 1, 2)),
     )
