@@ -60,6 +60,7 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "replicas": ("gpt2", SERVE, 2),
     "router": ("gpt2", SERVE, "lor"),
     "router_weights": ("gpt2", {**SERVE, "router": "weighted", "router_weights": [1] * 8}, [2] * 7 + [1]),
+    "autoscale": ("gpt2", SERVE, {"max": 4, "target_outstanding": 8, "start_s": 1}),
     "max_waiting": ("gpt2", SERVE, 9),
     "max_wait_s": ("gpt2", SERVE, 60.0),
     "max_num_seqs": ("gpt2", SERVE, 2),

@@ -111,10 +111,19 @@ class ServiceRun:
                 "time_s": made_s,
                 "replica": steps[:, records.IN_REPLICA],
                 "waiting": waiting,  # at all replicas
+                "replicas": self._ready(made_s),
                 "in_step": steps[:, records.IN_BATCH],
                 "kv_blocks": pool.kv_blocks - steps[:, records.FREE],
             }
         ).sort("time_s")
+
+    def _ready(self, times_s: np.ndarray) -> np.ndarray:
+        """How many replicas get requests at these times."""
+        scaling = self.outcome.scaling
+        if scaling is None:
+            return np.full(len(times_s), self.outcome.pool.replicas)
+        since_s, ready = (np.array([getattr(one, name) for one in scaling.course]) for name in ("time_s", "ready"))
+        return np.asarray(ready[np.maximum(np.searchsorted(since_s, times_s, "right") - 1, 0)])
 
     def write_requests(self, path: str | Path) -> None:
         """Write the table of requests: .csv or .parquet. BadInput."""

@@ -41,6 +41,7 @@ FLAGS = {
     "replicas": "--replicas",
     "router": "--router",
     "router_weights": "--router-weights",
+    "autoscale": "--autoscale",
     "max_waiting": "--max-waiting",
     "max_wait_s": "--max-wait",
     "max_num_seqs": "--max-num-seqs",

@@ -73,6 +73,11 @@ def add_serving_options(parser: Parser) -> None:
     )
     group.add_argument("--router-weights", metavar="N,N[,N...]", help="of each replica, of router weighted, like 3,1")
     group.add_argument(
+        "--autoscale",
+        metavar="NAME=N,...",
+        help="replicas come and go: max, target_outstanding (requests of each) and start_s, also min, every_s and idle_s",
+    )
+    group.add_argument(
         "--max-waiting",
         metavar="N",
         help="requests in a replica's queue; more are turned away (default: no limit)",
@@ -127,6 +132,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         replicas=wholes["replicas"],
         router=found.router,
         router_weights=None if found.router_weights is None else whole_numbers("router-weights", found.router_weights),
+        autoscale=_named_numbers("--autoscale", found.autoscale),
         max_waiting=wholes["max-waiting"],
         max_wait_s=number("--max-wait", found.max_wait),
         max_num_seqs=wholes["max-num-seqs"],
@@ -140,6 +146,22 @@ def serving_options(found: argparse.Namespace) -> Options:
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
         traffic=_traffic(found),
     )
+
+
+def _named_numbers(flag: str, text: str | None) -> dict[str, int | float] | None:
+    """Numbers with names, like max=4,start_s=30. BadInput."""
+    if text is None:
+        return None
+    read: dict[str, int | float] = {}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        found = number(flag, value) if equals else None
+        if not name or found is None:
+            raise BadInput(f"{part!r:.40} is not NAME=N, like max=4", field=flag)
+        if name in read:
+            raise BadInput(f"{name!r} is given twice", field=flag)
+        read[name] = int(found) if found == int(found) and "." not in value else found
+    return read
 
 
 def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.core.autoscale import Autoscale
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -156,6 +158,8 @@ class Service:
     most_open: int | None = (
         None  # requests under way at once: the next comes when one is through; None: they come when they come
     )
+    autoscale: Autoscale | None = None  # None: all replicas of the pool are there all the time, else they are the most
+    replicas_at_start: int | None = None  # of autoscale; None: all
     most_waiting: int | None = None  # in a replica's queue: who comes when it is full is turned away; None: any number
     most_wait_s: float | None = None  # who has waited so long for a first step is turned away; None: nobody is
 

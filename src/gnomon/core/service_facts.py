@@ -34,6 +34,29 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaCount:
+    """How many replicas there are from some time on."""
+
+    time_s: float  # as arrivals are counted
+    ready: int  # requests are sent to them
+    starting: int
+    leaving: int  # they end their requests, and get no more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """How the number of replicas changed."""
+
+    replica_s: (
+        float  # replicas times seconds, from the first arrival to the last event; also while they start and leave
+    )
+    starts: int  # replicas that were started
+    ticks: int  # how often it was asked how many are wanted
+    at_most: int  # how often that was the most there may be
+    course: tuple[ReplicaCount, ...]  # the first from the first arrival on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
     """A service and what became of its requests."""
 
@@ -58,8 +81,9 @@ class ServiceFacts:
     offered_per_s: float | None  # requests, from the first arrival to the last; None: all at once
     mfu: float | None  # the model's own work over what the devices' peak could do in the span; None: no such peak
     spreads: tuple[Spread, ...]
-    usd_per_s: float | None  # of all devices; None: no price is known
+    usd_per_s: float | None  # of all devices, where replicas come and go on average; None: no price is known
     warnings: tuple[str, ...]
+    scaling: Scaling | None = None  # where replicas come and go
 
     @property
     def completed_per_s(self) -> float:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.service import RouterName
 from gnomon.core.traffic.played import AnyTraffic
@@ -34,6 +35,7 @@ class ServingPlan:
     router_weights: tuple[int, ...] | None = None  # of the replicas, of router weighted
     max_waiting: int | None = None  # requests in a replica's queue; who comes when it is full is turned away
     max_wait_s: float | None = None  # who has waited so long for a first step is turned away
+    autoscale: Autoscale | None = None  # replicas come and go; `replicas` are those at the start; None: they stay
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
@@ -87,6 +89,10 @@ class ServingPlan:
         if (weights is not None) != (self.router == "weighted"):
             told = "only router weighted has them" if weights else "router weighted needs one for each replica"
             raise BadInput(told, field="router_weights")
+        if weights and self.autoscale is not None:
+            raise BadInput("weights are of replicas that stay: with autoscale they come and go", field="router_weights")
+        if self.autoscale is not None and not isinstance(self.autoscale, Autoscale):
+            raise BadInput(f"{self.autoscale!r:.60} is not an Autoscale", field="autoscale")
         if self.router == "prefix_aware" and (self.policy != "vllm-v1" or not self.prefix_caching):
             raise BadInput(
                 "prefix_aware looks for prompts in caches of prefixes: it needs policy vllm-v1 and prefix_caching",

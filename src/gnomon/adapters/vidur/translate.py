@@ -32,6 +32,8 @@ def missing(service: Service, arrivals: Arrivals) -> Iterator[str]:
         yield "vidur is given times of steps on grids"
     if service.routing.name not in ROUTERS:
         yield f"vidur knows no router {service.routing.name} (it knows {', '.join(ROUTERS)})"
+    if service.autoscale is not None:
+        yield "vidur knows no replicas that come and go"
     if service.most_waiting is not None or service.most_wait_s is not None:
         yield "vidur serves whoever comes: it turns nobody away"
     if service.most_open is not None:

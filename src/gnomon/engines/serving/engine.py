@@ -180,6 +180,11 @@ class ServingEngine:
         ready, plan = self._set_up(scenario), scenario.plan.serving
         assert plan is not None  # as it was set up
         assert plan.traffic is not None
+        if plan.autoscale is not None:
+            raise Unsupported(
+                "what a service takes whose replicas come and go depends on how the load came to be: ask with `replicas` and "
+                "without autoscale"
+            )
         traffic, seed = plan.traffic, _seed(plan.traffic)
 
         def ran(arrivals: Arrivals, service: Service) -> Probed:
@@ -266,6 +271,8 @@ class ServingEngine:
             routing=routing_of(plan, replicas, _seed(plan.traffic)),
             sequence_tokens=limits.sequence_tokens,
             most_open=plan.traffic.most_open,
+            autoscale=plan.autoscale,
+            replicas_at_start=None if plan.autoscale is None else plan.replicas or plan.autoscale.min,
             most_waiting=plan.max_waiting,
             most_wait_s=plan.max_wait_s,
         )
@@ -363,7 +370,9 @@ def _ran(scenario: Scenario, ready: _Set) -> _Run:
     done = made.is_completed
     flop = model_flop(scenario.workload, ready.arrivals.prefill_tokens[done], ready.arrivals.decode_tokens[done])
     price, peak = plan.usd_per_device_hour, scenario.system.device.peak(scenario.plan.dtype, is_matrix=True)
-    devices = made.pool.replicas * made.pool.tensor_parallel * made.pool.stages
+    span_s = made.end_s - float(made.requests.arrived_s.min())
+    replicas = made.pool.replicas if made.scaling is None else made.scaling.replica_s / span_s
+    devices = replicas * made.pool.tensor_parallel * made.pool.stages
     told = facts(
         made,
         times,

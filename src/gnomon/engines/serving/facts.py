@@ -84,6 +84,7 @@ def facts(
         mfu=None if peak_flop_per_s is None else flop / (peak_flop_per_s * span_s),
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
+        scaling=made.scaling,
         warnings=(*made.notes, *_warnings(made, times)),
     )
 
@@ -133,6 +134,9 @@ def _warnings(made: Outcome, times: RequestTimes) -> Iterator[str]:
             f"load exceeds capacity: requests wait {show(late, 's')} in the last quarter of the run and {show(early, 's')} in the "
             "second, so every mean depends on how long it is"
         )
+    scaling, autoscale = made.scaling, made.service.autoscale
+    if scaling and autoscale and scaling.ticks and scaling.at_most == scaling.ticks and autoscale.min < autoscale.max:
+        yield f"{counted(autoscale.max, 'replica')} are wanted throughout, the most there may be: more might be needed"
     arrived = made.requests.arrived_s
     between_s = float(arrived.max() - arrived.min())
     if 0 < between_s < _FEWEST_TURNOVERS * mean_s:

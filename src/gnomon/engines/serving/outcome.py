@@ -9,6 +9,7 @@ import numpy as np
 
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Arrivals, Batching, Flags, Floats, Ints, Pool, Service
+from gnomon.core.service_facts import Scaling
 from gnomon.engines.serving.decisions import Decision, decisions
 from gnomon.engines.serving.simulator.admission import QUEUE_FULL, WAITED_TOO_LONG
 from gnomon.engines.serving.simulator.records import Log
@@ -30,6 +31,7 @@ class Outcome:
     held_blocks: int  # at the end by anybody
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
     outside: tuple[str, ...]  # sizes beyond the tables
+    scaling: Scaling | None = None  # where replicas come and go
 
     @property
     def pool(self) -> Pool:

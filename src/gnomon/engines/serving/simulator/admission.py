@@ -11,7 +11,7 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.engines.serving.simulator import queues
 from gnomon.engines.serving.simulator.coming import Coming, let_next_come
-from gnomon.engines.serving.simulator.routers import Front
+from gnomon.engines.serving.simulator.front import Front, one_less
 from gnomon.engines.serving.simulator.state import Records, Replicas, Rules
 
 QUEUE_FULL, WAITED_TOO_LONG = 1, 2  # in a request's `turned_away`; 0: it was not
@@ -50,7 +50,7 @@ def drop(rules: Rules, requests: Records, replicas: Replicas, coming: Coming, fr
     request = coming.line[place] if rules.waits_for_ends else place
     replica: int = requests[request].replica
     queues.remove(requests, replicas.each[replica], request)
-    front.each[replica].outstanding -= 1
+    one_less(front, replica, now_s)
     requests[request].has_left = True
     turn_away(rules, requests, coming, request, WAITED_TOO_LONG, now_s)
     return replica

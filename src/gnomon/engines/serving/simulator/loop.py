@@ -11,13 +11,14 @@ import numpy as np
 
 from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
+from gnomon.engines.serving.simulator import admission, courses, events, queues, records, routers, scaling, steady
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
-from gnomon.engines.serving.simulator import admission, courses, events, queues, records, routers, steady
+from gnomon.engines.serving.simulator import front as door
 from gnomon.engines.serving.simulator.coming import Coming
+from gnomon.engines.serving.simulator.front import Front
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import Cache
-from gnomon.engines.serving.simulator.routers import Front
 from gnomon.engines.serving.simulator.state import (
     FASTER_TRANSFORMER,
     LIGHTLLM,
@@ -356,12 +357,12 @@ def advance(
     count, arrived, routed, made, ending, whom = len(requests), clock.arrived, clock.routed, clock.made, ENDED, NONE
     now_s, is_over = clock.now_s, False
     may_hurry = rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM
-    if front.router == routers.PREFIX_AWARE:  # it looks into caches while steps are under way
+    if front.router == door.PREFIX_AWARE:  # it looks into caches while steps are under way
         may_hurry = may_hurry and not rules.has_cache
     room = (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2)  # what one event may write
     marks, first = queue.marks[0], queue.heap[0]
     while not is_over:
-        if rules.records and records.is_full(log, room):
+        if (rules.records and records.is_full(log, room)) or door.is_full(front):
             ending = NO_ROOM
             break
         if rules.waits_for_ends:
@@ -370,6 +371,12 @@ def advance(
             arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
         ahead_s = events.next_later_s(marks, first)
         leaves_s = admission.due_s(rules, requests, coming, front, routed)
+        changes_s, next_s = front.marks[0].next_s, min(arrives_s, ahead_s, leaves_s)
+        if changes_s <= next_s and next_s < np.inf and (changes_s <= now_s or events.is_quiet(marks)):
+            now_s = changes_s
+            is_over = now_s > rules.time_limit_s
+            scaling.change(rules, cache, front, now_s)
+            continue
         if leaves_s <= min(arrives_s, ahead_s) and leaves_s < np.inf and (leaves_s <= now_s or events.is_quiet(marks)):
             now_s = leaves_s
             is_over = now_s > rules.time_limit_s
@@ -442,7 +449,7 @@ def advance(
             steady.catch_up(rules, requests, mine, members, batch.count, now_s, took, cache, whom)
             take_back(rules, requests, replicas, batches, cache, whom)
             if front.counts:
-                routers.leave(requests, front, members, batch.count)
+                door.leave(requests, front, members, batch.count, now_s)
             if rules.waits_for_ends:
                 comers.let_come(rules, coming, requests, members, batch.count, now_s)
             events.now(queue, events.FORM, whom)
@@ -451,7 +458,7 @@ def advance(
                 log.steps_s[batches.each[whom].number, 1] = now_s
             end_batch(rules, requests, replicas, batches, cache, whom, now_s)
             if front.counts:
-                routers.leave(requests, front, batches.members[whom], batches.each[whom].count)
+                door.leave(requests, front, batches.members[whom], batches.each[whom].count, now_s)
             if rules.waits_for_ends:
                 members, size = batches.members[whom], batches.each[whom].count
                 comers.let_come(rules, coming, requests, members, size, now_s)
