@@ -48,6 +48,10 @@ WORDS = {
     "--policy": ("sarathi",),
     "--replicas": ("2",),
     "--router": ("lor",),
+    "--autoscale": ("max=4,target_outstanding=8,start_s=0.01,every_s=0.02",),
+    "--max-waiting": ("2",),
+    "--max-wait": ("0.001",),
+    "--router-weights": ("1,1,1,1,1,1,1,2",),
     "--max-num-seqs": ("2",),
     "--max-num-batched-tokens": ("64",),
     "--max-model-len": ("320",),
@@ -137,6 +141,8 @@ SERVED = {
     **{flag: ((), WORDS[flag]) for flag in WORDS if f"{flag[2:]}".replace("-", "_") in OWN_FIELDS},
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
+    "--max-wait": ((), WORDS["--max-wait"]),
+    "--router-weights": ((), (*WORDS["--router-weights"], "--router", "weighted")),
 }
 REFUSED = {"--max-model-len": 3}  # shorter than the requests
 SHARED_PROMPTS = {"--prefix-caching"}  # an option of what only a file says

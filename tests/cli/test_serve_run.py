@@ -128,6 +128,77 @@ def _described(schema: str) -> set[str]:
     return set(re.findall(r"`([a-z0-9_]+)`", section))
 
 
+FRONT = """router: least_outstanding
+autoscale: {max: 3, target_outstanding: 4, start_s: 0.2, every_s: 0.1, idle_s: 0.5}
+max_waiting: 4
+max_num_seqs: 2
+"""
+
+
+def test_replicas_come_and_go_and_who_is_turned_away_is_told(gnomon):
+    Path("service.yaml").write_text(
+        SERVICE.replace("on: h100-sxm", "on: h100-sxm:3").replace("qps: 10", "qps: 60") + FRONT
+    )
+    run = gnomon("serve", "run", "service.yaml", *SET, "--requests", "r.csv", "--series", "s.csv", "--slo", "ttft=60s")
+    assert run.code == 0
+    assert "of these 1 at the start, between 1 and 3 ready, " in run.out.replace("\n", " ")
+    assert " of 60 requests are turned away: " in run.err.replace("\n", " ")
+    found = gnomon("serve", "run", "service.yaml", *SET, "--slo", "ttft=60s", "--json").json
+    service = found["rows"][0]["quantities"][0]["service"]
+    rows, series = pl.read_csv("r.csv"), pl.read_csv("s.csv")
+    refused = rows["turned_away"].drop_nulls().to_list()
+    assert refused == ["queue full"] * service["found_full"]
+    assert service["found_full"] > 0
+    assert service["completed"] + service["found_full"] == 60
+    assert rows.filter(pl.col("turned_away").is_not_null())["e2e_s"].null_count() == len(refused)
+    assert found["goodput"]["share"] == service["completed"] / 60
+    assert series["replicas"].min() == 1
+    assert series["replicas"].max() == max(one["ready"] for one in service["scaling"]["course"]) == 3
+    scaling = service["scaling"]
+    assert service["span_s"] < scaling["replica_s"] < 3 * service["span_s"]
+    assert service["usd_per_s"] == pytest.approx(2 / 3600 * scaling["replica_s"] / service["span_s"])
+    assert set(scaling) | set(scaling["course"][0]) <= _described("gnomon/serve-run/1")
+
+
+def test_the_front_door_on_the_command_line_is_that_of_the_file(gnomon):
+    Path("service.yaml").write_text(SERVICE.replace("on: h100-sxm", "on: h100-sxm:3") + FRONT)
+    said = ("--qps", "10", "--prompt-tokens", "300", "--answer-tokens", "20", "--requests", "60")
+    door = ("--router", "least_outstanding", "--max-waiting", "4", "--max-num-seqs", "2")
+    door += ("--autoscale", "max=3,target_outstanding=4,start_s=0.2,every_s=0.1,idle_s=0.5")
+    line = (
+        "predict",
+        "llama-2-7b",
+        "--on",
+        "h100-sxm:3",
+        "--mode",
+        "serve",
+        "--usd-per-device-hour",
+        "2",
+        *said,
+        *door,
+    )
+    by_flags = gnomon(*line, "--engine", "serving", *SET, "--json", "--save", "saved.yaml")
+    by_file = gnomon("predict", "service.yaml", "--engine", "serving", *SET, "--json")
+    assert by_flags.json["rows"] == by_file.json["rows"]
+    assert gnomon("predict", "saved.yaml", "--engine", "serving", *SET, "--json").json["rows"] == by_file.json["rows"]
+    refused = gnomon("predict", "llama-2-7b", "--on", "h100-sxm", "--mode", "serve", *said, "--autoscale", "max")
+    assert (refused.code, "'max' is not NAME=N" in refused.err) == (2, True)
+
+
+def test_a_service_that_scales_has_no_capacity(gnomon):
+    Path("service.yaml").write_text(SERVICE.replace("on: h100-sxm", "on: h100-sxm:3") + FRONT)
+    run = gnomon("serve", "capacity", "service.yaml", *SET, "--slo", "ttft=1s")
+    assert run.code == 4
+    assert "depends on how the load came to be" in run.err
+
+
+def test_a_capacity_is_where_nobody_is_turned_away(gnomon):
+    Path("service.yaml").write_text(SERVICE + "max_waiting: 1\nmax_num_seqs: 2\n")
+    run = gnomon("serve", "capacity", "service.yaml", *SET, "--slo", "ttft=60s")
+    assert run.code == 0
+    assert "above that rate requests are turned away before any limit is broken" in run.out.replace("\n", " ")
+
+
 def test_limits_that_no_rate_keeps_end_in_one_line(gnomon):
     run = gnomon("serve", "capacity", "service.yaml", *SET, "--slo", "tpot=1us")
     assert (run.code, run.out) == (4, "")
@@ -147,6 +218,26 @@ WRONG = [
     ("mode: serve", "mode: serve\npolicy: vlm-v1", (), 3, "service.yaml:5: policy: "),
     ("mode: serve", "mode: serve\npolicy: sglang", (), 4, "no policy 'sglang'"),
     ("mode: serve", "mode: serve\ntp: 2", (), 3, "service.yaml:5: tp: a replica needs 2 devices"),
+    ("mode: serve", "mode: serve\nmax_waiting: 0", (), 3, "service.yaml:5: max_waiting: "),
+    ("mode: serve", "mode: serve\nmax_wait_s: -1", (), 3, "service.yaml:5: max_wait_s: "),
+    ("mode: serve", "mode: serve\nrouter: prefix_aware\nprefix_caching: false", (), 3, "service.yaml:5: router: "),
+    ("mode: serve", "mode: serve\nrouter: weighted", (), 3, "router_weights: router weighted needs one for each"),
+    ("mode: serve", "mode: serve\nrouter: weighted\nrouter_weights: [1, 2]", (), 3, "2 weights for 1 replica"),
+    ("mode: serve", "mode: serve\nautoscale: {max: 2}", (), 3, "autoscale.target_outstanding: missing"),
+    (
+        "mode: serve",
+        "mode: serve\nautoscale: {max: 2, target_outstanding: 3, start_s: 4}",
+        (),
+        3,
+        "service.yaml:5: autoscale.max: 2 replicas of 1 device are more than the 1 of h100-sxm",
+    ),
+    (
+        "mode: serve",
+        "mode: serve\nreplicas: 2\nautoscale: {max: 1, target_outstanding: 3, start_s: 4}",
+        (),
+        3,
+        "service.yaml:5: replicas: 2 at the start, where autoscale keeps between 1 and 1",
+    ),
     ("mode: serve", "mode: serve\nbatch: 2", (), 3, "service.yaml:5: batch: a service makes batches by its policy"),
     ("mode: serve", "mode: serve\nkv_blocks: 2", (), 4, "60 requests can never be scheduled"),
     ("  requests: 60\n", "  requests: 60\n  adapters: {count: 2}\n", (), 4, "serving does not simulate LoRA adapters"),

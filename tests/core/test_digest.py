@@ -3,6 +3,7 @@ from dataclasses import dataclass, fields, replace
 import pytest
 from hypothesis import given
 
+from gnomon.core.autoscale import Autoscale
 from gnomon.core.device import Sourced
 from gnomon.core.digest import digest
 from gnomon.core.errors import BadInput
@@ -82,11 +83,15 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "quantity": "ttft",
         "policy": "sarathi",
         "router": "lor",
+        "router_weights": (2, 1),
+        "max_wait_s": 2.0,
+        "autoscale": Autoscale(max=2, target_outstanding=3, start_s=1),
         "prefix_caching": False,
         "gpu_memory_utilization": 0.8,
     }
     words |= {"traffic": Traffic(arrivals=AllAtOnce(), lengths=lengths, requests=1), "usd_per_device_hour": 2.0}
-    assert digest(replace(ServingPlan(), **{field: words.get(field, 8)})) != digest(ServingPlan())
+    beside = {"router_weights": {"router": "weighted"}}.get(field, {})
+    assert digest(replace(ServingPlan(), **{field: words.get(field, 8)}, **beside)) != digest(ServingPlan())
 
 
 @pytest.mark.parametrize(

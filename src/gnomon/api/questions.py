@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, cast
 
+from gnomon.api.autoscale import autoscale
 from gnomon.api.names import model, system, written
 from gnomon.api.overrides import Overrides
 from gnomon.api.traffic import traffic
+from gnomon.core.autoscale import Autoscale
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
@@ -70,6 +72,10 @@ class Options(TypedDict, total=False):
     policy: Policy | None
     replicas: int | None
     router: RouterName | None
+    router_weights: Sequence[int] | None
+    autoscale: Mapping[str, Any] | Autoscale | None  # the keys of a scenario file's `autoscale`, or an object
+    max_waiting: int | None
+    max_wait_s: float | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
     max_model_len: int | None
@@ -180,7 +186,8 @@ def _serving(options: Options, mode: str) -> ServingPlan | None:
     """How a service is run, of mode serve. BadInput for such an option of another mode."""
     given = _these(options, SERVING_FIELDS)
     if mode == SERVE:
-        return ServingPlan(**{**given, "traffic": traffic(given.get("traffic"))})
+        read = {"traffic": traffic(given.get("traffic")), "autoscale": autoscale(given.get("autoscale"))}
+        return ServingPlan(**{**given, **read})
     for name in given:
         if mode != TRAIN or name not in TRAINING_FIELDS:
             raise BadInput(f"only a service has it: use mode {SERVE}", field=name)

@@ -107,7 +107,8 @@ def asked_by(written: ScenarioFile, folder: Path, model: Model | None = None) ->
         sizes=written.sizes,
         overrides=_overrides(written),
         traffic=_traffic(written.traffic, folder),
-        **{name: getattr(written, name) for name in (*TRAINING_FIELDS, *OWN_FIELDS)},
+        **{name: getattr(written, name) for name in (*TRAINING_FIELDS, *OWN_FIELDS) if name != "autoscale"},
+        autoscale=None if written.autoscale is None else written.autoscale.model_dump(exclude_unset=True),
     )
     return replace(asked, model_text=text)
 

@@ -27,12 +27,14 @@ from gnomon.engines.serving.engine import ServingEngine
 from gnomon.engines.serving.facts import request_times
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulator import records
+from gnomon.engines.serving.simulator.admission import QUEUE_FULL, WAITED_TOO_LONG
 from gnomon.formats.files import write_whole
 
 if TYPE_CHECKING:
     import polars as pl
 
 ENGINE = "serving"
+_TURNED_AWAY = {0: None, QUEUE_FULL: "queue full", WAITED_TOO_LONG: "waited too long"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +88,10 @@ class ServiceRun:
             "tpot_s": (found.completed_s - found.first_token_s) / further,
             "e2e_s": where(is_through, found.completed_s - found.arrived_s),
             "preemptions": found.restarts,
+            "turned_away": [_TURNED_AWAY[why] for why in found.turned_away.tolist()],
+            "turned_away_s": where(found.turned_away > 0, found.turned_away_s),
         }
-        return pl.DataFrame(columns).fill_nan(None)
+        return pl.DataFrame(columns, schema_overrides={"turned_away": pl.String}).fill_nan(None)
 
     def series(self) -> pl.DataFrame:
         """How many requests wait and run at the replicas, and blocks of their KV caches in use, whenever a step is made."""
@@ -97,17 +101,29 @@ class ServiceRun:
         count = int(log.counts[records.STEPS])
         steps, made_s = log.steps[:count], log.steps_s[:count, 0]
         arrived = np.sort(self.outcome.requests.arrived_s)
-        begun = np.sort(self.outcome.requests.scheduled_s[self.outcome.requests.is_begun])
-        waiting = np.searchsorted(arrived, made_s, "right") - np.searchsorted(begun, made_s, "right")
+        requests = self.outcome.requests
+        waited = [requests.scheduled_s[requests.is_begun], requests.turned_away_s[requests.turned_away > 0]]
+        waiting = np.searchsorted(arrived, made_s, "right") - np.searchsorted(
+            np.sort(np.concatenate(waited)), made_s, "right"
+        )
         return pl.DataFrame(
             {
                 "time_s": made_s,
                 "replica": steps[:, records.IN_REPLICA],
                 "waiting": waiting,  # at all replicas
+                "replicas": self._ready(made_s),
                 "in_step": steps[:, records.IN_BATCH],
                 "kv_blocks": pool.kv_blocks - steps[:, records.FREE],
             }
         ).sort("time_s")
+
+    def _ready(self, times_s: np.ndarray) -> np.ndarray:
+        """How many replicas get requests at these times."""
+        scaling = self.outcome.scaling
+        if scaling is None:
+            return np.full(len(times_s), self.outcome.pool.replicas)
+        since_s, ready = (np.array([getattr(one, name) for one in scaling.course]) for name in ("time_s", "ready"))
+        return np.asarray(ready[np.maximum(np.searchsorted(since_s, times_s, "right") - 1, 0)])
 
     def write_requests(self, path: str | Path) -> None:
         """Write the table of requests: .csv or .parquet. BadInput."""

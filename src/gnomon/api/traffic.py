@@ -35,7 +35,7 @@ def traffic(said: Mapping[str, Any] | AnyTraffic | None) -> AnyTraffic:
 
 def serving_fields(plan: ServingPlan) -> dict[str, Any]:
     """What of a service is not at its default, and its traffic, as plain values; a trace by its file."""
-    found = {name: value for name, value in used(plan).items() if name not in ("quantity", "traffic")}
+    found = {name: plain(value) for name, value in used(plan).items() if name not in ("quantity", "traffic")}
     said = plan.traffic
     if isinstance(said, PlayedTrace):
         sent = {name: plain(value) for name, value in used(said.replay).items()}

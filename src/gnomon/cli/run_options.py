@@ -9,9 +9,10 @@ from typing import Any
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Options
 from gnomon.cli.arguments import Parser, whole
+from gnomon.cli.arguments import wholes as whole_numbers
 from gnomon.cli.flags import dest
 from gnomon.core.errors import BadInput
-from gnomon.core.serving_plan import POLICIES
+from gnomon.core.serving_plan import POLICIES, ROUTERS
 from gnomon.core.workload import SERVE
 
 
@@ -65,7 +66,27 @@ def add_serving_options(parser: Parser) -> None:
         "--policy", metavar="POLICY", help=f"how steps are made up: {', '.join(POLICIES)} (default {POLICIES[0]})"
     )
     group.add_argument("--replicas", metavar="N", help="copies of the model (default: as many as the devices allow)")
-    group.add_argument("--router", metavar="ROUTER", help="which replica a request goes to (default round_robin)")
+    group.add_argument(
+        "--router",
+        metavar="ROUTER",
+        help=f"which replica a request goes to: {', '.join(ROUTERS)} (default round_robin)",
+    )
+    group.add_argument("--router-weights", metavar="N,N[,N...]", help="of each replica, of router weighted, like 3,1")
+    group.add_argument(
+        "--autoscale",
+        metavar="NAME=N,...",
+        help="replicas come and go: max, target_outstanding (requests of each) and start_s, also min, every_s and idle_s",
+    )
+    group.add_argument(
+        "--max-waiting",
+        metavar="N",
+        help="requests in a replica's queue; more are turned away (default: no limit)",
+    )
+    group.add_argument(
+        "--max-wait",
+        metavar="SECONDS",
+        help="a request that waited so long for its first step is turned away (default: no limit)",
+    )
     group.add_argument(
         "--max-num-seqs", metavar="N", help="requests in a step (default: as vLLM chooses by the device)"
     )
@@ -110,6 +131,10 @@ def serving_options(found: argparse.Namespace) -> Options:
         policy=found.policy,
         replicas=wholes["replicas"],
         router=found.router,
+        router_weights=None if found.router_weights is None else whole_numbers("router-weights", found.router_weights),
+        autoscale=_named_numbers("--autoscale", found.autoscale),
+        max_waiting=wholes["max-waiting"],
+        max_wait_s=number("--max-wait", found.max_wait),
         max_num_seqs=wholes["max-num-seqs"],
         max_num_batched_tokens=wholes["max-num-batched-tokens"],
         max_model_len=wholes["max-model-len"],
@@ -121,6 +146,22 @@ def serving_options(found: argparse.Namespace) -> Options:
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
         traffic=_traffic(found),
     )
+
+
+def _named_numbers(flag: str, text: str | None) -> dict[str, int | float] | None:
+    """Numbers with names, like max=4,start_s=30. BadInput."""
+    if text is None:
+        return None
+    read: dict[str, int | float] = {}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        found = number(flag, value) if equals else None
+        if not name or found is None:
+            raise BadInput(f"{part!r:.40} is not NAME=N, like max=4", field=flag)
+        if name in read:
+            raise BadInput(f"{name!r} is given twice", field=flag)
+        read[name] = int(found) if found == int(found) and "." not in value else found
+    return read
 
 
 def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
@@ -141,7 +182,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
 
 
 _SERVING_WHOLE = (
-    *("replicas", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
+    *("replicas", "max-waiting", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
     "chunk-tokens",
 )
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")

@@ -100,6 +100,8 @@ def _print_capacity(made: ServiceCapacity) -> None:
     print_table(["objective", "at that rate", "limit", "binds"], rows)
     if found.binding == "overload":
         print_text("above that rate the queue grows without end before any limit is broken")
+    if found.binding == "turned away":
+        print_text("above that rate requests are turned away before any limit is broken")
     print_text(
         f"with every request there at once it handles {rate(found.throughput_per_s, 'request')}; {found.runs} runs, each draw's "
         f"rate to {share(PRECISION)}"

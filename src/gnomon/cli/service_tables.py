@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gnomon.api.answers import Answer
 from gnomon.cli.output import print_table, print_text, say
 from gnomon.core.in_words import counted, rate, share
-from gnomon.core.service_facts import Estimate, ServiceFacts
+from gnomon.core.service_facts import Estimate, Scaling, ServiceFacts
 from gnomon.core.units import show
 from gnomon.report.facts.titles import LABELS, question_title
 
@@ -39,6 +39,8 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         f"{counted(service.replicas, 'replica')} by the rules of {service.follows}; {service.steps:,} steps, "
         f"{counted(service.restarts, 'preemption')}, {service.kv_blocks:,} KV blocks of {service.block_tokens} tokens each",
     ]
+    if service.scaling is not None:
+        lines.append(_replicas_words(service, service.scaling))
     if service.hit_tokens:
         lines.append(
             f"{share(service.hit_tokens / service.prompt_tokens, 1)} of prompt tokens found in the cache of prefixes"
@@ -55,6 +57,14 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         print_text(line)
     for warning in service.warnings:
         say(f"warning: {warning}")
+
+
+def _replicas_words(service: ServiceFacts, scaling: Scaling) -> str:
+    ready = [one.ready for one in scaling.course]
+    return (
+        f"of these {ready[0]} at the start, between {min(ready)} and {max(ready)} ready, {scaling.replica_s / service.span_s:.2f} on "
+        f"average with those that start and leave: {scaling.replica_s:,.0f} replica-seconds, {counted(scaling.starts, 'start')}"
+    )
 
 
 def _cell(one: Estimate) -> str:

@@ -8,11 +8,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.core.autoscale import Autoscale
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-RouterName = Literal["random", "round_robin", "lor"]
+RouterName = Literal[
+    "random",
+    "round_robin",
+    "weighted",
+    "lor",
+    "join_shortest_queue",
+    "least_outstanding",
+    "power_of_two",
+    "prefix_aware",
+]
 PoolRole = Literal["both", "prefill", "decode"]
 
 
@@ -65,8 +76,9 @@ class Routing:
     """Which replica a request goes to."""
 
     name: RouterName
-    seed: int = 0  # of Python's generator
+    seed: int = 0  # of what is drawn; of `random` of Python's generator
     draws_before: int = 0  # numbers that were drawn from it before the first request is routed
+    weights: tuple[int, ...] = ()  # of the replicas, where they are weighted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +158,10 @@ class Service:
     most_open: int | None = (
         None  # requests under way at once: the next comes when one is through; None: they come when they come
     )
+    autoscale: Autoscale | None = None  # None: all replicas of the pool are there all the time, else they are the most
+    replicas_at_start: int | None = None  # of autoscale; None: all
+    most_waiting: int | None = None  # in a replica's queue: who comes when it is full is turned away; None: any number
+    most_wait_s: float | None = None  # who has waited so long for a first step is turned away; None: nobody is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,29 @@ class Energy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaCount:
+    """How many replicas there are from some time on."""
+
+    time_s: float  # as arrivals are counted
+    ready: int  # requests are sent to them
+    starting: int
+    leaving: int  # they end their requests, and get no more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """How the number of replicas changed."""
+
+    replica_s: (
+        float  # replicas times seconds, from the first arrival to the last event; also while they start and leave
+    )
+    starts: int  # replicas that were started
+    ticks: int  # how often it was asked how many are wanted
+    at_most: int  # how often that was the most there may be
+    course: tuple[ReplicaCount, ...]  # the first from the first arrival on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
     """A service and what became of its requests."""
 
@@ -57,6 +80,8 @@ class ServiceFacts:
     requests: int
     completed: int
     never_scheduled: int
+    found_full: int  # requests that were turned away: their queue was full
+    waited_too_long: int  # likewise: no first step came in time
     restarts: int
     steps: int
     hit_tokens: int  # of prompts, found in the cache of prefixes
@@ -68,8 +93,9 @@ class ServiceFacts:
     busy: float  # share of the span in which a step runs, mean over devices
     energy: Energy | None  # of the devices, not of their hosts; None: nothing is known of their power
     spreads: tuple[Spread, ...]
-    usd_per_s: float | None  # of all devices; None: no price is known
+    usd_per_s: float | None  # of all devices, where replicas come and go on average; None: no price is known
     warnings: tuple[str, ...]
+    scaling: Scaling | None = None  # where replicas come and go
 
     @property
     def completed_per_s(self) -> float:

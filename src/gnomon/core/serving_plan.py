@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.service import RouterName
 from gnomon.core.traffic.played import AnyTraffic
@@ -31,6 +32,10 @@ class ServingPlan:
     ep: int = 1  # expert parallel: devices that share the experts of a mixture; 1: each expert is divided among the tp
     replicas: int | None = None  # None: as many as the devices allow
     router: RouterName = "round_robin"
+    router_weights: tuple[int, ...] | None = None  # of the replicas, of router weighted
+    max_waiting: int | None = None  # requests in a replica's queue; who comes when it is full is turned away
+    max_wait_s: float | None = None  # who has waited so long for a first step is turned away
+    autoscale: Autoscale | None = None  # replicas come and go; `replicas` are those at the start; None: they stay
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
@@ -53,11 +58,17 @@ class ServingPlan:
                 raise BadInput(
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
+        self._check_router()
         if not isinstance(self.prefix_caching, bool):
             raise BadInput(f"{self.prefix_caching!r} is neither true nor false", field="prefix_caching")
         share = self.gpu_memory_utilization
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise BadInput(f"{share!r} is not a share above 0, and at most 1", field="gpu_memory_utilization")
+        wait_s = self.max_wait_s
+        if wait_s is not None and (
+            isinstance(wait_s, bool) or not isinstance(wait_s, (int, float)) or not 0 < wait_s < math.inf
+        ):
+            raise BadInput(f"{wait_s!r} is not a time above 0", field="max_wait_s")
         price = self.usd_per_device_hour
         if price is not None and (
             isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price < math.inf
@@ -66,12 +77,39 @@ class ServingPlan:
         if self.ep > 1 and self.ep % self.tp:
             raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
 
+    def _check_router(self) -> None:
+        """BadInput for weights that are none or that nobody needs, and for a router without what it looks at."""
+        weights = self.router_weights
+        if weights is not None:
+            if not isinstance(weights, (list, tuple)) or not weights or not all(map(_is_weight, weights)):
+                raise BadInput(
+                    f"{weights!r:.60} is not a list of positive whole numbers, like [3, 1]", field="router_weights"
+                )
+            object.__setattr__(self, "router_weights", tuple(weights))
+        if (weights is not None) != (self.router == "weighted"):
+            told = "only router weighted has them" if weights else "router weighted needs one for each replica"
+            raise BadInput(told, field="router_weights")
+        if weights and self.autoscale is not None:
+            raise BadInput("weights are of replicas that stay: with autoscale they come and go", field="router_weights")
+        if self.autoscale is not None and not isinstance(self.autoscale, Autoscale):
+            raise BadInput(f"{self.autoscale!r:.60} is not an Autoscale", field="autoscale")
+        if self.router == "prefix_aware" and (self.policy != "vllm-v1" or not self.prefix_caching):
+            raise BadInput(
+                "prefix_aware looks for prompts in caches of prefixes: it needs policy vllm-v1 and prefix_caching",
+                field="router",
+            )
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
 
 _WHOLE = (
     "tp",
     "pp",
     "ep",
     "replicas",
+    "max_waiting",
     "max_num_seqs",
     "max_num_batched_tokens",
     "max_model_len",

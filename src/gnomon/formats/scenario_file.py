@@ -9,6 +9,7 @@ from pydantic import Field, StrictInt, WithJsonSchema, field_validator
 from gnomon.core.dtype import DTYPES, SPELLED
 from gnomon.core.service import RouterName
 from gnomon.core.serving_plan import Policy
+from gnomon.formats.autoscale_shape import AutoscaleShape
 from gnomon.formats.file_version import check_version
 from gnomon.formats.strict import Strict, load_yaml, shaped
 from gnomon.formats.traffic_shape import TrafficShape
@@ -162,6 +163,24 @@ class ScenarioFile(Strict):
         default=None, ge=1, strict=True, description="serve: copies of the model; as many as the devices allow"
     )
     router: RouterName | None = Field(default=None, description="serve: which replica a request goes to; round_robin")
+    router_weights: tuple[Annotated[StrictInt, Field(ge=1)], ...] | None = Field(
+        default=None, min_length=1, description="serve: of each replica, of router weighted: [3, 1]"
+    )
+    autoscale: AutoscaleShape | None = Field(
+        default=None, description="serve: replicas come and go; `replicas` are those at the start, min where not said"
+    )
+    max_waiting: int | None = Field(
+        default=None,
+        ge=1,
+        strict=True,
+        description="serve: requests in a replica's queue, beyond which they are turned away; no bound",
+    )
+    max_wait_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="serve: seconds without a first step, after which a request is turned away; no bound",
+    )
     max_num_seqs: int | None = Field(
         default=None, ge=1, strict=True, description="serve: requests in a step; as vLLM chooses by the device"
     )

@@ -16,6 +16,7 @@ from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import LARGEST
 from gnomon.formats.aliases import canonical_device, canonical_model
+from gnomon.formats.autoscale_shape import AutoscaleShape
 from gnomon.formats.file_version import check_version
 from gnomon.formats.named import is_path, split_count
 from gnomon.formats.quantity import quantity
@@ -28,8 +29,8 @@ MOST_VALUES = 100_000  # of one field: more is a slip of the pen
 MOST_POINTS = 10_000_000  # of a grid: hours of the quickest engine
 
 _KEYS = {name: info for name, info in ScenarioFile.model_fields.items() if name not in ("schema_", "title")}
-_PARTS = ("overrides", "sizes", "traffic")  # keys that hold further keys
-_EXAMPLES = {"overrides": "efficiency", "sizes": "frames", "traffic": "qps"}
+_PARTS = ("overrides", "sizes", "traffic", "autoscale")  # keys that hold further keys
+_EXAMPLES = {"overrides": "efficiency", "sizes": "frames", "traffic": "qps", "autoscale": "max"}
 # Of traffic the numbers that plans are weighed by; the rest of it stands in the base.
 _TRAFFIC = ("qps", "requests", "duration_s", "most_open", "seed")
 FIELDS = (
@@ -37,12 +38,22 @@ FIELDS = (
     *(name for name in _KEYS if name not in _PARTS),
     *(f"overrides.{name}" for name in OverridesShape.model_fields),
     *(f"traffic.{name}" for name in _TRAFFIC),
+    *(f"autoscale.{name}" for name in AutoscaleShape.model_fields),
 )
 WHOLE = (
     *("batch", "seq", "context", "image", "classes"),
     *("global_batch", "tp", "pp", "virtual", "dp", "ep", "cp", "lora_rank"),
-    *("replicas", "max_num_seqs", "max_num_batched_tokens", "max_model_len", "block_size", "kv_blocks", "chunk_tokens"),
-    *("traffic.requests", "traffic.most_open"),
+    *(
+        "replicas",
+        "max_waiting",
+        "max_num_seqs",
+        "max_num_batched_tokens",
+        "max_model_len",
+        "block_size",
+        "kv_blocks",
+        "chunk_tokens",
+    ),
+    *("traffic.requests", "traffic.most_open", "autoscale.min", "autoscale.max"),
 )
 # Numbers with a unit -> the kind of number.
 _QUANTITIES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 
@@ -20,6 +21,8 @@ class Request:
     first_s: float = 0.0
     done_s: float = 0.0
     restarts: int = 0
+    turned_away: str = ""
+    begun: bool = False
 
     @property
     def known(self) -> int:
@@ -87,14 +90,43 @@ class Pool:
         request.blocks = []
 
 
+def let_in(coming: list[Request], waiting: list[Request], until_s: float, most: float, most_wait_s: float) -> None:
+    """Whoever comes until some time, and who of those that wait has no patience left: in the order of time, who leaves first."""
+    while True:
+        due_s, first = min(
+            ((one.arrived_s + most_wait_s, one.number) for one in waiting if not one.begun), default=(inf, -1)
+        )
+        if due_s <= min(until_s, coming[0].arrived_s if coming else inf):
+            gone = next(one for one in waiting if one.number == first)
+            gone.turned_away = "waited"
+            waiting.remove(gone)
+        elif coming and coming[0].arrived_s <= until_s:
+            one = coming.pop(0)
+            if len(waiting) < most:
+                waiting.append(one)
+            else:
+                one.turned_away = "full"
+        else:
+            return
+
+
 def run(
-    given: list[Request], pool: Pool, *, most_tokens: int, most_requests: int, chunk: int = 0, chunked: bool = True
+    given: list[Request],
+    pool: Pool,
+    *,
+    most_tokens: int,
+    most_requests: int,
+    chunk: int = 0,
+    chunked: bool = True,
+    most_waiting: float = inf,
+    most_wait_s: float = inf,
 ) -> list[Step]:
     """What was decided, step by step."""
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
     while coming or waiting or running:
-        while coming and coming[0].arrived_s <= now_s:
-            waiting.append(coming.pop(0))
+        let_in(coming, waiting, now_s, most_waiting, most_wait_s)
+        if not (coming or waiting or running):
+            break
         if not waiting and not running:
             now_s = coming[0].arrived_s
             continue
@@ -127,6 +159,7 @@ def run(
             if not pool.allocate(request, len(hits) * pool.size + tokens, hits):
                 break
             running.append(waiting.pop(0))
+            request.begun = True
             request.computed = len(hits) * pool.size
             step.append((request, tokens))
             admitted.append(request.number)

@@ -42,6 +42,7 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
         end_s=float(requests.completed_s[is_completed].max()),
         span_s=float(requests.completed_s[is_completed].max() - requests.arrived_s.min()),
         busy_s=1.2,
+        replica_s=2 * float(requests.completed_s[is_completed].max() - requests.arrived_s.min()),
         batches=7,
         waiting=np.flatnonzero(~is_completed),
         notes=notes,

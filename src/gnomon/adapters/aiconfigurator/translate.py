@@ -15,7 +15,7 @@ from gnomon.core.tool import Files
 from gnomon.tools.serving.answer import replicas_of, serving_plan
 from gnomon.tools.serving.shape import Shape, shape_of
 from gnomon.tools.serving.steady_state import batches
-from gnomon.tools.serving.stream import reasons_against, steady
+from gnomon.tools.serving.stream import of_the_door, reasons_against, steady
 
 OPTIONS, CONFIG = "options.json", "config.json"
 
@@ -44,6 +44,7 @@ def missing(scenario: Scenario, arrivals: Arrivals) -> Iterator[str]:
     if plan.tp * plan.pp > scenario.system.count:
         yield f"a replica takes {plan.tp * plan.pp} devices, and {scenario.system.name} has {scenario.system.count}"
     yield from reasons_against(arrivals)
+    yield from of_the_door(plan, "aiconfigurator")
 
 
 def _formats(scenario: Scenario, shape: Shape) -> Iterator[str]:

@@ -15,6 +15,7 @@ from gnomon.core.workload import Workload
 from gnomon.tools.serving.stream import reasons_against
 
 SCHEDULERS = {"vidur-vllm": "vllm", "sarathi": "sarathi", "orca": "orca"}  # policy -> Vidur's name
+ROUTERS = ("round_robin", "random", "lor")
 OPTIONS, TABLES, TRACE = "options.json", "tables.json", "trace.csv"
 _DATE = "2000-01-01"  # it takes the requests of one day out of a trace
 
@@ -29,6 +30,12 @@ def missing(service: Service, arrivals: Arrivals) -> Iterator[str]:
         return
     if not isinstance(pool.times, StepTimes):
         yield "vidur is given times of steps on grids"
+    if service.routing.name not in ROUTERS:
+        yield f"vidur knows no router {service.routing.name} (it knows {', '.join(ROUTERS)})"
+    if service.autoscale is not None:
+        yield "vidur knows no replicas that come and go"
+    if service.most_waiting is not None or service.most_wait_s is not None:
+        yield "vidur serves whoever comes: it turns nobody away"
     if service.most_open is not None:
         yield "vidur takes requests when they come, whatever is under way: it knows no closed loop"
     yield from reasons_against(arrivals)

@@ -24,7 +24,7 @@ _STEP = 1.1  # from one rate to the next; squared each time, until they lie on e
 _LEAST_RATIO = 1e-6  # of a statistic to its limit, where the one is all but nothing
 _OVERLOADED = 1.5  # taken as such a ratio
 _INSIDE = 0.15  # of a bracket: the next rate is no nearer to its ends
-OVERLOAD = "overload"
+OVERLOAD, TURNED_AWAY = "overload", "turned away"
 
 Probe = Callable[[float, int], "Probed"]  # rate per second, seed -> what became of the requests
 
@@ -36,6 +36,7 @@ class Probed:
     times: RequestTimes
     completed_per_s: float
     is_overloaded: bool  # the queue grows as long as requests come
+    turns_away: bool = False  # somebody is not served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class RateRun:
     draw: int  # seed of the traffic
     rate_per_s: float
     statistics_s: dict[str, float]  # by the limits' names
-    broken: str  # the first limit that it breaks, or "overload"; empty: none
+    broken: str  # the first limit that it breaks, "turned away" or "overload"; empty: none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Capacity:
     high_per_s: float
     draws_per_s: tuple[float, ...]
     throughput_per_s: float  # when every request is there at once, until the last is through
-    binding: str  # what is broken first above it: a limit's name, or "overload"
+    binding: str  # what is broken first above it: a limit's name, "turned away" or "overload"
     at_rate: dict[str, float]  # the limited statistics at the rate, seconds, mean over the draws
     turnovers: float  # how many times as long requests come as one takes, at the rate
     runs: int
@@ -83,7 +84,9 @@ def statistic(times: RequestTimes, limit: Limit) -> float:
 
 
 def broken(probed: Probed, limits: Sequence[Limit]) -> str:
-    """The first limit that a run breaks, or "overload"; empty: none."""
+    """The first limit that a run breaks, or "turned away" where not all are served, or "overload"; empty: none."""
+    if probed.turns_away:
+        return TURNED_AWAY
     for limit in limits:
         if statistic(probed.times, limit) > limit.most_s:
             return limit.name
@@ -166,7 +169,7 @@ class _Counted:
         self.ran(rate_per_s, seed)
         run = self.curve[-1]
         ratios = [run.statistics_s[one.name] / one.most_s for one in self._limits]
-        worst = math.log(max(*ratios, _LEAST_RATIO, _OVERLOADED if run.broken == OVERLOAD else 0.0))
+        worst = math.log(max(*ratios, _LEAST_RATIO, _OVERLOADED if run.broken in (OVERLOAD, TURNED_AWAY) else 0.0))
         found = _Tried(rate_per_s=rate_per_s, excess=worst, broken=run.broken)
         if run.broken and (seed not in self.lowest or rate_per_s < self.lowest[seed].rate_per_s):
             self.lowest[seed] = found

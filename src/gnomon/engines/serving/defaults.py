@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput
 from gnomon.core.in_words import counted
 from gnomon.core.serving_plan import ServingPlan
@@ -22,8 +23,28 @@ def limits_of(plan: ServingPlan, system: System, workload: Workload) -> Limits:
     return Limits(step_tokens=tokens, requests=requests, sequence_tokens=plan.max_model_len or workload.context or 0)
 
 
+def _most_of(plan: ServingPlan, autoscale: Autoscale, layout: Layout, system: System) -> int:
+    """The most of those that come and go; there have to be devices for all. BadInput."""
+    at_start, each = plan.replicas or autoscale.min, layout.tensor * layout.stages
+    if not autoscale.min <= at_start <= autoscale.max:
+        raise BadInput(
+            f"{at_start} at the start, where autoscale keeps between {autoscale.min} and {autoscale.max}",
+            field="replicas",
+        )
+    if autoscale.max * each > system.count:
+        raise BadInput(
+            f"{counted(autoscale.max, 'replica')} of {counted(each, 'device')} are more than the {system.count} of {system.name}",
+            field="autoscale.max",
+        )
+    if layout.together > 1:
+        raise BadInput("replicas that share experts cannot come and go one by one", field="autoscale")
+    return autoscale.max
+
+
 def replicas_of(plan: ServingPlan, layout: Layout, system: System) -> int:
-    """As many as the plan says, or as the devices make. BadInput where they are too few."""
+    """As many as the plan says, or as the devices make; of those that come and go the most. BadInput where they are too few."""
+    if plan.autoscale is not None:
+        return _most_of(plan, plan.autoscale, layout, system)
     each = layout.tensor * layout.stages
     most = system.count // each
     if most < 1:

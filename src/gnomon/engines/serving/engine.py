@@ -14,7 +14,7 @@ from gnomon.core.exchange import ExchangeTimer
 from gnomon.core.footprint import Footprint
 from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
-from gnomon.core.service import Arrivals, Batching, Pool, Routing, Service
+from gnomon.core.service import Arrivals, Batching, Pool, Service
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.serving_plan import Quantity, ServingPlan
 from gnomon.core.slo import Limit
@@ -29,6 +29,7 @@ from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, req
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.power import Draw, energy
+from gnomon.engines.serving.routers import routing_of
 from gnomon.engines.serving.simulate import policy_named, simulate
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.layout import Limits
@@ -180,22 +181,33 @@ class ServingEngine:
         ready, plan = self._set_up(scenario), scenario.plan.serving
         assert plan is not None  # as it was set up
         assert plan.traffic is not None
+        if plan.autoscale is not None:
+            raise Unsupported(
+                "what a service takes whose replicas come and go depends on how the load came to be: ask with `replicas` and "
+                "without autoscale"
+            )
         traffic, seed = plan.traffic, _seed(plan.traffic)
 
-        def ran(arrivals: Arrivals) -> Probed:
-            made = simulate(ready.service, arrivals)
+        def ran(arrivals: Arrivals, service: Service) -> Probed:
+            made = simulate(service, arrivals)
             times = request_times(made)
             if not times.counts.any():
                 raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
             span_s = made.end_s - float(made.requests.arrived_s.min())
-            return Probed(times=times, completed_per_s=len(times.e2e) / span_s, is_overloaded=is_overloaded(times))
+            return Probed(
+                times=times,
+                completed_per_s=len(times.e2e) / span_s,
+                is_overloaded=is_overloaded(times),
+                turns_away=made.found_full + made.waited_too_long > 0,
+            )
 
         def probe(rate_per_s: float, seed: int) -> Probed:
-            return ran(requests_of(at_rate(traffic, rate_per_s, seed)))
+            return ran(requests_of(at_rate(traffic, rate_per_s, seed)), ready.service)
 
         def saturated(seed: int) -> Probed:
             drawn = requests_of(at_rate(traffic, 1.0, seed))
-            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))))
+            patient = replace(ready.service, most_waiting=None, most_wait_s=None)
+            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))), patient)
 
         seeds = range(seed, seed + DRAWS)
         return capacity(probe, saturated, limits, seeds=seeds, precision=precision, tell=tell)
@@ -257,9 +269,13 @@ class ServingEngine:
         )
         service = Service(
             pools=(pool,),
-            routing=Routing(name=plan.router, seed=_seed(plan.traffic)),
+            routing=routing_of(plan, replicas, _seed(plan.traffic)),
             sequence_tokens=limits.sequence_tokens,
             most_open=plan.traffic.most_open,
+            autoscale=plan.autoscale,
+            replicas_at_start=None if plan.autoscale is None else plan.replicas or plan.autoscale.min,
+            most_waiting=plan.max_waiting,
+            most_wait_s=plan.max_wait_s,
         )
         return _Set(service=service, arrivals=arrivals, memory=memory, software=software)
 
@@ -355,7 +371,7 @@ def _ran(scenario: Scenario, ready: _Set) -> _Run:
     done = made.is_completed
     flop = model_flop(scenario.workload, ready.arrivals.prefill_tokens[done], ready.arrivals.decode_tokens[done])
     price, peak = plan.usd_per_device_hour, scenario.system.device.peak(scenario.plan.dtype, is_matrix=True)
-    devices = made.pool.replicas * made.pool.tensor_parallel * made.pool.stages
+    devices = made.replica_s / made.span_s * made.pool.tensor_parallel * made.pool.stages
     peak_flop_per_s = None if peak is None else peak.value
     draw = Draw(
         span_s=made.span_s,

@@ -78,6 +78,8 @@ def facts(
         requests=len(requests),
         completed=len(done),
         never_scheduled=len(made.waiting),
+        found_full=made.found_full,
+        waited_too_long=made.waited_too_long,
         restarts=int(requests.restarts.sum()),
         steps=made.batches,
         hit_tokens=int(done.found.sum()),
@@ -86,10 +88,11 @@ def facts(
         span_s=span_s,
         offered_per_s=(len(arrived) - 1) / between_s if between_s > 0 else None,
         mfu=None if peak_flop_per_s is None else flop / (peak_flop_per_s * span_s),
-        busy=made.busy_s / (span_s * pool.replicas * pool.stages),
+        busy=made.busy_s / (made.replica_s * pool.stages),
         energy=energy,
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
+        scaling=made.scaling,
         warnings=(*made.notes, *_warnings(made, times)),
     )
 
@@ -139,6 +142,9 @@ def _warnings(made: Outcome, times: RequestTimes) -> Iterator[str]:
             f"load exceeds capacity: requests wait {show(late, 's')} in the last quarter of the run and {show(early, 's')} in the "
             "second, so every mean depends on how long it is"
         )
+    scaling, autoscale = made.scaling, made.service.autoscale
+    if scaling and autoscale and scaling.ticks and scaling.at_most == scaling.ticks and autoscale.min < autoscale.max:
+        yield f"{counted(autoscale.max, 'replica')} are wanted throughout, the most there may be: more might be needed"
     arrived = made.requests.arrived_s
     between_s = float(arrived.max() - arrived.min())
     if 0 < between_s < _FEWEST_TURNOVERS * mean_s:

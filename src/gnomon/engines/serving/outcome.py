@@ -9,7 +9,9 @@ import numpy as np
 
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Arrivals, Batching, Flags, Floats, Ints, Pool, Service
+from gnomon.core.service_facts import Scaling
 from gnomon.engines.serving.decisions import Decision, decisions
+from gnomon.engines.serving.simulator.admission import QUEUE_FULL, WAITED_TOO_LONG
 from gnomon.engines.serving.simulator.records import Log
 from gnomon.engines.serving.simulator.state import Records
 
@@ -30,6 +32,7 @@ class Outcome:
     held_blocks: int  # at the end by anybody
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
     outside: tuple[str, ...]  # sizes beyond the tables
+    scaling: Scaling | None = None  # where replicas come and go
 
     @property
     def pool(self) -> Pool:
@@ -42,6 +45,11 @@ class Outcome:
         return self.end_s - float(self.requests.arrived_s.min())
 
     @property
+    def replica_s(self) -> float:
+        """Replicas times seconds in that time."""
+        return self.pool.replicas * self.span_s if self.scaling is None else self.scaling.replica_s
+
+    @property
     def batching(self) -> Batching:
         """How they make batches."""
         return self.pool.batching
@@ -51,6 +59,16 @@ class Outcome:
         """Of each request."""
         done: Flags = self.requests.is_completed
         return done
+
+    @property
+    def found_full(self) -> int:
+        """Requests that were turned away because the queue was full."""
+        return int(np.count_nonzero(self.requests.turned_away == QUEUE_FULL))
+
+    @property
+    def waited_too_long(self) -> int:
+        """Requests that were turned away because no first step came."""
+        return int(np.count_nonzero(self.requests.turned_away == WAITED_TOO_LONG))
 
     def tokens_after_first_s(self) -> Floats:
         """Mean time of an output token after the first, of those that are through, as Vidur has it.
@@ -80,7 +98,13 @@ class Outcome:
             first = int(self.waiting[0])
             one = f"request {self.arrivals.ids[first]}, of {self.requests.prefill[first]:,} tokens in its prompt"
             yield f"{len(self.waiting):,} requests can never be scheduled, from {one} on: {self.why_waiting(first)}"
-        unfinished = int(np.count_nonzero(~self.is_completed)) - len(self.waiting)
+        turned_away = int(np.count_nonzero(self.requests.turned_away))
+        if turned_away:
+            yield (
+                f"{turned_away:,} of {len(self.requests):,} requests are turned away: {self.found_full:,} found a queue full, "
+                f"{self.waited_too_long:,} waited too long for a first step; times are of those that were served"
+            )
+        unfinished = int(np.count_nonzero(~self.is_completed)) - len(self.waiting) - turned_away
         if unfinished:
             yield f"{unfinished:,} requests are not through when the time limit ends the run"
         yield from self.outside

@@ -33,7 +33,7 @@ class Draw:
 
     span_s: float
     busy_s: float  # of devices, while a step runs on them
-    devices: int
+    devices: float  # on average
     flop: float
     moved_bytes: float
 

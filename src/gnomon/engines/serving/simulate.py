@@ -8,10 +8,12 @@ from gnomon.core.errors import Unsupported, near_match
 from gnomon.core.service import Arrivals, Ints, Pool, Service, StageTimes, StepTimes
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.routers import follow_routes, static_routes
+from gnomon.engines.serving.scaling import scaling_of
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import steady
 from gnomon.engines.serving.simulator.coming import new_coming
 from gnomon.engines.serving.simulator.events import new_events
+from gnomon.engines.serving.simulator.front import new_front, with_room
 from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import new_cache
@@ -51,7 +53,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     if len(service.pools) != 1 or service.pools[0].role != "both":
         raise Unsupported("one pool of replicas that compute prompts and answers only")
     pool = service.pools[0]
-    routes = static_routes(service.routing, len(arrivals), pool.replicas)
+    routes = None if service.autoscale else static_routes(service.routing, len(arrivals), pool.replicas)
     waits = arrivals.after is not None or service.most_open is not None
     has_cache = arrivals.prefixes is not None and pool.batching.policy == "vllm-v1"
     rules = _rules(
@@ -77,11 +79,13 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     )
     scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
     known = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
+    front = new_front(service, arrivals.arrived_s, pool.replicas, has_static_routes=routes is not None)
     where = NONE
     while ending == NO_ROOM:
-        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, *known, clocks)
+        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, *known, front, clocks)
         if ending == NO_ROOM:
             log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
+            front = with_room(front)
     end_s, batches = float(clocks.now_s[0]), int(clocks.made[0])
     if ending == OUT_OF_MEMORY:
         raise Unsupported(
@@ -103,6 +107,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         held_blocks=int(replicas.each.used_blocks.sum()),
         waiting=_never(requests, replicas) if has_ended else np.zeros(0, np.int64),
         outside=tuple(_outside(pool.times, costs)),
+        scaling=scaling_of(front, end_s) if service.autoscale else None,
     )
 
 

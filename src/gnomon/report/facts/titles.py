@@ -129,6 +129,7 @@ def options(row: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(value, bool):
             yield name if value else f"no {name}"
         else:
-            yield f"{name.replace('_', ' ')} {value}".strip()
+            said = _short(value) if isinstance(value, (list, Mapping)) else value
+            yield f"{name.replace('_', ' ')} {said}".strip()
     for name, value in (row.get("overrides") or {}).items():
         yield from (f"{name.replace('_', ' ')} {one}" for one in ([value] if isinstance(value, str) else value))

@@ -55,6 +55,16 @@ def reasons_against(arrivals: Arrivals) -> Iterator[str]:
         yield "requests wait for the ends of others, and it takes moments that are known before"
 
 
+def of_the_door(plan: ServingPlan, tool: str) -> Iterator[str]:
+    """Why a tool that knows no single requests cannot be told how they are let in and shared out."""
+    if plan.max_waiting is not None or plan.max_wait_s is not None:
+        yield f"{tool} serves whoever comes: it turns nobody away"
+    if plan.autoscale is not None:
+        yield f"{tool} knows no replicas that come and go"
+    if plan.router == "weighted":
+        yield f"{tool} is asked for replicas that get equally much, not by weights"
+
+
 def untold(arrivals: Arrivals, tool: str) -> tuple[str, ...]:
     """What the tool is not told of a stream that it is asked about."""
     found = []

@@ -114,23 +114,28 @@ def come(rules: Rules, coming: Coming, requests: Records, arrived: int) -> bool:
 @inner
 def let_come(rules: Rules, coming: Coming, requests: Records, members: Records, size: int, now_s: float) -> None:
     """Those of a batch that are through let others come, once their clients know."""
-    marks = coming.marks[0]
     for at in range(size):
         request = members[at].request
         if not requests[request].is_completed or requests[request].has_let_come:
             continue
-        requests[request].has_let_come = True
-        known_s = now_s + rules.client_s
-        follower = coming.first[request]
-        while follower != NONE:
-            requests[follower].arrived_s += known_s
-            push(coming, follower, requests[follower].arrived_s)
-            follower = coming.other[follower]
-        marks.open -= 1
-        if marks.head < marks.tail:
-            held = coming.held[marks.head]
-            marks.head += 1
-            marks.open += 1
-            requests[held].is_let_in = True
-            requests[held].arrived_s = known_s + rules.door_s
-            push(coming, held, requests[held].arrived_s)
+        let_next_come(rules, coming, requests, request, now_s + rules.client_s)
+
+
+@inner
+def let_next_come(rules: Rules, coming: Coming, requests: Records, request: int, known_s: float) -> None:
+    """Whoever waited for the end of a request comes, once its client knows of it."""
+    marks = coming.marks[0]
+    requests[request].has_let_come = True
+    follower = coming.first[request]
+    while follower != NONE:
+        requests[follower].arrived_s += known_s
+        push(coming, follower, requests[follower].arrived_s)
+        follower = coming.other[follower]
+    marks.open -= 1
+    if marks.head < marks.tail:
+        held = coming.held[marks.head]
+        marks.head += 1
+        marks.open += 1
+        requests[held].is_let_in = True
+        requests[held].arrived_s = known_s + rules.door_s
+        push(coming, held, requests[held].arrived_s)

@@ -11,10 +11,12 @@ import numpy as np
 
 from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
+from gnomon.engines.serving.simulator import admission, courses, events, queues, records, routers, scaling, steady
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
-from gnomon.engines.serving.simulator import courses, events, queues, records, steady
+from gnomon.engines.serving.simulator import front as door
 from gnomon.engines.serving.simulator.coming import Coming
+from gnomon.engines.serving.simulator.front import Front
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import Cache
 from gnomon.engines.serving.simulator.state import (
@@ -49,6 +51,7 @@ Loop = Callable[
         Floats,
         Cache,
         Coming,
+        Front,
         Records,
     ],
     tuple[int, int],
@@ -145,44 +148,34 @@ def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batc
 
 
 @inner
-def route(rules: Rules, requests: Records, replicas: Replicas, request: int, place: int) -> int:
-    """The replica of a request that comes at some place: as drawn before, or that with the fewest in its queue, the first of equals.
-
-    Requests that a replica has admitted are not counted, as in Vidur.
-    """
-    if rules.has_static_routes:
-        drawn: int = requests[place].drawn
-        requests[request].replica = drawn
-        return drawn
-    best = 0
-    for replica in range(1, len(replicas.each)):
-        if replicas.each[replica].queued < replicas.each[best].queued:
-            best = replica
-    requests[request].replica = best
-    return best
-
-
-@inner
 def send_out(
     rules: Rules,
     requests: Records,
     replicas: Replicas,
+    cache: Cache,
     coming: Coming,
+    front: Front,
     queue: events.Events,
     touched: Ints,
     routed: int,
     arrived: int,
+    now_s: float,
 ) -> None:
     """Requests that have arrived go to their replicas, which then look whether they can begin a batch."""
     for replica in range(len(touched)):
         touched[replica] = 0
     for place in range(routed, arrived):
         request = coming.line[place] if rules.waits_for_ends else place
-        replica = route(rules, requests, replicas, request, place)
+        replica = routers.choose(rules, requests, replicas, cache, front, request, place)
+        requests[request].replica = replica
         if not rules.waits_for_ends:
             replicas.each[replica].coming = requests[request].behind
         if requests[request].is_refused:
             continue
+        if admission.is_full(front, replicas.each[replica]):
+            admission.turn_away(rules, requests, coming, request, admission.QUEUE_FULL, now_s)
+            continue
+        front.each[replica].outstanding += 1
         queues.push_back(requests, replicas.each[replica], request)
         touched[replica] = 1
     for replica in range(len(touched)):
@@ -205,12 +198,14 @@ def begin_batches(
     made: int,
     now_s: float,
     arrives_s: float,
+    leaves_s: float,
     may_hurry: bool,
 ) -> int:
     """How many batches a replica makes; OUT_OF_MEMORY where its policy does not know what to do.
 
     Where all that a batch does is to decode, iterations that are alike are done at once until somebody comes who may be admitted:
-    whoever comes behind one that waits may not. `arrives_s`: when the next request comes, to whatever replica.
+    whoever comes behind one that waits may not. `arrives_s`: when the next request comes, to whatever replica; `leaves_s`: when the
+    next leaves a queue.
     """
     first, mine = made, replicas.each[replica]
     while mine.running < rules.slots:
@@ -243,6 +238,7 @@ def begin_batches(
                 until_s = min(until_s, events.next_later_s(queue.marks[0], queue.heap[0]))
             elif rules.has_static_routes:
                 until_s = np.inf if mine.coming == NONE else requests[mine.coming].arrived_s
+            until_s = min(until_s, leaves_s)
             steps, end_s = steady.steps_ahead(
                 rules,
                 costs,
@@ -356,16 +352,19 @@ def advance(
     took_s: Floats,
     cache: Cache,
     coming: Coming,
+    front: Front,
     clock: Records,
 ) -> tuple[int, int]:
     """How it ended, and with which replica. Where it ended for want of room in the log, it can be called again."""
     count, arrived, routed, made, ending, whom = len(requests), clock.arrived, clock.routed, clock.made, ENDED, NONE
     now_s, is_over = clock.now_s, False
     may_hurry = rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM
+    if front.router == door.PREFIX_AWARE:  # it looks into caches while steps are under way
+        may_hurry = may_hurry and not rules.has_cache
     room = (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2)  # what one event may write
     marks, first = queue.marks[0], queue.heap[0]
     while not is_over:
-        if rules.records and records.is_full(log, room):
+        if (rules.records and records.is_full(log, room)) or door.is_full(front):
             ending = NO_ROOM
             break
         if rules.waits_for_ends:
@@ -373,6 +372,18 @@ def advance(
         else:
             arrives_s = requests[arrived].arrived_s if arrived < count else np.inf
         ahead_s = events.next_later_s(marks, first)
+        leaves_s = admission.due_s(rules, requests, coming, front, routed)
+        changes_s, next_s = front.marks[0].next_s, min(arrives_s, ahead_s, leaves_s)
+        if changes_s <= next_s and next_s < np.inf and (changes_s <= now_s or events.is_quiet(marks)):
+            now_s = changes_s
+            is_over = now_s > rules.time_limit_s
+            scaling.change(rules, cache, front, now_s)
+            continue
+        if leaves_s <= min(arrives_s, ahead_s) and leaves_s < np.inf and (leaves_s <= now_s or events.is_quiet(marks)):
+            now_s = leaves_s
+            is_over = now_s > rules.time_limit_s
+            events.now(queue, events.FORM, admission.drop(rules, requests, replicas, coming, front, now_s))
+            continue
         if arrives_s < np.inf and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(marks)):
             now_s = arrives_s
             is_over = now_s > rules.time_limit_s
@@ -394,7 +405,7 @@ def advance(
             break
         is_over = now_s > rules.time_limit_s
         if what == events.ROUTE:
-            send_out(rules, requests, replicas, coming, queue, touched, routed, arrived)
+            send_out(rules, requests, replicas, cache, coming, front, queue, touched, routed, arrived, now_s)
             routed = arrived
         elif what == events.FORM:
             more = begin_batches(
@@ -411,6 +422,7 @@ def advance(
                 made,
                 now_s,
                 arrives_s,
+                leaves_s,
                 may_hurry,
             )
             if more == lightllm.OUT_OF_MEMORY:
@@ -439,6 +451,8 @@ def advance(
             mine, members = replicas.each[whom], batches.members[whom]
             steady.catch_up(rules, requests, mine, members, batch.count, now_s, took, cache, whom)
             take_back(rules, requests, replicas, batches, cache, whom)
+            if front.counts:
+                door.leave(requests, front, members, batch.count, now_s)
             if rules.waits_for_ends:
                 comers.let_come(rules, coming, requests, members, batch.count, now_s)
             events.now(queue, events.FORM, whom)
@@ -446,6 +460,8 @@ def advance(
             if rules.records:
                 log.steps_s[batches.each[whom].number, 1] = now_s
             end_batch(rules, requests, replicas, batches, cache, whom, now_s)
+            if front.counts:
+                door.leave(requests, front, batches.members[whom], batches.each[whom].count, now_s)
             if rules.waits_for_ends:
                 members, size = batches.members[whom], batches.each[whom].count
                 comers.let_come(rules, coming, requests, members, size, now_s)
@@ -476,13 +492,14 @@ def _keyed(digest: int) -> Loop:
         took_s: Floats,
         cache: Cache,
         coming: Coming,
+        front: Front,
         clocks: Records,
     ) -> tuple[int, int]:
         """As `advance`; here references are counted, once."""
         clock = clocks[0]
         clock.digest = digest
         return advance(
-            rules, costs, requests, replicas, batches, stages, queue, log, touched, took_s, cache, coming, clock
+            rules, costs, requests, replicas, batches, stages, queue, log, touched, took_s, cache, coming, front, clock
         )
 
     return compiled(run)

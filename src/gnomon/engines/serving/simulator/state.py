@@ -35,6 +35,9 @@ _REQUEST = np.dtype(
         ("is_let_in", "?"),  # it was held back, and one that was under way is through
         ("has_let_come", "?"),  # whoever waited for its end
         ("is_refused", "?"),  # at the door: it could never be through
+        ("turned_away", "i8"),  # why it is not served, as in admission.py; 0: it is
+        ("turned_away_s", "f8"),
+        ("has_left", "?"),  # it is not counted among those of its replica any more
         ("scheduled_s", "f8"),  # this and all that follow: 0 before the time has come
         ("first_token_s", "f8"),
         ("completed_s", "f8"),
