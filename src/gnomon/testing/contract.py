@@ -39,9 +39,12 @@ class EngineContract:
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Run a test once for each `scenario`, for each that the engine has `answered`, or for each `single` operator."""
-        for fixture, found in _sets(type(self)).items():
+        for fixture, found in _sets(type(self)).items():  # type: ignore[arg-type]  # a class has a hash, whatever its instances have
             if fixture in metafunc.fixturenames:
                 metafunc.parametrize(fixture, list(found.values()), ids=list(found))
+
+    def _answered(self, asked: Mapping[str, Scenario]) -> dict[str, Scenario]:
+        return {name: scenario for name, scenario in asked.items() if not self.engine.missing(scenario)}
 
     def answer(self, scenario: Scenario) -> Prediction:
         """The engine's prediction of a scenario that it answers."""
@@ -253,13 +256,10 @@ class EngineContract:
 
 @cache
 def _sets(contract: type[EngineContract]) -> Mapping[str, Mapping[str, Scenario]]:
-    """What its tests are run for, by the name of their argument; each of the engine's tests asks for the same."""
-    asked, alone = contract().scenarios(), single_op_scenarios()
-
-    def answered(of: Mapping[str, Scenario]) -> dict[str, Scenario]:
-        return {name: scenario for name, scenario in of.items() if not contract.engine.missing(scenario)}
-
-    return {"scenario": asked, "answered": answered(asked), "single": answered(alone)}
+    """What its tests are run for, by the name of their argument: the same for each of them."""
+    one = contract()
+    asked = one.scenarios()
+    return {"scenario": asked, "answered": one._answered(asked), "single": one._answered(single_op_scenarios())}
 
 
 def _lacking(engine: object) -> str:
