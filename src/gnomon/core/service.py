@@ -133,6 +133,7 @@ class Pool:
     )
     batching: Batching
     times: StageTimes | StepTimes
+    device: str = ""  # its name, where it is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

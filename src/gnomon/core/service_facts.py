@@ -19,7 +19,7 @@ class Estimate:
 class Spread:
     """A time over the requests that have it."""
 
-    quantity: str  # ttft, tpot, e2e, queueing
+    quantity: str  # ttft, tpot, e2e, queueing; of two pools also kv_transfer and decode_queueing
     count: int  # requests
     estimates: tuple[Estimate, ...]
     quantiles: tuple[float, ...]  # at 0, 1, ... 100 %: what a curve of the shares is drawn from
@@ -31,6 +31,20 @@ class Spread:
             if one.name == name:
                 return one.value
         raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolFacts:
+    """Replicas that are alike, where a service has several kinds."""
+
+    name: str  # prefill, decode
+    device: str
+    replicas: int
+    tensor_parallel: int
+    stages: int
+    kv_blocks: int  # of a replica
+    steps: int
+    restarts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +72,7 @@ class ServiceFacts:
     spreads: tuple[Spread, ...]
     usd_per_s: float | None  # of all devices; None: no price is known
     warnings: tuple[str, ...]
+    pools: tuple[PoolFacts, ...] = ()  # of several; the fields above are those of the last
 
     @property
     def completed_per_s(self) -> float:
