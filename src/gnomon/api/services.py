@@ -87,6 +87,14 @@ class ServiceRun:
             "e2e_s": where(is_through, found.completed_s - found.arrived_s),
             "preemptions": found.restarts,
         }
+        if (between := made.handover) is not None:
+            columns |= {
+                "decode_replica": np.where(between.decode_replica < 0, np.nan, between.decode_replica),
+                "sent_s": between.sent_s,
+                "decode_scheduled_s": between.begun_s,
+                "kv_transfer_s": between.sent_s - between.left_s,
+                "decode_queueing_s": between.begun_s - between.sent_s,
+            }
         return pl.DataFrame(columns).fill_nan(None)
 
     def series(self) -> pl.DataFrame:
@@ -179,6 +187,9 @@ def serve(
     """
     asked = _service(scenario)
     engine = _engine(settings, tell)
+    plan = _one(asked).plan.serving
+    if records and plan is not None and plan.has_prefill_pool:
+        raise Unsupported("steps of two pools are in no table: leave out --series and --decisions, and see --timeline")
     with asked.placed():
         found = answer(asked.question, ENGINE, engine, settings or {})
         if not found.has_predictions:  # answers of one token have no TPOT

@@ -243,7 +243,7 @@ def _meant(field: str, value: JsonValue) -> JsonValue:
         return value
     if field == "model" and not is_path(value):
         return canonical_model(value) or value
-    if field == "on" and not is_path(value):
+    if field in ("on", "prefill_on") and not is_path(value):
         name, count = split_count(value)
         return (canonical_device(name) or name) + ("" if count == ":1" else count)
     return value
