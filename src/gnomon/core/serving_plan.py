@@ -52,7 +52,7 @@ class ServingPlan:
     prefill_max_num_batched_tokens: int | None = None
     prefill_usd_per_device_hour: float | None = None
     kv_transfer: KvSent = "whole"  # layerwise: all but the last layer while the prompt is computed
-    kv_transfer_gbit_per_s: float | None = None  # of each device that sends; None: as its network has it
+    kv_transfer_gbit_per_s: float | None = None  # of the link of each device; None: as its network has it
     traffic: AnyTraffic | None = None  # who asks; None: it is not said
 
     def __post_init__(self) -> None:

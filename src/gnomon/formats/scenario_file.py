@@ -211,7 +211,7 @@ class ScenarioFile(Strict):
         description="serve: KV caches are sent from them whole, or layerwise while the prompt is computed; whole",
     )
     kv_transfer_gbit_per_s: float | None = Field(
-        default=None, gt=0, description="serve: Gbit/s of each device that sends KV caches; as its network has it"
+        default=None, gt=0, description="serve: Gbit/s of the link of each device for KV caches; as its network has it"
     )
     traffic: TrafficShape | None = Field(default=None, description="serve: the requests")
 

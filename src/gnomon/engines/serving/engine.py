@@ -31,7 +31,7 @@ from gnomon.engines.serving.defaults import layout_of, limits_of, prefill_plan, 
 from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
 from gnomon.engines.serving.disaggregated import check, simulated
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
-from gnomon.engines.serving.kv_link import at_rate_s, kv_transfer, link_bytes, transfer_s
+from gnomon.engines.serving.kv_link import at_rate_s, kv_transfer, link_bytes, network_s
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import policy_named
@@ -243,7 +243,7 @@ class ServingEngine:
             try:
                 made.append(self._pool(workload, machine, own, "prefill", 0))
             except BadInput as fault:
-                raise fault.at(field=_OF_PROMPTS.get(fault.field, fault.field)) from None
+                raise _of_prompts(fault) from None
             taken = _devices(made[0][0]) if plan.prefill_on is None else 0
         made.append(self._pool(workload, system, plan, "decode" if made else "both", taken))
         pools = tuple(pool for pool, _ in made)
@@ -306,20 +306,20 @@ class ServingEngine:
     ) -> KvTransfer:
         """What KV caches take from the first pool to the second. Unsupported."""
         sender, receiver = layout_of(prefill_plan(plan)), layout_of(plan)
+        bytes_of_one = link_bytes(memories[1].block_bytes, sender, receiver)
         if plan.kv_transfer_gbit_per_s is not None:
-            times_s = partial(at_rate_s, gbit_per_s=plan.kv_transfer_gbit_per_s)
+            times_s = partial(at_rate_s, bytes_of_one=bytes_of_one, gbit_per_s=plan.kv_transfer_gbit_per_s)
         else:
-            machines = (system,) if plan.prefill_on is None else (plan.prefill_on, system)
-            used = sum(map(_devices, pools))
-            times_s = partial(transfer_s, systems=machines, devices=used, timer=self._exchange_timer)
-        return kv_transfer(
-            link_bytes(memories[1].block_bytes, sender, receiver),
-            -(-limits_of(plan, system, workload).sequence_tokens // plan.block_size),
-            times_s,
-            plan.kv_transfer,
-            device_share(workload, sender).layer_count,
-            sender.stages,
-        )
+            times_s = partial(
+                network_s,
+                bytes_of_one=bytes_of_one,
+                systems=(system,) if plan.prefill_on is None else (plan.prefill_on, system),
+                devices=sum(map(_devices, pools)),
+                timer=self._exchange_timer(),
+            )
+        most_blocks = -(-limits_of(plan, system, workload).sequence_tokens // plan.block_size)
+        layers = device_share(workload, sender).layer_count
+        return kv_transfer(most_blocks, times_s, plan.kv_transfer, layers, sender.stages)
 
     def _run(self, scenario: Scenario) -> _Run:
         key = _key(scenario)
@@ -423,6 +423,13 @@ def _ran(scenario: Scenario, ready: _Set) -> _Run:
     ]
     told = facts(made, times, usd_per_s=_sum(prices), flop=flop, peak_flop_per_s=_sum(peaks))
     return _Run(set_up=ready, made=made, times=times, facts=told, flop=flop)
+
+
+def _of_prompts(fault: BadInput) -> BadInput:
+    """A fault of the plan of prompts as one of the plan."""
+    remedies = [(_OF_PROMPTS.get(field, field), values) for field, values in fault.remedies]
+    field = _OF_PROMPTS.get(fault.field, fault.field)
+    return BadInput(fault.what, where=fault.where, field=field, further=fault.further, remedies=remedies)
 
 
 def _devices(pool: Pool) -> int:

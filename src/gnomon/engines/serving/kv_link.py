@@ -18,14 +18,14 @@ from gnomon.engines.serving.step_times.layout import Layout
 _BITS_PER_BYTE, _GIGA = 8, 1e9
 
 
-def link_bytes(block_bytes: float, sender: Layout, receiver: Layout) -> float:
-    """Bytes of one block on the busiest link of a device, where `block_bytes` are what a device of the receiver keeps of it.
+def link_bytes(block_bytes: float, sender: Layout, receiver: Layout) -> tuple[float, float]:
+    """Bytes of one block on the link of a device that sends, and of one that receives and keeps `block_bytes` of it.
 
     Every device that receives reads its own copy, from a device that has it [vLLM 0.15, connector NIXL: ranks of unequal tensor
     parallelism read from each other]; of n devices that send each sends an equal share of all copies:
-        max(block, block * tp' pp' / (tp pp))
+        block * (tp' pp') / (tp pp), block
     """
-    return block_bytes * max(1.0, receiver.tensor * receiver.stages / (sender.tensor * sender.stages))
+    return block_bytes * receiver.tensor * receiver.stages / (sender.tensor * sender.stages), block_bytes
 
 
 def shares(sent: KvSent, layers: int, stages: int) -> tuple[float, float]:
@@ -41,39 +41,37 @@ def shares(sent: KvSent, layers: int, stages: int) -> tuple[float, float]:
     return 1 / own, (1 - 1 / own) / stages
 
 
-def transfer_s(
-    sizes_bytes: Sequence[float], systems: Sequence[System], devices: int, timer: Callable[[], ExchangeTimer]
-) -> Floats:
-    """Seconds of messages between two pools `(sizes,)`: on one system that `devices` of are used, or on two.
+def kv_transfer(
+    most_blocks: int, times_s: Callable[[Floats], Floats], sent: KvSent, layers: int, stages: int
+) -> KvTransfer:
+    """The transfer of prompts of up to so many blocks; `times_s`: of numbers of blocks."""
+    blocks = counts(max(most_blocks, 1))
+    last, lead = shares(sent, layers, stages)
+    return KvTransfer(blocks=blocks, seconds=times_s(blocks.astype(np.float64)), last_share=last, lead_share=lead)
 
-    Between two systems it is the slower of what each sends to another of its kind. Unsupported where no network is described.
+
+def network_s(
+    blocks: Floats, bytes_of_one: tuple[float, float], systems: Sequence[System], devices: int, timer: ExchangeTimer
+) -> Floats:
+    """Seconds of so many blocks between two pools: on one system that `devices` of are used, or from one to another.
+
+    Whichever end takes longer: between two systems each as if the other end were of its own kind. Unsupported where no
+    network is described.
     """
     if len(systems) == 1:
-        return _sends_s(sizes_bytes, systems[0], _level(systems[0], devices), timer)
-    found = []
-    for one in systems:
-        wide = one if one.scale_out is None else cluster(one, one.count, 2)
-        found.append(_sends_s(sizes_bytes, wide, len(wide.dimensions) - 1, timer))
+        ends = [(systems[0], _level(systems[0], devices))] * 2
+    else:
+        wide = [one if one.scale_out is None else cluster(one, one.count, 2) for one in systems]
+        ends = [(one, len(one.dimensions) - 1) for one in wide]
+    found = [
+        _sends_s(blocks * own, system, level, timer) for own, (system, level) in zip(bytes_of_one, ends, strict=True)
+    ]
     return np.maximum(*found)
 
 
-def kv_transfer(
-    block_bytes: float, most_blocks: int, times_s: Callable[[Sequence[float]], Floats], sent: KvSent, layers: int, stages: int
-) -> KvTransfer:
-    """The transfer of prompts of up to so many blocks, of so many bytes each on a link."""
-    blocks = counts(max(most_blocks, 1))
-    last, lead = shares(sent, layers, stages)
-    return KvTransfer(
-        blocks=blocks,
-        seconds=times_s([block_bytes * count for count in blocks.tolist()]),
-        last_share=last,
-        lead_share=lead,
-    )
-
-
-def at_rate_s(sizes_bytes: Sequence[float], gbit_per_s: float) -> Floats:
-    """Seconds of messages at a rate."""
-    return np.array(sizes_bytes, np.float64) * _BITS_PER_BYTE / (gbit_per_s * _GIGA)
+def at_rate_s(blocks: Floats, bytes_of_one: tuple[float, float], gbit_per_s: float) -> Floats:
+    """Seconds of so many blocks where every link has a rate."""
+    return blocks * (max(bytes_of_one) * _BITS_PER_BYTE / (gbit_per_s * _GIGA))
 
 
 def _level(system: System, devices: int) -> int:
@@ -82,9 +80,7 @@ def _level(system: System, devices: int) -> int:
     return next((at for at in range(len(sizes)) if prod(sizes[: at + 1]) >= devices), -1)
 
 
-def _sends_s(
-    sizes_bytes: Sequence[float], system: System, level: int, timer: Callable[[], ExchangeTimer]
-) -> Floats:
+def _sends_s(sizes_bytes: Floats, system: System, level: int, timer: ExchangeTimer) -> Floats:
     """Seconds of messages between two devices that differ in one level."""
     if level < 0:
         raise Unsupported(
@@ -92,5 +88,5 @@ def _sends_s(
             "system of `gnomon list systems`"
         )
     spread = tuple(2 if at == level else 1 for at in range(len(system.dimensions)))
-    sends = [Exchange(kind="send", size_bytes=size, spread=spread, grid=((2, level),)) for size in sizes_bytes]
-    return np.asarray(timer().exchange_times_s(sends, system), np.float64)
+    sends = [Exchange(kind="send", size_bytes=size, spread=spread, grid=((2, level),)) for size in sizes_bytes.tolist()]
+    return np.asarray(timer.exchange_times_s(sends, system), np.float64)
