@@ -143,7 +143,11 @@ SERVED = {
     "--ep": (("--tp", "2"), ("8",)),
     "--trace": ((), ("TRACE",)),
     **{flag: ((), WORDS[flag]) for flag in WORDS if f"{flag[2:]}".replace("-", "_") in OWN_FIELDS},
-    **{flag: (("--prefill-replicas", "1"), WORDS[flag]) for flag in WORDS if flag.startswith(("--prefill", "--kv-transfer"))},
+    **{
+        flag: (("--prefill-replicas", "1"), WORDS[flag])
+        for flag in WORDS
+        if flag.startswith(("--prefill", "--kv-transfer"))
+    },
     "--prefill-replicas": ((), WORDS["--prefill-replicas"]),
     "--prefill-usd-per-device-hour": (("--prefill-replicas", "1", "--usd-per-device-hour", "1"), ("3",)),
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},

@@ -201,7 +201,8 @@ def _of_prompts(asked: str | Path, options: Options) -> System:
     """The system of replicas for prompts alone. BadInput."""
     if options.get("overrides") not in (None, Overrides()):
         raise BadInput(
-            "with overrides it is not clear whose numbers they are: write them in files of both devices", field="prefill_on"
+            "with overrides it is not clear whose numbers they are: write them in files of both devices",
+            field="prefill_on",
         )
     try:
         return system(asked)

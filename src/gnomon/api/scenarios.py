@@ -196,7 +196,13 @@ def scenario_file(asked: Question, folder: Path, *, title: str = "") -> Scenario
         model=_from(asked.model_text, folder, asked.model.name),
         on=_from(asked.on_text, folder, asked.system.name),
         overrides=None if overrides == OverridesShape() else overrides,
-        **{**given, **_written_prefill(asked, folder), **_written_traffic(asked, folder), "dtype": plan.dtype, **_written_batch(plan)},
+        **{
+            **given,
+            **_written_prefill(asked, folder),
+            **_written_traffic(asked, folder),
+            "dtype": plan.dtype,
+            **_written_batch(plan),
+        },
     )
 
 

@@ -89,7 +89,9 @@ class ServiceRun:
         }
         if (between := made.handover) is not None:
             columns |= {
-                "decode_replica": np.where(between.decode_replica < 0, np.nan, between.decode_replica),
+                "decode_replica": pl.Series(
+                    [None if one < 0 else one for one in between.decode_replica.tolist()], dtype=pl.Int64
+                ),
                 "sent_s": between.sent_s,
                 "decode_scheduled_s": between.begun_s,
                 "kv_transfer_s": between.sent_s - between.left_s,

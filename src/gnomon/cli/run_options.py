@@ -102,7 +102,9 @@ def add_serving_options(parser: Parser) -> None:
         help="KV caches are sent whole (default), or layerwise while the prompt is computed",
     )
     apart.add_argument(
-        "--kv-transfer-gbit-per-s", metavar="RATE", help="of each device's link for KV caches (default: as its network has it)"
+        "--kv-transfer-gbit-per-s",
+        metavar="RATE",
+        help="of each device's link for KV caches (default: as its network has it)",
     )
     asked = parser.add_argument_group("its requests (--mode serve); a scenario file says more of them")
     asked.add_argument("--qps", metavar="RATE", help="requests per second")

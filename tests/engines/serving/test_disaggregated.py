@@ -39,7 +39,9 @@ def two(one: Service, link: KvTransfer, *, prefill: dict | None = None, decode: 
 
 def small(link: KvTransfer = NEVER_LATE, *, replicas: int = 1, router: str = "round_robin", **others) -> Service:
     return two(
-        service("vllm-v1", times=step_times(), replicas=replicas, routing=Routing(name=router), blocks=12), link, **others
+        service("vllm-v1", times=step_times(), replicas=replicas, routing=Routing(name=router), blocks=12),
+        link,
+        **others,
     )
 
 
@@ -245,7 +247,8 @@ def test_each_pool_computes_its_tokens_once_where_none_loses_its_blocks(rows, bl
     between = made.handover
     assert between is not None
     prompts, answers = (
-        sum(tokens for step in one.decisions() for _, tokens in step.requests) for one in (between.prefill, between.decode)
+        sum(tokens for step in one.decisions() for _, tokens in step.requests)
+        for one in (between.prefill, between.decode)
     )
     assert prompts == made.arrivals.prefill_tokens.sum()
     assert answers == (made.arrivals.decode_tokens - 1).sum()
@@ -292,7 +295,11 @@ def _chat(stream: Arrivals) -> Arrivals:
         (lambda one: one, lambda one: replace(one, priorities=np.zeros(2, np.int64)), "priorities"),
         (lambda one: one, lambda one: replace(one, adapters=np.zeros(2, np.int64)), "adapters"),
         (lambda one: replace(one, time_limit_s=1.0), lambda one: one, "time limit"),
-        (lambda one: replace(one, pools=one.pools[::-1]), lambda one: one, "one of role prefill, then one of role decode"),
+        (
+            lambda one: replace(one, pools=one.pools[::-1]),
+            lambda one: one,
+            "one of role prefill, then one of role decode",
+        ),
         (lambda one: replace(one, transfer=None), lambda one: one, "what is between them"),
         (
             lambda one: replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from gnomon.core.errors import BadInput
 from gnomon.core.in_words import counted
@@ -26,6 +27,7 @@ def limits_of(plan: ServingPlan, system: System, workload: Workload) -> Limits:
 
 def prefill_plan(plan: ServingPlan) -> ServingPlan:
     """The plan of the replicas for prompts, as that of a service of its own."""
+    others: dict[str, Any] = {name: "whole" if name == "kv_transfer" else None for name in PREFILL_FIELDS}
     return replace(
         plan,
         replicas=plan.prefill_replicas,
@@ -33,7 +35,7 @@ def prefill_plan(plan: ServingPlan) -> ServingPlan:
         pp=plan.prefill_pp or plan.pp,
         max_num_batched_tokens=plan.prefill_max_num_batched_tokens or plan.max_num_batched_tokens,
         kv_blocks=None,
-        **{name: "whole" if name == "kv_transfer" else None for name in PREFILL_FIELDS},
+        **others,
     )
 
 

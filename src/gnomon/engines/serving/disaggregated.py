@@ -65,7 +65,9 @@ def _of_two(service: Service, arrivals: Arrivals, *, records: bool) -> Outcome:
         _announced(decode),
         brought,
         records=records,
-        handed_on=replace(handed_on, is_brought=True, goes_on=~nobody, is_refused=nobody, send_s=handed_on.send_s[came]),
+        handed_on=replace(
+            handed_on, is_brought=True, goes_on=~nobody, is_refused=nobody, send_s=handed_on.send_s[came]
+        ),
     )
     return _joined(service, arrivals, first, second, came)
 

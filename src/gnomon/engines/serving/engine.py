@@ -57,7 +57,9 @@ _ASSUMPTIONS = (
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 _HOUR_S = 3600.0
 _ONCE = "the first run on a machine compiles the simulation for about a minute"
-_OF_PROMPTS = {name: f"prefill_{name}" for name in ("tp", "pp", "replicas")}  # field of a plan of prompts -> of the plan
+_OF_PROMPTS = {
+    name: f"prefill_{name}" for name in ("tp", "pp", "replicas")
+}  # field of a plan of prompts -> of the plan
 _OF_A_PLAN = {"tensor": "tp", "sequence_tokens": "max_model_len"}  # field of a layout or of limits -> of a plan
 
 
@@ -414,11 +416,15 @@ def _ran(scenario: Scenario, ready: _Set) -> _Run:
     flop = model_flop(scenario.workload, ready.arrivals.prefill_tokens[done], ready.arrivals.decode_tokens[done])
     kinds = [(made.pool, scenario.system, plan.usd_per_device_hour)]
     if plan.has_prefill_pool:
-        price = plan.usd_per_device_hour if plan.prefill_usd_per_device_hour is None else plan.prefill_usd_per_device_hour
+        price = (
+            plan.usd_per_device_hour if plan.prefill_usd_per_device_hour is None else plan.prefill_usd_per_device_hour
+        )
         kinds.append((made.service.pools[0], plan.prefill_on or scenario.system, price))
     prices = [None if price is None else price * _devices(pool) / _HOUR_S for pool, _, price in kinds]
     peaks = [
-        None if (peak := machine.device.peak(scenario.plan.dtype, is_matrix=True)) is None else peak.value * _devices(pool)
+        None
+        if (peak := machine.device.peak(scenario.plan.dtype, is_matrix=True)) is None
+        else peak.value * _devices(pool)
         for pool, machine, _ in kinds
     ]
     told = facts(made, times, usd_per_s=_sum(prices), flop=flop, peak_flop_per_s=_sum(peaks))
