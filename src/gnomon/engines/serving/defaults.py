@@ -52,7 +52,7 @@ def replicas_of(plan: ServingPlan, layout: Layout, system: System, taken: int = 
     if plan.replicas is not None and plan.replicas > most:
         raise BadInput(
             f"{counted(plan.replicas, 'replica')} of {counted(each, 'device')} are more than the {count} of {system.name}"
-            f"{f' that are not for prompts alone' if taken else ''}",
+            f"{' that are not for prompts alone' if taken else ''}",
             field="replicas",
             remedies=[("replicas", f"{most} or fewer" if most > 1 else "1")],
         )

@@ -37,7 +37,7 @@ from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import policy_named
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.device_share import device_share
-from gnomon.engines.serving.step_times.layout import Layout, Limits
+from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
 from gnomon.engines.serving.step_times.overheads import NO_OVERHEADS, Software, vllm_v1
 from gnomon.engines.serving.step_times.times import step_times
