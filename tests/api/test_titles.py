@@ -22,6 +22,7 @@ DECODE = {"mode": "decode", "context": 128}
 TRAIN = {"mode": "train", "engine": "training", "seq": 64}
 STREAM = {"qps": 2.0, "prompts": 50, "answers": 5, "requests": 20}
 SERVE = {"mode": "serve", "engine": "serving", "settings": {"timer": "roofline"}, "traffic": STREAM}
+APART = {**SERVE, "prefill_replicas": 1}
 
 # Option -> a model, its other options, and the value that is not the default.
 CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
@@ -72,6 +73,14 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "prefix_caching": ("gpt2", SERVE, False),
     "chunk_tokens": ("gpt2", SERVE, 32),
     "usd_per_device_hour": ("gpt2", SERVE, 2.0),
+    "prefill_replicas": ("gpt2", SERVE, 2),
+    "prefill_tp": ("gpt2", APART, 2),
+    "prefill_pp": ("gpt2", APART, 2),
+    "prefill_on": ("gpt2", SERVE, "dgx-a100-80gb:4"),
+    "prefill_max_num_batched_tokens": ("gpt2", APART, 64),
+    "prefill_usd_per_device_hour": ("gpt2", APART, 2.0),
+    "kv_transfer": ("gpt2", APART, "layerwise"),
+    "kv_transfer_gbit_per_s": ("gpt2", APART, 10.0),
     "traffic": ("gpt2", SERVE, {**STREAM, "qps": 4.0}),
 }
 

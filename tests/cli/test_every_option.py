@@ -61,6 +61,14 @@ WORDS = {
     "--prefix-caching": ("no",),
     "--chunk-tokens": ("32",),
     "--usd-per-device-hour": ("2",),
+    "--prefill-replicas": ("2",),
+    "--prefill-tp": ("2",),
+    "--prefill-pp": ("2",),
+    "--prefill-on": ("dgx-a100-80gb:4",),
+    "--prefill-max-num-batched-tokens": ("128",),
+    "--prefill-usd-per-device-hour": ("3",),
+    "--kv-transfer": ("layerwise",),
+    "--kv-transfer-gbit-per-s": ("10",),
     "--qps": ("4",),
     "--arrivals": ("constant",),
     "--requests": ("7",),
@@ -139,6 +147,13 @@ SERVED = {
     "--ep": (("--tp", "2"), ("8",)),
     "--trace": ((), ("TRACE",)),
     **{flag: ((), WORDS[flag]) for flag in WORDS if f"{flag[2:]}".replace("-", "_") in OWN_FIELDS},
+    **{
+        flag: (("--prefill-replicas", "1"), WORDS[flag])
+        for flag in WORDS
+        if flag.startswith(("--prefill", "--kv-transfer"))
+    },
+    "--prefill-replicas": ((), WORDS["--prefill-replicas"]),
+    "--prefill-usd-per-device-hour": (("--prefill-replicas", "1", "--usd-per-device-hour", "1"), ("3",)),
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
     "--max-wait": ((), WORDS["--max-wait"]),

@@ -9,7 +9,7 @@ from gnomon.core.digest import digest
 from gnomon.core.errors import BadInput
 from gnomon.core.op import MatMul
 from gnomon.core.plan import Plan
-from gnomon.core.serving_plan import ServingPlan
+from gnomon.core.serving_plan import PREFILL_FIELDS, ServingPlan
 from gnomon.core.system import System
 from gnomon.core.traffic.arrival_processes import AllAtOnce
 from gnomon.core.traffic.lengths import Fixed, Lengths
@@ -91,7 +91,9 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
     }
     words |= {"traffic": Traffic(arrivals=AllAtOnce(), lengths=lengths, requests=1), "usd_per_device_hour": 2.0}
     beside = {"router_weights": {"router": "weighted"}}.get(field, {})
-    assert digest(replace(ServingPlan(), **{field: words.get(field, 8)}, **beside)) != digest(ServingPlan())
+    words |= {"prefill_on": SCENARIO.system, "kv_transfer": "layerwise"}
+    plan = ServingPlan(prefill_replicas=2) if field in PREFILL_FIELDS else ServingPlan()
+    assert digest(replace(plan, **{field: words.get(field, 8)}, **beside)) != digest(plan)
 
 
 @pytest.mark.parametrize(

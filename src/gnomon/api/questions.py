@@ -19,7 +19,7 @@ from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import RouterName
 from gnomon.core.serving_plan import FIELDS as SERVING_FIELDS
-from gnomon.core.serving_plan import QUANTITIES, Policy, ServingPlan
+from gnomon.core.serving_plan import QUANTITIES, KvSent, Policy, ServingPlan
 from gnomon.core.system import System
 from gnomon.core.traffic.played import AnyTraffic
 from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
@@ -85,6 +85,14 @@ class Options(TypedDict, total=False):
     prefix_caching: bool | None
     chunk_tokens: int | None
     usd_per_device_hour: float | None
+    prefill_replicas: int | None
+    prefill_tp: int | None
+    prefill_pp: int | None
+    prefill_on: str | Path | None  # what --on names
+    prefill_max_num_batched_tokens: int | None
+    prefill_usd_per_device_hour: float | None
+    kv_transfer: KvSent | None
+    kv_transfer_gbit_per_s: float | None
     traffic: Mapping[str, Any] | AnyTraffic | None  # the keys of a scenario file's `traffic`, or an object
 
 
@@ -186,12 +194,27 @@ def _serving(options: Options, mode: str) -> ServingPlan | None:
     """How a service is run, of mode serve. BadInput for such an option of another mode."""
     given = _these(options, SERVING_FIELDS)
     if mode == SERVE:
+        if (machine := given.get("prefill_on")) is not None:
+            given["prefill_on"] = _of_prompts(machine, options)
         read = {"traffic": traffic(given.get("traffic")), "autoscale": autoscale(given.get("autoscale"))}
         return ServingPlan(**{**given, **read})
     for name in given:
         if mode != TRAIN or name not in TRAINING_FIELDS:
             raise BadInput(f"only a service has it: use mode {SERVE}", field=name)
     return None
+
+
+def _of_prompts(asked: str | Path, options: Options) -> System:
+    """The system of replicas for prompts alone. BadInput."""
+    if options.get("overrides") not in (None, Overrides()):
+        raise BadInput(
+            "with overrides it is not clear whose numbers they are: write them in files of both devices",
+            field="prefill_on",
+        )
+    try:
+        return system(asked)
+    except BadInput as fault:
+        raise fault.at(field="prefill_on") from None
 
 
 def _these(options: Options, names: Iterable[str]) -> dict[str, Any]:

@@ -107,8 +107,11 @@ def asked_by(written: ScenarioFile, folder: Path, model: Model | None = None) ->
         sizes=written.sizes,
         overrides=_overrides(written),
         traffic=_traffic(written.traffic, folder),
-        **{name: getattr(written, name) for name in (*TRAINING_FIELDS, *OWN_FIELDS) if name != "autoscale"},
-        autoscale=None if written.autoscale is None else written.autoscale.model_dump(exclude_unset=True),
+        **{
+            **{name: getattr(written, name) for name in (*TRAINING_FIELDS, *OWN_FIELDS)},
+            "autoscale": None if written.autoscale is None else written.autoscale.model_dump(exclude_unset=True),
+            "prefill_on": None if written.prefill_on is None else beside(written.prefill_on, folder),
+        },
     )
     return replace(asked, model_text=text)
 
@@ -194,13 +197,27 @@ def scenario_file(asked: Question, folder: Path, *, title: str = "") -> Scenario
         model=_from(asked.model_text, folder, asked.model.name),
         on=_from(asked.on_text, folder, asked.system.name),
         overrides=None if overrides == OverridesShape() else overrides,
-        **{**given, **_written_traffic(asked, folder), "dtype": plan.dtype, **_written_batch(plan)},
+        **{
+            **given,
+            **_written_prefill(asked, folder),
+            **_written_traffic(asked, folder),
+            "dtype": plan.dtype,
+            **_written_batch(plan),
+        },
     )
 
 
 def _written_batch(plan: Plan) -> dict[str, Any]:
     """What a file says of batches: nothing of a service, which makes its own."""
     return {} if plan.serving is not None else {"batch": plan.batch}
+
+
+def _written_prefill(asked: Question, folder: Path) -> dict[str, Any]:
+    """What a file says of the system of replicas for prompts alone."""
+    machine = next(iter(asked.passes.values())).serving
+    if machine is None or machine.prefill_on is None:
+        return {}
+    return {"prefill_on": _from(str(asked.options["prefill_on"]), folder, machine.prefill_on.name)}
 
 
 def _written_traffic(asked: Question, folder: Path) -> dict[str, Any]:

@@ -91,6 +91,16 @@ class ServiceRun:
             "turned_away": [_TURNED_AWAY[why] for why in found.turned_away.tolist()],
             "turned_away_s": where(found.turned_away > 0, found.turned_away_s),
         }
+        if (between := made.handover) is not None:
+            columns |= {
+                "decode_replica": pl.Series(
+                    [None if one < 0 else one for one in between.decode_replica.tolist()], dtype=pl.Int64
+                ),
+                "sent_s": between.sent_s,
+                "decode_scheduled_s": between.begun_s,
+                "kv_transfer_s": between.sent_s - between.left_s,
+                "decode_queueing_s": between.begun_s - between.sent_s,
+            }
         return pl.DataFrame(columns, schema_overrides={"turned_away": pl.String}).fill_nan(None)
 
     def series(self) -> pl.DataFrame:
@@ -195,6 +205,9 @@ def serve(
     """
     asked = _service(scenario)
     engine = _engine(settings, tell)
+    plan = _one(asked).plan.serving
+    if records and plan is not None and plan.has_prefill_pool:
+        raise Unsupported("steps of two pools are in no table: leave out --series and --decisions, and see --timeline")
     with asked.placed():
         found = answer(asked.question, ENGINE, engine, settings or {})
         if not found.has_predictions:  # answers of one token have no TPOT

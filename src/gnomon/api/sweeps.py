@@ -145,7 +145,7 @@ def _given(found: Sweep, field: str) -> tuple[JsonValue, ...]:
 
 def _files(found: Sweep, folder: Path) -> dict[str, str]:
     """The files that it names, each with a digest of what is in it: another content is another sweep."""
-    paths = (split_count(str(value))[0] for field in ("model", "on") for value in _given(found, field))
+    paths = (split_count(str(value))[0] for field in ("model", "on", "prefill_on") for value in _given(found, field))
     digests = {}
     for text in filter(is_path, paths):
         path = Path(beside(text, folder))
@@ -164,7 +164,7 @@ def _check_names(found: Sweep, folder: Path) -> None:
     checks: dict[str, Callable[[Any], object]] = {
         "engine": plugins.engine,
         "model": lambda text: names.model(beside(text, folder)),
-        "on": lambda text: names.system(beside(text, folder)),
+        **dict.fromkeys(("on", "prefill_on"), lambda text: names.system(beside(text, folder))),
         **{field: partial(_plan_with, field) for field in _ALONE},
         **dict.fromkeys(("gradient_dtype", "lora_base"), dtype),
     }

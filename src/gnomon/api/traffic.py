@@ -35,7 +35,10 @@ def traffic(said: Mapping[str, Any] | AnyTraffic | None) -> AnyTraffic:
 
 def serving_fields(plan: ServingPlan) -> dict[str, Any]:
     """What of a service is not at its default, and its traffic, as plain values; a trace by its file."""
-    found = {name: plain(value) for name, value in used(plan).items() if name not in ("quantity", "traffic")}
+    own = ("quantity", "traffic", "prefill_on")
+    found = {name: plain(value) for name, value in used(plan).items() if name not in own}
+    if plan.prefill_on is not None:
+        found["prefill_on"] = plan.prefill_on.name
     said = plan.traffic
     if isinstance(said, PlayedTrace):
         sent = {name: plain(value) for name, value in used(said.replay).items()}

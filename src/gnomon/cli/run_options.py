@@ -104,6 +104,29 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
     group.add_argument("--chunk-tokens", metavar="N", help="tokens of one prompt in a step (default: no limit)")
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
+    apart = parser.add_argument_group("replicas for prompts alone (--mode serve); the others compute answers")
+    apart.add_argument(
+        "--prefill-replicas", metavar="N", help="how many (default: none, or with --prefill-on as many as that allows)"
+    )
+    apart.add_argument("--prefill-tp", metavar="N", help="devices that share every layer of theirs (default: --tp)")
+    apart.add_argument("--prefill-pp", metavar="N", help="stages of their pipeline (default: --pp)")
+    apart.add_argument("--prefill-on", metavar="SYSTEM", help="their system (default: what the others leave of --on)")
+    apart.add_argument(
+        "--prefill-max-num-batched-tokens", metavar="N", help="tokens in a step of theirs (default: as of the others)"
+    )
+    apart.add_argument(
+        "--prefill-usd-per-device-hour", metavar="PRICE", help="price of a device of theirs (default: as of the others)"
+    )
+    apart.add_argument(
+        "--kv-transfer",
+        metavar="HOW",
+        help="KV caches are sent whole (default), or layerwise while the prompt is computed",
+    )
+    apart.add_argument(
+        "--kv-transfer-gbit-per-s",
+        metavar="RATE",
+        help="of each device's link for KV caches (default: as its network has it)",
+    )
     asked = parser.add_argument_group("its requests (--mode serve); a scenario file says more of them")
     asked.add_argument("--qps", metavar="RATE", help="requests per second")
     asked.add_argument(
@@ -144,6 +167,14 @@ def serving_options(found: argparse.Namespace) -> Options:
         prefix_caching=None if found.prefix_caching is None else _YES_NO[found.prefix_caching],
         chunk_tokens=wholes["chunk-tokens"],
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
+        prefill_replicas=wholes["prefill-replicas"],
+        prefill_tp=wholes["prefill-tp"],
+        prefill_pp=wholes["prefill-pp"],
+        prefill_on=found.prefill_on,
+        prefill_max_num_batched_tokens=wholes["prefill-max-num-batched-tokens"],
+        prefill_usd_per_device_hour=number("--prefill-usd-per-device-hour", found.prefill_usd_per_device_hour),
+        kv_transfer=found.kv_transfer,
+        kv_transfer_gbit_per_s=number("--kv-transfer-gbit-per-s", found.kv_transfer_gbit_per_s),
         traffic=_traffic(found),
     )
 
@@ -184,6 +215,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
 _SERVING_WHOLE = (
     *("replicas", "max-waiting", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
     "chunk-tokens",
+    *("prefill-replicas", "prefill-tp", "prefill-pp", "prefill-max-num-batched-tokens"),
 )
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")
 _YES_NO = {"yes": True, "no": False}

@@ -11,7 +11,7 @@ from gnomon.core.service_facts import Estimate, Scaling, ServiceFacts
 from gnomon.core.units import show
 from gnomon.report.facts.titles import LABELS, question_title
 
-_NAMES = LABELS | {"queueing": "waiting"}
+_NAMES = LABELS | {"queueing": "waiting", "kv_transfer": "KV transfer", "decode_queueing": "to decode"}
 
 
 def print_services(answers: Sequence[Answer]) -> None:
@@ -38,6 +38,11 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         f"{rate(service.answer_tokens_per_s, 'answer token')}, MFU {share(service.mfu, 1)}",
         f"{counted(service.replicas, 'replica')} by the rules of {service.follows}; {service.steps:,} steps, "
         f"{counted(service.restarts, 'preemption')}, {service.kv_blocks:,} KV blocks of {service.block_tokens} tokens each",
+    ]
+    lines += [
+        f"{pool.name}: {counted(pool.replicas, 'replica')} of {pool.tensor_parallel * pool.stages} x {pool.device}, {pool.steps:,} "
+        f"steps, {counted(pool.restarts, 'preemption')}, {pool.kv_blocks:,} KV blocks"
+        for pool in service.pools
     ]
     if service.scaling is not None:
         lines.append(_replicas_words(service, service.scaling))

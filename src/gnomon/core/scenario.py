@@ -39,4 +39,8 @@ class Scenario:
         Equal digests are the same question, however its system was spelled. Names of nodes count, so a different digest
         does not promise a different answer.
         """
-        return digest((self.workload.digest, self.system.digest, self.plan))
+        parts = (self.workload.digest, self.system.digest, self.plan)
+        serving = self.plan.serving
+        if serving is None or serving.prefill_on is None:
+            return digest(parts)
+        return digest((*parts, self.system.scale_out))  # what joins it to another system

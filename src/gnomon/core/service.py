@@ -145,13 +145,29 @@ class Pool:
     )
     batching: Batching
     times: StageTimes | StepTimes
+    device: str = ""  # its name, where it is told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KvTransfer:
+    """How a KV cache goes from the replica that computed a prompt to the one that computes the answer.
+
+    Each replica of the first pool has a link of its own.
+    """
+
+    blocks: Ints  # (b): of a prompt, rising
+    seconds: Floats  # (b): that they take alone on the link; linear between, and in proportion beyond both ends
+    # Of that time, what cannot begin before the prompt is through: 1 where the cache is sent whole, the last layer's where it
+    # is sent layer by layer.
+    last_share: float = 1.0
+    lead_share: float = 0.0  # of the time that a prompt is computed, what is left when its first layer can be sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """Replicas of one model, and which of them a request goes to."""
 
-    pools: tuple[Pool, ...]
+    pools: tuple[Pool, ...]  # one, or one of role prefill and one of role decode
     routing: Routing
     sequence_tokens: int  # prompt and answer of a request have at most so many
     time_limit_s: float | None = None  # the first event after it is the last
@@ -162,6 +178,7 @@ class Service:
     replicas_at_start: int | None = None  # of autoscale; None: all
     most_waiting: int | None = None  # in a replica's queue: who comes when it is full is turned away; None: any number
     most_wait_s: float | None = None  # who has waited so long for a first step is turned away; None: nobody is
+    transfer: KvTransfer | None = None  # between two pools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

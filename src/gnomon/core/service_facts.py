@@ -19,7 +19,7 @@ class Estimate:
 class Spread:
     """A time over the requests that have it."""
 
-    quantity: str  # ttft, tpot, e2e, queueing
+    quantity: str  # ttft, tpot, e2e, queueing; of two pools also kv_transfer and decode_queueing
     count: int  # requests
     estimates: tuple[Estimate, ...]
     quantiles: tuple[float, ...]  # at 0, 1, ... 100 %: what a curve of the shares is drawn from
@@ -67,6 +67,20 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PoolFacts:
+    """Replicas that are alike, where a service has several kinds."""
+
+    name: str  # prefill, decode
+    device: str
+    replicas: int
+    tensor_parallel: int
+    stages: int
+    kv_blocks: int  # of a replica
+    steps: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
     """A service and what became of its requests."""
 
@@ -96,6 +110,7 @@ class ServiceFacts:
     usd_per_s: float | None  # of all devices, where replicas come and go on average; None: no price is known
     warnings: tuple[str, ...]
     scaling: Scaling | None = None  # where replicas come and go
+    pools: tuple[PoolFacts, ...] = ()  # of several; the fields above are those of the last
 
     @property
     def completed_per_s(self) -> float:

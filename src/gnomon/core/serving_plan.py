@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.service import RouterName
+from gnomon.core.system import System
 from gnomon.core.traffic.played import AnyTraffic
 
 Policy = Literal["vllm-v1", "sglang", "vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm"]
@@ -16,6 +17,8 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 ROUTERS: tuple[RouterName, ...] = get_args(RouterName)
 Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+KvSent = Literal["whole", "layerwise"]
+KV_SENT: tuple[KvSent, ...] = get_args(KvSent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,16 @@ class ServingPlan:
     prefix_caching: bool = True  # policies that know of it
     chunk_tokens: int | None = None  # of a prompt in one step; None: only the tokens of the step bound it
     usd_per_device_hour: float | None = None  # None: no cost is told
+    # Replicas of their own for prompts, from which KV caches are sent to the others, which compute answers alone. There are some
+    # where their number is said, or what they are on; all else of them is as of the others where it is not said.
+    prefill_replicas: int | None = None  # None: as many as the devices of prefill_on allow
+    prefill_tp: int | None = None
+    prefill_pp: int | None = None
+    prefill_on: System | None = None  # None: on the devices of the one system that the others leave
+    prefill_max_num_batched_tokens: int | None = None
+    prefill_usd_per_device_hour: float | None = None
+    kv_transfer: KvSent = "whole"  # layerwise: all but the last layer while the prompt is computed
+    kv_transfer_gbit_per_s: float | None = None  # of the link of each device; None: as its network has it
     traffic: AnyTraffic | None = None  # who asks; None: it is not said
 
     def __post_init__(self) -> None:
@@ -52,7 +65,12 @@ class ServingPlan:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise BadInput(f"{value!r} is not a positive whole number", field=name)
-        for name, known in (("policy", POLICIES), ("router", ROUTERS), ("quantity", QUANTITIES)):
+        for name, known in (
+            ("policy", POLICIES),
+            ("router", ROUTERS),
+            ("quantity", QUANTITIES),
+            ("kv_transfer", KV_SENT),
+        ):
             value = getattr(self, name)
             if value not in known:
                 raise BadInput(
@@ -65,17 +83,29 @@ class ServingPlan:
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise BadInput(f"{share!r} is not a share above 0, and at most 1", field="gpu_memory_utilization")
         wait_s = self.max_wait_s
-        if wait_s is not None and (
-            isinstance(wait_s, bool) or not isinstance(wait_s, (int, float)) or not 0 < wait_s < math.inf
-        ):
+        if wait_s is not None and not (_is_number(wait_s) and 0 < wait_s < math.inf):
             raise BadInput(f"{wait_s!r} is not a time above 0", field="max_wait_s")
-        price = self.usd_per_device_hour
-        if price is not None and (
-            isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price < math.inf
-        ):
-            raise BadInput(f"{price!r} is not a price of at least 0", field="usd_per_device_hour")
+        for name in ("usd_per_device_hour", "prefill_usd_per_device_hour"):
+            price = getattr(self, name)
+            if price is not None and not (_is_number(price) and 0 <= price < math.inf):
+                raise BadInput(f"{price!r} is not a price of at least 0", field=name)
+        rate = self.kv_transfer_gbit_per_s
+        if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
+            raise BadInput(f"{rate!r} is not a rate above 0", field="kv_transfer_gbit_per_s")
         if self.ep > 1 and self.ep % self.tp:
             raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
+        if not self.has_prefill_pool:
+            for name in PREFILL_FIELDS:
+                if getattr(self, name) not in (None, "whole"):
+                    raise BadInput(
+                        "only a service with replicas for prompts alone has it: say prefill_replicas or prefill_on",
+                        field=name,
+                    )
+
+    @property
+    def has_prefill_pool(self) -> bool:
+        """Whether prompts are computed by replicas of their own."""
+        return self.prefill_replicas is not None or self.prefill_on is not None
 
     def _check_router(self) -> None:
         """BadInput for weights that are none or that nobody needs, and for a router without what it looks at."""
@@ -100,6 +130,10 @@ class ServingPlan:
             )
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _is_weight(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -116,6 +150,11 @@ _WHOLE = (
     "block_size",
     "kv_blocks",
     "chunk_tokens",
+    "prefill_replicas",
+    "prefill_tp",
+    "prefill_pp",
+    "prefill_max_num_batched_tokens",
 )
 FIELDS = tuple(field.name for field in fields(ServingPlan) if field.name != "quantity")  # that a user says
 OWN_FIELDS = tuple(name for name in FIELDS if name not in ("tp", "pp", "ep", "traffic"))  # that no other plan has
+PREFILL_FIELDS = tuple(name for name in FIELDS if name.startswith(("prefill_", "kv_transfer")))

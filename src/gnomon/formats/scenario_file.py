@@ -8,7 +8,7 @@ from pydantic import Field, StrictInt, WithJsonSchema, field_validator
 
 from gnomon.core.dtype import DTYPES, SPELLED
 from gnomon.core.service import RouterName
-from gnomon.core.serving_plan import Policy
+from gnomon.core.serving_plan import KvSent, Policy
 from gnomon.formats.autoscale_shape import AutoscaleShape
 from gnomon.formats.file_version import check_version
 from gnomon.formats.strict import Strict, load_yaml, shaped
@@ -207,6 +207,30 @@ class ScenarioFile(Strict):
     )
     usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device, from which costs of tokens follow"
+    )
+    prefill_replicas: int | None = Field(
+        default=None,
+        ge=1,
+        strict=True,
+        description="serve: replicas that compute prompts alone, the others answers; as many as prefill_on allows, none without it",
+    )
+    prefill_tp: int | None = Field(default=None, ge=1, strict=True, description="serve: their tp; that of the others")
+    prefill_pp: int | None = Field(default=None, ge=1, strict=True, description="serve: their pp; that of the others")
+    prefill_on: str | None = Field(
+        default=None, description="serve: their system, as of on; what the others leave of the system"
+    )
+    prefill_max_num_batched_tokens: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: tokens in a step of theirs; as of the others"
+    )
+    prefill_usd_per_device_hour: float | None = Field(
+        default=None, ge=0, description="serve: price of a device of theirs; as of the others"
+    )
+    kv_transfer: KvSent | None = Field(
+        default=None,
+        description="serve: KV caches are sent from them whole, or layerwise while the prompt is computed; whole",
+    )
+    kv_transfer_gbit_per_s: float | None = Field(
+        default=None, gt=0, description="serve: Gbit/s of the link of each device for KV caches; as its network has it"
     )
     traffic: TrafficShape | None = Field(default=None, description="serve: the requests")
 

@@ -53,6 +53,7 @@ WHOLE = (
         "kv_blocks",
         "chunk_tokens",
     ),
+    *("prefill_replicas", "prefill_tp", "prefill_pp", "prefill_max_num_batched_tokens"),
     *("traffic.requests", "traffic.most_open", "autoscale.min", "autoscale.max"),
 )
 # Numbers with a unit -> the kind of number.
@@ -253,7 +254,7 @@ def _meant(field: str, value: JsonValue) -> JsonValue:
         return value
     if field == "model" and not is_path(value):
         return canonical_model(value) or value
-    if field == "on" and not is_path(value):
+    if field in ("on", "prefill_on") and not is_path(value):
         name, count = split_count(value)
         return (canonical_device(name) or name) + ("" if count == ":1" else count)
     return value

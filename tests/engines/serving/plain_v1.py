@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
@@ -23,6 +24,8 @@ class Request:
     restarts: int = 0
     turned_away: str = ""
     begun: bool = False
+    is_brought: bool = False  # the KV cache of its prompt comes with it, and it has its first token
+    sent_s: float = 0.0  # when its own is with another pool
 
     @property
     def known(self) -> int:
@@ -120,15 +123,19 @@ def run(
     chunked: bool = True,
     most_waiting: float = inf,
     most_wait_s: float = inf,
+    send_s: Callable[[Request], float | None] | None = None,
 ) -> list[Step]:
-    """What was decided, step by step."""
+    """What was decided, step by step. `send_s`: of a request that is through, what its KV cache takes to another pool."""
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
-    while coming or waiting or running:
+    link_s, held = 0.0, []
+    while coming or waiting or running or held:
+        for request in [one for one in held if one.sent_s <= now_s]:
+            pool.release(request)
+            held.remove(request)
         let_in(coming, waiting, now_s, most_waiting, most_wait_s)
-        if not (coming or waiting or running):
-            break
         if not waiting and not running:
-            now_s = coming[0].arrived_s
+            if coming or held:
+                now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in held])
             continue
         budget, step, at, was_preempted, admitted, found = most_tokens, [], 0, False, [], 0
         while at < len(running) and budget > 0:
@@ -152,21 +159,24 @@ def run(
         while not was_preempted and waiting and budget > 0 and len(running) < most_requests:
             request = waiting[0]
             hits = pool.hits(request)
-            tokens = min(request.known - len(hits) * pool.size, chunk or 10**9)
+            brought = request.prompt if request.is_brought and not request.restarts else 0
+            tokens = min(request.known - max(brought, len(hits) * pool.size), chunk or 10**9)
             if not chunked and tokens > budget:
                 break
             tokens = min(tokens, budget)
-            if not pool.allocate(request, len(hits) * pool.size + tokens, hits):
+            if not pool.allocate(request, max(brought, len(hits) * pool.size) + tokens, hits):
                 break
             running.append(waiting.pop(0))
             request.begun = True
-            request.computed = len(hits) * pool.size
+            request.computed = max(brought, len(hits) * pool.size)
             step.append((request, tokens))
             admitted.append(request.number)
             found += request.computed
             budget -= tokens
         if not step:
-            assert was_preempted, "nothing can ever be computed"
+            assert was_preempted or held, "nothing can ever be computed"
+            if not was_preempted:
+                now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in held])
             continue
         names = tuple((request.number, tokens) for request, tokens in step)
         steps.append(Step(now_s, names, tuple(admitted), tuple(victims), found, len(pool.free)))
@@ -179,6 +189,11 @@ def run(
                 request.first_s = request.first_s or now_s
                 if request.made == request.asked:
                     request.done_s = now_s
-                    pool.release(request)
                     running.remove(request)
+                    takes_s = None if send_s is None else send_s(request)
+                    if takes_s is None:
+                        pool.release(request)
+                    else:
+                        request.sent_s = link_s = max(link_s, now_s) + takes_s
+                        held.append(request)
     return steps

@@ -107,8 +107,8 @@ def test_one_simulation_answers_all_quantities_of_a_service(monkeypatch):
     from gnomon.engines.serving import engine as module
 
     runs = []
-    simulate = module.simulate
-    monkeypatch.setattr(module, "simulate", lambda *words, **others: runs.append(1) or simulate(*words, **others))
+    simulated = module.simulated
+    monkeypatch.setattr(module, "simulated", lambda *words, **others: runs.append(1) or simulated(*words, **others))
     engine().predict_many(list(asked().values()))
     assert runs == [1]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput
 from gnomon.core.in_words import counted
-from gnomon.core.serving_plan import ServingPlan
+from gnomon.core.serving_plan import PREFILL_FIELDS, ServingPlan
 from gnomon.core.step_limits import step_limits
 from gnomon.core.system import System
 from gnomon.core.workload import Workload
@@ -41,20 +44,39 @@ def _most_of(plan: ServingPlan, autoscale: Autoscale, layout: Layout, system: Sy
     return autoscale.max
 
 
-def replicas_of(plan: ServingPlan, layout: Layout, system: System) -> int:
-    """As many as the plan says, or as the devices make; of those that come and go the most. BadInput where they are too few."""
+def prefill_plan(plan: ServingPlan) -> ServingPlan:
+    """The plan of the replicas for prompts, as that of a service of its own."""
+    others: dict[str, Any] = {name: "whole" if name == "kv_transfer" else None for name in PREFILL_FIELDS}
+    return replace(
+        plan,
+        replicas=plan.prefill_replicas,
+        tp=plan.prefill_tp or plan.tp,
+        pp=plan.prefill_pp or plan.pp,
+        max_num_batched_tokens=plan.prefill_max_num_batched_tokens or plan.max_num_batched_tokens,
+        kv_blocks=None,
+        **others,
+    )
+
+
+def replicas_of(plan: ServingPlan, layout: Layout, system: System, taken: int = 0) -> int:
+    """As many as the plan says, or as the devices make but for those that are taken; of those that come and go the most.
+
+    BadInput where they are too few.
+    """
     if plan.autoscale is not None:
         return _most_of(plan, plan.autoscale, layout, system)
-    each = layout.tensor * layout.stages
-    most = system.count // each
+    each, count = layout.tensor * layout.stages, system.count - taken
+    has = f"{system.name} has {system.count}{f', {taken} of them for prompts alone' if taken else ''}"
+    most = count // each
     if most < 1:
         raise BadInput(
-            f"a replica needs {each} devices (tp x pp), and {system.name} has {system.count}",
-            field="tp" if layout.tensor > 1 else "pp",
+            f"a replica needs {counted(each, 'device')} (tp x pp), and {has}",
+            field="replicas" if taken else "tp" if layout.tensor > 1 else "pp",
         )
     if plan.replicas is not None and plan.replicas > most:
         raise BadInput(
-            f"{counted(plan.replicas, 'replica')} of {counted(each, 'device')} are more than the {system.count} of {system.name}",
+            f"{counted(plan.replicas, 'replica')} of {counted(each, 'device')} are more than the {count} of {system.name}"
+            f"{' that are not for prompts alone' if taken else ''}",
             field="replicas",
             remedies=[("replicas", f"{most} or fewer" if most > 1 else "1")],
         )

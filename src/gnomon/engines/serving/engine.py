@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -14,24 +15,29 @@ from gnomon.core.exchange import ExchangeTimer
 from gnomon.core.footprint import Footprint
 from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
-from gnomon.core.service import Arrivals, Batching, Pool, Service
+from gnomon.core.service import Arrivals, Batching, Floats, KvTransfer, Pool, PoolRole, Routing, Service
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.serving_plan import Quantity, ServingPlan
 from gnomon.core.slo import Limit
+from gnomon.core.system import System
 from gnomon.core.tell import Tell, silent
 from gnomon.core.timeline import Timeline
 from gnomon.core.traffic.at_rate import at_rate
 from gnomon.core.traffic.played import AnyTraffic, PlayedTrace, requests_of
 from gnomon.core.version import version
+from gnomon.core.workload import Workload
+from gnomon.engines.serving.account import account, devices_of_replica
 from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
-from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
+from gnomon.engines.serving.defaults import layout_of, limits_of, prefill_plan, replicas_of
+from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
+from gnomon.engines.serving.disaggregated import check, simulated
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
-from gnomon.engines.serving.model_work import model_flop
+from gnomon.engines.serving.kv_link import at_rate_s, kv_transfer, link_bytes, network_s
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.power import Draw, energy
 from gnomon.engines.serving.routers import routing_of
-from gnomon.engines.serving.simulate import policy_named, simulate
+from gnomon.engines.serving.simulate import policy_named
 from gnomon.engines.serving.spans import timeline
+from gnomon.engines.serving.step_times.device_share import device_share
 from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
 from gnomon.engines.serving.step_times.overheads import NO_OVERHEADS, Software, vllm_v1
@@ -50,8 +56,10 @@ _ASSUMPTIONS = (
     "replicas do not slow each other down; the network between clients and service takes no time",
 )
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
-_HOUR_S = 3600.0
 _ONCE = "the first run on a machine compiles the simulation for about a minute"
+_OF_PROMPTS = {
+    name: f"prefill_{name}" for name in ("tp", "pp", "replicas")
+}  # field of a plan of prompts -> of the plan
 _OF_A_PLAN = {"tensor": "tp", "sequence_tokens": "max_model_len"}  # field of a layout or of limits -> of a plan
 
 
@@ -61,7 +69,7 @@ class _Set:
 
     service: Service
     arrivals: Arrivals
-    memory: KvMemory
+    memories: tuple[KvMemory, ...]  # of a device of each pool
     software: Software | None
 
 
@@ -84,6 +92,8 @@ class ServingEngine:
         "Kwon et al. 2023, Efficient memory management for large language model serving with PagedAttention, SOSP",
         "Agrawal et al. 2024, Vidur: a large-scale simulation framework for LLM inference, MLSys",
         "Agrawal et al. 2024, Taming throughput-latency tradeoff in LLM inference with Sarathi-Serve, OSDI",
+        "Patel et al. 2024, Splitwise: efficient generative LLM inference using phase splitting, ISCA",
+        "Zhong et al. 2024, DistServe: disaggregating prefill and decoding for goodput-optimized LLM serving, OSDI",
     )
 
     def __init__(
@@ -168,7 +178,7 @@ class ServingEngine:
         if not records:
             return self._run(scenario).made
         ready = self._set_up(scenario)
-        return simulate(ready.service, ready.arrivals, records=True)
+        return simulated(ready.service, ready.arrivals, records=True)
 
     def timeline(self, scenario: Scenario, most: int) -> Timeline:
         """What each replica runs when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
@@ -189,7 +199,7 @@ class ServingEngine:
         traffic, seed = plan.traffic, _seed(plan.traffic)
 
         def ran(arrivals: Arrivals, service: Service) -> Probed:
-            made = simulate(service, arrivals)
+            made = simulated(service, arrivals)
             times = request_times(made)
             if not times.counts.any():
                 raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
@@ -233,10 +243,49 @@ class ServingEngine:
         if plan.traffic is None:
             raise BadInput("a service needs requests", field="traffic")
         policy_named(plan.policy)
-        layout, limits = layout_of(plan), limits_of(plan, system, workload)
-        replicas = replicas_of(plan, layout, system)
+        limits, taken = limits_of(plan, system, workload), 0
         arrivals = _checked(requests_of(plan.traffic), limits, plan)
-        software = self._software()
+        service = Service(
+            pools=(),
+            routing=Routing(name=plan.router),
+            sequence_tokens=limits.sequence_tokens,
+            most_open=plan.traffic.most_open,
+            autoscale=plan.autoscale,
+            replicas_at_start=None if plan.autoscale is None else plan.replicas or plan.autoscale.min,
+            most_waiting=plan.max_waiting,
+            most_wait_s=plan.max_wait_s,
+        )
+        made: list[tuple[Pool, KvMemory]] = []
+        if plan.has_prefill_pool:
+            check(plan.policy, service, arrivals)
+            machine, own = plan.prefill_on or system, prefill_plan(plan)
+            try:
+                made.append(self._pool(workload, machine, own, "prefill", 0))
+            except BadInput as fault:
+                raise _of_prompts(fault) from None
+            taken = _devices(made[0][0]) if plan.prefill_on is None else 0
+        made.append(self._pool(workload, system, plan, "decode" if made else "both", taken))
+        pools = tuple(pool for pool, _ in made)
+        memories = tuple(memory for _, memory in made)
+        transfer = self._transfer(workload, system, plan, pools, memories) if len(pools) > 1 else None
+        return _Set(
+            service=replace(
+                service,
+                pools=pools,
+                transfer=transfer,
+                routing=routing_of(plan, pools[0].replicas, _seed(plan.traffic)),
+            ),
+            arrivals=arrivals,
+            memories=memories,
+            software=self._software(),
+        )
+
+    def _pool(
+        self, workload: Workload, system: System, plan: ServingPlan, role: PoolRole, taken: int
+    ) -> tuple[Pool, KvMemory]:
+        """Replicas that are alike, and the memory of one of their devices. Unsupported, BadInput."""
+        layout, limits, software = layout_of(plan), limits_of(plan, system, workload), self._software()
+        replicas = replicas_of(plan, layout, system, taken)
         try:
             memory = kv_memory(
                 workload,
@@ -258,7 +307,8 @@ class ServingEngine:
             NO_OVERHEADS if software is None else software.overheads,
         )
         pool = Pool(
-            name="all",
+            name="all" if role == "both" else role,
+            role=role,
             replicas=replicas,
             tensor_parallel=layout.tensor,
             stages=layout.stages,
@@ -266,18 +316,34 @@ class ServingEngine:
             steps_ahead=software.steps_ahead if software is not None and plan.policy == "vllm-v1" else 0,
             batching=_batching(plan, limits),
             times=times,
+            device=system.device.name,
         )
-        service = Service(
-            pools=(pool,),
-            routing=routing_of(plan, replicas, _seed(plan.traffic)),
-            sequence_tokens=limits.sequence_tokens,
-            most_open=plan.traffic.most_open,
-            autoscale=plan.autoscale,
-            replicas_at_start=None if plan.autoscale is None else plan.replicas or plan.autoscale.min,
-            most_waiting=plan.max_waiting,
-            most_wait_s=plan.max_wait_s,
-        )
-        return _Set(service=service, arrivals=arrivals, memory=memory, software=software)
+        return pool, memory
+
+    def _transfer(
+        self,
+        workload: Workload,
+        system: System,
+        plan: ServingPlan,
+        pools: Sequence[Pool],
+        memories: Sequence[KvMemory],
+    ) -> KvTransfer:
+        """What KV caches take from the first pool to the second. Unsupported."""
+        sender, receiver = layout_of(prefill_plan(plan)), layout_of(plan)
+        bytes_of_one = link_bytes(memories[1].block_bytes, sender, receiver)
+        if plan.kv_transfer_gbit_per_s is not None:
+            times_s = partial(at_rate_s, bytes_of_one=bytes_of_one, gbit_per_s=plan.kv_transfer_gbit_per_s)
+        else:
+            times_s = partial(
+                network_s,
+                bytes_of_one=bytes_of_one,
+                systems=(system,) if plan.prefill_on is None else (plan.prefill_on, system),
+                devices=sum(map(_devices, pools)),
+                timer=self._exchange_timer(),
+            )
+        most_blocks = -(-limits_of(plan, system, workload).sequence_tokens // plan.block_size)
+        layers = device_share(workload, sender).layer_count
+        return kv_transfer(most_blocks, times_s, plan.kv_transfer, layers, sender.stages)
 
     def _run(self, scenario: Scenario) -> _Run:
         key = _key(scenario)
@@ -362,41 +428,26 @@ def _check_second_tokens(scenario: Scenario, ready: _Set) -> None:
 
 
 def _ran(scenario: Scenario, ready: _Set) -> _Run:
-    plan = scenario.plan.serving
-    assert plan is not None  # as it was set up
-    made = simulate(ready.service, ready.arrivals)
+    made = simulated(ready.service, ready.arrivals)
     times = request_times(made)
     if not times.counts.any():
         raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
-    done = made.is_completed
-    flop = model_flop(scenario.workload, ready.arrivals.prefill_tokens[done], ready.arrivals.decode_tokens[done])
-    price, peak = plan.usd_per_device_hour, scenario.system.device.peak(scenario.plan.dtype, is_matrix=True)
-    devices = made.replica_s / made.span_s * made.pool.tensor_parallel * made.pool.stages
-    peak_flop_per_s = None if peak is None else peak.value
-    draw = Draw(
-        span_s=made.span_s,
-        busy_s=made.busy_s * made.pool.tensor_parallel,
-        devices=devices,
-        flop=flop,
-        moved_bytes=_moved_bytes(made, ready.memory),
+    told = account(scenario, made, ready.memories)
+    found = facts(
+        made, times, usd_per_s=told.usd_per_s, flop=told.flop, peak_flop_per_s=told.peak_flop_per_s, energy=told.energy
     )
-    told = facts(
-        made,
-        times,
-        usd_per_s=None if price is None else price * devices / _HOUR_S,
-        flop=flop,
-        peak_flop_per_s=None if peak_flop_per_s is None else peak_flop_per_s * devices,
-        energy=energy(scenario.system.device, peak_flop_per_s, draw),
-    )
-    return _Run(set_up=ready, made=made, times=times, facts=told, flop=flop)
+    return _Run(set_up=ready, made=made, times=times, facts=found, flop=told.flop)
 
 
-def _moved_bytes(made: Outcome, memory: KvMemory) -> float:
-    """Bytes that devices read: all weights in every step, and for each token of an answer what is in the cache before it."""
-    done, devices = made.is_completed, made.pool.tensor_parallel * made.pool.stages
-    prompts, further = made.arrivals.prefill_tokens[done], made.arrivals.decode_tokens[done] - 1
-    seen = float((further * prompts + further * (further + 1) / 2).sum())
-    return devices * (made.batches * memory.weights_bytes + seen * memory.block_bytes / memory.block_tokens)
+def _of_prompts(fault: BadInput) -> BadInput:
+    """A fault of the plan of prompts as one of the plan."""
+    remedies = [(_OF_PROMPTS.get(field, field), values) for field, values in fault.remedies]
+    field = _OF_PROMPTS.get(fault.field, fault.field)
+    return BadInput(fault.what, where=fault.where, field=field, further=fault.further, remedies=remedies)
+
+
+def _devices(pool: Pool) -> int:
+    return pool.replicas * devices_of_replica(pool)
 
 
 def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Prediction:
@@ -404,9 +455,13 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
     assert plan is not None  # as it was set up
     value = float(np.nanmean(getattr(run.times, plan.quantity)))
     parts, unlike = _parts(plan.quantity, run), outside(scenario, plan)
-    memory = run.set_up.memory
+    memory = run.set_up.memories[-1]
     cache = memory.block_bytes * run.made.pool.kv_blocks
-    used = memory.weights_bytes + cache + memory.activations_bytes + memory.runtime_bytes
+    fits = all(
+        one.weights_bytes + one.block_bytes * pool.kv_blocks + one.activations_bytes + one.runtime_bytes
+        <= one.usable_bytes / plan.gpu_memory_utilization
+        for one, pool in zip(run.set_up.memories, run.made.service.pools, strict=True)
+    )
     return Prediction(
         quantity=plan.quantity,
         value=value,
@@ -420,14 +475,19 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
             activations_bytes=memory.activations_bytes,
             overhead_bytes=memory.runtime_bytes,
         ),
-        fits=used <= memory.usable_bytes / plan.gpu_memory_utilization,
+        fits=fits,
         flop=run.flop,
         moved_bytes=0.0,
-        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_notes(plan)),
+        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_of_pools(plan), *_notes(plan)),
         outside=(*scenario.workload.outside, *unlike, *run.made.outside),
         provenance=provenance,
         service=run.facts,
     )
+
+
+def _of_pools(plan: ServingPlan) -> tuple[str, ...]:
+    """What is taken for granted of two pools."""
+    return (*OF_TWO_POOLS, "memory is that of a device of the decode pool") if plan.has_prefill_pool else ()
 
 
 def _notes(plan: ServingPlan) -> tuple[str, ...]:
@@ -461,18 +521,37 @@ def _interval(quantity: Quantity, run: _Run, *, is_alike: bool) -> Interval | No
 
 
 def _parts(quantity: Quantity, run: _Run) -> tuple[Part, ...]:
-    """Waiting, prompt and answer: they add up to the mean."""
+    """Waiting, prompt and answer: they add up to the mean. Of two pools also what lies between prompt and answer."""
     times = run.times
     waits, first = float(times.queueing.mean()), float(times.ttft.mean())
     prompt = (Part(name="waiting", value=waits, kind="idle"), Part(name="prompt", value=first - waits, kind="compute"))
     if quantity == "ttft":
         return prompt
     if quantity == "e2e":
-        return (*prompt, Part(name="answer", value=float(times.e2e.mean()) - first, kind="memory"))
-    return (Part(name="answer", value=float(np.nanmean(times.tpot)), kind="memory"),)
+        between = _between(times, np.ones(len(times.e2e)))
+        rest = float(times.e2e.mean()) - first - sum(part.value for part in between)
+        return (*prompt, *between, Part(name="answer", value=rest, kind="memory"))
+    between = _between(times, times.further)
+    rest = float(np.nanmean(times.tpot)) - sum(part.value for part in between)
+    return (*between, Part(name="answer", value=rest, kind="memory"))
+
+
+def _between(times: RequestTimes, over: Floats) -> tuple[Part, ...]:
+    """Means of what lies between prompt and answer, of each request over some number; none of one pool."""
+    if times.kv_transfer is None or times.decode_queueing is None:
+        return ()
+
+    def mean(series: Floats) -> float:
+        each = np.nan_to_num(series) / over  # nothing is sent of an answer of one token
+        return float(np.nanmean(each))
+
+    return (
+        Part(name="KV transfer", value=mean(times.kv_transfer), kind="network"),
+        Part(name="waiting to decode", value=mean(times.decode_queueing), kind="idle"),
+    )
 
 
 def _bound(parts: Sequence[Part]) -> Bound:
     """What the largest part waits for."""
     largest = max(parts, key=lambda one: one.value)
-    return {"idle": "overhead", "compute": "compute", "memory": "memory"}[largest.kind]  # type: ignore[return-value]
+    return {"idle": "overhead", "compute": "compute", "memory": "memory", "network": "network"}[largest.kind]  # type: ignore[return-value]

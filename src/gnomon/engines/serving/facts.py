@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.core.in_words import counted
 from gnomon.core.service import Flags, Floats
-from gnomon.core.service_facts import Energy, Estimate, ServiceFacts, Spread
+from gnomon.core.service_facts import Energy, Estimate, PoolFacts, ServiceFacts, Spread
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import follows
@@ -35,13 +35,22 @@ class RequestTimes:
     tpot: Floats
     e2e: Floats
     queueing: Floats
+    further: Floats  # tokens of the answer after the first; nan of none
+    kv_transfer: Floats | None = None  # of two pools: of the KV cache, with the wait for its link; nan of one not sent
+    decode_queueing: Floats | None = None  # likewise: in the second, before its first step there
+
+    @property
+    def waiting(self) -> Floats:
+        """In the queues of all pools."""
+        return self.queueing if self.decode_queueing is None else self.queueing + np.nan_to_num(self.decode_queueing)
 
 
 def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
     """Times of requests that are through; none that arrived before `warmup_s` after the first."""
     requests = made.requests
     counts = made.is_completed & (requests.arrived_s >= requests.arrived_s.min() + warmup_s)
-    chosen = requests[counts][np.argsort(requests.arrived_s[counts], kind="stable")]
+    order = np.flatnonzero(counts)[np.argsort(requests.arrived_s[counts], kind="stable")]
+    chosen, handover = requests[order], made.handover
     further = np.where(chosen.asked > 1, chosen.asked - 1, np.nan)
     return RequestTimes(
         counts=counts,
@@ -50,6 +59,9 @@ def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
         tpot=(chosen.completed_s - chosen.first_token_s) / further,
         e2e=chosen.completed_s - chosen.arrived_s,
         queueing=chosen.scheduled_s - chosen.arrived_s,
+        further=further,
+        kv_transfer=None if handover is None else (handover.sent_s - handover.left_s)[order],
+        decode_queueing=None if handover is None else (handover.begun_s - handover.sent_s)[order],
     )
 
 
@@ -88,18 +100,39 @@ def facts(
         span_s=span_s,
         offered_per_s=(len(arrived) - 1) / between_s if between_s > 0 else None,
         mfu=None if peak_flop_per_s is None else flop / (peak_flop_per_s * span_s),
-        busy=made.busy_s / (made.replica_s * pool.stages),
+        busy=made.busy_s / sum(run.replica_s * run.pool.stages for run in made.by_pool),
         energy=energy,
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         scaling=made.scaling,
         warnings=(*made.notes, *_warnings(made, times)),
+        pools=tuple(_pools(made)),
     )
 
 
+def _pools(made: Outcome) -> Iterator[PoolFacts]:
+    """Each of two pools."""
+    if made.handover is None:
+        return
+    for alone in (made.handover.prefill, made.handover.decode):
+        pool = alone.pool
+        yield PoolFacts(
+            name=pool.name,
+            device=pool.device,
+            replicas=pool.replicas,
+            tensor_parallel=pool.tensor_parallel,
+            stages=pool.stages,
+            kv_blocks=pool.kv_blocks,
+            steps=alone.batches,
+            restarts=int(alone.requests.restarts.sum()),
+        )
+
+
 def _spreads(times: RequestTimes) -> Iterator[Spread]:
-    for name in ("ttft", "tpot", "e2e", "queueing"):
+    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing"):
         series = getattr(times, name)
+        if series is None:
+            continue
         series = series[~np.isnan(series)]
         if not len(series):
             continue
@@ -120,7 +153,7 @@ def _spreads(times: RequestTimes) -> Iterator[Spread]:
 
 def is_overloaded(times: RequestTimes) -> bool:
     """Whether the queue grows from the second quarter of the requests to the last."""
-    if len(times.queueing) < _FEWEST_JUDGED:
+    if len(times.waiting) < _FEWEST_JUDGED:
         return False
     early, late = _waits_s(times)
     return late > _GROWN * early and late > _OF_ALL * float(times.e2e.mean())
@@ -128,14 +161,14 @@ def is_overloaded(times: RequestTimes) -> bool:
 
 def _waits_s(times: RequestTimes) -> tuple[float, float]:
     """Mean wait of the second quarter of the requests, and of the last."""
-    count = len(times.queueing)
-    early, late = (times.queueing[count * part // 4 : count * (part + 1) // 4] for part in (1, 3))
+    count = len(times.waiting)
+    early, late = (times.waiting[count * part // 4 : count * (part + 1) // 4] for part in (1, 3))
     return float(early.mean()), float(late.mean())
 
 
 def _warnings(made: Outcome, times: RequestTimes) -> Iterator[str]:
     """What makes means depend on how long the run is."""
-    count, mean_s = len(times.queueing), float(times.e2e.mean())
+    count, mean_s = len(times.waiting), float(times.e2e.mean())
     if is_overloaded(times):
         early, late = _waits_s(times)
         yield (

@@ -17,6 +17,18 @@ from gnomon.engines.serving.simulator.state import Records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """How requests came from the pool of their prompts to that of their answers: seconds by request, nan of one that did not."""
+
+    left_s: Floats  # the prompt was through, and the first token there
+    sent_s: Floats  # the KV cache was with the other pool
+    begun_s: Floats  # the first step there
+    decode_replica: Ints  # that computed the answer; -1: none
+    prefill: Outcome  # of the first pool alone, all of whose answers have one token
+    decode: Outcome  # of the second pool alone, of the requests that came to it, in the order in which they did
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """Requests and what became of them, in the order of their arrival."""
 
@@ -33,11 +45,17 @@ class Outcome:
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
     outside: tuple[str, ...]  # sizes beyond the tables
     scaling: Scaling | None = None  # where replicas come and go
+    handover: Handover | None = None  # between two pools
 
     @property
     def pool(self) -> Pool:
-        """The replicas."""
-        return self.service.pools[0]
+        """The replicas; of two pools those that compute answers."""
+        return self.service.pools[-1]
+
+    @property
+    def by_pool(self) -> tuple[Outcome, ...]:
+        """The run of each pool."""
+        return (self,) if self.handover is None else (self.handover.prefill, self.handover.decode)
 
     @property
     def span_s(self) -> float:
@@ -116,7 +134,7 @@ class Outcome:
         if self.requests.replica[request] < 0:
             return "the request whose end it waits for is never through"
         if self.requests.is_refused[request]:
-            return f"with its answer it is longer than the {self.pool.kv_blocks:,} blocks of the KV cache, or than a step that takes it whole"
+            return f"with its answer it is longer than the {min(pool.kv_blocks for pool in self.service.pools):,} blocks of the KV cache, or than a step that takes it whole"
         if batching.most_requests < self.pool.stages:
             return f"batches of {batching.most_requests} requests cannot be divided among {self.pool.stages} stages"
         if self.lost_blocks:

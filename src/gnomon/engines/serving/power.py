@@ -7,6 +7,7 @@ not each step by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gnomon.core.device import Device
@@ -36,6 +37,19 @@ class Draw:
     devices: float  # on average
     flop: float
     moved_bytes: float
+
+
+def together(drawn: Sequence[Energy | None]) -> Energy | None:
+    """The energy of several pools; None where that of one is not known. Their errors are taken to go the same way."""
+    known = [one for one in drawn if one is not None]
+    if len(known) < len(drawn):
+        return None
+    return Energy(
+        value_j=sum(one.value_j for one in known),
+        low_j=sum(one.low_j for one in known),
+        high_j=sum(one.high_j for one in known),
+        method=", ".join(dict.fromkeys(one.method for one in known)),
+    )
 
 
 def energy(device: Device, peak_flop_per_s: float | None, done: Draw) -> Energy | None:

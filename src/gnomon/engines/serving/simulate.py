@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from gnomon.core.errors import Unsupported, near_match
-from gnomon.core.service import Arrivals, Ints, Pool, Service, StageTimes, StepTimes
+from gnomon.core.service import Arrivals, Flags, Floats, Ints, Pool, Service, StageTimes, StepTimes
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.scaling import scaling_of
@@ -45,6 +47,18 @@ _SIZES = {
 POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm", "vllm-v1")  # as in state.py
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOn:
+    """What becomes of requests whose prompts one pool computes and whose answers another."""
+
+    is_brought: bool  # they come to the second; else they leave the first
+    goes_on: Flags  # (requests): whether it is in both pools
+    is_refused: Flags  # (requests): one of the pools could never have it through
+    send_s: Floats  # (requests): of its KV cache, alone on the link
+    last_share: float  # as in gnomon.core.service.KvTransfer
+    lead_share: float
+
+
 def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False, records: bool = False) -> Outcome:
     """What became of each request. BadInput, Unsupported.
 
@@ -52,7 +66,20 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     """
     if len(service.pools) != 1 or service.pools[0].role != "both":
         raise Unsupported("one pool of replicas that compute prompts and answers only")
-    pool = service.pools[0]
+    return simulate_pool(service, service.pools[0], arrivals, has_defects=has_defects, records=records)
+
+
+def simulate_pool(
+    service: Service,
+    pool: Pool,
+    arrivals: Arrivals,
+    *,
+    has_defects: bool = False,
+    records: bool = False,
+    handed_on: HandedOn | None = None,
+) -> Outcome:
+    """What became of each request at the replicas of one pool. BadInput, Unsupported."""
+    service = replace(service, pools=(pool,))
     routes = None if service.autoscale else static_routes(service.routing, len(arrivals), pool.replicas)
     waits = arrivals.after is not None or service.most_open is not None
     has_cache = arrivals.prefixes is not None and pool.batching.policy == "vllm-v1"
@@ -64,9 +91,12 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         has_static_routes=routes is not None,
         has_cache=has_cache,
         waits_for_ends=waits,
+        handed_on=handed_on,
     )
     requests, costs = new_requests(arrivals), _costs(pool.times)
     _refuse(rules, requests)
+    if handed_on is not None:
+        _hand_on(handed_on, requests)
     requests.arrived_s += rules.door_s
     replicas = new_replicas(pool.replicas, rules)
     if routes is not None:
@@ -75,7 +105,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     world = (
         new_batches(pool.replicas, rules),
         new_stages(pool.replicas, rules),
-        new_events(pool.replicas, rules.slots),
+        new_events(pool.replicas, rules.slots, len(arrivals) if rules.sends else 0),
     )
     scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
     known = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
@@ -132,6 +162,7 @@ def _rules(
     has_static_routes: bool,
     has_cache: bool,
     waits_for_ends: bool,
+    handed_on: HandedOn | None,
 ) -> Rules:
     batching = pool.batching
     policy = policy_named(batching.policy)
@@ -169,6 +200,10 @@ def _rules(
         has_step_times=isinstance(pool.times, StepTimes),
         is_chunked=batching.is_chunked,
         has_cache=has_cache,
+        sends=handed_on is not None and not handed_on.is_brought,
+        brings=handed_on is not None and handed_on.is_brought,
+        last_share=1.0 if handed_on is None else float(handed_on.last_share),
+        lead_share=0.0 if handed_on is None else float(handed_on.lead_share),
         records=records,
     )
 
@@ -219,6 +254,16 @@ def _refuse(rules: Rules, requests: Records) -> None:
         requests.is_refused[:] = -(-longest // rules.block_tokens) > rules.blocks
         if not rules.is_chunked:
             requests.is_refused |= longest > rules.most_tokens
+
+
+def _hand_on(handed_on: HandedOn, requests: Records) -> None:
+    """Requests that leave a pool with their KV cache, or come to one with it and with their first token."""
+    requests.is_refused |= handed_on.is_refused
+    if handed_on.is_brought:
+        requests.is_brought[:] = handed_on.goes_on
+        requests.first_token_s[:] = requests.arrived_s
+    else:
+        requests.goes_on[:], requests.send_s[:] = handed_on.goes_on, handed_on.send_s
 
 
 def _as_seen_by_clients(rules: Rules, requests: Records, arrivals: Arrivals) -> None:

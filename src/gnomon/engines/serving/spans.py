@@ -8,7 +8,18 @@ from gnomon.engines.serving.simulator.records import DECODING, NUMBER, REPLICA, 
 
 
 def timeline(made: Outcome, most: int) -> Timeline:
-    """The first `most` steps of a run whose steps were recorded."""
+    """The first `most` steps of a run whose steps were recorded; of two pools the first so many of both together."""
+    if made.handover is None:
+        spans, count = _spans(made, most, "")
+    else:
+        pools = [_spans(one, most, f"{one.pool.name} ") for one in (made.handover.prefill, made.handover.decode)]
+        spans = sorted((span for found, _ in pools for span in found), key=lambda span: span.start_s)[:most]
+        count = sum(rows for _, rows in pools)
+    return Timeline(spans=tuple(spans), left_out=max(count - most, 0))
+
+
+def _spans(made: Outcome, most: int, pool: str) -> tuple[list[Span], int]:
+    """The first `most` steps of a pool, whose tracks are named so, and how many it has."""
     log = made.log
     assert log is not None  # who asks for spans has recorded steps
     count, has_stages = int(log.counts[ROWS]), made.pool.stages > 1
@@ -27,7 +38,7 @@ def timeline(made: Outcome, most: int) -> Timeline:
         )
         spans.append(
             Span(
-                track=f"replica {row[REPLICA]}{f', stage {row[STAGE]}' if has_stages else ''}",
+                track=f"{pool}replica {row[REPLICA]}{f', stage {row[STAGE]}' if has_stages else ''}",
                 name=name,
                 kind="compute",
                 start_s=begin_s,
@@ -35,4 +46,4 @@ def timeline(made: Outcome, most: int) -> Timeline:
                 details={"step": row[NUMBER], "requests": row[SIZE], "tokens": row[TOTAL]},
             )
         )
-    return Timeline(spans=tuple(spans), left_out=max(count - most, 0))
+    return spans, count

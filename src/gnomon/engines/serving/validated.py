@@ -33,6 +33,10 @@ def _reasons(scenario: Scenario, plan: ServingPlan) -> Iterator[str]:
         yield f"services of vLLM were measured, none of {plan.policy}"
     if plan.tp > _MOST_TP:
         yield f"up to {_MOST_TP} devices shared a layer where services were measured, not {plan.tp}"
+    if plan.has_prefill_pool:
+        yield "no service was measured whose prompts and answers are computed by replicas of their own"
+        if plan.prefill_on is not None and plan.prefill_on.device.name not in (MEASURED_DEVICE, device):
+            yield f"services were measured on {MEASURED_DEVICE}, not on {plan.prefill_on.device.name}"
     if plan.pp > 1:
         yield "no service was measured with pipeline stages"
     if plan.ep > 1:

@@ -27,6 +27,8 @@ class Asked:
         plan = scenario.plan.serving
         if plan is None:
             return (f"{self.name} answers for services alone: use mode serve",)
+        if plan.has_prefill_pool:
+            return (f"{self.name} is not asked for services whose prompts are computed by replicas of their own",)
         arrivals = self.streams(plan)
         if arrivals is None:
             return (f"{self.name} needs the requests that come, and the scenario does not say them",)

@@ -11,7 +11,17 @@ import numpy as np
 
 from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
-from gnomon.engines.serving.simulator import admission, courses, events, queues, records, routers, scaling, steady
+from gnomon.engines.serving.simulator import (
+    admission,
+    courses,
+    events,
+    queues,
+    records,
+    routers,
+    scaling,
+    steady,
+    transfers,
+)
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import front as door
@@ -224,7 +234,7 @@ def begin_batches(
         mine.running += 1
         kv_sum = cost.set_times(rules, costs, requests, batch, members)
         is_steady = batch.decodes == size and mine.queued == queued  # whoever was evicted may come in at once
-        if batch.decodes < size:
+        if batch.decodes < size or rules.brings:
             courses.schedule(requests, members, size, now_s)
         is_whole = mine.readies == (size if rules.policy == VLLM_V1 else 0)  # nobody is left out
         if is_steady and rules.has_cache:
@@ -456,12 +466,19 @@ def advance(
             if rules.waits_for_ends:
                 comers.let_come(rules, coming, requests, members, batch.count, now_s)
             events.now(queue, events.FORM, whom)
+        elif what == events.SENT:
+            replica = requests[whom].replica
+            vllm_v1.let_go(rules, requests, replicas.each[replica], cache, replica, whom)
+            events.now(queue, events.FORM, replica)
         else:
             if rules.records:
                 log.steps_s[batches.each[whom].number, 1] = now_s
             end_batch(rules, requests, replicas, batches, cache, whom, now_s)
             if front.counts:
                 door.leave(requests, front, batches.members[whom], batches.each[whom].count, now_s)
+            if rules.sends:
+                mine, members = replicas.each[whom // rules.slots], batches.members[whom]
+                transfers.send(rules, requests, mine, members, batches.each[whom].count, queue, now_s)
             if rules.waits_for_ends:
                 members, size = batches.members[whom], batches.each[whom].count
                 comers.let_come(rules, coming, requests, members, size, now_s)

@@ -77,14 +77,15 @@ def new_cache(arrivals: Arrivals, replicas: int, rules: Rules) -> Cache:
     entries = np.zeros((replicas, 1 << int(2 * rules.blocks).bit_length()), _ENTRY)
     entries["block"] = NONE
     longest = int((arrivals.prefill_tokens + arrivals.decode_tokens).max()) // rules.block_tokens + 2
-    seats = np.zeros((replicas, rules.most_admitted + 1), np.int64)
-    seats[:, :-1], seats[:, -1] = np.arange(rules.most_admitted), rules.most_admitted
+    most = rules.most_admitted + (min(len(arrivals), rules.blocks) if rules.sends else 0)  # who is sent keeps its seat
+    seats = np.zeros((replicas, most + 1), np.int64)
+    seats[:, :-1], seats[:, -1] = np.arange(most), most
     has_answer = given.answers >= 0
     known = np.unique(np.concatenate([given.segments, given.answers[has_answer]]))  # small numbers hash well
     return Cache(
         blocks=blocks.view(np.recarray),
         entries=entries.view(np.recarray),
-        tables=np.zeros((replicas, rules.most_admitted, longest), np.int64),
+        tables=np.zeros((replicas, most, longest), np.int64),
         seats=seats,
         cursors=np.zeros(len(arrivals), _CURSOR).view(np.recarray),
         starts=np.ascontiguousarray(given.starts, np.int64),

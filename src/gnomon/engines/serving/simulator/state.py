@@ -38,12 +38,16 @@ _REQUEST = np.dtype(
         ("turned_away", "i8"),  # why it is not served, as in admission.py; 0: it is
         ("turned_away_s", "f8"),
         ("has_left", "?"),  # it is not counted among those of its replica any more
+        ("goes_on", "?"),  # with its KV cache to another pool, which computes the answer
+        ("is_brought", "?"),  # the KV cache of its prompt comes with it, and it has its first token
         ("scheduled_s", "f8"),  # this and all that follow: 0 before the time has come
         ("first_token_s", "f8"),
         ("completed_s", "f8"),
         ("execution_s", "f8"),  # of its batches on all stages
         ("idle_s", "f8"),  # between them
         ("stage_end_s", "f8"),  # of the last of them
+        ("send_s", "f8"),  # that its KV cache takes alone on the link
+        ("sent_s", "f8"),  # when that is with the other pool
         ("restarts", "i8"),
         ("in_flight", "i8"),  # tokens of batches that are not through, where a request may be in several
         ("found", "i8"),  # tokens that a cache had, all times together
@@ -80,6 +84,9 @@ _REPLICA = np.dtype(
         ("victims", "i8"),  # requests that lost their blocks since the last batch was made
         ("victim", "i8"),  # the last of them
         ("busy_s", "f8"),  # of its stages, added up
+        ("prompts_s", "f8"),  # when the last prompts ended whose KV cache goes on
+        ("layers_s", "f8"),  # when the link is through with all of what goes on but the last layers of those prompts
+        ("lasts_s", "f8"),  # that those last layers take on it
     ]
 )
 _BATCH = np.dtype(
@@ -129,6 +136,10 @@ class Rules(NamedTuple):
     has_step_times: bool  # Costs.grids, not the tables before it
     is_chunked: bool  # a prompt may be computed in several batches
     has_cache: bool  # blocks are found again by their content
+    sends: bool  # requests go on to another pool with their KV caches
+    brings: bool  # requests come from another pool with them
+    last_share: float  # of a KV cache that cannot be sent before its prompt is through
+    lead_share: float  # of a prompt's time that is left when the first of the rest can be
     records: bool  # a row for every batch and stage
 
 

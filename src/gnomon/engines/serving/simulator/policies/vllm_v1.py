@@ -28,6 +28,13 @@ def form(
     while mine.queued > 0 and budget > 0 and mine.readies < rules.most_admitted:
         request = mine.first
         prefill, block = requests[request].prefill, rules.block_tokens
+        if rules.brings and requests[request].is_brought and requests[request].restarts == 0:
+            if -(-(prefill + 1) // block) > free_blocks(rules, mine):
+                break
+            go_on(rules, requests, mine, ready, members[size], cache, replica)
+            size += 1
+            budget -= 1
+            continue
         found, found_free = 0, 0
         if rules.has_cache:  # one token at least is computed
             found, found_free = prefix_cache.look_up(cache, rules, replica, request, (prefill - 1) // block)
@@ -80,6 +87,20 @@ def _running(
         budget -= tokens
         at += 1
     return size, budget
+
+
+@inner
+def go_on(
+    rules: Rules, requests: Records, mine: Records, ready: Ints, member: Records, cache: Cache, replica: int
+) -> None:
+    """The first that waits brought the KV cache of its prompt and its first token: its second is computed next."""
+    request = pop_front(requests, mine)
+    one = requests[request]
+    ready[mine.readies] = request
+    mine.readies += 1
+    one.blocks, one.is_prefilled, one.processed = 0, True, one.prefill + 1
+    hold(rules, requests, mine, cache, replica, request, one.prefill + 1)
+    join(requests, member, request, 1)
 
 
 @inner
@@ -200,12 +221,16 @@ def late_token(requests: Records, mine: Records, member: Records, now_s: float) 
 def take_back(
     rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, size: int, cache: Cache, replica: int
 ) -> None:
-    """Requests that are through give their blocks back, in the order of the step; the others run on in theirs."""
+    """Requests that are through give their blocks back, in the order of the step; the others run on in theirs.
+
+    Those whose KV cache goes on to another pool keep them until it is there. [vLLM 0.15, connectors of KV caches]
+    """
     gone = 0
     for at in range(size):
         request = members[at].request
         if requests[request].is_completed and requests[request].blocks > 0:
-            let_go(rules, requests, mine, cache, replica, request)
+            if not requests[request].goes_on:
+                let_go(rules, requests, mine, cache, replica, request)
             gone += 1
     if gone == 0:
         return

@@ -1,0 +1,89 @@
+"""What a run costs and what its devices could have done: money, arithmetic and energy, added up over pools of replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.core.scenario import Scenario
+from gnomon.core.service import Pool
+from gnomon.core.service_facts import Energy
+from gnomon.core.serving_plan import ServingPlan
+from gnomon.core.system import System
+from gnomon.engines.serving.model_work import model_flop
+from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.power import Draw, energy, together
+from gnomon.engines.serving.step_times.memory import KvMemory
+
+_HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Of all devices; None where something of one pool is not known."""
+
+    flop: float  # of the model, for all requests that are through
+    peak_flop_per_s: float | None
+    usd_per_s: float | None
+    energy: Energy | None
+
+
+def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> Account:
+    """That of a run. `memories`: of a device of each pool."""
+    plan = scenario.plan.serving
+    assert plan is not None  # a service
+    done = made.is_completed
+    prompts, answers = made.arrivals.prefill_tokens[done], made.arrivals.decode_tokens[done]
+    flop = model_flop(scenario.workload, prompts, answers)
+    flops = [flop]
+    if made.handover is not None:
+        of_prompts = model_flop(scenario.workload, prompts, np.ones_like(answers))
+        flops = [of_prompts, flop - of_prompts]
+    peaks, prices, drawn = [], [], []
+    for run, work, memory, (system, price) in zip(
+        made.by_pool, flops, memories, _machines(scenario, plan), strict=True
+    ):
+        devices = run.replica_s / run.span_s * devices_of_replica(run.pool) if run.span_s > 0 else 0.0
+        peak = system.device.peak(scenario.plan.dtype, is_matrix=True)
+        peaks.append(None if peak is None else peak.value * devices)
+        prices.append(None if price is None else price * devices / _HOUR_S)
+        done_there = Draw(
+            span_s=made.span_s,
+            busy_s=run.busy_s * run.pool.tensor_parallel,
+            devices=devices,
+            flop=work,
+            moved_bytes=_moved_bytes(run, memory),
+        )
+        drawn.append(energy(system.device, None if peak is None else peak.value, done_there))
+    return Account(flop=flop, peak_flop_per_s=_sum(peaks), usd_per_s=_sum(prices), energy=together(drawn))
+
+
+def devices_of_replica(pool: Pool) -> int:
+    """How many a replica has."""
+    return pool.tensor_parallel * pool.stages
+
+
+def _machines(scenario: Scenario, plan: ServingPlan) -> list[tuple[System, float | None]]:
+    """Of each pool its system, and what a device of it costs an hour."""
+    found = [(scenario.system, plan.usd_per_device_hour)]
+    if plan.has_prefill_pool:
+        own = plan.prefill_usd_per_device_hour
+        found.insert(0, (plan.prefill_on or scenario.system, plan.usd_per_device_hour if own is None else own))
+    return found
+
+
+def _moved_bytes(made: Outcome, memory: KvMemory) -> float:
+    """Bytes that devices read: all weights in every step, and for each token of an answer what is in the cache before it."""
+    done = made.is_completed
+    prompts, further = made.arrivals.prefill_tokens[done], made.arrivals.decode_tokens[done] - 1
+    seen = float((further * prompts + further * (further + 1) / 2).sum())
+    read = made.batches * memory.weights_bytes + seen * memory.block_bytes / memory.block_tokens
+    return devices_of_replica(made.pool) * read
+
+
+def _sum(numbers: Sequence[float | None]) -> float | None:
+    """None where one is not known."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
