@@ -44,6 +44,7 @@ def test_a_unit_of_the_first_experiment_run_again_comes_to_the_same(first, arm):
     sealed = json.loads((doors.folder_of(ROOT / "experiments" / first.name) / "metrics.json").read_text())
     (unit,) = [one for one in sealed["per_seed"] if (one["arm"], one["seed"]) == (arm, 1)]
     again = doors.replay(first, unit["unit"], host=local_host())
+    assert again.ended.code == 0, (again.room / "stderr.log").read_text()
     assert again.observed.values == pytest.approx(unit["metrics"])
 
 
