@@ -158,6 +158,9 @@ def test_replicas_come_and_go_and_who_is_turned_away_is_told(gnomon):
     assert service["span_s"] < scaling["replica_s"] < 3 * service["span_s"]
     assert service["usd_per_s"] == pytest.approx(2 / 3600 * scaling["replica_s"] / service["span_s"])
     assert set(scaling) | set(scaling["course"][0]) <= _described("gnomon/serve-run/1")
+    Path("run.json").write_text(json.dumps(found | {"schema": "gnomon/predict/1"}))
+    assert gnomon("report", "run.json", "-o", "run.html").code == 0
+    assert "Replicas: llama-2-7b on h100-sxm:3" in Path("run.html").read_text()
 
 
 def test_the_front_door_on_the_command_line_is_that_of_the_file(gnomon):
