@@ -185,7 +185,7 @@ def test_the_front_door_on_the_command_line_is_that_of_the_file(gnomon):
     assert by_flags.json["rows"] == by_file.json["rows"]
     assert gnomon("predict", "saved.yaml", "--engine", "serving", *SET, "--json").json["rows"] == by_file.json["rows"]
     refused = gnomon("predict", "llama-2-7b", "--on", "h100-sxm", "--mode", "serve", *said, "--autoscale", "max")
-    assert (refused.code, "'max' is not NAME=N" in refused.err) == (2, True)
+    assert (refused.code, "'max' is not NAME=N" in refused.err) == (3, True)
 
 
 def test_a_service_that_scales_has_no_capacity(gnomon):
@@ -226,7 +226,7 @@ WRONG = [
     ("mode: serve", "mode: serve\nrouter: prefix_aware\nprefix_caching: false", (), 3, "service.yaml:5: router: "),
     ("mode: serve", "mode: serve\nrouter: weighted", (), 3, "router_weights: router weighted needs one for each"),
     ("mode: serve", "mode: serve\nrouter: weighted\nrouter_weights: [1, 2]", (), 3, "2 weights for 1 replica"),
-    ("mode: serve", "mode: serve\nautoscale: {max: 2}", (), 3, "autoscale.target_outstanding: missing"),
+    ("mode: serve", "mode: serve\nautoscale: {max: 2, start_s: 1}", (), 3, "autoscale.target_outstanding: missing"),
     (
         "mode: serve",
         "mode: serve\nautoscale: {max: 2, target_outstanding: 3, start_s: 4}",
