@@ -156,7 +156,8 @@ SERVED = {
     "--prefill-usd-per-device-hour": (("--prefill-replicas", "1", "--usd-per-device-hour", "1"), ("3",)),
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
-    "--max-wait": ((), WORDS["--max-wait"]),
+    "--max-wait": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-wait"]),
+    "--max-waiting": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-waiting"]),
     "--router-weights": ((), (*WORDS["--router-weights"], "--router", "weighted")),
 }
 REFUSED = {"--max-model-len": 3}  # shorter than the requests

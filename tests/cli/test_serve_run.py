@@ -158,6 +158,9 @@ def test_replicas_come_and_go_and_who_is_turned_away_is_told(gnomon):
     assert service["span_s"] < scaling["replica_s"] < 3 * service["span_s"]
     assert service["usd_per_s"] == pytest.approx(2 / 3600 * scaling["replica_s"] / service["span_s"])
     assert set(scaling) | set(scaling["course"][0]) <= _described("gnomon/serve-run/1")
+    Path("run.json").write_text(json.dumps(found | {"schema": "gnomon/predict/1"}))
+    assert gnomon("report", "run.json", "-o", "run.html").code == 0
+    assert "Replicas: llama-2-7b on h100-sxm:3" in Path("run.html").read_text()
 
 
 def test_the_front_door_on_the_command_line_is_that_of_the_file(gnomon):
@@ -182,7 +185,7 @@ def test_the_front_door_on_the_command_line_is_that_of_the_file(gnomon):
     assert by_flags.json["rows"] == by_file.json["rows"]
     assert gnomon("predict", "saved.yaml", "--engine", "serving", *SET, "--json").json["rows"] == by_file.json["rows"]
     refused = gnomon("predict", "llama-2-7b", "--on", "h100-sxm", "--mode", "serve", *said, "--autoscale", "max")
-    assert (refused.code, "'max' is not NAME=N" in refused.err) == (2, True)
+    assert (refused.code, "'max' is not NAME=N" in refused.err) == (3, True)
 
 
 def test_a_service_that_scales_has_no_capacity(gnomon):
@@ -223,7 +226,7 @@ WRONG = [
     ("mode: serve", "mode: serve\nrouter: prefix_aware\nprefix_caching: false", (), 3, "service.yaml:5: router: "),
     ("mode: serve", "mode: serve\nrouter: weighted", (), 3, "router_weights: router weighted needs one for each"),
     ("mode: serve", "mode: serve\nrouter: weighted\nrouter_weights: [1, 2]", (), 3, "2 weights for 1 replica"),
-    ("mode: serve", "mode: serve\nautoscale: {max: 2}", (), 3, "autoscale.target_outstanding: missing"),
+    ("mode: serve", "mode: serve\nautoscale: {max: 2, start_s: 1}", (), 3, "autoscale.target_outstanding: missing"),
     (
         "mode: serve",
         "mode: serve\nautoscale: {max: 2, target_outstanding: 3, start_s: 4}",

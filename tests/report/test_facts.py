@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gnomon.report.facts import accuracy, calibration, history, operators, passes, titles, trials, waterfall
+from gnomon.report.facts.services import replicas_over_time
 from gnomon.report.facts.table import Column, Table, evenly
 from tests.report.documents import (
     SWEEP,
@@ -225,3 +226,14 @@ def test_a_table_gives_rows_and_drops_columns():
     table = Table(columns=(Column(name="a", values=(1, 2, 3)), Column(name="b", values=("x", "y", "z"))))
     assert table.take([2, 0])["b"] == ("z", "x")
     assert table.without("a").names == ("b",)
+
+
+def test_replicas_over_time_have_a_row_for_each_state_from_each_change_on():
+    course = [
+        {"time_s": 0.0, "ready": 1, "starting": 0, "leaving": 0},
+        {"time_s": 2.0, "ready": 1, "starting": 2, "leaving": 0},
+    ]
+    table = replicas_over_time({"replica_s": 9.0, "course": course})
+    assert list(table["replicas"]) == ["ready", "ready", "starting", "starting", "leaving", "leaving"]
+    assert table.numbers("time_s") == [0.0, 2.0] * 3
+    assert table.numbers("count") == [1, 1, 0, 2, 0, 0]

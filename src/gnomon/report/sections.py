@@ -17,6 +17,7 @@ from gnomon.report.figures.history import error_history, time_history
 from gnomon.report.figures.pareto import pareto as pareto_figure
 from gnomon.report.figures.roofline import roofline
 from gnomon.report.figures.services import load_curve
+from gnomon.report.figures.services import replicas_over_time as replicas_figure
 from gnomon.report.figures.services import shares_of_requests as shares_figure
 from gnomon.report.figures.waterfall import waterfall as waterfall_figure
 from gnomon.report.section import Grid, Section
@@ -92,6 +93,8 @@ def _predictions(document: Document, most_rows: int) -> Section:
             drawn.append(waterfall_figure(one.title, one.quantity["value"], waterfall.waterfall(one.quantity)))
         if one.quantity["quantity"] == "e2e" and (service := one.quantity.get("service")):
             drawn.append(shares_figure(one.title, services.shares_of_requests(service), service))
+            if scaling := service.get("scaling"):
+                drawn.append(replicas_figure(one.title, services.replicas_over_time(scaling), scaling))
         table = operators.operators(one.quantity)
         if table is not None:
             if len(table) > most_rows:

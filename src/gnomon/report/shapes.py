@@ -72,9 +72,22 @@ class _Spread(_Shape):
     quantiles: list[NonNegativeFloat] = Field(min_length=2)
 
 
+class _ReplicaCount(_Shape):
+    time_s: float
+    ready: int
+    starting: int
+    leaving: int
+
+
+class _Scaling(_Shape):
+    replica_s: NonNegativeFloat
+    course: list[_ReplicaCount] = Field(min_length=1)
+
+
 class _Service(_Shape):
     completed: int
     spreads: list[_Spread] = Field(min_length=1)
+    scaling: _Scaling | None = None
 
 
 class _Quantity(_Shape):

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gnomon.core.autoscale import Autoscale
 from gnomon.core.service import Batching
-from gnomon.core.service_facts import Energy
+from gnomon.core.service_facts import Energy, Scaling
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 
 SERVED = np.dtype(
@@ -45,6 +46,10 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
         replica_s=2 * float(requests.completed_s[is_completed].max() - requests.arrived_s.min()),
         batches=7,
         waiting=np.flatnonzero(~is_completed),
+        found_full=0,
+        waited_too_long=0,
+        service=SimpleNamespace(autoscale=None),
+        scaling=None,
         notes=notes,
     )
 
@@ -178,3 +183,12 @@ def test_what_the_simulation_says_of_itself_comes_first():
     made = made_up(arrived=np.linspace(0.0, 2.8, 10), waits=np.zeros(10), notes=("a block was lost",))
     assert figures(made).warnings[0] == "a block was lost"
     assert len(figures(made).warnings) == 2
+
+
+def test_a_bound_that_is_always_reached_is_warned_of():
+    made = made_up(arrived=np.arange(50.0), waits=0.0)
+    made.service = SimpleNamespace(autoscale=Autoscale(max=3, target_outstanding=1, start_s=0))
+    for at_most, warned in ((7, True), (6, False)):
+        made.scaling = Scaling(replica_s=9.0, starts=1, ticks=7, at_most=at_most, course=())
+        told = "3 replicas are wanted throughout, the most there may be: more might be needed"
+        assert (told in figures(made).warnings) == warned

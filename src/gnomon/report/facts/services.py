@@ -22,6 +22,16 @@ def shares_of_requests(service: Mapping[str, Any]) -> Table:
     return table_of(rows, {"time": "", "value_s": "s", "share": "share"})
 
 
+def replicas_over_time(scaling: Mapping[str, Any]) -> Table:
+    """How many replicas there are in each state, from each change on."""
+    rows = [
+        {"replicas": state, "time_s": one["time_s"], "count": one[state]}
+        for state in ("ready", "starting", "leaving")
+        for one in scaling["course"]
+    ]
+    return table_of(rows, {"replicas": "", "time_s": "s", "count": ""})
+
+
 def times_by_rate(capacity: Mapping[str, Any]) -> Table:
     """The limited statistics of every run of a search, by rate."""
     rows = [

@@ -44,6 +44,36 @@ def shares_of_requests(name: str, table: Table, service: Mapping[str, Any]) -> F
     )
 
 
+def replicas_over_time(name: str, table: Table, scaling: Mapping[str, Any]) -> Figure:
+    """The picture of `facts.services.replicas_over_time`."""
+    ready = [one["ready"] for one in scaling["course"]]
+    return Figure(
+        kind="replicas",
+        title=f"Replicas: {name}",
+        alt=f"Replicas over time: {ready[0]} at the start, between {min(ready)} and {max(ready)} ready; "
+        f"{scaling['replica_s']:,.0f} replica-seconds.",
+        table=table,
+        data=[
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": state,
+                "where": {"column": "replicas", "is": state},
+                "x": "@time_s",
+                "y": "@count",
+                "line": {"color": colour, "width": 2, "shape": "hv"},
+                **hover(table, ("replicas", "time_s", "count")),
+            }
+            for state, colour in zip(dict.fromkeys(map(str, table["replicas"])), COLOURS, strict=False)
+        ],
+        layout={
+            "xaxis": axis("time (s)"),
+            "yaxis": axis("replicas", rangemode="tozero"),
+            "height": 360,
+        },
+    )
+
+
 def load_curve(name: str, table: Table, capacity: Mapping[str, Any]) -> Figure:
     """The picture of `facts.services.times_by_rate`, with a line at the rate that was found."""
     rate, times = capacity["rate"]["value"], table.numbers("value_s")
