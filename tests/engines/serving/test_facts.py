@@ -42,6 +42,7 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
         batches=7,
         waiting=np.flatnonzero(~is_completed),
         notes=notes,
+        handover=None,
     )
 
 
@@ -58,6 +59,7 @@ def times(waits: Any, e2e_s: float = 10.0) -> RequestTimes:
         tpot=waits,
         e2e=np.full(len(waits), e2e_s),
         queueing=waits,
+        further=np.ones(len(waits)),
     )
 
 
