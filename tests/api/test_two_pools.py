@@ -260,3 +260,4 @@ def test_a_sweep_weighs_numbers_of_replicas(tmp_path):
     )
     rows = gnomon.sweep(plans, out=tmp_path / "out", workers=1).table()
     assert len(set(rows["e2e_s"].drop_nulls())) == 4
+    assert rows["devices"].to_list() == [16] * 4  # of both systems

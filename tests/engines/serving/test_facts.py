@@ -59,7 +59,6 @@ def times(waits: Any, e2e_s: float = 10.0) -> RequestTimes:
         tpot=waits,
         e2e=np.full(len(waits), e2e_s),
         queueing=waits,
-        further=np.ones(len(waits)),
     )
 
 
