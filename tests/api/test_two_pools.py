@@ -260,3 +260,15 @@ def test_a_sweep_weighs_numbers_of_replicas(tmp_path):
     )
     rows = gnomon.sweep(plans, out=tmp_path / "out", workers=1).table()
     assert len(set(rows["e2e_s"].drop_nulls())) == 4
+    assert rows["devices"].to_list() == [16] * 4  # of both systems
+
+
+def test_a_report_draws_the_times_between_both_pools(file):
+    from gnomon.report.facts.services import shares_of_requests
+    from gnomon.report.figures.services import shares_of_requests as drawn
+
+    service = gnomon.serve(file, settings=SETTINGS).to_dict()["rows"][0]["quantities"][0]["service"]
+    table = shares_of_requests(service)
+    assert {"KV transfer", "to decode"} <= set(table["time"])
+    names = [curve["name"] for curve in drawn("a service", table, service).data]
+    assert names == list(dict.fromkeys(table["time"]))

@@ -236,7 +236,7 @@ class Answer:
             "model": self.question.model.name,
             "system": self.question.system.name,
             "device": self.question.system.device.name,
-            "devices": self.question.system.count,
+            "devices": self.question.devices,
             "engine": self.engine,
             "batch": plan.batch,
             "seq": next((w.seq for w in workloads if w.mode not in ("decode", SERVE)), None),

@@ -107,6 +107,13 @@ class Question:
     on_text: str  # how the system was named
     options: Options  # as they were given; without those left out
 
+    @property
+    def devices(self) -> int:
+        """How many it runs on, of both systems where prompts have their own."""
+        serving = next(iter(self.passes.values())).serving
+        apart = None if serving is None else serving.prefill_on
+        return self.system.count + (0 if apart is None else apart.count)
+
     def scenarios(self) -> dict[str, Scenario]:
         """A scenario per quantity. BadInput where the model has no such shape."""
         return {

@@ -98,7 +98,7 @@ def _service(service: ServiceFacts) -> dict[str, Any]:
 
 def _row(found: Answer) -> dict[str, Any]:
     """An answer under `COLUMNS`, without what is missing."""
-    row: dict[str, Any] = {"devices": found.question.system.count, "reason": "; ".join(found.reasons) or None}
+    row: dict[str, Any] = {"devices": found.question.devices, "reason": "; ".join(found.reasons) or None}
     predictions: list[Prediction] = []
     for outcome in found.outcomes:
         prediction, workload = outcome.prediction, outcome.scenario.workload
@@ -112,7 +112,7 @@ def _row(found: Answer) -> dict[str, Any]:
             interval.low if interval else None,
             interval.high if interval else None,
             outcome.items_per_s,
-            None if outcome.items_per_s is None else outcome.items_per_s / outcome.scenario.system.count,
+            None if outcome.items_per_s is None else outcome.items_per_s / found.question.devices,
             outcome.mfu,
             outcome.hfu,
             prediction.step.bubble if prediction.step else None,

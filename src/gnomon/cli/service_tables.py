@@ -9,9 +9,7 @@ from gnomon.cli.output import print_table, print_text, say
 from gnomon.core.in_words import counted, rate, share
 from gnomon.core.service_facts import Estimate, Scaling, ServiceFacts
 from gnomon.core.units import show
-from gnomon.report.facts.titles import LABELS, question_title
-
-_NAMES = LABELS | {"queueing": "waiting", "kv_transfer": "KV transfer", "decode_queueing": "to decode"}
+from gnomon.report.facts.titles import SPREAD_LABELS, question_title
 
 
 def print_services(answers: Sequence[Answer]) -> None:
@@ -27,7 +25,7 @@ def _print_service(title: str, service: ServiceFacts) -> None:
     names = [one.name for one in service.spreads[0].estimates]
     print_table(
         ["time", *names],
-        [[_NAMES[spread.quantity], *map(_cell, spread.estimates)] for spread in service.spreads],
+        [[SPREAD_LABELS[spread.quantity], *map(_cell, spread.estimates)] for spread in service.spreads],
         title=title,
         spare=("p95", "p90"),
     )

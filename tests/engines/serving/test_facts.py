@@ -51,6 +51,7 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
         service=SimpleNamespace(autoscale=None),
         scaling=None,
         notes=notes,
+        handover=None,
     )
 
 

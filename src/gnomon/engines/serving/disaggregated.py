@@ -17,7 +17,8 @@ from gnomon.engines.serving.simulate import HandedOn, simulate, simulate_pool
 from gnomon.engines.serving.simulator.state import NONE, Records
 
 ASSUMPTIONS = (
-    "a request's first token comes from the prefill pool, with the end of its prompt [Patel et al. 2024; Zhong et al. 2024]",
+    "a request's first token comes from the prefill pool, with the end of its prompt [Patel et al. 2024; Zhong et al. 2024]; "
+    "vLLM's own proxies send it from the decode pool, after the KV cache",
     "each prefill replica has links of its own to the decode pool, which take one KV cache after another; those that receive from "
     "several at once are not slowed down",
     "a prefill replica keeps a request's blocks until its KV cache is sent; one that is sent and waits for blocks of the decode "

@@ -531,7 +531,7 @@ def _parts(quantity: Quantity, run: _Run) -> tuple[Part, ...]:
         between = _between(times, np.ones(len(times.e2e)))
         rest = float(times.e2e.mean()) - first - sum(part.value for part in between)
         return (*prompt, *between, Part(name="answer", value=rest, kind="memory"))
-    between = _between(times, times.further)
+    between = _between(times, (times.e2e - times.ttft) / times.tpot)  # tokens after the first
     rest = float(np.nanmean(times.tpot)) - sum(part.value for part in between)
     return (*between, Part(name="answer", value=rest, kind="memory"))
 

@@ -35,7 +35,6 @@ class RequestTimes:
     tpot: Floats
     e2e: Floats
     queueing: Floats
-    further: Floats  # tokens of the answer after the first; nan of none
     kv_transfer: Floats | None = None  # of two pools: of the KV cache, with the wait for its link; nan of one not sent
     decode_queueing: Floats | None = None  # likewise: in the second, before its first step there
 
@@ -59,7 +58,6 @@ def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
         tpot=(chosen.completed_s - chosen.first_token_s) / further,
         e2e=chosen.completed_s - chosen.arrived_s,
         queueing=chosen.scheduled_s - chosen.arrived_s,
-        further=further,
         kv_transfer=None if handover is None else (handover.sent_s - handover.left_s)[order],
         decode_queueing=None if handover is None else (handover.begun_s - handover.sent_s)[order],
     )

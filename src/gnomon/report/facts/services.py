@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from gnomon.report.facts.table import Table, table_of
-from gnomon.report.facts.titles import LABELS
-
-_NAMES = LABELS | {"queueing": "waiting"}
+from gnomon.report.facts.titles import SPREAD_LABELS
 
 
 def shares_of_requests(service: Mapping[str, Any]) -> Table:
     """What share of the requests has at most a time, for each quantity; times of nothing are left out: the axis is logarithmic."""
     rows = [
-        {"time": _NAMES[spread["quantity"]], "value_s": value, "share": place / (len(spread["quantiles"]) - 1)}
+        {"time": SPREAD_LABELS[spread["quantity"]], "value_s": value, "share": place / (len(spread["quantiles"]) - 1)}
         for spread in service["spreads"]
         for place, value in enumerate(spread["quantiles"])
         if value > 0

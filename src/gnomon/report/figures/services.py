@@ -7,6 +7,7 @@ from typing import Any
 
 from gnomon.core.units import show
 from gnomon.report.facts.table import Table
+from gnomon.report.facts.titles import LABELS
 from gnomon.report.figures.figure import COLOURS, Figure, axis, hover, log_axis
 
 
@@ -14,9 +15,7 @@ def shares_of_requests(name: str, table: Table, service: Mapping[str, Any]) -> F
     """The picture of `facts.services.shares_of_requests`."""
     times = table.numbers("value_s")
     said = [
-        f"{spread['quantity'].upper()} {_said(spread)}"
-        for spread in service["spreads"]
-        if spread["quantity"] != "queueing"
+        f"{spread['quantity'].upper()} {_said(spread)}" for spread in service["spreads"] if spread["quantity"] in LABELS
     ]
     return Figure(
         kind="service-shares",
