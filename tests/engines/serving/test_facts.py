@@ -42,8 +42,7 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
         ),
         end_s=float(requests.completed_s[is_completed].max()),
         span_s=float(requests.completed_s[is_completed].max() - requests.arrived_s.min()),
-        busy_s=1.2,
-        replica_s=2 * float(requests.completed_s[is_completed].max() - requests.arrived_s.min()),
+        busy=0.25,
         batches=7,
         waiting=np.flatnonzero(~is_completed),
         found_full=0,
@@ -113,7 +112,7 @@ def test_the_account_of_a_run():
     assert found.prompt_tokens_per_s == pytest.approx(60 / 2.4)
     assert found.answer_tokens_per_s == pytest.approx(10 / 2.4)
     assert found.mfu == pytest.approx(68 / 240)
-    assert found.busy == pytest.approx(1.2 / (2.4 * 2))
+    assert found.busy == 0.25
     assert found.joules_per_answer_token == pytest.approx(5.0)
     assert found.usd_per_million_answer_tokens == pytest.approx(0.01 * 2.4 / 10 * 1e6)
 

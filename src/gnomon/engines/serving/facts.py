@@ -98,7 +98,7 @@ def facts(
         span_s=span_s,
         offered_per_s=(len(arrived) - 1) / between_s if between_s > 0 else None,
         mfu=None if peak_flop_per_s is None else flop / (peak_flop_per_s * span_s),
-        busy=made.busy_s / sum(run.replica_s * run.pool.stages for run in made.by_pool),
+        busy=made.busy,
         energy=energy,
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,

@@ -68,6 +68,11 @@ class Outcome:
         return self.pool.replicas * self.span_s if self.scaling is None else self.scaling.replica_s
 
     @property
+    def busy(self) -> float:
+        """Share of that time in which a step is on a stage, mean over stages."""
+        return self.busy_s / sum(run.replica_s * run.pool.stages for run in self.by_pool)
+
+    @property
     def batching(self) -> Batching:
         """How they make batches."""
         return self.pool.batching
