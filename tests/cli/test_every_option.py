@@ -56,6 +56,8 @@ WORDS = {
     "--kv-blocks": ("40",),
     "--prefix-caching": ("no",),
     "--chunk-tokens": ("32",),
+    "--schedule-policy": ("lpm",),
+    "--mixed-chunk": ("yes",),
     "--usd-per-device-hour": ("2",),
     "--qps": ("4",),
     "--arrivals": ("constant",),
@@ -135,11 +137,13 @@ SERVED = {
     "--ep": (("--tp", "2"), ("8",)),
     "--trace": ((), ("TRACE",)),
     **{flag: ((), WORDS[flag]) for flag in WORDS if f"{flag[2:]}".replace("-", "_") in OWN_FIELDS},
+    "--schedule-policy": (("--policy", "sglang"), ("lpm",)),
+    "--mixed-chunk": (("--policy", "sglang", "--max-num-seqs", "1000"), ("yes",)),
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
 }
 REFUSED = {"--max-model-len": 3}  # shorter than the requests
-SHARED_PROMPTS = {"--prefix-caching"}  # an option of what only a file says
+SHARED_PROMPTS = {"--prefix-caching", "--schedule-policy"}  # an option of what only a file says
 
 
 def test_every_option_of_a_service_is_tried():

@@ -83,6 +83,8 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "policy": "sarathi",
         "router": "lor",
         "prefix_caching": False,
+        "schedule_policy": "lpm",
+        "mixed_chunk": True,
         "gpu_memory_utilization": 0.8,
     }
     words |= {"traffic": Traffic(arrivals=AllAtOnce(), lengths=lengths, requests=1), "usd_per_device_hour": 2.0}

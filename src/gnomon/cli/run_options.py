@@ -82,6 +82,12 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument("--kv-blocks", metavar="N", help="KV blocks of a replica (default: as many as memory holds)")
     group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
     group.add_argument("--chunk-tokens", metavar="N", help="tokens of one prompt in a step (default: no limit)")
+    group.add_argument(
+        "--schedule-policy", metavar="ORDER", help="of sglang, who comes in first: fcfs (default), or lpm"
+    )
+    group.add_argument(
+        "--mixed-chunk", choices=tuple(_YES_NO), help="of sglang: answers go on in steps of prompts (default no)"
+    )
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
     asked = parser.add_argument_group("its requests (--mode serve); a scenario file says more of them")
     asked.add_argument("--qps", metavar="RATE", help="requests per second")
@@ -118,6 +124,8 @@ def serving_options(found: argparse.Namespace) -> Options:
         kv_blocks=wholes["kv-blocks"],
         prefix_caching=None if found.prefix_caching is None else _YES_NO[found.prefix_caching],
         chunk_tokens=wholes["chunk-tokens"],
+        schedule_policy=found.schedule_policy,
+        mixed_chunk=None if found.mixed_chunk is None else _YES_NO[found.mixed_chunk],
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
         traffic=_traffic(found),
     )

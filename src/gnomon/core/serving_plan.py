@@ -7,12 +7,13 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from gnomon.core.errors import BadInput, near_match
-from gnomon.core.service import RouterName
+from gnomon.core.service import BatchOrder, RouterName
 from gnomon.core.traffic.played import AnyTraffic
 
 Policy = Literal["vllm-v1", "sglang", "vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 ROUTERS: tuple[RouterName, ...] = get_args(RouterName)
+ORDERS: tuple[BatchOrder, ...] = get_args(BatchOrder)
 Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
@@ -21,7 +22,7 @@ QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 class ServingPlan:
     """What `Plan` leaves open of a service. Raises BadInput for a value that cannot be, whatever the model.
 
-    Names and defaults are vLLM's where it has them.
+    Names and defaults are vLLM's where it has them, else SGLang's.
     """
 
     quantity: Quantity = "e2e"  # what is asked for, the mean over requests
@@ -31,7 +32,7 @@ class ServingPlan:
     ep: int = 1  # expert parallel: devices that share the experts of a mixture; 1: each expert is divided among the tp
     replicas: int | None = None  # None: as many as the devices allow
     router: RouterName = "round_robin"
-    max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
+    max_num_seqs: int | None = None  # requests of a step; None: as vLLM, or SGLang, chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
     block_size: int = 16  # tokens of a block of the KV cache
@@ -39,6 +40,10 @@ class ServingPlan:
     kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
     chunk_tokens: int | None = None  # of a prompt in one step; None: only the tokens of the step bound it
+    schedule_policy: BatchOrder = (
+        "fcfs"  # of sglang, who comes in first: who came first, or has most of his prompt in the cache
+    )
+    mixed_chunk: bool = False  # of sglang: answers go on in the steps that compute prompts
     usd_per_device_hour: float | None = None  # None: no cost is told
     traffic: AnyTraffic | None = None  # who asks; None: it is not said
 
@@ -47,14 +52,20 @@ class ServingPlan:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise BadInput(f"{value!r} is not a positive whole number", field=name)
-        for name, known in (("policy", POLICIES), ("router", ROUTERS), ("quantity", QUANTITIES)):
+        for name, known in (
+            ("policy", POLICIES),
+            ("router", ROUTERS),
+            ("quantity", QUANTITIES),
+            ("schedule_policy", ORDERS),
+        ):
             value = getattr(self, name)
             if value not in known:
                 raise BadInput(
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
-        if not isinstance(self.prefix_caching, bool):
-            raise BadInput(f"{self.prefix_caching!r} is neither true nor false", field="prefix_caching")
+        for name in ("prefix_caching", "mixed_chunk"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadInput(f"{getattr(self, name)!r} is neither true nor false", field=name)
         share = self.gpu_memory_utilization
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise BadInput(f"{share!r} is not a share above 0, and at most 1", field="gpu_memory_utilization")

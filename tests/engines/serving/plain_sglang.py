@@ -169,12 +169,15 @@ class Scheduler:
     def launch(self, batch: Batch):
         names = [(r.number, n) for r, n in zip(batch.requests, self.lengths, strict=True)]
         free = self.available + self.tree.evictable
-        self.steps.append(
-            Step(self.now_s, tuple(names), tuple(self.admitted), tuple(self.victims), self.found, free)
-        )
+        self.steps.append(Step(self.now_s, tuple(names), tuple(self.admitted), tuple(self.victims), self.found, free))
         self.victims = []
         self.device_free_s = max(self.now_s, self.device_free_s) + 1.0
-        return list(batch.requests), Batch(batch.requests, is_prompts=batch.is_prompts), self.device_free_s, self.decoding
+        return (
+            list(batch.requests),
+            Batch(batch.requests, is_prompts=batch.is_prompts),
+            self.device_free_s,
+            self.decoding,
+        )
 
     def process(self, requests, batch, end_s, decoding) -> None:
         self.now_s = max(self.now_s, end_s)

@@ -13,7 +13,15 @@ from gnomon.engines.serving.simulator import steady
 from gnomon.engines.serving.simulator.coming import new_coming
 from gnomon.engines.serving.simulator.events import new_events
 from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
-from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, sglang, vidur_vllm, vllm_v1
+from gnomon.engines.serving.simulator.policies import (
+    faster_transformer,
+    lightllm,
+    orca,
+    sarathi,
+    sglang,
+    vidur_vllm,
+    vllm_v1,
+)
 from gnomon.engines.serving.simulator.prefix_cache import new_cache
 from gnomon.engines.serving.simulator.records import new_log, roomier
 from gnomon.engines.serving.simulator.state import (
@@ -118,6 +126,41 @@ def policy_named(name: str) -> int:
     return POLICIES.index(name)
 
 
+def check(pool: Pool) -> None:
+    """Unsupported where the policy of a pool is not written down for what it is to do."""
+    batching = pool.batching
+    name = batching.policy
+    policy_named(name)
+    if name == "sglang":
+        _check_sglang(pool)
+        return
+    if name == "vllm-v1" and not batching.most_tokens:
+        raise Unsupported("vllm-v1 needs most_tokens, of a step")
+    if name == "lightllm" and (batching.block_tokens != 1 or pool.stages != 1):
+        raise Unsupported("lightllm: blocks of one token and one stage only")
+    if name != "vllm-v1" and pool.steps_ahead:
+        raise Unsupported(f"{name}: no step is made up while another is under way; vllm-v1 and sglang do that")
+    if batching.order != "fcfs" or batching.is_mixed:
+        raise Unsupported(f"{name}: schedule_policy and mixed_chunk are of the policy sglang")
+
+
+def _check_sglang(pool: Pool) -> None:
+    batching = pool.batching
+    if pool.stages != 1:
+        raise Unsupported("sglang is simulated without pipeline stages only")
+    if batching.block_tokens != 1:
+        raise Unsupported("sglang is simulated with pages of one token only")
+    if pool.steps_ahead > 1:
+        raise Unsupported("sglang: one batch at most is made up while another is under way")
+    if not batching.most_tokens or not batching.chunk_tokens:
+        raise Unsupported("sglang needs most_tokens, of the prompts of a batch, and chunk_tokens")
+    if batching.is_mixed and batching.chunk_tokens <= batching.most_requests:
+        raise Unsupported(
+            f"sglang: of the {batching.chunk_tokens:,} tokens of a mixed step the answers of {batching.most_requests:,} "
+            "requests may leave none for prompts; take a greater chunk_tokens or a smaller max_num_seqs"
+        )
+
+
 def _rules(
     service: Service,
     pool: Pool,
@@ -129,20 +172,12 @@ def _rules(
     waits_for_ends: bool,
 ) -> Rules:
     batching = pool.batching
-    policy = policy_named(batching.policy)
-    if batching.policy == "vllm-v1" and not batching.most_tokens:
-        raise Unsupported("vllm-v1 needs most_tokens, of a step")
-    if batching.policy == "lightllm" and (batching.block_tokens != 1 or pool.stages != 1):
-        raise Unsupported("lightllm: blocks of one token and one stage only")
-    if batching.policy == "sglang":
-        _refuse_of_sglang(pool)
-    elif batching.policy != "vllm-v1" and pool.steps_ahead:
-        raise Unsupported(f"{batching.policy}: no step is made up while another is under way; vllm-v1 and sglang do that")
+    check(pool)
     before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
     return Rules(
-        policy=policy,
+        policy=policy_named(batching.policy),
         stages=pool.stages,
         slots=pool.stages + pool.steps_ahead,
         most_admitted=batching.most_requests,
@@ -171,22 +206,6 @@ def _rules(
         is_mixed=batching.is_mixed,
         records=records,
     )
-
-
-def _refuse_of_sglang(pool: Pool) -> None:
-    """Unsupported for what its rules are not written down for."""
-    batching = pool.batching
-    if batching.block_tokens != 1 or pool.stages != 1:
-        raise Unsupported("sglang: pages of one token and one stage only")
-    if pool.steps_ahead > 1:
-        raise Unsupported("sglang: one batch at most is made up while another is under way")
-    if not batching.most_tokens or not batching.chunk_tokens:
-        raise Unsupported("sglang needs most_tokens, of the prompts of a batch, and chunk_tokens")
-    if batching.is_mixed and batching.chunk_tokens <= batching.most_requests:
-        raise Unsupported(
-            f"sglang: of the {batching.chunk_tokens:,} tokens of a mixed batch the answers of {batching.most_requests:,} "
-            "requests may leave none for prompts"
-        )
 
 
 def _costs(times: StageTimes | StepTimes) -> Costs:
@@ -235,7 +254,9 @@ def _refuse(rules: Rules, requests: Records) -> None:
         requests.is_refused[:] = -(-longest // rules.block_tokens) > rules.blocks
         if not rules.is_chunked:
             requests.is_refused |= longest > rules.most_tokens
-    if rules.policy == SGLANG:  # [scheduler.py of 0.5.3: max_req_len, max_req_input_len] it would cut the answer, or refuse
+    if (
+        rules.policy == SGLANG
+    ):  # [scheduler.py of 0.5.3: max_req_len, max_req_input_len] it would cut the answer, or refuse
         requests.is_refused[:] = requests.prefill + requests.decode > rules.blocks - 2
         requests.is_refused |= requests.prefill >= rules.blocks - 6
 

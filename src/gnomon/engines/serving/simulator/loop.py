@@ -15,7 +15,15 @@ from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import courses, events, queues, records, steady
 from gnomon.engines.serving.simulator.coming import Coming
-from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, sglang, vidur_vllm, vllm_v1
+from gnomon.engines.serving.simulator.policies import (
+    faster_transformer,
+    lightllm,
+    orca,
+    sarathi,
+    sglang,
+    vidur_vllm,
+    vllm_v1,
+)
 from gnomon.engines.serving.simulator.prefix_cache import Cache
 from gnomon.engines.serving.simulator.state import (
     FASTER_TRANSFORMER,
@@ -62,9 +70,7 @@ def new_clocks() -> Records:
 
 
 @inner
-def form(
-    rules: Rules, requests: Records, replicas: Replicas, members: Records, cache: Cache, replica: int
-) -> int:
+def form(rules: Rules, requests: Records, replicas: Replicas, members: Records, cache: Cache, replica: int) -> int:
     """How many requests are in a new batch, by the policy."""
     mine, ready = replicas.each[replica], replicas.ready[replica]
     if rules.policy == VLLM_V1:

@@ -16,7 +16,10 @@ from gnomon.engines.serving.simulator.state import NONE, Records, Rules
 
 ROOT = 0  # of every replica's tree; it holds nothing, and is both ends of the line by last use
 _OWN = -2  # the answer of request r that no prompt continues is the segment _OWN - r
-_PRIME, _BASES = 2**31 - 1, (48_271, 69_621, 16_807)  # multipliers of minimal standard generators [Park and Miller 1988]
+_PRIME, _BASES = (
+    2**31 - 1,
+    (48_271, 69_621, 16_807),
+)  # multipliers of minimal standard generators [Park and Miller 1988]
 _NODE = np.dtype(
     [
         ("owner", "i8"),  # whose tokens it holds,

@@ -62,7 +62,9 @@ def new_desks(arrivals: Arrivals, replicas: int, rules: Rules) -> Desks:
 
 
 @inner
-def form(rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, desks: Desks, replica: int) -> int:
+def form(
+    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, desks: Desks, replica: int
+) -> int:
     """Requests of the next batch, or OUT_OF_MEMORY. `ready` is all that run, in the order of the batch, also those in flight."""
     desk = desks.each[replica]
     if desk.is_blocked:
@@ -373,7 +375,16 @@ def leave(rules: Rules, mine: Records, one: Records, desks: Desks, replica: int,
 
 
 @inner
-def end(rules: Rules, requests: Records, mine: Records, members: Records, size: int, desks: Desks, replica: int, now_s: float) -> None:
+def end(
+    rules: Rules,
+    requests: Records,
+    mine: Records,
+    members: Records,
+    size: int,
+    desks: Desks,
+    replica: int,
+    now_s: float,
+) -> None:
     """A batch has ended: whoever is through his prompt has got a token; whoever has all is through."""
     desks.each[replica].is_blocked = False
     for at in range(size):
