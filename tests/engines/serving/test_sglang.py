@@ -162,7 +162,10 @@ def test_a_conversation_finds_the_answer_before_but_for_its_last_token():
 
 def test_leaves_are_overwritten_that_were_used_longest_ago():
     rows = [(0, [1], 2), (10, [5], 2), (20, [1], 2), (30, [8, 8, 8], 2), (40, [1], 2), (50, [5], 2)]
-    for chunk, left in ((60, 0), (20, 20)):  # a prompt that was computed in two steps is two nodes, of which the second goes
+    for chunk, left in (
+        (60, 0),
+        (20, 20),
+    ):  # a prompt that was computed in two steps is two nodes, of which the second goes
         found = ran(rows, tokens=41 + 34 + 27, chunk=chunk, most_tokens=60).requests.found
         assert found.tolist() == [0, 0, 39, 0, 39, left]  # the fourth needed room, and took it from the second's
 

@@ -87,6 +87,7 @@ class ServingEngine:
     cites: tuple[str, ...] = (
         "Kwon et al. 2023, Efficient memory management for large language model serving with PagedAttention, SOSP",
         "Agrawal et al. 2024, Vidur: a large-scale simulation framework for LLM inference, MLSys",
+        "Zheng et al. 2024, SGLang: efficient execution of structured language model programs, NeurIPS",
         "Agrawal et al. 2024, Taming throughput-latency tradeoff in LLM inference with Sarathi-Serve, OSDI",
     )
 
