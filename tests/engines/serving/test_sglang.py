@@ -213,3 +213,10 @@ def test_requests_that_it_would_cut_short_are_never_scheduled():
     made = ran([(0, [1], 20), (0, [1], 19), (0, [2], 2)], tokens=61)
     assert made.is_completed.tolist() == [False, True, True]
     assert made.waiting.tolist() == [0]
+
+
+def test_of_a_closed_loop_the_next_comes_when_an_answer_has_its_last_token_not_after_the_step_for_nothing():
+    given_service = replace(a_service(tokens=500, ahead=1), most_open=1)
+    made = simulate(given_service, drawn([(0, [3], 2, -1), (0, [4], 2, -1)])).requests
+    assert made.completed_s.tolist()[0] == made.arrived_s.tolist()[1] == 2.0
+    assert made.is_completed.all()
