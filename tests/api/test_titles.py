@@ -23,6 +23,7 @@ TRAIN = {"mode": "train", "engine": "training", "seq": 64}
 STREAM = {"qps": 2.0, "prompts": 50, "answers": 5, "requests": 20}
 SERVE = {"mode": "serve", "engine": "serving", "settings": {"timer": "roofline"}, "traffic": STREAM}
 APART = {**SERVE, "prefill_replicas": 1}
+SGLANG = {**SERVE, "policy": "sglang"}
 
 # Option -> a model, its other options, and the value that is not the default.
 CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
@@ -72,6 +73,8 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "kv_blocks": ("gpt2", SERVE, 100),
     "prefix_caching": ("gpt2", SERVE, False),
     "chunk_tokens": ("gpt2", SERVE, 32),
+    "schedule_policy": ("gpt2", SGLANG, "lpm"),
+    "mixed_chunk": ("gpt2", {**SGLANG, "max_num_seqs": 8}, True),
     "usd_per_device_hour": ("gpt2", SERVE, 2.0),
     "prefill_replicas": ("gpt2", SERVE, 2),
     "prefill_tp": ("gpt2", APART, 2),

@@ -60,6 +60,8 @@ WORDS = {
     "--kv-blocks": ("40",),
     "--prefix-caching": ("no",),
     "--chunk-tokens": ("32",),
+    "--schedule-policy": ("lpm",),
+    "--mixed-chunk": ("yes",),
     "--usd-per-device-hour": ("2",),
     "--prefill-replicas": ("2",),
     "--prefill-tp": ("2",),
@@ -154,6 +156,8 @@ SERVED = {
     },
     "--prefill-replicas": ((), WORDS["--prefill-replicas"]),
     "--prefill-usd-per-device-hour": (("--prefill-replicas", "1", "--usd-per-device-hour", "1"), ("3",)),
+    "--schedule-policy": (("--policy", "sglang"), ("lpm",)),
+    "--mixed-chunk": (("--policy", "sglang", "--max-num-seqs", "1000"), ("yes",)),
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
     "--max-wait": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-wait"]),
@@ -161,7 +165,7 @@ SERVED = {
     "--router-weights": ((), (*WORDS["--router-weights"], "--router", "weighted")),
 }
 REFUSED = {"--max-model-len": 3}  # shorter than the requests
-SHARED_PROMPTS = {"--prefix-caching"}  # an option of what only a file says
+SHARED_PROMPTS = {"--prefix-caching", "--schedule-policy"}  # an option of what only a file says
 
 
 def test_every_option_of_a_service_is_tried():

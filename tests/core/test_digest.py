@@ -87,6 +87,8 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "max_wait_s": 2.0,
         "autoscale": Autoscale(max=2, target_outstanding=3, start_s=1),
         "prefix_caching": False,
+        "schedule_policy": "lpm",
+        "mixed_chunk": True,
         "gpu_memory_utilization": 0.8,
     }
     words |= {"traffic": Traffic(arrivals=AllAtOnce(), lengths=lengths, requests=1), "usd_per_device_hour": 2.0}

@@ -17,7 +17,7 @@ from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
-from gnomon.core.service import RouterName
+from gnomon.core.service import BatchOrder, RouterName
 from gnomon.core.serving_plan import FIELDS as SERVING_FIELDS
 from gnomon.core.serving_plan import QUANTITIES, KvSent, Policy, ServingPlan
 from gnomon.core.system import System
@@ -84,6 +84,8 @@ class Options(TypedDict, total=False):
     kv_blocks: int | None
     prefix_caching: bool | None
     chunk_tokens: int | None
+    schedule_policy: BatchOrder | None
+    mixed_chunk: bool | None
     usd_per_device_hour: float | None
     prefill_replicas: int | None
     prefill_tp: int | None

@@ -52,6 +52,8 @@ FLAGS = {
     "kv_blocks": "--kv-blocks",
     "prefix_caching": "--prefix-caching",
     "chunk_tokens": "--chunk-tokens",
+    "schedule_policy": "--schedule-policy",
+    "mixed_chunk": "--mixed-chunk",
     "usd_per_device_hour": "--usd-per-device-hour",
     "prefill_replicas": "--prefill-replicas",
     "prefill_tp": "--prefill-tp",

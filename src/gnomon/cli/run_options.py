@@ -103,6 +103,12 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument("--kv-blocks", metavar="N", help="KV blocks of a replica (default: as many as memory holds)")
     group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
     group.add_argument("--chunk-tokens", metavar="N", help="tokens of one prompt in a step (default: no limit)")
+    group.add_argument(
+        "--schedule-policy", metavar="ORDER", help="of sglang, who comes in first: fcfs (default), or lpm"
+    )
+    group.add_argument(
+        "--mixed-chunk", choices=tuple(_YES_NO), help="of sglang: answers go on in steps of prompts (default no)"
+    )
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
     apart = parser.add_argument_group("replicas for prompts alone (--mode serve); the others compute answers")
     apart.add_argument(
@@ -166,6 +172,8 @@ def serving_options(found: argparse.Namespace) -> Options:
         kv_blocks=wholes["kv-blocks"],
         prefix_caching=None if found.prefix_caching is None else _YES_NO[found.prefix_caching],
         chunk_tokens=wholes["chunk-tokens"],
+        schedule_policy=found.schedule_policy,
+        mixed_chunk=None if found.mixed_chunk is None else _YES_NO[found.mixed_chunk],
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
         prefill_replicas=wholes["prefill-replicas"],
         prefill_tp=wholes["prefill-tp"],

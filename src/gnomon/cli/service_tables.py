@@ -35,7 +35,7 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         f"{rate(service.completed_per_s, 'request')}, {rate(service.prompt_tokens_per_s, 'prompt token')}, "
         f"{rate(service.answer_tokens_per_s, 'answer token')}, MFU {share(service.mfu, 1)}",
         f"{counted(service.replicas, 'replica')} by the rules of {service.follows}; {service.steps:,} steps, "
-        f"{counted(service.restarts, 'preemption')}, {service.kv_blocks:,} KV blocks of {service.block_tokens} tokens each",
+        f"{counted(service.restarts, 'preemption')}, {service.kv_blocks:,} KV blocks of {counted(service.block_tokens, 'token')} each",
     ]
     lines += [
         f"{pool.name}: {counted(pool.replicas, 'replica')} of {pool.tensor_parallel * pool.stages} x {pool.device}, {pool.steps:,} "

@@ -24,6 +24,7 @@ RouterName = Literal[
     "power_of_two",
     "prefix_aware",
 ]
+BatchOrder = Literal["fcfs", "lpm"]
 PoolRole = Literal["both", "prefill", "decode"]
 
 
@@ -68,6 +69,8 @@ class Batching:
         None  # of a batch that splits prompts; vllm-v1: of each request in a step, None: no bound
     )
     is_chunked: bool = True  # of vllm-v1: a prompt may be computed in several steps
+    order: BatchOrder = "fcfs"  # of sglang: who waits comes in as he came, or whose prompt the cache has most of
+    is_mixed: bool = False  # of sglang: answers go on in batches of prompts
     most_waits: int | None = None  # decode iterations before waiting requests are looked at; None: it does not wait
 
 

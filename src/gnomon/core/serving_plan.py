@@ -8,13 +8,14 @@ from typing import Literal, get_args
 
 from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput, near_match
-from gnomon.core.service import RouterName
+from gnomon.core.service import BatchOrder, RouterName
 from gnomon.core.system import System
 from gnomon.core.traffic.played import AnyTraffic
 
 Policy = Literal["vllm-v1", "sglang", "vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 ROUTERS: tuple[RouterName, ...] = get_args(RouterName)
+ORDERS: tuple[BatchOrder, ...] = get_args(BatchOrder)
 Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 KvSent = Literal["whole", "layerwise"]
@@ -25,7 +26,7 @@ KV_SENT: tuple[KvSent, ...] = get_args(KvSent)
 class ServingPlan:
     """What `Plan` leaves open of a service. Raises BadInput for a value that cannot be, whatever the model.
 
-    Names and defaults are vLLM's where it has them.
+    Names and defaults are vLLM's where it has them, else SGLang's.
     """
 
     quantity: Quantity = "e2e"  # what is asked for, the mean over requests
@@ -39,7 +40,7 @@ class ServingPlan:
     max_waiting: int | None = None  # requests in a replica's queue; who comes when it is full is turned away
     max_wait_s: float | None = None  # who has waited so long for a first step is turned away
     autoscale: Autoscale | None = None  # replicas come and go; `replicas` are those at the start; None: they stay
-    max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
+    max_num_seqs: int | None = None  # requests of a step; None: as vLLM, or SGLang, chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
     block_size: int = 16  # tokens of a block of the KV cache
@@ -47,6 +48,10 @@ class ServingPlan:
     kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
     chunk_tokens: int | None = None  # of a prompt in one step; None: only the tokens of the step bound it
+    schedule_policy: BatchOrder = (
+        "fcfs"  # of sglang, who comes in first: who came first, or has most of his prompt in the cache
+    )
+    mixed_chunk: bool = False  # of sglang: answers go on in the steps that compute prompts
     usd_per_device_hour: float | None = None  # None: no cost is told
     # Replicas of their own for prompts, from which KV caches are sent to the others, which compute answers alone. There are some
     # where their number is said, or what they are on; all else of them is as of the others where it is not said.
@@ -70,6 +75,7 @@ class ServingPlan:
             ("router", ROUTERS),
             ("quantity", QUANTITIES),
             ("kv_transfer", KV_SENT),
+            ("schedule_policy", ORDERS),
         ):
             value = getattr(self, name)
             if value not in known:
@@ -77,8 +83,9 @@ class ServingPlan:
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
         self._check_router()
-        if not isinstance(self.prefix_caching, bool):
-            raise BadInput(f"{self.prefix_caching!r} is neither true nor false", field="prefix_caching")
+        for name in ("prefix_caching", "mixed_chunk"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadInput(f"{getattr(self, name)!r} is neither true nor false", field=name)
         share = self.gpu_memory_utilization
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise BadInput(f"{share!r} is not a share above 0, and at most 1", field="gpu_memory_utilization")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictInt, WithJsonSchema, field_validator
 
 from gnomon.core.dtype import DTYPES, SPELLED
-from gnomon.core.service import RouterName
+from gnomon.core.service import BatchOrder, RouterName
 from gnomon.core.serving_plan import KvSent, Policy
 from gnomon.formats.autoscale_shape import AutoscaleShape
 from gnomon.formats.file_version import check_version
@@ -204,6 +204,12 @@ class ScenarioFile(Strict):
     )
     chunk_tokens: int | None = Field(
         default=None, ge=1, strict=True, description="serve: tokens of one prompt in a step; no bound"
+    )
+    schedule_policy: BatchOrder | None = Field(
+        default=None, description="serve: of sglang, who comes in first: fcfs, or lpm (longest prefix match); fcfs"
+    )
+    mixed_chunk: bool | None = Field(
+        default=None, strict=True, description="serve: of sglang, answers go on in steps of prompts; false"
     )
     usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device, from which costs of tokens follow"

@@ -58,7 +58,7 @@ def service(policy: str, *, blocks: int = 64, most_requests: int = 4, **others: 
     batching = Batching(
         policy=policy,
         most_requests=most_requests,
-        block_tokens=1 if policy == "lightllm" else 8,
+        block_tokens=1 if policy in ("lightllm", "sglang") else 8,
         most_tokens=64,
         chunk_tokens=8,
         most_waits=2,

@@ -58,7 +58,7 @@ def test_iterations_at_once_are_those_one_by_one_and_ends_come_before_what_follo
 ):
     after = np.array([-1] + [np.random.default_rng([seed, at]).integers(-1, at) for at in range(1, len(rows))])
     stream = replace(arrivals(*sorted(rows, key=lambda row: row[0])), after=after)
-    blocks = 80 if policy == "lightllm" else 12
+    blocks = 80 if policy in ("lightllm", "sglang") else 12
     given_service = service(policy, blocks=blocks, replicas=replicas, routing=Routing(name=router))
     given_service = replace(given_service, most_open=most_open)
     made, one_by_one = (simulate(given_service, stream, records=records) for records in (False, True))

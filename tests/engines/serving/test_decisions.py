@@ -25,8 +25,8 @@ def test_a_row_tells_who_came_and_who_lost_his_blocks():
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("stages", [1, 2])
 def test_rows_account_for_every_token_and_every_eviction(policy, stages):
-    stages = 1 if policy == "lightllm" else stages
-    blocks = 80 if policy == "lightllm" else 9
+    is_by_token = policy in ("lightllm", "sglang")
+    stages, blocks = (1, 80) if is_by_token else (stages, 9)
     made = simulate(service(policy, blocks=blocks, stages=stages), arrivals(*ROWS), records=True)
     rows = list(made.decisions())
     assert [row.step for row in rows] == list(range(made.batches))

@@ -6,7 +6,8 @@ from gnomon.api.names import model, system
 from gnomon.core.errors import BadInput
 from gnomon.core.plan import Plan
 from gnomon.core.serving_plan import ServingPlan
-from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
+from gnomon.core.step_limits import most_running
+from gnomon.engines.serving.defaults import batching_of, layout_of, limits_of, replicas_of
 from gnomon.engines.serving.step_times.layout import Layout
 
 LLAMA = model("llama-2-7b").build(Plan(mode="serve", dtype="fp16", serving=ServingPlan()))
@@ -75,3 +76,26 @@ def test_experts_are_shared_by_replicas_that_step_together():
 def test_too_few_devices_are_one_line(on, plan, said):
     with pytest.raises(BadInput, match=said):
         replicas(on, **plan)
+
+
+@pytest.mark.parametrize(
+    ("on", "tokens"), [("t4", 2048), ("l40s", 4096), ("a100-sxm-80gb", 8192), ("h200", 8192), ("mi300x", 16384)]
+)
+def test_prompts_are_cut_as_sglang_cuts_them_on_the_device(on, tokens):
+    plan = ServingPlan(policy="sglang")
+    found = batching_of(plan, limits_of(plan, system(on), LLAMA))
+    assert (found.block_tokens, found.chunk_tokens, found.most_tokens) == (1, tokens, 16384)
+
+
+def test_sglang_runs_as_many_as_its_cache_has_room_for_within_bounds():
+    assert most_running(1_000, 4096) == 2048
+    assert most_running(200_000, 32_768) == 3125
+    assert most_running(1_000_000, 4096) == 4096
+
+
+def test_what_a_plan_says_of_sglang_goes_before_what_it_chooses():
+    plan = ServingPlan(
+        policy="sglang", chunk_tokens=512, max_num_batched_tokens=700, max_num_seqs=9, schedule_policy="lpm"
+    )
+    found = batching_of(plan, limits_of(plan, system("h100-sxm"), LLAMA))
+    assert (found.chunk_tokens, found.most_tokens, found.most_requests, found.order) == (512, 700, 9, "lpm")

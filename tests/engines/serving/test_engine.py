@@ -150,7 +150,10 @@ def test_an_answer_is_json():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"policy": "sglang"}, "no policy 'sglang'"),
+        ({"policy": "sglang", "block_size": 8}, "sglang is simulated with pages of one token only"),
+        ({"policy": "sglang", "mixed_chunk": True, "chunk_tokens": 100}, "may leave none for prompts"),
+        ({"schedule_policy": "lpm"}, "vllm-v1: schedule_policy and mixed_chunk are of the policy sglang"),
+        ({"mixed_chunk": True}, "vllm-v1: schedule_policy and mixed_chunk are of the policy sglang"),
         ({"traffic": {"priorities": [[0, 1], [1, 1]]}}, "serving does not simulate priorities"),
         ({"traffic": {"adapters": {"count": 2}}}, "serving does not simulate LoRA adapters"),
         ({"kv_blocks": 2}, "60 requests can never be scheduled"),
@@ -163,9 +166,26 @@ def test_what_is_not_simulated_is_a_reason(options, said):
     assert said in str(fault.value)
 
 
-def test_a_policy_that_is_not_simulated_is_told_before_any_work():
-    (reason,) = engine().missing(asked(policy="sglang")["e2e"])
-    assert reason.startswith("no policy 'sglang'")
+def test_what_a_policy_cannot_do_is_told_before_any_work():
+    (reason,) = engine().missing(asked(on="hgx-h100", policy="sglang", pp=2)["e2e"])
+    assert reason == "sglang is simulated without pipeline stages only"
+
+
+def test_of_sglang_the_answer_says_what_is_taken_from_vllm_and_its_interval_is_wider():
+    fitted = plugins.tuned("serving", {"timer": "kernel", "software": "vllm-v1"})
+    this, other = (fitted.predict(asked(policy=policy)["e2e"]) for policy in ("sglang", "vllm-v1"))
+    assert this.service.follows.startswith("SGLang 0.5.3")
+    assert this.service.block_tokens == 1
+    assert any("nothing was fitted to SGLang" in one for one in this.assumptions)
+    assert not any("SGLang" in one for one in other.assumptions)
+    assert "services of vLLM were measured, none of sglang" in this.outside
+    assert this.interval.high / this.interval.low > (other.interval.high / other.interval.low) ** 3
+
+
+def test_sglangs_share_of_memory_is_of_weights_and_cache_alone():
+    this, other = (engine().predict(asked(policy=policy)["e2e"]).memory for policy in ("sglang", "vllm-v1"))
+    assert this.kv_cache_bytes > other.kv_cache_bytes
+    assert this.kv_cache_bytes + this.weights_bytes < 0.9 * 80 * 2**30
 
 
 def test_answers_of_one_token_have_no_time_of_a_further_one():

@@ -18,6 +18,7 @@ from tests.long import LONG
 pytestmark = pytest.mark.xdist_group("compiled")
 ROWS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=12)
 MANY = 20_000 if LONG else 60  # for each policy
+ONE_STAGE = ("lightllm", "sglang")  # which also have blocks of one token
 TIMES = [stage_times(), step_times(), step_times(decodes=np.array([4]), decode_s=np.array([[0.1, 0.2, 0.3]]))]
 
 
@@ -26,7 +27,7 @@ def _sorted(rows):
 
 
 def _blocks(policy):
-    return 80 if policy == "lightllm" else 12
+    return 80 if policy in ONE_STAGE else 12
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -42,7 +43,7 @@ def _blocks(policy):
 def test_every_request_is_through_and_every_block_given_back(
     policy, rows, most_requests, spare_blocks, stages, router, times
 ):
-    stages = 1 if policy == "lightllm" else stages
+    stages = 1 if policy in ONE_STAGE else stages
     given_service = service(
         policy,
         blocks=_blocks(policy) - 8 + spare_blocks,
@@ -73,7 +74,7 @@ def test_every_request_is_through_and_every_block_given_back(
 @given(rows=ROWS, stages=st.sampled_from([1, 3]), times=st.sampled_from(TIMES))
 def test_blocks_are_there_in_every_step_and_requests_in_batches_are_their_time_in_them(policy, rows, stages, times):
     blocks = _blocks(policy)
-    stages = 1 if policy == "lightllm" else stages
+    stages = 1 if policy in ONE_STAGE else stages
     made = simulate(service(policy, blocks=blocks, stages=stages, times=times), _sorted(rows), records=True)
     steps = list(made.decisions())
     assert all(0 <= step.free_blocks <= blocks for step in steps)
@@ -99,7 +100,7 @@ def test_as_python_the_functions_say_the_same():
         "from gnomon.engines.serving.simulate import POLICIES, simulate\n"
         "for policy in POLICIES:\n"
         "    rows = [(0.1 * i, 3 + i * 5 % 14, 2 + i * 7 % 13) for i in range(12)]\n"
-        "    blocks = 80 if policy == 'lightllm' else 9\n"
+        "    blocks = 80 if policy in ('lightllm', 'sglang') else 9\n"
         "    made = simulate(service(policy, blocks=blocks), arrivals(*rows), has_defects=True)\n"
         "    print(policy, made.batches, made.end_s, made.requests.completed_s.tolist(), made.requests.restarts.tolist())\n"
     )

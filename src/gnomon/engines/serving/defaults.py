@@ -1,4 +1,4 @@
-"""What a service is left to choose by itself: the limits of vLLM, and how many replicas the devices make."""
+"""What a service is left to choose by itself: the limits of vLLM or SGLang, and how many replicas the devices make."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from gnomon.core.autoscale import Autoscale
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.in_words import counted
+from gnomon.core.service import Batching
 from gnomon.core.serving_plan import PREFILL_FIELDS, ServingPlan
-from gnomon.core.step_limits import step_limits
+from gnomon.core.step_limits import PROMPT_TOKENS, step_limits
 from gnomon.core.system import System
 from gnomon.core.workload import Workload
 from gnomon.engines.serving.step_times.layout import Layout, Limits
@@ -21,9 +22,47 @@ def layout_of(plan: ServingPlan) -> Layout:
 
 
 def limits_of(plan: ServingPlan, system: System, workload: Workload) -> Limits:
-    """The largest step, and the longest request: what the plan says, else as vLLM chooses."""
+    """The largest step, and the longest request: what the plan says, else as vLLM or SGLang chooses."""
     requests, tokens = step_limits(plan, system.device)
     return Limits(step_tokens=tokens, requests=requests, sequence_tokens=plan.max_model_len or workload.context or 0)
+
+
+def batching_of(plan: ServingPlan, limits: Limits) -> Batching:
+    """How a replica makes batches."""
+    if plan.policy == "sglang":
+        return Batching(
+            policy=plan.policy,
+            most_requests=limits.requests,
+            block_tokens=block_tokens_of(plan),
+            most_tokens=plan.max_num_batched_tokens or PROMPT_TOKENS,
+            chunk_tokens=limits.step_tokens,
+            order=plan.schedule_policy,
+            is_mixed=plan.mixed_chunk,
+        )
+    return Batching(
+        policy=plan.policy,
+        most_requests=limits.requests,
+        block_tokens=plan.block_size,
+        watermark=0.01 if plan.policy in ("vidur-vllm", "sarathi") else 0.0,  # vLLM v0's and Vidur's
+        most_tokens=limits.step_tokens,
+        chunk_tokens=limits.step_tokens
+        if plan.policy == "sarathi" and plan.chunk_tokens is None
+        else plan.chunk_tokens,
+        order=plan.schedule_policy,
+        is_mixed=plan.mixed_chunk,
+        most_waits=10 if plan.policy == "lightllm" else None,  # LightLLM's and Vidur's
+    )
+
+
+def block_tokens_of(plan: ServingPlan) -> int:
+    """Tokens of a block of the KV cache: one of SGLang, by default. Unsupported where the plan says another number."""
+    if plan.policy != "sglang":
+        return plan.block_size
+    if plan.block_size not in (1, ServingPlan().block_size):
+        raise Unsupported(
+            f"sglang is simulated with pages of one token only, not with a block_size of {plan.block_size}"
+        )
+    return 1
 
 
 def _most_of(plan: ServingPlan, autoscale: Autoscale, layout: Layout, system: System) -> int:

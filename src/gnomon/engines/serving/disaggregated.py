@@ -85,12 +85,12 @@ def _check(service: Service, arrivals: Arrivals) -> None:
     if [pool.role for pool in service.pools] != ["prefill", "decode"] or service.transfer is None:
         raise Unsupported("of several pools: one of role prefill, then one of role decode, and what is between them")
     for pool in service.pools:
-        check(pool.batching.policy, service, arrivals)
+        check_pools(pool.batching.policy, service, arrivals)
     if service.pools[0].batching.block_tokens != service.pools[1].batching.block_tokens:
         raise Unsupported("KV caches are sent between pools whose blocks hold as many tokens")
 
 
-def check(policy: str, service: Service, arrivals: Arrivals) -> None:
+def check_pools(policy: str, service: Service, arrivals: Arrivals) -> None:
     """Unsupported where two pools of a policy cannot be simulated one after the other."""
     if policy != "vllm-v1":
         raise Unsupported(f"prompts and answers in two pools are simulated by vllm-v1, not by {policy}")

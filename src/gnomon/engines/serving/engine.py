@@ -15,10 +15,11 @@ from gnomon.core.exchange import ExchangeTimer
 from gnomon.core.footprint import Footprint
 from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
-from gnomon.core.service import Arrivals, Batching, Floats, KvTransfer, Pool, PoolRole, Routing, Service
+from gnomon.core.service import Arrivals, Floats, KvTransfer, Pool, PoolRole, Prefixes, Routing, Service
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.serving_plan import Quantity, ServingPlan
 from gnomon.core.slo import Limit
+from gnomon.core.step_limits import most_running
 from gnomon.core.system import System
 from gnomon.core.tell import Tell, silent
 from gnomon.core.timeline import Timeline
@@ -28,14 +29,21 @@ from gnomon.core.version import version
 from gnomon.core.workload import Workload
 from gnomon.engines.serving.account import account, devices_of_replica
 from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
-from gnomon.engines.serving.defaults import layout_of, limits_of, prefill_plan, replicas_of
+from gnomon.engines.serving.defaults import (
+    batching_of,
+    block_tokens_of,
+    layout_of,
+    limits_of,
+    prefill_plan,
+    replicas_of,
+)
 from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
-from gnomon.engines.serving.disaggregated import check, simulated
+from gnomon.engines.serving.disaggregated import check_pools, simulated
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.kv_link import at_rate_s, kv_transfer, link_bytes, network_s
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.routers import routing_of
-from gnomon.engines.serving.simulate import policy_named
+from gnomon.engines.serving.simulate import check, policy_named
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.device_share import device_share
 from gnomon.engines.serving.step_times.layout import Limits
@@ -54,6 +62,11 @@ _SOFTWARE: Mapping[str, Callable[[], Software | None]] = {"vllm-v1": vllm_v1, "n
 _ASSUMPTIONS = (
     "every answer has as many tokens as its request says; none ends before",
     "replicas do not slow each other down; the network between clients and service takes no time",
+)
+_OF_SGLANG = (
+    "steps take as long as with vLLM, with what its host adds to them: nothing was fitted to SGLang",
+    "gpu_memory_utilization stands for SGLang's mem_fraction_static, the share of weights and KV cache: activations come on top",
+    "SGLang, which guesses the room that answers will need, is told how long each may get: as long as it does",
 )
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 _ONCE = "the first run on a machine compiles the simulation for about a minute"
@@ -91,6 +104,7 @@ class ServingEngine:
     cites: tuple[str, ...] = (
         "Kwon et al. 2023, Efficient memory management for large language model serving with PagedAttention, SOSP",
         "Agrawal et al. 2024, Vidur: a large-scale simulation framework for LLM inference, MLSys",
+        "Zheng et al. 2024, SGLang: efficient execution of structured language model programs, NeurIPS",
         "Agrawal et al. 2024, Taming throughput-latency tradeoff in LLM inference with Sarathi-Serve, OSDI",
         "Patel et al. 2024, Splitwise: efficient generative LLM inference using phase splitting, ISCA",
         "Zhong et al. 2024, DistServe: disaggregating prefill and decoding for goodput-optimized LLM serving, OSDI",
@@ -199,7 +213,7 @@ class ServingEngine:
         traffic, seed = plan.traffic, _seed(plan.traffic)
 
         def ran(arrivals: Arrivals, service: Service) -> Probed:
-            made = simulated(service, arrivals)
+            made = simulated(service, _as_planned(arrivals, plan))
             times = request_times(made)
             if not times.counts.any():
                 raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
@@ -257,7 +271,7 @@ class ServingEngine:
         )
         made: list[tuple[Pool, KvMemory]] = []
         if plan.has_prefill_pool:
-            check(plan.policy, service, arrivals)
+            check_pools(plan.policy, service, arrivals)
             machine, own = plan.prefill_on or system, prefill_plan(plan)
             try:
                 made.append(self._pool(workload, machine, own, "prefill", 0))
@@ -293,10 +307,14 @@ class ServingEngine:
                 layout,
                 limits,
                 utilisation=plan.gpu_memory_utilization,
-                block_tokens=plan.block_size,
+                block_tokens=block_tokens_of(plan),
+                is_static=plan.policy == "sglang",
             )
         except BadInput as fault:
             raise fault.at(field=_OF_A_PLAN.get(fault.field, fault.field)) from None
+        blocks = memory.blocks if plan.kv_blocks is None else plan.kv_blocks
+        if plan.policy == "sglang" and plan.max_num_seqs is None:
+            limits = replace(limits, requests=most_running(blocks, limits.sequence_tokens))
         times = step_times(
             workload,
             system,
@@ -312,12 +330,13 @@ class ServingEngine:
             replicas=replicas,
             tensor_parallel=layout.tensor,
             stages=layout.stages,
-            kv_blocks=memory.blocks if plan.kv_blocks is None else plan.kv_blocks,
-            steps_ahead=software.steps_ahead if software is not None and plan.policy == "vllm-v1" else 0,
-            batching=_batching(plan, limits),
+            kv_blocks=blocks,
+            steps_ahead=_steps_ahead(plan, software),
+            batching=batching_of(plan, limits),
             times=times,
             device=system.device.name,
         )
+        check(pool)
         return pool, memory
 
     def _transfer(
@@ -379,18 +398,11 @@ def _key(scenario: Scenario) -> str:
     return replace(scenario, plan=replace(plan, serving=replace(plan.serving, quantity="e2e"))).digest
 
 
-def _batching(plan: ServingPlan, limits: Limits) -> Batching:
-    return Batching(
-        policy=plan.policy,
-        most_requests=limits.requests,
-        block_tokens=plan.block_size,
-        watermark=0.01 if plan.policy in ("vidur-vllm", "sarathi") else 0.0,  # vLLM v0's and Vidur's
-        most_tokens=limits.step_tokens,
-        chunk_tokens=limits.step_tokens
-        if plan.policy == "sarathi" and plan.chunk_tokens is None
-        else plan.chunk_tokens,
-        most_waits=10 if plan.policy == "lightllm" else None,  # LightLLM's and Vidur's
-    )
+def _steps_ahead(plan: ServingPlan, software: Software | None) -> int:
+    """Steps that are made up before the one under way has ended: of SGLang one, unless it is told not to overlap."""
+    if plan.policy == "sglang":
+        return 1
+    return software.steps_ahead if software is not None and plan.policy == "vllm-v1" else 0
 
 
 def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
@@ -405,7 +417,26 @@ def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
             f"{'' if plan.max_model_len else ' that the model was made for'}",
             field="traffic.trace" if isinstance(plan.traffic, PlayedTrace) else "traffic.prompts",
         )
-    return arrivals if plan.prefix_caching else replace(arrivals, prefixes=None)
+    return _as_planned(arrivals, plan)
+
+
+def _as_planned(arrivals: Arrivals, plan: ServingPlan) -> Arrivals:
+    """The requests with what a cache knows them by, or without.
+
+    SGLang's tree also holds prompts that have nothing in common: who had to go finds his own again.
+    """
+    if not plan.prefix_caching:
+        return replace(arrivals, prefixes=None)
+    if plan.policy != "sglang" or arrivals.prefixes is not None:
+        return arrivals
+    count = len(arrivals)
+    own = Prefixes(
+        starts=np.arange(count + 1),
+        segments=np.arange(count),
+        tokens=arrivals.prefill_tokens,
+        answers=np.full(count, -1),
+    )
+    return replace(arrivals, prefixes=own)
 
 
 def _refuse_what_is_not_simulated(arrivals: Arrivals) -> None:
@@ -491,8 +522,9 @@ def _of_pools(plan: ServingPlan) -> tuple[str, ...]:
 
 
 def _notes(plan: ServingPlan) -> tuple[str, ...]:
-    """What the reader of a trace took for granted."""
-    return plan.traffic.notes if isinstance(plan.traffic, PlayedTrace) else ()
+    """What the reader of a trace took for granted, and whoever takes vLLM's figures for another's."""
+    notes = plan.traffic.notes if isinstance(plan.traffic, PlayedTrace) else ()
+    return (*notes, *_OF_SGLANG) if plan.policy == "sglang" else notes
 
 
 def _interval(quantity: Quantity, run: _Run, *, is_alike: bool) -> Interval | None:

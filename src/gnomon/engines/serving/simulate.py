@@ -17,11 +17,20 @@ from gnomon.engines.serving.simulator.coming import new_coming
 from gnomon.engines.serving.simulator.events import new_events
 from gnomon.engines.serving.simulator.front import new_front, with_room
 from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
-from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
+from gnomon.engines.serving.simulator.policies import (
+    faster_transformer,
+    lightllm,
+    orca,
+    sarathi,
+    sglang,
+    vidur_vllm,
+    vllm_v1,
+)
 from gnomon.engines.serving.simulator.prefix_cache import new_cache
 from gnomon.engines.serving.simulator.records import new_log, roomier
 from gnomon.engines.serving.simulator.state import (
     NONE,
+    SGLANG,
     VLLM_V1,
     Costs,
     Records,
@@ -35,7 +44,7 @@ from gnomon.engines.serving.simulator.state import (
 from gnomon.engines.serving.simulator.step_costs import grids
 
 _FOLLOWS: tuple[str, ...] = tuple(
-    policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm, vllm_v1)
+    policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm, vllm_v1, sglang)
 )
 _SIZES = {
     cost.MOST_TOKENS: "tokens in a batch",
@@ -44,7 +53,7 @@ _SIZES = {
     cost.PREFILL_KV: "tokens before chunks of prompts",
     cost.CHUNK: "tokens in chunks of prompts",
 }
-POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm", "vllm-v1")  # as in state.py
+POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm", "vllm-v1", "sglang")  # as in state.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +91,7 @@ def simulate_pool(
     service = replace(service, pools=(pool,))
     routes = None if service.autoscale else static_routes(service.routing, len(arrivals), pool.replicas)
     waits = arrivals.after is not None or service.most_open is not None
-    has_cache = arrivals.prefixes is not None and pool.batching.policy == "vllm-v1"
+    has_cache = arrivals.prefixes is not None and pool.batching.policy in ("vllm-v1", "sglang")
     rules = _rules(
         service,
         pool,
@@ -98,7 +107,7 @@ def simulate_pool(
     if handed_on is not None:
         _hand_on(handed_on, requests)
     requests.arrived_s += rules.door_s
-    replicas = new_replicas(pool.replicas, rules)
+    replicas = new_replicas(pool.replicas, rules, sglang.new_desks(arrivals, pool.replicas, rules))
     if routes is not None:
         follow_routes(requests, replicas.each, routes)
     clocks, log, ending = new_clocks(), new_log(), NO_ROOM
@@ -153,6 +162,41 @@ def policy_named(name: str) -> int:
     return POLICIES.index(name)
 
 
+def check(pool: Pool) -> None:
+    """Unsupported where the policy of a pool is not written down for what it is to do."""
+    batching = pool.batching
+    name = batching.policy
+    policy_named(name)
+    if name == "sglang":
+        _check_sglang(pool)
+        return
+    if name == "vllm-v1" and not batching.most_tokens:
+        raise Unsupported("vllm-v1 needs most_tokens, of a step")
+    if name == "lightllm" and (batching.block_tokens != 1 or pool.stages != 1):
+        raise Unsupported("lightllm: blocks of one token and one stage only")
+    if name != "vllm-v1" and pool.steps_ahead:
+        raise Unsupported(f"{name}: no step is made up while another is under way; vllm-v1 and sglang do that")
+    if batching.order != "fcfs" or batching.is_mixed:
+        raise Unsupported(f"{name}: schedule_policy and mixed_chunk are of the policy sglang")
+
+
+def _check_sglang(pool: Pool) -> None:
+    batching = pool.batching
+    if pool.stages != 1:
+        raise Unsupported("sglang is simulated without pipeline stages only")
+    if batching.block_tokens != 1:
+        raise Unsupported("sglang is simulated with pages of one token only")
+    if pool.steps_ahead > 1:
+        raise Unsupported("sglang: one batch at most is made up while another is under way")
+    if not batching.most_tokens or not batching.chunk_tokens:
+        raise Unsupported("sglang needs most_tokens, of the prompts of a batch, and chunk_tokens")
+    if batching.is_mixed and batching.chunk_tokens <= batching.most_requests:
+        raise Unsupported(
+            f"sglang: of the {batching.chunk_tokens:,} tokens of a mixed step the answers of {batching.most_requests:,} "
+            "requests may leave none for prompts; take a greater chunk_tokens or a smaller max_num_seqs"
+        )
+
+
 def _rules(
     service: Service,
     pool: Pool,
@@ -165,18 +209,12 @@ def _rules(
     handed_on: HandedOn | None,
 ) -> Rules:
     batching = pool.batching
-    policy = policy_named(batching.policy)
-    if batching.policy == "vllm-v1" and not batching.most_tokens:
-        raise Unsupported("vllm-v1 needs most_tokens, of a step")
-    if batching.policy == "lightllm" and (batching.block_tokens != 1 or pool.stages != 1):
-        raise Unsupported("lightllm: blocks of one token and one stage only")
-    if batching.policy != "vllm-v1" and pool.steps_ahead:
-        raise Unsupported(f"{batching.policy}: no step is made up while another is under way; vllm-v1 does that")
+    check(pool)
     before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
     return Rules(
-        policy=policy,
+        policy=policy_named(batching.policy),
         stages=pool.stages,
         slots=pool.stages + pool.steps_ahead,
         most_admitted=batching.most_requests,
@@ -199,7 +237,10 @@ def _rules(
         layers=pool.times.layers if isinstance(pool.times, StageTimes) else 0,
         has_step_times=isinstance(pool.times, StepTimes),
         is_chunked=batching.is_chunked,
-        has_cache=has_cache,
+        has_cache=has_cache and batching.policy == "vllm-v1",
+        has_tree=has_cache and batching.policy == "sglang",
+        is_longest_first=has_cache and batching.order == "lpm",
+        is_mixed=batching.is_mixed,
         sends=handed_on is not None and not handed_on.is_brought,
         brings=handed_on is not None and handed_on.is_brought,
         last_share=1.0 if handed_on is None else float(handed_on.last_share),
@@ -254,6 +295,11 @@ def _refuse(rules: Rules, requests: Records) -> None:
         requests.is_refused[:] = -(-longest // rules.block_tokens) > rules.blocks
         if not rules.is_chunked:
             requests.is_refused |= longest > rules.most_tokens
+    if (
+        rules.policy == SGLANG
+    ):  # [scheduler.py of 0.5.3: max_req_len, max_req_input_len] it would cut the answer, or refuse
+        requests.is_refused[:] = requests.prefill + requests.decode > rules.blocks - 2
+        requests.is_refused |= requests.prefill >= rules.blocks - 6
 
 
 def _hand_on(handed_on: HandedOn, requests: Records) -> None:

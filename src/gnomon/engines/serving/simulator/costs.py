@@ -18,6 +18,7 @@ from gnomon.engines.serving.simulator.state import (
     NORM,
     PROJECTIONS,
     SEND,
+    SGLANG,
     THROUGH,
     VLLM_V1,
     Costs,
@@ -182,7 +183,7 @@ def set_times_by_steps(rules: Rules, costs: Costs, requests: Records, batch: Rec
 def so_far(rules: Rules, one: Records, tokens: int) -> int:
     """Tokens before those that a request has just got in flight; once it is through its prompt the first of these counts."""
     before: int = one.processed
-    return before + one.in_flight - tokens if rules.policy == VLLM_V1 else before
+    return before + one.in_flight - tokens if rules.policy == VLLM_V1 or rules.policy == SGLANG else before
 
 
 @inner

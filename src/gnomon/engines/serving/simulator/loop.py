@@ -27,7 +27,15 @@ from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import front as door
 from gnomon.engines.serving.simulator.coming import Coming
 from gnomon.engines.serving.simulator.front import Front
-from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
+from gnomon.engines.serving.simulator.policies import (
+    faster_transformer,
+    lightllm,
+    orca,
+    sarathi,
+    sglang,
+    vidur_vllm,
+    vllm_v1,
+)
 from gnomon.engines.serving.simulator.prefix_cache import Cache
 from gnomon.engines.serving.simulator.state import (
     FASTER_TRANSFORMER,
@@ -35,6 +43,7 @@ from gnomon.engines.serving.simulator.state import (
     NONE,
     ORCA,
     SARATHI,
+    SGLANG,
     VIDUR_VLLM,
     VLLM_V1,
     Batches,
@@ -74,12 +83,13 @@ def new_clocks() -> Records:
 
 
 @inner
-def form(
-    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
-) -> int:
+def form(rules: Rules, requests: Records, replicas: Replicas, members: Records, cache: Cache, replica: int) -> int:
     """How many requests are in a new batch, by the policy."""
+    mine, ready = replicas.each[replica], replicas.ready[replica]
     if rules.policy == VLLM_V1:
         return vllm_v1.form(rules, requests, mine, ready, members, cache, replica)
+    if rules.policy == SGLANG:
+        return sglang.form(rules, requests, mine, ready, members, replicas.desks, replica)
     if rules.policy == VIDUR_VLLM:
         return vidur_vllm.form(rules, requests, mine, ready, members)
     if rules.policy == SARATHI:
@@ -116,7 +126,7 @@ def next_batch(
     slot = free_slot(rules, batches, replica)
     if slot == NONE:
         return slot, 0
-    return slot, form(rules, requests, mine, replicas.ready[replica], batches.members[slot], cache, replica)
+    return slot, form(rules, requests, replicas, batches.members[slot], cache, replica)
 
 
 @inner
@@ -133,6 +143,9 @@ def end_batch(
     members, size = batches.members[slot], batches.each[slot].count
     if rules.policy == VLLM_V1:
         vllm_v1.end(requests, replicas.each[slot // rules.slots], members, size, now_s)
+    elif rules.policy == SGLANG:
+        replica = slot // rules.slots
+        sglang.end(rules, requests, replicas.each[replica], members, size, replicas.desks, replica, now_s)
     else:
         courses.end_batch(requests, members, size, now_s)
     take_back(rules, requests, replicas, batches, cache, slot)
@@ -146,6 +159,8 @@ def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batc
     mine.running -= 1
     if rules.policy == VLLM_V1:
         vllm_v1.take_back(rules, requests, mine, replicas.ready[replica], members, batch.count, cache, replica)
+        batch.is_taken = False
+    elif rules.policy == SGLANG:
         batch.is_taken = False
     elif rules.policy != FASTER_TRANSFORMER:
         courses.take_back(requests, mine, replicas.ready[replica], members, batch.count)
@@ -230,6 +245,7 @@ def begin_batches(
         batch, members = batches.each[slot], batches.members[slot]
         batch.count, batch.is_taken, batch.number = size, True, made
         batch.victims, batch.victim, mine.victims = mine.victims, mine.victim, 0
+        batch.free = rules.blocks - mine.used_blocks
         made += 1
         mine.running += 1
         kv_sum = cost.set_times(rules, costs, requests, batch, members)
@@ -282,7 +298,6 @@ def write_steps(
     rules: Rules,
     costs: Costs,
     requests: Records,
-    replicas: Replicas,
     batches: Batches,
     replica: int,
     first: int,
@@ -290,12 +305,11 @@ def write_steps(
     now_s: float,
 ) -> None:
     """Batches that a replica made."""
-    free = rules.blocks - replicas.each[replica].used_blocks
     for number in range(first, end):
         for slot in range(replica * rules.slots, (replica + 1) * rules.slots):
             batch, members = batches.each[slot], batches.members[slot]
             if batch.is_taken and batch.number == number:
-                records.write_step(log, requests, batch, members, replica, free, costs.kv_step, now_s)
+                records.write_step(log, requests, batch, members, replica, costs.kv_step, now_s)
 
 
 @inner
@@ -368,7 +382,7 @@ def advance(
     """How it ended, and with which replica. Where it ended for want of room in the log, it can be called again."""
     count, arrived, routed, made, ending, whom = len(requests), clock.arrived, clock.routed, clock.made, ENDED, NONE
     now_s, is_over = clock.now_s, False
-    may_hurry = rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM
+    may_hurry = rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM and rules.policy != SGLANG
     if front.router == door.PREFIX_AWARE:  # it looks into caches while steps are under way
         may_hurry = may_hurry and not rules.has_cache
     room = (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2)  # what one event may write
@@ -439,7 +453,7 @@ def advance(
                 ending, is_over = OUT_OF_MEMORY, True
             else:
                 if rules.records:
-                    write_steps(log, rules, costs, requests, replicas, batches, whom, made, made + more, now_s)
+                    write_steps(log, rules, costs, requests, batches, whom, made, made + more, now_s)
                 made += more
         elif what == events.ENTER:
             enter(rules, stages, queue, whom // rules.stages, whom % rules.stages)

@@ -79,7 +79,7 @@ def write_stage(log: Log, rules: Rules, batch: Records, slot: int, stage: int, n
 
 @inner
 def write_step(
-    log: Log, requests: Records, batch: Records, members: Records, replica: int, free: int, kv_step: int, now_s: float
+    log: Log, requests: Records, batch: Records, members: Records, replica: int, kv_step: int, now_s: float
 ) -> None:
     """A batch was made; batches are numbered as their rows."""
     step, place, lost, counts = log.counts[STEPS], log.counts[ALL_MEMBERS], log.counts[VICTIMS], log.counts
@@ -87,7 +87,7 @@ def write_step(
     steps_s[step, 0] = now_s
     values = steps[step]
     values[IN_REPLICA], values[MEMBERS_FROM], values[IN_BATCH] = replica, place, batch.count
-    values[FREE], values[VICTIMS_FROM], values[LOST] = free, lost, batch.victims
+    values[FREE], values[VICTIMS_FROM], values[LOST] = batch.free, lost, batch.victims
     for at in range(batch.count):
         one, row = members[at], all_members[place + at]
         row[0], row[1], row[2], row[3] = one.request, one.tokens, one.before, 0

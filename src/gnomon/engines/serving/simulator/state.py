@@ -16,7 +16,7 @@ from gnomon.engines.serving.simulator.step_costs import Grids
 
 Records = Any  # np.recarray: a field of a record is read and set as an attribute
 NONE = -1  # no request, no batch
-VIDUR_VLLM, SARATHI, ORCA, FASTER_TRANSFORMER, LIGHTLLM, VLLM_V1 = range(6)  # policies
+VIDUR_VLLM, SARATHI, ORCA, FASTER_TRANSFORMER, LIGHTLLM, VLLM_V1, SGLANG = range(7)  # policies
 THROUGH = -1  # in place of the length before a chunk: the request is through its prompt
 BY_TOKENS = range(7)
 PROJECTIONS, KV_SAVE, EXCHANGE, NORM, MLP, ADD, SEND = BY_TOKENS  # columns of Costs.by_tokens
@@ -104,6 +104,7 @@ _BATCH = np.dtype(
         ("victims", "i8"),  # requests that lost their blocks when it was made
         ("victim", "i8"),  # the last of them
         ("steps", "i8"),  # iterations that are done at once
+        ("free", "i8"),  # blocks that nobody held when it had been made
     ],
     align=True,
 )
@@ -140,6 +141,9 @@ class Rules(NamedTuple):
     brings: bool  # requests come from another pool with them
     last_share: float  # of a KV cache that cannot be sent before its prompt is through
     lead_share: float  # of a prompt's time that is left when the first of the rest can be
+    has_tree: bool  # tokens are, by what is before them
+    is_longest_first: bool  # of sglang: whoever waits and finds the most of his prompt comes first
+    is_mixed: bool  # of sglang: answers go on in batches of prompts
     records: bool  # a row for every batch and stage
 
 
@@ -163,6 +167,7 @@ class Replicas(NamedTuple):
     ready: Ints  # (replica, place): requests that are admitted and in no batch
     phases: Ints  # (replica, iteration): scratch
     paused: Ints  # (replica, place): batches between two iterations, of policies that keep a batch together
+    desks: Any  # policies.sglang.Desks
 
 
 class Batches(NamedTuple):
@@ -190,7 +195,7 @@ def new_requests(arrivals: Arrivals) -> Records:
     return requests
 
 
-def new_replicas(count: int, rules: Rules) -> Replicas:
+def new_replicas(count: int, rules: Rules, desks: Any) -> Replicas:
     """Replicas that have nothing to do."""
     each = _records(count, _REPLICA)
     each.first[:] = each.last[:] = each.coming[:] = NONE
@@ -199,6 +204,7 @@ def new_replicas(count: int, rules: Rules) -> Replicas:
         ready=np.full((count, rules.most_admitted * rules.stages + 1), NONE, np.int64),
         phases=np.zeros((count, rules.block_tokens + 1), np.int64),
         paused=np.full((count, rules.stages + 1), NONE, np.int64),
+        desks=desks,
     )
 
 

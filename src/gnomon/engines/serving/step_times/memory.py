@@ -65,8 +65,12 @@ def kv_memory(
     *,
     utilisation: float = UTILISATION,
     block_tokens: int = BLOCK_TOKENS,
+    is_static: bool = False,
 ) -> KvMemory:
-    """The memory of a device of the fullest stage. BadInput where the model does not fit, or one request does not."""
+    """The memory of a device of the fullest stage. BadInput where the model does not fit, or one request does not.
+
+    `is_static`: the share is that of weights and KV cache alone, of what the runtime leaves. [SGLang 0.5.3, model_runner.py]
+    """
     share = device_share(workload, layout)
     usable = utilisation * board_bytes(device)
     weights = _weights_bytes(share, layout)
@@ -74,6 +78,8 @@ def kv_memory(
     block = block_tokens * sum(_kept_bytes(one.attention) * one.copies for one in share.layers)
     block *= ceil(share.layer_count / layout.stages) / share.layer_count
     left = usable - weights - activations - _RUNTIME_BYTES
+    if is_static:
+        left = usable - weights - utilisation * _RUNTIME_BYTES
     blocks = int(left // block)
     if blocks < 1:
         raise BadInput(
