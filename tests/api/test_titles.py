@@ -59,6 +59,7 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "policy": ("gpt2", SERVE, "sarathi"),
     "replicas": ("gpt2", SERVE, 2),
     "router": ("gpt2", SERVE, "lor"),
+    "scheduling": ("gpt2", SERVE, "priority"),
     "max_num_seqs": ("gpt2", SERVE, 2),
     "max_num_batched_tokens": ("gpt2", SERVE, 64),
     "max_model_len": ("gpt2", SERVE, 512),

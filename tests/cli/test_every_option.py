@@ -48,6 +48,7 @@ WORDS = {
     "--policy": ("sarathi",),
     "--replicas": ("2",),
     "--router": ("lor",),
+    "--scheduling": ("priority",),
     "--max-num-seqs": ("2",),
     "--max-num-batched-tokens": ("64",),
     "--max-model-len": ("320",),

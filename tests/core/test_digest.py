@@ -82,6 +82,7 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "quantity": "ttft",
         "policy": "sarathi",
         "router": "lor",
+        "scheduling": "priority",
         "prefix_caching": False,
         "gpu_memory_utilization": 0.8,
     }

@@ -15,7 +15,7 @@ from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
-from gnomon.core.service import RouterName
+from gnomon.core.service import RouterName, Scheduling
 from gnomon.core.serving_plan import FIELDS as SERVING_FIELDS
 from gnomon.core.serving_plan import QUANTITIES, Policy, ServingPlan
 from gnomon.core.system import System
@@ -70,6 +70,7 @@ class Options(TypedDict, total=False):
     policy: Policy | None
     replicas: int | None
     router: RouterName | None
+    scheduling: Scheduling | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
     max_model_len: int | None

@@ -87,6 +87,8 @@ class ServiceRun:
             "e2e_s": where(is_through, found.completed_s - found.arrived_s),
             "preemptions": found.restarts,
         }
+        if made.arrivals.priorities is not None:
+            columns["priority"] = made.arrivals.priorities
         return pl.DataFrame(columns).fill_nan(None)
 
     def series(self) -> pl.DataFrame:

@@ -43,7 +43,7 @@ class ServingSimulation:
         return {
             "schema": SCHEMA,
             "policy": pool.batching.policy,
-            "follows": follows(pool.batching.policy),
+            "follows": follows(pool.batching),
             "compat": "vidur" if made.has_defects else None,
             "router": made.service.routing.name,
             "replicas": pool.replicas,

@@ -40,6 +40,7 @@ FLAGS = {
     "policy": "--policy",
     "replicas": "--replicas",
     "router": "--router",
+    "scheduling": "--scheduling",
     "max_num_seqs": "--max-num-seqs",
     "max_num_batched_tokens": "--max-num-batched-tokens",
     "max_model_len": "--max-model-len",

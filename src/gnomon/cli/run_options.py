@@ -67,6 +67,9 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument("--replicas", metavar="N", help="copies of the model (default: as many as the devices allow)")
     group.add_argument("--router", metavar="ROUTER", help="which replica a request goes to (default round_robin)")
     group.add_argument(
+        "--scheduling", metavar="ORDER", help="who waits first: fcfs (default), or priority: as the requests have it"
+    )
+    group.add_argument(
         "--max-num-seqs", metavar="N", help="requests in a step (default: as vLLM chooses by the device)"
     )
     group.add_argument(
@@ -110,6 +113,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         policy=found.policy,
         replicas=wholes["replicas"],
         router=found.router,
+        scheduling=found.scheduling,
         max_num_seqs=wholes["max-num-seqs"],
         max_num_batched_tokens=wholes["max-num-batched-tokens"],
         max_model_len=wholes["max-model-len"],

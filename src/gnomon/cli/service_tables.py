@@ -31,6 +31,8 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         title=title,
         spare=("p95", "p90"),
     )
+    if service.classes:
+        _print_classes(service)
     cost = service.usd_per_million_answer_tokens
     lines = [
         f"{service.completed:,} of {counted(service.requests, 'request')} through in {show(service.span_s, 's')}: "
@@ -49,6 +51,17 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         print_text(line)
     for warning in service.warnings:
         say(f"warning: {warning}")
+
+
+def _print_classes(service: ServiceFacts) -> None:
+    """Of each priority means and 99th percentiles."""
+    columns = [(quantity, name) for quantity in ("ttft", "tpot", "e2e") for name in ("mean", "p99")]
+    rows = []
+    for one in service.classes:
+        known = {spread.quantity: spread for spread in one.spreads}
+        cells = [show(known[quantity][name], "s") if quantity in known else "-" for quantity, name in columns]
+        rows.append([f"priority {one.priority}", f"{one.completed:,} of {one.requests:,}", *cells])
+    print_table(["class", "through", *(f"{_NAMES[quantity]} {name}" for quantity, name in columns)], rows)
 
 
 def _cell(one: Estimate) -> str:

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 RouterName = Literal["random", "round_robin", "lor"]
+Scheduling = Literal["fcfs", "priority"]
 PoolRole = Literal["both", "prefill", "decode"]
 
 
@@ -58,6 +59,7 @@ class Batching:
     )
     is_chunked: bool = True  # of vllm-v1: a prompt may be computed in several steps
     most_waits: int | None = None  # decode iterations before waiting requests are looked at; None: it does not wait
+    scheduling: Scheduling = "fcfs"  # of vllm-v1: who waits first; priority: by Arrivals.priorities, then as they came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

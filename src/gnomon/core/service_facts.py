@@ -34,6 +34,17 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFacts:
+    """How requests of one priority fared."""
+
+    priority: int
+    requests: int
+    completed: int
+    restarts: int
+    spreads: tuple[Spread, ...]  # empty where none is through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
     """A service and what became of its requests."""
 
@@ -58,6 +69,7 @@ class ServiceFacts:
     spreads: tuple[Spread, ...]
     usd_per_s: float | None  # of all devices; None: no price is known
     warnings: tuple[str, ...]
+    classes: tuple[ClassFacts, ...] = ()  # by priority, the first to go first; empty where requests have none
 
     @property
     def completed_per_s(self) -> float:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from gnomon.core.errors import BadInput, near_match
-from gnomon.core.service import RouterName
+from gnomon.core.service import RouterName, Scheduling
 from gnomon.core.traffic.played import AnyTraffic
 
 Policy = Literal["vllm-v1", "sglang", "vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 ROUTERS: tuple[RouterName, ...] = get_args(RouterName)
+SCHEDULINGS: tuple[Scheduling, ...] = get_args(Scheduling)
 Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
@@ -31,6 +32,7 @@ class ServingPlan:
     ep: int = 1  # expert parallel: devices that share the experts of a mixture; 1: each expert is divided among the tp
     replicas: int | None = None  # None: as many as the devices allow
     router: RouterName = "round_robin"
+    scheduling: Scheduling = "fcfs"  # of vllm-v1; priority: by the priorities of the requests, the lowest first
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
@@ -47,7 +49,12 @@ class ServingPlan:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise BadInput(f"{value!r} is not a positive whole number", field=name)
-        for name, known in (("policy", POLICIES), ("router", ROUTERS), ("quantity", QUANTITIES)):
+        for name, known in (
+            ("policy", POLICIES),
+            ("router", ROUTERS),
+            ("scheduling", SCHEDULINGS),
+            ("quantity", QUANTITIES),
+        ):
             value = getattr(self, name)
             if value not in known:
                 raise BadInput(

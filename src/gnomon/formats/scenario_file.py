@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictInt, WithJsonSchema, field_validator
 
 from gnomon.core.dtype import DTYPES, SPELLED
-from gnomon.core.service import RouterName
+from gnomon.core.service import RouterName, Scheduling
 from gnomon.core.serving_plan import Policy
 from gnomon.formats.file_version import check_version
 from gnomon.formats.strict import Strict, load_yaml, shaped
@@ -162,6 +162,9 @@ class ScenarioFile(Strict):
         default=None, ge=1, strict=True, description="serve: copies of the model; as many as the devices allow"
     )
     router: RouterName | None = Field(default=None, description="serve: which replica a request goes to; round_robin")
+    scheduling: Scheduling | None = Field(
+        default=None, description="serve: who waits first: as they came, or by the priorities of the traffic; fcfs"
+    )
     max_num_seqs: int | None = Field(
         default=None, ge=1, strict=True, description="serve: requests in a step; as vLLM chooses by the device"
     )

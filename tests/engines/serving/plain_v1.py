@@ -20,10 +20,15 @@ class Request:
     first_s: float = 0.0
     done_s: float = 0.0
     restarts: int = 0
+    priority: int = 0
 
     @property
     def known(self) -> int:
         return self.prompt + self.made
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        return self.priority, self.arrived_s
 
 
 class Step(NamedTuple):
@@ -88,13 +93,22 @@ class Pool:
 
 
 def run(
-    given: list[Request], pool: Pool, *, most_tokens: int, most_requests: int, chunk: int = 0, chunked: bool = True
+    given: list[Request],
+    pool: Pool,
+    *,
+    most_tokens: int,
+    most_requests: int,
+    chunk: int = 0,
+    chunked: bool = True,
+    by_priority: bool = False,
 ) -> list[Step]:
     """What was decided, step by step."""
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
     while coming or waiting or running:
         while coming and coming[0].arrived_s <= now_s:
             waiting.append(coming.pop(0))
+        if by_priority:
+            waiting.sort(key=lambda one: (*one.rank, one.number))
         if not waiting and not running:
             now_s = coming[0].arrived_s
             continue
@@ -104,7 +118,13 @@ def run(
             tokens = min(request.known - request.computed, chunk or most_tokens, budget)
             fits = pool.allocate(request, request.computed + tokens, [])
             while not fits:
-                victim, was_preempted = running.pop(), True
+                victim, was_preempted = running[-1], True
+                if by_priority:
+                    victim = max(running, key=lambda one: one.rank)  # the first of equals
+                    for place in [place for place, (one, _) in enumerate(step) if one is victim]:
+                        budget += step.pop(place)[1]
+                        at -= 1
+                running.remove(victim)
                 pool.release(victim)
                 victims.append(victim.number)
                 victim.computed, victim.restarts = 0, victim.restarts + 1

@@ -151,7 +151,7 @@ def test_an_answer_is_json():
     ("options", "said"),
     [
         ({"policy": "sglang"}, "no policy 'sglang'"),
-        ({"traffic": {"priorities": [[0, 1], [1, 1]]}}, "serving does not simulate priorities"),
+        ({"scheduling": "priority", "policy": "sarathi"}, "sarathi knows no priorities; vllm-v1 does"),
         ({"traffic": {"adapters": {"count": 2}}}, "serving does not simulate LoRA adapters"),
         ({"kv_blocks": 2}, "60 requests can never be scheduled"),
     ],

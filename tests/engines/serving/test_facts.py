@@ -17,7 +17,9 @@ SERVED = np.dtype(
 )
 
 
-def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, notes: tuple[str, ...] = ()) -> Any:
+def made_up(
+    *, arrived: Any, waits: Any, answers: int = 5, done: Any = None, notes: tuple[str, ...] = (), priorities: Any = None
+) -> Any:
     """An outcome of requests whose prompt takes 1 s and each further token 0.1 s."""
     count = len(arrived)
     requests = np.zeros(count, SERVED).view(np.recarray)
@@ -30,7 +32,7 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
     return SimpleNamespace(
         requests=requests,
         is_completed=is_completed,
-        arrivals=SimpleNamespace(prefill_tokens=np.full(count, 30)),
+        arrivals=SimpleNamespace(prefill_tokens=np.full(count, 30), priorities=priorities),
         pool=SimpleNamespace(
             replicas=2,
             tensor_parallel=4,
@@ -168,3 +170,18 @@ def test_what_the_simulation_says_of_itself_comes_first():
     made = made_up(arrived=np.linspace(0.0, 2.8, 10), waits=np.zeros(10), notes=("a block was lost",))
     assert figures(made).warnings[0] == "a block was lost"
     assert len(figures(made).warnings) == 2
+
+
+def test_classes_are_told_apart_where_requests_have_priorities():
+    made = made_up(
+        arrived=range(6), waits=[1, 9, 1, 9, 1, 9], priorities=np.array([0, 7] * 3), done=[True] * 5 + [False]
+    )
+    first, last = figures(made).classes
+    assert (first.priority, first.requests, first.completed, first.restarts) == (0, 3, 3, 3)
+    assert (last.priority, last.requests, last.completed, last.restarts) == (7, 3, 2, 3)
+    assert [spread["mean"] for spread in first.spreads if spread.quantity == "queueing"] == [1.0]
+    assert [spread["mean"] for spread in last.spreads if spread.quantity == "queueing"] == [9.0]
+
+
+def test_there_are_no_classes_where_requests_have_no_priorities():
+    assert figures(made_up(arrived=range(3), waits=0)).classes == ()

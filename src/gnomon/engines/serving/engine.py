@@ -28,7 +28,7 @@ from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.simulate import policy_named, simulate
+from gnomon.engines.serving.simulate import check_scheduling, policy_named, simulate
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
@@ -220,6 +220,7 @@ class ServingEngine:
         if plan.traffic is None:
             raise BadInput("a service needs requests", field="traffic")
         policy_named(plan.policy)
+        check_scheduling(plan.policy, plan.scheduling)
         layout, limits = layout_of(plan), limits_of(plan, system, workload)
         replicas = replicas_of(plan, layout, system)
         arrivals = _checked(requests_of(plan.traffic), limits, plan)
@@ -307,12 +308,13 @@ def _batching(plan: ServingPlan, limits: Limits) -> Batching:
         if plan.policy == "sarathi" and plan.chunk_tokens is None
         else plan.chunk_tokens,
         most_waits=10 if plan.policy == "lightllm" else None,  # LightLLM's and Vidur's
+        scheduling=plan.scheduling,
     )
 
 
 def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
     """The requests as the plan has them. BadInput where one is longer than a sequence may be, Unsupported."""
-    _refuse_what_is_not_simulated(arrivals)
+    _refuse_what_is_not_simulated(arrivals, plan)
     whole = arrivals.prefill_tokens + arrivals.decode_tokens
     longest = int(np.argmax(whole))
     if whole[longest] > limits.sequence_tokens:
@@ -325,15 +327,15 @@ def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
     return arrivals if plan.prefix_caching else replace(arrivals, prefixes=None)
 
 
-def _refuse_what_is_not_simulated(arrivals: Arrivals) -> None:
-    """Unsupported for traffic whose course the simulation would not follow."""
-    unknown = {
-        "priorities": arrivals.priorities is not None,
-        "LoRA adapters": arrivals.adapters is not None,
-    }
-    if any(unknown.values()):
-        raise Unsupported(
-            f"serving does not simulate {', '.join(name for name, is_there in unknown.items() if is_there)}"
+def _refuse_what_is_not_simulated(arrivals: Arrivals, plan: ServingPlan) -> None:
+    """Unsupported for traffic whose course the simulation would not follow; BadInput where the plan has to say how."""
+    if arrivals.adapters is not None:
+        raise Unsupported("serving does not simulate LoRA adapters")
+    if arrivals.priorities is not None and plan.scheduling == "fcfs":  # vLLM refuses such requests, too
+        raise BadInput(
+            "the requests have priorities, of which first come first served takes no account",
+            field="scheduling",
+            remedies=[("scheduling", "priority")],
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.core.in_words import counted
 from gnomon.core.service import Flags, Floats
-from gnomon.core.service_facts import Estimate, ServiceFacts, Spread
+from gnomon.core.service_facts import ClassFacts, Estimate, ServiceFacts, Spread
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.simulate import follows
@@ -37,10 +37,12 @@ class RequestTimes:
     queueing: Floats
 
 
-def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
-    """Times of requests that are through; none that arrived before `warmup_s` after the first."""
+def request_times(made: Outcome, warmup_s: float = 0.0, among: Flags | None = None) -> RequestTimes:
+    """Times of requests that are through; none that arrived before `warmup_s` after the first, and only those `among` all."""
     requests = made.requests
     counts = made.is_completed & (requests.arrived_s >= requests.arrived_s.min() + warmup_s)
+    if among is not None:
+        counts &= among
     chosen = requests[counts][np.argsort(requests.arrived_s[counts], kind="stable")]
     further = np.where(chosen.asked > 1, chosen.asked - 1, np.nan)
     return RequestTimes(
@@ -63,7 +65,7 @@ def facts(
     done, span_s = requests[made.is_completed], made.end_s - float(arrived[0])
     return ServiceFacts(
         policy=pool.batching.policy,
-        follows=follows(pool.batching.policy),
+        follows=follows(pool.batching),
         replicas=pool.replicas,
         tensor_parallel=pool.tensor_parallel,
         stages=pool.stages,
@@ -83,7 +85,24 @@ def facts(
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         warnings=(*made.notes, *_warnings(made, times)),
+        classes=tuple(_classes(made)),
     )
+
+
+def _classes(made: Outcome) -> Iterator[ClassFacts]:
+    """Of each priority, the lowest first; none where requests have none."""
+    priorities = made.arrivals.priorities
+    if priorities is None:
+        return
+    for priority in np.unique(priorities).tolist():
+        own = priorities == priority
+        yield ClassFacts(
+            priority=priority,
+            requests=int(own.sum()),
+            completed=int((own & made.is_completed).sum()),
+            restarts=int(made.requests.restarts[own].sum()),
+            spreads=tuple(_spreads(request_times(made, among=own))),
+        )
 
 
 def _spreads(times: RequestTimes) -> Iterator[Spread]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.core.errors import Unsupported, near_match
-from gnomon.core.service import Arrivals, Ints, Pool, Service, StageTimes, StepTimes
+from gnomon.core.service import Arrivals, Batching, Ints, Pool, Scheduling, Service, StageTimes, StepTimes
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.simulator import costs as cost
@@ -105,9 +105,17 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     )
 
 
-def follows(policy: str) -> str:
+def follows(batching: Batching) -> str:
     """The software whose rules a policy has, with its version. Unsupported."""
-    return _FOLLOWS[policy_named(policy)]
+    if batching.scheduling == "priority":
+        return vllm_v1.FOLLOWS_BY_PRIORITY
+    return _FOLLOWS[policy_named(batching.policy)]
+
+
+def check_scheduling(policy: str, scheduling: Scheduling) -> None:
+    """Unsupported where a policy has only the order of arrival and another is asked for."""
+    if policy != "vllm-v1" and scheduling != "fcfs":
+        raise Unsupported(f"{policy} knows no priorities; vllm-v1 does")
 
 
 def policy_named(name: str) -> int:
@@ -135,6 +143,7 @@ def _rules(
         raise Unsupported("lightllm: blocks of one token and one stage only")
     if batching.policy != "vllm-v1" and pool.steps_ahead:
         raise Unsupported(f"{batching.policy}: no step is made up while another is under way; vllm-v1 does that")
+    check_scheduling(batching.policy, batching.scheduling)
     before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
@@ -163,6 +172,7 @@ def _rules(
         has_step_times=isinstance(pool.times, StepTimes),
         is_chunked=batching.is_chunked,
         has_cache=has_cache,
+        by_priority=batching.scheduling == "priority",
         records=records,
     )
 

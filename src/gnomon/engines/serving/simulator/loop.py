@@ -13,7 +13,7 @@ from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
-from gnomon.engines.serving.simulator import courses, events, queues, records, steady
+from gnomon.engines.serving.simulator import courses, events, priorities, queues, records, steady
 from gnomon.engines.serving.simulator.coming import Coming
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import Cache
@@ -183,7 +183,10 @@ def send_out(
             replicas.each[replica].coming = requests[request].behind
         if requests[request].is_refused:
             continue
-        queues.push_back(requests, replicas.each[replica], request)
+        if rules.by_priority:
+            priorities.insert(requests, replicas.each[replica], request)
+        else:
+            queues.push_back(requests, replicas.each[replica], request)
         touched[replica] = 1
     for replica in range(len(touched)):
         if touched[replica] == 1:
@@ -210,7 +213,7 @@ def begin_batches(
     """How many batches a replica makes; OUT_OF_MEMORY where its policy does not know what to do.
 
     Where all that a batch does is to decode, iterations that are alike are done at once until somebody comes who may be admitted:
-    whoever comes behind one that waits may not. `arrives_s`: when the next request comes, to whatever replica.
+    whoever comes behind one that waits may not, but where he may pass it. `arrives_s`: when the next request comes, to whatever replica.
     """
     first, mine = made, replicas.each[replica]
     while mine.running < rules.slots:
@@ -237,7 +240,7 @@ def begin_batches(
         if is_steady and may_hurry and is_whole and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)
             until_s = arrives_s
-            if mine.queued > 0:
+            if mine.queued > 0 and not rules.by_priority:
                 until_s = np.inf
             elif rules.waits_for_ends:
                 until_s = min(until_s, events.next_later_s(queue.marks[0], queue.heap[0]))

@@ -24,6 +24,7 @@ PROJECTIONS, KV_SAVE, EXCHANGE, NORM, MLP, ADD, SEND = BY_TOKENS  # columns of C
 _REQUEST = np.dtype(
     [
         ("arrived_s", "f8"),
+        ("priority", "i8"),  # the lowest goes first, where that counts
         ("asked", "i8"),  # output tokens that were asked for
         ("prefill", "i8"),  # tokens to be computed before the next output; grows when a request starts again
         ("decode", "i8"),  # output tokens beyond those; shrinks likewise
@@ -125,6 +126,7 @@ class Rules(NamedTuple):
     has_step_times: bool  # Costs.grids, not the tables before it
     is_chunked: bool  # a prompt may be computed in several batches
     has_cache: bool  # blocks are found again by their content
+    by_priority: bool  # the queue is in the order of priorities
     records: bool  # a row for every batch and stage
 
 
@@ -170,6 +172,8 @@ def new_requests(arrivals: Arrivals) -> Records:
     requests = _records(len(arrivals), _REQUEST)
     requests.arrived_s[:] = arrivals.arrived_s
     requests.prefill[:] = arrivals.prefill_tokens
+    if arrivals.priorities is not None:
+        requests.priority[:] = arrivals.priorities
     requests.asked[:] = requests.decode[:] = arrivals.decode_tokens
     requests.drawn[:] = requests.replica[:] = requests.behind[:] = requests.also[:] = NONE
     return requests

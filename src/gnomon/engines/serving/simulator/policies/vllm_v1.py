@@ -1,4 +1,4 @@
-"""vLLM of today: whoever runs comes first, in his order; then those that wait; all within one number of tokens.
+"""vLLM of today: whoever runs comes first, in his order; then those that wait, as they came or by priority; all within one number of tokens.
 
 [Kwon et al. 2023 for the blocks; rules of vLLM 0.15's V1 scheduler and its KV cache manager]
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
-from gnomon.engines.serving.simulator import prefix_cache
+from gnomon.engines.serving.simulator import prefix_cache, priorities
 from gnomon.engines.serving.simulator.blocks import free_blocks, note_victim, restart
 from gnomon.engines.serving.simulator.prefix_cache import Cache
 from gnomon.engines.serving.simulator.queues import pop_front, push_front, remove
 from gnomon.engines.serving.simulator.state import Records, Rules, put
 
 FOLLOWS = "vLLM 0.15, V1 scheduler, first come first served"
+FOLLOWS_BY_PRIORITY = "vLLM 0.15, V1 scheduler, by priority"
 
 
 @inner
@@ -58,7 +59,7 @@ def form(
 def _running(
     rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
 ) -> tuple[int, int]:
-    """How many that ran before are in the step, and the tokens that are left of it. Who came last makes room."""
+    """How many that ran before are in the step, and the tokens that are left of it. Who came last, or counts least, makes room."""
     size, at, budget = 0, 0, rules.most_tokens
     while at < mine.readies and budget > 0:
         request = ready[at]
@@ -70,9 +71,17 @@ def _running(
             continue
         reach = one.processed + one.in_flight + tokens - one.is_prefilled
         while -(-reach // rules.block_tokens) - one.blocks > free_blocks(rules, mine):
-            mine.readies -= 1
-            preempt(rules, requests, mine, cache, replica, ready[mine.readies])
-            if mine.readies == at:
+            victim = ready[mine.readies - 1]
+            if rules.by_priority:
+                victim = priorities.last_of(requests, mine, ready)
+                given = priorities.leave_step(members, size, victim)
+                if given > 0:  # it was in this step already
+                    size, at, budget = size - 1, at - 1, budget + given
+                priorities.leave_line(mine, ready, victim)
+            else:
+                mine.readies -= 1
+            preempt(rules, requests, mine, cache, replica, victim)
+            if victim == request:
                 return size, budget
         hold(rules, requests, mine, cache, replica, request, reach)
         join(requests, members[size], request, tokens)
@@ -148,12 +157,15 @@ def let_go(rules: Rules, requests: Records, mine: Records, cache: Cache, replica
 
 @inner
 def preempt(rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int) -> None:
-    """A request gives its blocks back and is computed anew, with the tokens that it has got, before all that wait."""
+    """A request gives its blocks back and is computed anew, with the tokens that it has got, before all that wait, or at its place."""
     let_go(rules, requests, mine, cache, replica, request)
     restart(rules, requests[request])
     requests[request].in_flight = 0
     note_victim(requests, mine, request)
-    push_front(requests, mine, request)
+    if rules.by_priority:
+        priorities.insert(requests, mine, request)
+    else:
+        push_front(requests, mine, request)
 
 
 @inner
