@@ -68,6 +68,8 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "kv_blocks": ("gpt2", SERVE, 100),
     "prefix_caching": ("gpt2", SERVE, False),
     "chunk_tokens": ("gpt2", SERVE, 32),
+    "max_loras": ("gpt2", SERVE, 4),
+    "max_lora_rank": ("gpt2", {**SERVE, "max_loras": 4}, 64),
     "usd_per_device_hour": ("gpt2", SERVE, 2.0),
     "traffic": ("gpt2", SERVE, {**STREAM, "qps": 4.0}),
 }

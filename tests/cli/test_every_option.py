@@ -57,6 +57,8 @@ WORDS = {
     "--kv-blocks": ("40",),
     "--prefix-caching": ("no",),
     "--chunk-tokens": ("32",),
+    "--max-loras": ("4",),
+    "--max-lora-rank": ("64",),
     "--usd-per-device-hour": ("2",),
     "--qps": ("4",),
     "--arrivals": ("constant",),
@@ -139,6 +141,7 @@ SERVED = {
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
 }
+SERVED |= {"--max-lora-rank": (("--max-loras", "4"), ("64",))}
 REFUSED = {"--max-model-len": 3}  # shorter than the requests
 SHARED_PROMPTS = {"--prefix-caching"}  # an option of what only a file says
 

@@ -79,6 +79,8 @@ class Options(TypedDict, total=False):
     kv_blocks: int | None
     prefix_caching: bool | None
     chunk_tokens: int | None
+    max_loras: int | None
+    max_lora_rank: int | None
     usd_per_device_hour: float | None
     traffic: Mapping[str, Any] | AnyTraffic | None  # the keys of a scenario file's `traffic`, or an object
 

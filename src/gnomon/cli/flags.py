@@ -49,6 +49,8 @@ FLAGS = {
     "kv_blocks": "--kv-blocks",
     "prefix_caching": "--prefix-caching",
     "chunk_tokens": "--chunk-tokens",
+    "max_loras": "--max-loras",
+    "max_lora_rank": "--max-lora-rank",
     "usd_per_device_hour": "--usd-per-device-hour",
     "traffic": "--qps",
     "traffic.qps": "--qps",

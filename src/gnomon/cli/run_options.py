@@ -85,6 +85,8 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument("--kv-blocks", metavar="N", help="KV blocks of a replica (default: as many as memory holds)")
     group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
     group.add_argument("--chunk-tokens", metavar="N", help="tokens of one prompt in a step (default: no limit)")
+    group.add_argument("--max-loras", metavar="N", help="different LoRA adapters in a step (default: there are none)")
+    group.add_argument("--max-lora-rank", metavar="N", help="rank of every adapter (default 16)")
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
     asked = parser.add_argument_group("its requests (--mode serve); a scenario file says more of them")
     asked.add_argument("--qps", metavar="RATE", help="requests per second")
@@ -122,6 +124,8 @@ def serving_options(found: argparse.Namespace) -> Options:
         kv_blocks=wholes["kv-blocks"],
         prefix_caching=None if found.prefix_caching is None else _YES_NO[found.prefix_caching],
         chunk_tokens=wholes["chunk-tokens"],
+        max_loras=wholes["max-loras"],
+        max_lora_rank=wholes["max-lora-rank"],
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
         traffic=_traffic(found),
     )
@@ -146,7 +150,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
 
 _SERVING_WHOLE = (
     *("replicas", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
-    "chunk-tokens",
+    *("chunk-tokens", "max-loras", "max-lora-rank"),
 )
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")
 _YES_NO = {"yes": True, "no": False}

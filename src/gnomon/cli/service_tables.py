@@ -45,6 +45,8 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         lines.append(
             f"{share(service.hit_tokens / service.prompt_tokens, 1)} of prompt tokens found in the cache of prefixes"
         )
+    if service.adapter_loads:
+        lines.append(f"{counted(service.adapter_loads, 'LoRA adapter')} copied from the host to the devices")
     if cost is not None:
         lines.append(f"{cost:.3g} USD per million answer tokens")
     for line in lines:

@@ -59,6 +59,7 @@ class Batching:
     )
     is_chunked: bool = True  # of vllm-v1: a prompt may be computed in several steps
     most_waits: int | None = None  # decode iterations before waiting requests are looked at; None: it does not wait
+    most_adapters: int | None = None  # of vllm-v1: different LoRA adapters of a step; None: no request has one
     scheduling: Scheduling = "fcfs"  # of vllm-v1: who waits first; priority: by Arrivals.priorities, then as they came
 
 
@@ -117,6 +118,10 @@ class StepTimes:
     is_host_hidden: bool = False  # the host works on the next step while the device runs this one: the longer counts
     request_s: float = 0.0  # before a request reaches the queue
     token_s: float = 0.0  # before an output token reaches the client
+    adapted: Ints | None = None  # (a): tokens of a step that have a LoRA adapter; None: none has
+    adapters: Ints | None = None  # (l): different adapters of a step
+    adapters_s: Floats | None = None  # (a, l): their products, all layers of a stage
+    adapter_load_s: float = 0.0  # to copy one to the devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

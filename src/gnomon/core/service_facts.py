@@ -69,6 +69,7 @@ class ServiceFacts:
     spreads: tuple[Spread, ...]
     usd_per_s: float | None  # of all devices; None: no price is known
     warnings: tuple[str, ...]
+    adapter_loads: int = 0  # LoRA adapters copied to the devices of a replica
     classes: tuple[ClassFacts, ...] = ()  # by priority, the first to go first; empty where requests have none
 
     @property

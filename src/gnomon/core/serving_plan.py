@@ -40,6 +40,8 @@ class ServingPlan:
     gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
     kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
+    max_loras: int | None = None  # different LoRA adapters of a step, for which memory is kept; None: there are none
+    max_lora_rank: int | None = None  # of every adapter; None: 16, as vLLM has it
     chunk_tokens: int | None = None  # of a prompt in one step; None: only the tokens of the step bound it
     usd_per_device_hour: float | None = None  # None: no cost is told
     traffic: AnyTraffic | None = None  # who asks; None: it is not said
@@ -70,6 +72,8 @@ class ServingPlan:
             isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price < math.inf
         ):
             raise BadInput(f"{price!r} is not a price of at least 0", field="usd_per_device_hour")
+        if self.max_lora_rank is not None and self.max_loras is None:
+            raise BadInput("a rank is of adapters: say how many a step may have (max_loras)", field="max_lora_rank")
         if self.ep > 1 and self.ep % self.tp:
             raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
 
@@ -85,6 +89,8 @@ _WHOLE = (
     "block_size",
     "kv_blocks",
     "chunk_tokens",
+    "max_loras",
+    "max_lora_rank",
 )
 FIELDS = tuple(field.name for field in fields(ServingPlan) if field.name != "quantity")  # that a user says
 OWN_FIELDS = tuple(name for name in FIELDS if name not in ("tp", "pp", "ep", "traffic"))  # that no other plan has

@@ -189,6 +189,12 @@ class ScenarioFile(Strict):
     chunk_tokens: int | None = Field(
         default=None, ge=1, strict=True, description="serve: tokens of one prompt in a step; no bound"
     )
+    max_loras: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: different LoRA adapters in a step; none"
+    )
+    max_lora_rank: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: rank of every adapter; 16, where there are any"
+    )
     usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device, from which costs of tokens follow"
     )

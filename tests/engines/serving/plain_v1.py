@@ -21,6 +21,7 @@ class Request:
     done_s: float = 0.0
     restarts: int = 0
     priority: int = 0
+    adapter: int | None = None
 
     @property
     def known(self) -> int:
@@ -101,6 +102,7 @@ def run(
     chunk: int = 0,
     chunked: bool = True,
     by_priority: bool = False,
+    most_adapters: int = 0,
 ) -> list[Step]:
     """What was decided, step by step."""
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
@@ -137,8 +139,13 @@ def run(
             step.append((request, tokens))
             budget -= tokens
             at += 1
-        while not was_preempted and waiting and budget > 0 and len(running) < most_requests:
-            request = waiting[0]
+        passed = 0
+        while not was_preempted and waiting[passed:] and budget > 0 and len(running) < most_requests:
+            request = waiting[passed]
+            others = {one.adapter for one in running} - {None}
+            if most_adapters and request.adapter is not None and len(others | {request.adapter}) > most_adapters:
+                passed += 1
+                continue
             hits = pool.hits(request)
             tokens = min(request.known - len(hits) * pool.size, chunk or 10**9)
             if not chunked and tokens > budget:
@@ -146,7 +153,7 @@ def run(
             tokens = min(tokens, budget)
             if not pool.allocate(request, len(hits) * pool.size + tokens, hits):
                 break
-            running.append(waiting.pop(0))
+            running.append(waiting.pop(passed))
             request.computed = len(hits) * pool.size
             step.append((request, tokens))
             admitted.append(request.number)

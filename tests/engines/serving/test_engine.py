@@ -152,7 +152,7 @@ def test_an_answer_is_json():
     [
         ({"policy": "sglang"}, "no policy 'sglang'"),
         ({"scheduling": "priority", "policy": "sarathi"}, "sarathi knows no priorities; vllm-v1 does"),
-        ({"traffic": {"adapters": {"count": 2}}}, "serving does not simulate LoRA adapters"),
+        ({"max_loras": 2, "policy": "sarathi"}, "sarathi knows no LoRA adapters; vllm-v1 does"),
         ({"kv_blocks": 2}, "60 requests can never be scheduled"),
     ],
 )

@@ -44,6 +44,7 @@ def made_up(
         batches=7,
         waiting=np.flatnonzero(~is_completed),
         notes=notes,
+        adapter_loads=0,
     )
 
 

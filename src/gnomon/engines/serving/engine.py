@@ -28,8 +28,9 @@ from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.simulate import check_scheduling, policy_named, simulate
+from gnomon.engines.serving.simulate import check_policy_knows, policy_named, simulate
 from gnomon.engines.serving.spans import timeline
+from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS, RANK, AdapterSizes, adapter_bytes, with_adapters
 from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
 from gnomon.engines.serving.step_times.overheads import NO_OVERHEADS, Software, vllm_v1
@@ -220,11 +221,12 @@ class ServingEngine:
         if plan.traffic is None:
             raise BadInput("a service needs requests", field="traffic")
         policy_named(plan.policy)
-        check_scheduling(plan.policy, plan.scheduling)
+        check_policy_knows(plan.policy, plan.scheduling, plan.max_loras)
         layout, limits = layout_of(plan), limits_of(plan, system, workload)
         replicas = replicas_of(plan, layout, system)
         arrivals = _checked(requests_of(plan.traffic), limits, plan)
         software = self._software()
+        adapters = _adapters(plan)
         try:
             memory = kv_memory(
                 workload,
@@ -233,9 +235,11 @@ class ServingEngine:
                 limits,
                 utilisation=plan.gpu_memory_utilization,
                 block_tokens=plan.block_size,
+                more_bytes=adapters.most * adapter_bytes(workload, layout, adapters.rank) if adapters else 0.0,
             )
         except BadInput as fault:
             raise fault.at(field=_OF_A_PLAN.get(fault.field, fault.field)) from None
+        overheads = NO_OVERHEADS if software is None else software.overheads
         times = step_times(
             workload,
             system,
@@ -243,8 +247,12 @@ class ServingEngine:
             limits,
             self._timer(),
             self._exchange_timer() if layout.tensor * layout.stages * layout.together > 1 else None,
-            NO_OVERHEADS if software is None else software.overheads,
+            overheads,
         )
+        if adapters is not None and arrivals.adapters is not None:
+            times = with_adapters(
+                times, workload, system, layout, limits, self._timer(), adapters, overheads.kernel_share
+            )
         pool = Pool(
             name="all",
             replicas=replicas,
@@ -309,12 +317,17 @@ def _batching(plan: ServingPlan, limits: Limits) -> Batching:
         else plan.chunk_tokens,
         most_waits=10 if plan.policy == "lightllm" else None,  # LightLLM's and Vidur's
         scheduling=plan.scheduling,
+        most_adapters=plan.max_loras,
     )
+
+
+def _adapters(plan: ServingPlan) -> AdapterSizes | None:
+    return None if plan.max_loras is None else AdapterSizes(rank=plan.max_lora_rank or RANK, most=plan.max_loras)
 
 
 def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
     """The requests as the plan has them. BadInput where one is longer than a sequence may be, Unsupported."""
-    _refuse_what_is_not_simulated(arrivals, plan)
+    _check_said(arrivals, plan)
     whole = arrivals.prefill_tokens + arrivals.decode_tokens
     longest = int(np.argmax(whole))
     if whole[longest] > limits.sequence_tokens:
@@ -327,10 +340,10 @@ def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
     return arrivals if plan.prefix_caching else replace(arrivals, prefixes=None)
 
 
-def _refuse_what_is_not_simulated(arrivals: Arrivals, plan: ServingPlan) -> None:
-    """Unsupported for traffic whose course the simulation would not follow; BadInput where the plan has to say how."""
-    if arrivals.adapters is not None:
-        raise Unsupported("serving does not simulate LoRA adapters")
+def _check_said(arrivals: Arrivals, plan: ServingPlan) -> None:
+    """BadInput for traffic of which the plan has to say how it is followed."""
+    if arrivals.adapters is not None and plan.max_loras is None:
+        raise BadInput("the requests ask for LoRA adapters: say how many of them a step may have", field="max_loras")
     if arrivals.priorities is not None and plan.scheduling == "fcfs":  # vLLM refuses such requests, too
         raise BadInput(
             "the requests have priorities, of which first come first served takes no account",
@@ -399,8 +412,9 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
 
 
 def _notes(plan: ServingPlan) -> tuple[str, ...]:
-    """What the reader of a trace took for granted."""
-    return plan.traffic.notes if isinstance(plan.traffic, PlayedTrace) else ()
+    """What the reader of a trace took for granted, and what is of adapters."""
+    read = plan.traffic.notes if isinstance(plan.traffic, PlayedTrace) else ()
+    return read if plan.max_loras is None else (*read, OF_ADAPTERS)
 
 
 def _interval(quantity: Quantity, run: _Run, *, is_alike: bool) -> Interval | None:

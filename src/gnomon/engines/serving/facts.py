@@ -85,6 +85,7 @@ def facts(
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         warnings=(*made.notes, *_warnings(made, times)),
+        adapter_loads=made.adapter_loads,
         classes=tuple(_classes(made)),
     )
 

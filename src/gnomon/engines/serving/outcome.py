@@ -29,6 +29,7 @@ class Outcome:
     held_blocks: int  # at the end by anybody
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
     outside: tuple[str, ...]  # sizes beyond the tables
+    adapter_loads: int = 0  # LoRA adapters copied to the devices of a replica
 
     @property
     def pool(self) -> Pool:

@@ -10,6 +10,7 @@ from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import steady
+from gnomon.engines.serving.simulator.adapters import new_adapters
 from gnomon.engines.serving.simulator.coming import new_coming
 from gnomon.engines.serving.simulator.events import new_events
 from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
@@ -62,6 +63,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         has_static_routes=routes is not None,
         has_cache=has_cache,
         waits_for_ends=waits,
+        has_adapters=arrivals.adapters is not None,
     )
     requests, costs = new_requests(arrivals), _costs(pool.times)
     _refuse(rules, requests)
@@ -76,10 +78,11 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         new_events(pool.replicas, rules.slots),
     )
     scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
-    known = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
+    adapters = new_adapters(arrivals, pool.replicas, rules)
+    cache, coming = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
     where = NONE
     while ending == NO_ROOM:
-        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, *known, clocks)
+        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, cache, adapters, coming, clocks)
         if ending == NO_ROOM:
             log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
     end_s, batches = float(clocks.now_s[0]), int(clocks.made[0])
@@ -102,6 +105,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         held_blocks=int(replicas.each.used_blocks.sum()),
         waiting=_never(requests, replicas) if has_ended else np.zeros(0, np.int64),
         outside=tuple(_outside(pool.times, costs)),
+        adapter_loads=int(adapters.loads.sum()),
     )
 
 
@@ -112,10 +116,12 @@ def follows(batching: Batching) -> str:
     return _FOLLOWS[policy_named(batching.policy)]
 
 
-def check_scheduling(policy: str, scheduling: Scheduling) -> None:
-    """Unsupported where a policy has only the order of arrival and another is asked for."""
+def check_policy_knows(policy: str, scheduling: Scheduling, most_adapters: int | None) -> None:
+    """Unsupported where a policy has only the order of arrival and another is asked for, or no adapters."""
     if policy != "vllm-v1" and scheduling != "fcfs":
         raise Unsupported(f"{policy} knows no priorities; vllm-v1 does")
+    if policy != "vllm-v1" and most_adapters:
+        raise Unsupported(f"{policy} knows no LoRA adapters; vllm-v1 does")
 
 
 def policy_named(name: str) -> int:
@@ -134,6 +140,7 @@ def _rules(
     has_static_routes: bool,
     has_cache: bool,
     waits_for_ends: bool,
+    has_adapters: bool,
 ) -> Rules:
     batching = pool.batching
     policy = policy_named(batching.policy)
@@ -143,7 +150,7 @@ def _rules(
         raise Unsupported("lightllm: blocks of one token and one stage only")
     if batching.policy != "vllm-v1" and pool.steps_ahead:
         raise Unsupported(f"{batching.policy}: no step is made up while another is under way; vllm-v1 does that")
-    check_scheduling(batching.policy, batching.scheduling)
+    check_policy_knows(batching.policy, batching.scheduling, batching.most_adapters)
     before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
@@ -173,6 +180,7 @@ def _rules(
         is_chunked=batching.is_chunked,
         has_cache=has_cache,
         by_priority=batching.scheduling == "priority",
+        most_adapters=(batching.most_adapters or 0) if has_adapters else 0,
         records=records,
     )
 

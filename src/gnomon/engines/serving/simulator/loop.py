@@ -11,9 +11,11 @@ import numpy as np
 
 from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
+from gnomon.engines.serving.simulator import adapters as loras
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import courses, events, priorities, queues, records, steady
+from gnomon.engines.serving.simulator.adapters import Adapters
 from gnomon.engines.serving.simulator.coming import Coming
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import Cache
@@ -48,6 +50,7 @@ Loop = Callable[
         Ints,
         Floats,
         Cache,
+        Adapters,
         Coming,
         Records,
     ],
@@ -62,11 +65,18 @@ def new_clocks() -> Records:
 
 @inner
 def form(
-    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
+    rules: Rules,
+    requests: Records,
+    mine: Records,
+    ready: Ints,
+    members: Records,
+    cache: Cache,
+    adapters: Adapters,
+    replica: int,
 ) -> int:
     """How many requests are in a new batch, by the policy."""
     if rules.policy == VLLM_V1:
-        return vllm_v1.form(rules, requests, mine, ready, members, cache, replica)
+        return vllm_v1.form(rules, requests, mine, ready, members, cache, adapters, replica)
     if rules.policy == VIDUR_VLLM:
         return vidur_vllm.form(rules, requests, mine, ready, members)
     if rules.policy == SARATHI:
@@ -89,7 +99,13 @@ def free_slot(rules: Rules, batches: Batches, replica: int) -> int:
 
 @inner
 def next_batch(
-    rules: Rules, requests: Records, replicas: Replicas, batches: Batches, cache: Cache, replica: int
+    rules: Rules,
+    requests: Records,
+    replicas: Replicas,
+    batches: Batches,
+    cache: Cache,
+    adapters: Adapters,
+    replica: int,
 ) -> tuple[int, int]:
     """The slot of the next batch, and how many requests are in it: one that goes on before a new one."""
     mine = replicas.each[replica]
@@ -103,7 +119,7 @@ def next_batch(
     slot = free_slot(rules, batches, replica)
     if slot == NONE:
         return slot, 0
-    return slot, form(rules, requests, mine, replicas.ready[replica], batches.members[slot], cache, replica)
+    return slot, form(rules, requests, mine, replicas.ready[replica], batches.members[slot], cache, adapters, replica)
 
 
 @inner
@@ -204,6 +220,7 @@ def begin_batches(
     queue: events.Events,
     took_s: Floats,
     cache: Cache,
+    adapters: Adapters,
     replica: int,
     made: int,
     now_s: float,
@@ -218,7 +235,7 @@ def begin_batches(
     first, mine = made, replicas.each[replica]
     while mine.running < rules.slots:
         queued = mine.queued
-        slot, size = next_batch(rules, requests, replicas, batches, cache, replica)
+        slot, size = next_batch(rules, requests, replicas, batches, cache, adapters, replica)
         if size == lightllm.OUT_OF_MEMORY:
             return size
         if size == 0 and mine.queued > queued and not rules.has_defects:
@@ -231,16 +248,19 @@ def begin_batches(
         made += 1
         mine.running += 1
         kv_sum = cost.set_times(rules, costs, requests, batch, members)
+        if rules.most_adapters > 0:
+            loras.add_times(adapters, rules, costs, batch, members, replica)
         is_steady = batch.decodes == size and mine.queued == queued  # whoever was evicted may come in at once
+        is_steady = is_steady and not batch.is_loading
         if batch.decodes < size:
             courses.schedule(requests, members, size, now_s)
         is_whole = mine.readies == (size if rules.policy == VLLM_V1 else 0)  # nobody is left out
         if is_steady and rules.has_cache:
-            is_steady = not vllm_v1.may_find_more(requests, mine, members, size, cache)
+            is_steady = not vllm_v1.may_find_more(rules, requests, mine, members, size, cache)
         if is_steady and may_hurry and is_whole and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)
             until_s = arrives_s
-            if mine.queued > 0 and not rules.by_priority:
+            if mine.queued > 0 and not rules.by_priority and rules.most_adapters == 0:
                 until_s = np.inf
             elif rules.waits_for_ends:
                 until_s = min(until_s, events.next_later_s(queue.marks[0], queue.heap[0]))
@@ -256,6 +276,7 @@ def begin_batches(
                 kv_sum,
                 now_s,
                 until_s,
+                batch.besides_s,
                 took_s[replica],
                 replicas.phases[replica],
             )
@@ -356,6 +377,7 @@ def advance(
     touched: Ints,
     took_s: Floats,
     cache: Cache,
+    adapters: Adapters,
     coming: Coming,
     clock: Records,
 ) -> tuple[int, int]:
@@ -408,6 +430,7 @@ def advance(
                 queue,
                 took_s,
                 cache,
+                adapters,
                 whom,
                 made,
                 now_s,
@@ -475,6 +498,7 @@ def _keyed(digest: int) -> Loop:
         touched: Ints,
         took_s: Floats,
         cache: Cache,
+        adapters: Adapters,
         coming: Coming,
         clocks: Records,
     ) -> tuple[int, int]:
@@ -482,7 +506,20 @@ def _keyed(digest: int) -> Loop:
         clock = clocks[0]
         clock.digest = digest
         return advance(
-            rules, costs, requests, replicas, batches, stages, queue, log, touched, took_s, cache, coming, clock
+            rules,
+            costs,
+            requests,
+            replicas,
+            batches,
+            stages,
+            queue,
+            log,
+            touched,
+            took_s,
+            cache,
+            adapters,
+            coming,
+            clock,
         )
 
     return compiled(run)

@@ -94,6 +94,8 @@ _BATCH = np.dtype(
         ("victims", "i8"),  # requests that lost their blocks when it was made
         ("victim", "i8"),  # the last of them
         ("steps", "i8"),  # iterations that are done at once
+        ("besides_s", "f8"),  # of a stage: for adapters
+        ("is_loading", "?"),  # an adapter is copied to the devices first
     ],
     align=True,
 )
@@ -127,6 +129,7 @@ class Rules(NamedTuple):
     is_chunked: bool  # a prompt may be computed in several batches
     has_cache: bool  # blocks are found again by their content
     by_priority: bool  # the queue is in the order of priorities
+    most_adapters: int  # different ones of a step; 0: nobody has any
     records: bool  # a row for every batch and stage
 
 

@@ -65,11 +65,15 @@ def kv_memory(
     *,
     utilisation: float = UTILISATION,
     block_tokens: int = BLOCK_TOKENS,
+    more_bytes: float = 0.0,
 ) -> KvMemory:
-    """The memory of a device of the fullest stage. BadInput where the model does not fit, or one request does not."""
+    """The memory of a device of the fullest stage. BadInput where the model does not fit, or one request does not.
+
+    more_bytes: of weights beside the model's own.
+    """
     share = device_share(workload, layout)
     usable = utilisation * board_bytes(device)
-    weights = _weights_bytes(share, layout)
+    weights = _weights_bytes(share, layout) + more_bytes
     activations = _activations_bytes(share, limits)
     block = block_tokens * sum(_kept_bytes(one.attention) * one.copies for one in share.layers)
     block *= ceil(share.layer_count / layout.stages) / share.layer_count

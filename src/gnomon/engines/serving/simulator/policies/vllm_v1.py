@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
+from gnomon.engines.serving.simulator import adapters as loras
 from gnomon.engines.serving.simulator import prefix_cache, priorities
+from gnomon.engines.serving.simulator.adapters import Adapters
 from gnomon.engines.serving.simulator.blocks import free_blocks, note_victim, restart
 from gnomon.engines.serving.simulator.prefix_cache import Cache
-from gnomon.engines.serving.simulator.queues import pop_front, push_front, remove
-from gnomon.engines.serving.simulator.state import Records, Rules, put
+from gnomon.engines.serving.simulator.queues import push_front, remove, take_out
+from gnomon.engines.serving.simulator.state import NONE, Records, Rules, put
 
 FOLLOWS = "vLLM 0.15, V1 scheduler, first come first served"
 FOLLOWS_BY_PRIORITY = "vLLM 0.15, V1 scheduler, by priority"
@@ -19,15 +21,29 @@ FOLLOWS_BY_PRIORITY = "vLLM 0.15, V1 scheduler, by priority"
 
 @inner
 def form(
-    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
+    rules: Rules,
+    requests: Records,
+    mine: Records,
+    ready: Ints,
+    members: Records,
+    cache: Cache,
+    adapters: Adapters,
+    replica: int,
 ) -> int:
     """Requests of the next step. `ready` is all that run, in the order of admission, also those in flight."""
-    lost = mine.victims
+    lost, before = mine.victims, NONE
     size, budget = _running(rules, requests, mine, ready, members, cache, replica)
+    if rules.most_adapters > 0:
+        loras.begin(adapters, replica, mine, ready)
     if mine.victims > lost:
         return size  # nobody is admitted when somebody had to go
     while mine.queued > 0 and budget > 0 and mine.readies < rules.most_admitted:
         request = mine.first
+        if rules.most_adapters > 0:
+            request, before = loras.first_that_may(adapters, rules, requests, mine, replica, before)
+            if request == NONE:
+                break
+            loras.join(adapters, replica, request)
         prefill, block = requests[request].prefill, rules.block_tokens
         found, found_free = 0, 0
         if rules.has_cache:  # one token at least is computed
@@ -40,7 +56,7 @@ def form(
         blocks = -(-reach // block)
         if blocks - found + found_free > free_blocks(rules, mine):
             break
-        pop_front(requests, mine)
+        take_out(requests, mine, request, before)
         if rules.has_cache:
             prefix_cache.sit(cache, mine, replica, request, found)
         ready[mine.readies] = request
@@ -92,10 +108,12 @@ def _running(
 
 
 @inner
-def may_find_more(requests: Records, mine: Records, members: Records, size: int, cache: Cache) -> bool:
+def may_find_more(rules: Rules, requests: Records, mine: Records, members: Records, size: int, cache: Cache) -> bool:
     """Whether the first that waits may find blocks that are still to come: an answer that runs is in its prompt."""
     if mine.queued == 0:
         return False
+    if rules.most_adapters > 0:  # it may be another than the first
+        return True
     for piece in range(cache.starts[mine.first], cache.starts[mine.first + 1]):
         for at in range(size):
             if cache.segments[piece] == cache.answers[members[at].request]:
