@@ -22,6 +22,7 @@ DECODE = {"mode": "decode", "context": 128}
 TRAIN = {"mode": "train", "engine": "training", "seq": 64}
 STREAM = {"qps": 2.0, "prompts": 50, "answers": 5, "requests": 20}
 SERVE = {"mode": "serve", "engine": "serving", "settings": {"timer": "roofline"}, "traffic": STREAM}
+DRAFTED = {"num_speculative_tokens": 2, "draft_acceptance": 0.7}
 
 # Option -> a model, its other options, and the value that is not the default.
 CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
@@ -70,6 +71,9 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "chunk_tokens": ("gpt2", SERVE, 32),
     "max_loras": ("gpt2", SERVE, 4),
     "max_lora_rank": ("gpt2", {**SERVE, "max_loras": 4}, 64),
+    "num_speculative_tokens": ("gpt2", {**SERVE, **DRAFTED}, 5),
+    "draft_acceptance": ("gpt2", {**SERVE, **DRAFTED}, 0.1),
+    "draft_model": ("gpt2", {**SERVE, **DRAFTED}, "gpt2"),
     "usd_per_device_hour": ("gpt2", SERVE, 2.0),
     "traffic": ("gpt2", SERVE, {**STREAM, "qps": 4.0}),
 }

@@ -59,6 +59,9 @@ WORDS = {
     "--chunk-tokens": ("32",),
     "--max-loras": ("4",),
     "--max-lora-rank": ("64",),
+    "--num-speculative-tokens": ("3",),
+    "--draft-acceptance": ("0.5",),
+    "--draft-model": ("gpt2-large",),
     "--usd-per-device-hour": ("2",),
     "--qps": ("4",),
     "--arrivals": ("constant",),
@@ -142,6 +145,12 @@ SERVED = {
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
 }
 SERVED |= {"--max-lora-rank": (("--max-loras", "4"), ("64",))}
+_DRAFTED = ("--num-speculative-tokens", "3", "--draft-acceptance")
+SERVED |= {
+    "--num-speculative-tokens": ((), ("3", "--draft-acceptance", "0.7")),
+    "--draft-acceptance": ((*_DRAFTED, "0.9"), ("0.1",)),
+    "--draft-model": ((*_DRAFTED, "0.7"), ("gpt2",)),
+}
 REFUSED = {"--max-model-len": 3}  # shorter than the requests
 SHARED_PROMPTS = {"--prefix-caching"}  # an option of what only a file says
 

@@ -87,7 +87,8 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "gpu_memory_utilization": 0.8,
     }
     words |= {"traffic": Traffic(arrivals=AllAtOnce(), lengths=lengths, requests=1), "usd_per_device_hour": 2.0}
-    usual = ServingPlan(max_loras=1)  # beside which a rank can be
+    words |= {"draft_acceptance": 0.5, "draft_model": "gpt2"}
+    usual = ServingPlan(max_loras=1, num_speculative_tokens=2, draft_acceptance=0.2)  # beside which others can be
     assert digest(replace(usual, **{field: words.get(field, 8)})) != digest(usual)
 
 

@@ -81,6 +81,9 @@ class Options(TypedDict, total=False):
     chunk_tokens: int | None
     max_loras: int | None
     max_lora_rank: int | None
+    num_speculative_tokens: int | None
+    draft_acceptance: float | None
+    draft_model: str | None
     usd_per_device_hour: float | None
     traffic: Mapping[str, Any] | AnyTraffic | None  # the keys of a scenario file's `traffic`, or an object
 

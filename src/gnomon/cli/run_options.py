@@ -87,6 +87,11 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument("--chunk-tokens", metavar="N", help="tokens of one prompt in a step (default: no limit)")
     group.add_argument("--max-loras", metavar="N", help="different LoRA adapters in a step (default: there are none)")
     group.add_argument("--max-lora-rank", metavar="N", help="rank of every adapter (default 16)")
+    group.add_argument(
+        "--num-speculative-tokens", metavar="N", help="tokens drafted for each request in a step (default: none)"
+    )
+    group.add_argument("--draft-acceptance", metavar="SHARE", help="probability that a draft is accepted")
+    group.add_argument("--draft-model", metavar="MODEL", help="what drafts (default: n-grams of the text)")
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
     asked = parser.add_argument_group("its requests (--mode serve); a scenario file says more of them")
     asked.add_argument("--qps", metavar="RATE", help="requests per second")
@@ -126,6 +131,9 @@ def serving_options(found: argparse.Namespace) -> Options:
         chunk_tokens=wholes["chunk-tokens"],
         max_loras=wholes["max-loras"],
         max_lora_rank=wholes["max-lora-rank"],
+        num_speculative_tokens=wholes["num-speculative-tokens"],
+        draft_acceptance=number("--draft-acceptance", found.draft_acceptance),
+        draft_model=found.draft_model,
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
         traffic=_traffic(found),
     )
@@ -150,7 +158,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
 
 _SERVING_WHOLE = (
     *("replicas", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
-    *("chunk-tokens", "max-loras", "max-lora-rank"),
+    *("chunk-tokens", "max-loras", "max-lora-rank", "num-speculative-tokens"),
 )
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")
 _YES_NO = {"yes": True, "no": False}

@@ -47,6 +47,9 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         )
     if service.adapter_loads:
         lines.append(f"{counted(service.adapter_loads, 'LoRA adapter')} copied from the host to the devices")
+    if service.drafted_tokens:
+        accepted = service.accepted_tokens / service.drafted_tokens
+        lines.append(f"{share(accepted, 1)} of {counted(service.drafted_tokens, 'drafted token')} became answers")
     if cost is not None:
         lines.append(f"{cost:.3g} USD per million answer tokens")
     for line in lines:

@@ -44,6 +44,16 @@ class DeviceRoom:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Speculation:
+    """Tokens that are guessed, and then computed at once."""
+
+    tokens: int  # drafted for each request in a step
+    acceptance: float  # probability that a draft is accepted, those before it being so
+    has_model: bool  # a model drafts, and keeps keys and values of its own; else the prompt's n-grams do
+    seed: int = 0  # of the draws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
     """How a replica makes batches of its requests."""
 
@@ -60,6 +70,7 @@ class Batching:
     is_chunked: bool = True  # of vllm-v1: a prompt may be computed in several steps
     most_waits: int | None = None  # decode iterations before waiting requests are looked at; None: it does not wait
     most_adapters: int | None = None  # of vllm-v1: different LoRA adapters of a step; None: no request has one
+    speculation: Speculation | None = None  # of vllm-v1; None: every step gives a request one token
     scheduling: Scheduling = "fcfs"  # of vllm-v1: who waits first; priority: by Arrivals.priorities, then as they came
 
 
@@ -140,6 +151,7 @@ class Pool:
     )
     batching: Batching
     times: StageTimes | StepTimes
+    draft_times: StepTimes | None = None  # of a model that drafts, on the same devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

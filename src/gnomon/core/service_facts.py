@@ -70,6 +70,8 @@ class ServiceFacts:
     usd_per_s: float | None  # of all devices; None: no price is known
     warnings: tuple[str, ...]
     adapter_loads: int = 0  # LoRA adapters copied to the devices of a replica
+    drafted_tokens: int = 0  # computed beside tokens that were known, of speculative decoding
+    accepted_tokens: int = 0  # of answers, that came of them
     classes: tuple[ClassFacts, ...] = ()  # by priority, the first to go first; empty where requests have none
 
     @property

@@ -42,6 +42,9 @@ class ServingPlan:
     prefix_caching: bool = True  # policies that know of it
     max_loras: int | None = None  # different LoRA adapters of a step, for which memory is kept; None: there are none
     max_lora_rank: int | None = None  # of every adapter; None: 16, as vLLM has it
+    num_speculative_tokens: int | None = None  # drafted for each request in a step; None: nothing is drafted
+    draft_acceptance: float | None = None  # probability that a draft is accepted, those before it being so
+    draft_model: str | None = None  # by its name, on the same devices; None: drafts are n-grams of the text, and free
     chunk_tokens: int | None = None  # of a prompt in one step; None: only the tokens of the step bound it
     usd_per_device_hour: float | None = None  # None: no cost is told
     traffic: AnyTraffic | None = None  # who asks; None: it is not said
@@ -72,10 +75,23 @@ class ServingPlan:
             isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price < math.inf
         ):
             raise BadInput(f"{price!r} is not a price of at least 0", field="usd_per_device_hour")
+        self._check_drafts()
         if self.max_lora_rank is not None and self.max_loras is None:
             raise BadInput("a rank is of adapters: say how many a step may have (max_loras)", field="max_lora_rank")
         if self.ep > 1 and self.ep % self.tp:
             raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
+
+    def _check_drafts(self) -> None:
+        share = self.draft_acceptance
+        for name in ("draft_acceptance", "draft_model"):
+            if getattr(self, name) is not None and self.num_speculative_tokens is None:
+                raise BadInput("nothing is drafted: say how many tokens (num_speculative_tokens)", field=name)
+        if self.num_speculative_tokens is not None and share is None:
+            raise BadInput("how probably a draft is accepted is not said", field="draft_acceptance")
+        if share is not None and (
+            isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1
+        ):
+            raise BadInput(f"{share!r} is not a probability from 0 to 1", field="draft_acceptance")
 
 
 _WHOLE = (
@@ -91,6 +107,7 @@ _WHOLE = (
     "chunk_tokens",
     "max_loras",
     "max_lora_rank",
+    "num_speculative_tokens",
 )
 FIELDS = tuple(field.name for field in fields(ServingPlan) if field.name != "quantity")  # that a user says
 OWN_FIELDS = tuple(name for name in FIELDS if name not in ("tp", "pp", "ep", "traffic"))  # that no other plan has

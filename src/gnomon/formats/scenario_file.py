@@ -195,6 +195,15 @@ class ScenarioFile(Strict):
     max_lora_rank: int | None = Field(
         default=None, ge=1, strict=True, description="serve: rank of every adapter; 16, where there are any"
     )
+    num_speculative_tokens: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: tokens drafted for each request in a step; none"
+    )
+    draft_acceptance: float | None = Field(
+        default=None, ge=0, le=1, description="serve: probability that a draft is accepted, those before it being so"
+    )
+    draft_model: str | None = Field(
+        default=None, description="serve: the model that drafts, of `gnomon list models`; n-grams of the text"
+    )
     usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device, from which costs of tokens follow"
     )

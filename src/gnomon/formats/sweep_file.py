@@ -42,7 +42,7 @@ WHOLE = (
     *("batch", "seq", "context", "image", "classes"),
     *("global_batch", "tp", "pp", "virtual", "dp", "ep", "cp", "lora_rank"),
     *("replicas", "max_num_seqs", "max_num_batched_tokens", "max_model_len", "block_size", "kv_blocks", "chunk_tokens"),
-    *("max_loras", "max_lora_rank"),
+    *("max_loras", "max_lora_rank", "num_speculative_tokens"),
     *("traffic.requests", "traffic.most_open"),
 )
 # Numbers with a unit -> the kind of number.

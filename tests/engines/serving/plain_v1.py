@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ class Request:
     restarts: int = 0
     priority: int = 0
     adapter: int | None = None
+    is_decoding: bool = False
 
     @property
     def known(self) -> int:
@@ -60,8 +62,8 @@ class Pool:
             blocks.append(self.found[key][0])
         return blocks
 
-    def allocate(self, request: Request, reach: int, hits: list[int]) -> bool:
-        """Whether there was room."""
+    def allocate(self, request: Request, reach: int, hits: list[int], kept: int | None = None) -> bool:
+        """Whether there was room. Of so many tokens blocks are found again; all, where it is not said."""
         missing = -(-reach // self.size) - len(hits) - len(request.blocks)
         if missing + sum(self.users[block] == 0 for block in hits) > len(self.free):
             return False
@@ -79,7 +81,9 @@ class Pool:
                 self.content[block] = None
             self.users[block] = 1
             request.blocks.append(block)
-        for place, block in enumerate(request.blocks[: reach // self.size] if self.caches else []):
+        for place, block in enumerate(
+            request.blocks[: (reach if kept is None else kept) // self.size] if self.caches else []
+        ):
             if self.content[block] is None:
                 self.content[block] = key = tuple(request.tokens[: (place + 1) * self.size])
                 self.found.setdefault(key, []).append(block)
@@ -103,6 +107,10 @@ def run(
     chunked: bool = True,
     by_priority: bool = False,
     most_adapters: int = 0,
+    drafts: int = 0,
+    lookahead: int = 0,
+    longest: int = 10**9,
+    accepted: Callable[[Request], int] = lambda request: 0,
 ) -> list[Step]:
     """What was decided, step by step."""
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
@@ -117,8 +125,10 @@ def run(
         budget, step, at, was_preempted, admitted, found = most_tokens, [], 0, False, [], 0
         while at < len(running) and budget > 0:
             request = running[at]
-            tokens = min(request.known - request.computed, chunk or most_tokens, budget)
-            fits = pool.allocate(request, request.computed + tokens, [])
+            tokens = request.known - request.computed + (drafts if request.is_decoding else 0)
+            tokens = min(tokens, chunk or most_tokens, budget, longest - 1 - request.computed)
+            held = min(request.computed + tokens + lookahead, longest)
+            fits = pool.allocate(request, held, [], min(request.computed + tokens, request.known))
             while not fits:
                 victim, was_preempted = running[-1], True
                 if by_priority:
@@ -129,11 +139,11 @@ def run(
                 running.remove(victim)
                 pool.release(victim)
                 victims.append(victim.number)
-                victim.computed, victim.restarts = 0, victim.restarts + 1
+                victim.computed, victim.restarts, victim.is_decoding = 0, victim.restarts + 1, False
                 waiting.insert(0, victim)
                 if victim is request:
                     break
-                fits = pool.allocate(request, request.computed + tokens, [])
+                fits = pool.allocate(request, held, [], min(request.computed + tokens, request.known))
             if not fits:
                 break
             step.append((request, tokens))
@@ -167,8 +177,16 @@ def run(
         victims = []
         now_s += 1.0
         for request, tokens in step:
-            request.computed += tokens
+            if (
+                request.is_decoding
+            ):  # one token, and of the drafts those up to the first that is refused, or the last that is asked for
+                more = min(1 + min(accepted(request), tokens - 1), request.asked - request.made)
+                request.computed += more
+                request.made += more - 1
+            else:
+                request.computed += tokens
             if request.computed == request.known:
+                request.is_decoding = True
                 request.made += 1
                 request.first_s = request.first_s or now_s
                 if request.made == request.asked:

@@ -45,6 +45,8 @@ def made_up(
         waiting=np.flatnonzero(~is_completed),
         notes=notes,
         adapter_loads=0,
+        drafted_tokens=0,
+        accepted_tokens=0,
     )
 
 

@@ -19,7 +19,12 @@ def layout_of(plan: ServingPlan) -> Layout:
 def limits_of(plan: ServingPlan, system: System, workload: Workload) -> Limits:
     """The largest step, and the longest request: what the plan says, else as vLLM chooses."""
     requests, tokens = step_limits(plan, system.device)
-    return Limits(step_tokens=tokens, requests=requests, sequence_tokens=plan.max_model_len or workload.context or 0)
+    return Limits(
+        step_tokens=tokens,
+        requests=requests,
+        sequence_tokens=plan.max_model_len or workload.context or 0,
+        decode_tokens=1 + (plan.num_speculative_tokens or 0),
+    )
 
 
 def replicas_of(plan: ServingPlan, layout: Layout, system: System) -> int:

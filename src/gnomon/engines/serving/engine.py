@@ -25,10 +25,11 @@ from gnomon.core.traffic.played import AnyTraffic, PlayedTrace, requests_of
 from gnomon.core.version import version
 from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
 from gnomon.engines.serving.defaults import layout_of, limits_of, replicas_of
+from gnomon.engines.serving.drafting import OF_DRAFTS, draft_of, speculation_of
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.model_work import model_flop
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.simulate import check_policy_knows, policy_named, simulate
+from gnomon.engines.serving.simulate import check_drafts, check_policy_knows, policy_named, simulate
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS, RANK, AdapterSizes, adapter_bytes, with_adapters
 from gnomon.engines.serving.step_times.layout import Limits
@@ -222,6 +223,9 @@ class ServingEngine:
             raise BadInput("a service needs requests", field="traffic")
         policy_named(plan.policy)
         check_policy_knows(plan.policy, plan.scheduling, plan.max_loras)
+        drafts = speculation_of(plan, _seed(plan.traffic))
+        check_drafts(plan.policy, plan.pp, drafts)
+        drafting = draft_of(scenario, plan)
         layout, limits = layout_of(plan), limits_of(plan, system, workload)
         replicas = replicas_of(plan, layout, system)
         arrivals = _checked(requests_of(plan.traffic), limits, plan)
@@ -236,19 +240,17 @@ class ServingEngine:
                 utilisation=plan.gpu_memory_utilization,
                 block_tokens=plan.block_size,
                 more_bytes=adapters.most * adapter_bytes(workload, layout, adapters.rank) if adapters else 0.0,
+                draft=drafting,
             )
         except BadInput as fault:
             raise fault.at(field=_OF_A_PLAN.get(fault.field, fault.field)) from None
         overheads = NO_OVERHEADS if software is None else software.overheads
-        times = step_times(
-            workload,
-            system,
-            layout,
-            limits,
-            self._timer(),
-            self._exchange_timer() if layout.tensor * layout.stages * layout.together > 1 else None,
-            overheads,
-        )
+        exchanges = self._exchange_timer() if layout.tensor * layout.stages * layout.together > 1 else None
+        times = step_times(workload, system, layout, limits, self._timer(), exchanges, overheads)
+        draft_times = None
+        if drafting is not None:  # one token of each request in a pass
+            alone = replace(limits, decode_tokens=1)
+            draft_times = step_times(drafting, system, layout, alone, self._timer(), exchanges, overheads)
         if adapters is not None and arrivals.adapters is not None:
             times = with_adapters(
                 times, workload, system, layout, limits, self._timer(), adapters, overheads.kernel_share
@@ -259,9 +261,10 @@ class ServingEngine:
             tensor_parallel=layout.tensor,
             stages=layout.stages,
             kv_blocks=memory.blocks if plan.kv_blocks is None else plan.kv_blocks,
-            steps_ahead=software.steps_ahead if software is not None and plan.policy == "vllm-v1" else 0,
-            batching=_batching(plan, limits),
+            steps_ahead=software.steps_ahead if software is not None and plan.policy == "vllm-v1" and not drafts else 0,
+            batching=replace(_batching(plan, limits), speculation=drafts),
             times=times,
+            draft_times=draft_times,
         )
         service = Service(
             pools=(pool,),
@@ -412,9 +415,10 @@ def _prediction(scenario: Scenario, run: _Run, provenance: Provenance) -> Predic
 
 
 def _notes(plan: ServingPlan) -> tuple[str, ...]:
-    """What the reader of a trace took for granted, and what is of adapters."""
+    """What the reader of a trace took for granted, and what is of adapters and of drafts."""
     read = plan.traffic.notes if isinstance(plan.traffic, PlayedTrace) else ()
-    return read if plan.max_loras is None else (*read, OF_ADAPTERS)
+    adapters = () if plan.max_loras is None else (OF_ADAPTERS,)
+    return (*read, *adapters) if plan.num_speculative_tokens is None else (*read, *adapters, OF_DRAFTS)
 
 
 def _interval(quantity: Quantity, run: _Run, *, is_alike: bool) -> Interval | None:

@@ -86,6 +86,8 @@ def facts(
         usd_per_s=usd_per_s,
         warnings=(*made.notes, *_warnings(made, times)),
         adapter_loads=made.adapter_loads,
+        drafted_tokens=made.drafted_tokens,
+        accepted_tokens=made.accepted_tokens,
         classes=tuple(_classes(made)),
     )
 

@@ -30,6 +30,8 @@ class Outcome:
     waiting: Ints  # requests that nobody will ever schedule: the end came and nothing more could happen
     outside: tuple[str, ...]  # sizes beyond the tables
     adapter_loads: int = 0  # LoRA adapters copied to the devices of a replica
+    drafted_tokens: int = 0  # computed beside the tokens that were known
+    accepted_tokens: int = 0  # that came of them
 
     @property
     def pool(self) -> Pool:

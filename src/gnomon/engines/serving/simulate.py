@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.core.errors import Unsupported, near_match
-from gnomon.core.service import Arrivals, Batching, Ints, Pool, Scheduling, Service, StageTimes, StepTimes
+from gnomon.core.service import Arrivals, Batching, Ints, Pool, Scheduling, Service, Speculation, StageTimes, StepTimes
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.simulator import costs as cost
@@ -17,6 +17,7 @@ from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, 
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import new_cache
 from gnomon.engines.serving.simulator.records import new_log, roomier
+from gnomon.engines.serving.simulator.speculation import ACCEPTED, DRAFTED, new_draws
 from gnomon.engines.serving.simulator.state import (
     NONE,
     VLLM_V1,
@@ -65,7 +66,7 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         waits_for_ends=waits,
         has_adapters=arrivals.adapters is not None,
     )
-    requests, costs = new_requests(arrivals), _costs(pool.times)
+    requests, costs = new_requests(arrivals), _costs(pool.times, pool.draft_times)
     _refuse(rules, requests)
     requests.arrived_s += rules.door_s
     replicas = new_replicas(pool.replicas, rules)
@@ -79,10 +80,13 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
     )
     scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
     adapters = new_adapters(arrivals, pool.replicas, rules)
+    draws = new_draws(pool.batching.speculation, len(arrivals))
     cache, coming = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
     where = NONE
     while ending == NO_ROOM:
-        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, cache, adapters, coming, clocks)
+        ending, where = loop()(
+            rules, costs, requests, replicas, *world, log, *scratch, cache, adapters, draws, coming, clocks
+        )
         if ending == NO_ROOM:
             log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
     end_s, batches = float(clocks.now_s[0]), int(clocks.made[0])
@@ -106,6 +110,8 @@ def simulate(service: Service, arrivals: Arrivals, *, has_defects: bool = False,
         waiting=_never(requests, replicas) if has_ended else np.zeros(0, np.int64),
         outside=tuple(_outside(pool.times, costs)),
         adapter_loads=int(adapters.loads.sum()),
+        drafted_tokens=int(draws.counts[DRAFTED]),
+        accepted_tokens=int(draws.counts[ACCEPTED]),
     )
 
 
@@ -122,6 +128,14 @@ def check_policy_knows(policy: str, scheduling: Scheduling, most_adapters: int |
         raise Unsupported(f"{policy} knows no priorities; vllm-v1 does")
     if policy != "vllm-v1" and most_adapters:
         raise Unsupported(f"{policy} knows no LoRA adapters; vllm-v1 does")
+
+
+def check_drafts(policy: str, stages: int, drafts: Speculation | None) -> None:
+    """Unsupported where tokens are drafted beside what is not simulated with that."""
+    if drafts is not None and policy != "vllm-v1":
+        raise Unsupported(f"{policy} knows no speculative decoding; vllm-v1 does")
+    if drafts is not None and stages > 1:
+        raise Unsupported("serving does not simulate speculative decoding on several pipeline stages")
 
 
 def policy_named(name: str) -> int:
@@ -150,7 +164,11 @@ def _rules(
         raise Unsupported("lightllm: blocks of one token and one stage only")
     if batching.policy != "vllm-v1" and pool.steps_ahead:
         raise Unsupported(f"{batching.policy}: no step is made up while another is under way; vllm-v1 does that")
+    drafts = batching.speculation
     check_policy_knows(batching.policy, batching.scheduling, batching.most_adapters)
+    check_drafts(batching.policy, pool.stages, drafts)
+    if drafts is not None and pool.steps_ahead:
+        raise Unsupported("no step is made up ahead of one whose drafts are not accepted yet")
     before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
@@ -181,11 +199,15 @@ def _rules(
         has_cache=has_cache,
         by_priority=batching.scheduling == "priority",
         most_adapters=(batching.most_adapters or 0) if has_adapters else 0,
+        draft_tokens=0 if drafts is None else drafts.tokens,
+        draft_lookahead=drafts.tokens if drafts is not None and drafts.has_model else 0,
+        has_draft_model=drafts is not None and pool.draft_times is not None,
+        sequence_tokens=service.sequence_tokens,
         records=records,
     )
 
 
-def _costs(times: StageTimes | StepTimes) -> Costs:
+def _costs(times: StageTimes | StepTimes, draft: StepTimes | None) -> Costs:
     if isinstance(times, StepTimes):
         nothing = np.zeros((1, 1))
         return Costs(
@@ -197,6 +219,7 @@ def _costs(times: StageTimes | StepTimes) -> Costs:
             decode_factor=1.0,
             prefill_factor=1.0,
             grids=grids(times),
+            draft=grids(draft),
         )
     columns = (
         times.projections_ms,
@@ -216,6 +239,7 @@ def _costs(times: StageTimes | StepTimes) -> Costs:
         decode_factor=float(times.decode_factor),
         prefill_factor=float(times.prefill_factor),
         grids=grids(None),
+        draft=grids(None),
     )
 
 
@@ -228,7 +252,9 @@ def _refuse(rules: Rules, requests: Records) -> None:
     """Of vllm-v1 requests that would run for ever alone: longer than the cache, or than a step where a prompt is in one."""
     if rules.policy == VLLM_V1:
         longest = requests.prefill + requests.decode - 1
-        requests.is_refused[:] = -(-longest // rules.block_tokens) > rules.blocks
+        ahead = np.minimum(longest + rules.draft_tokens + rules.draft_lookahead, rules.sequence_tokens)
+        held = np.maximum(longest, ahead) if rules.draft_tokens else longest
+        requests.is_refused[:] = -(-held // rules.block_tokens) > rules.blocks
         if not rules.is_chunked:
             requests.is_refused |= longest > rules.most_tokens
 

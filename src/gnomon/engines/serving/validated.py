@@ -35,6 +35,8 @@ def _reasons(scenario: Scenario, plan: ServingPlan) -> Iterator[str]:
         yield "services were measured first come first served, none by priority"
     if plan.max_loras is not None:
         yield "no service was measured with LoRA adapters"
+    if plan.num_speculative_tokens is not None:
+        yield "no service was measured with speculative decoding"
     if plan.tp > _MOST_TP:
         yield f"up to {_MOST_TP} devices shared a layer where services were measured, not {plan.tp}"
     if plan.pp > 1:

@@ -14,11 +14,12 @@ from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.simulator import adapters as loras
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
-from gnomon.engines.serving.simulator import courses, events, priorities, queues, records, steady
+from gnomon.engines.serving.simulator import courses, events, priorities, queues, records, speculation, steady
 from gnomon.engines.serving.simulator.adapters import Adapters
 from gnomon.engines.serving.simulator.coming import Coming
 from gnomon.engines.serving.simulator.policies import faster_transformer, lightllm, orca, sarathi, vidur_vllm, vllm_v1
 from gnomon.engines.serving.simulator.prefix_cache import Cache
+from gnomon.engines.serving.simulator.speculation import Draws
 from gnomon.engines.serving.simulator.state import (
     FASTER_TRANSFORMER,
     LIGHTLLM,
@@ -51,6 +52,7 @@ Loop = Callable[
         Floats,
         Cache,
         Adapters,
+        Draws,
         Coming,
         Records,
     ],
@@ -129,13 +131,14 @@ def end_batch(
     replicas: Replicas,
     batches: Batches,
     cache: Cache,
+    draws: Draws,
     slot: int,
     now_s: float,
 ) -> None:
     """The last stage of a batch has ended."""
     members, size = batches.members[slot], batches.each[slot].count
     if rules.policy == VLLM_V1:
-        vllm_v1.end(requests, replicas.each[slot // rules.slots], members, size, now_s)
+        vllm_v1.end(rules, requests, replicas.each[slot // rules.slots], members, size, draws, now_s)
     else:
         courses.end_batch(requests, members, size, now_s)
     take_back(rules, requests, replicas, batches, cache, slot)
@@ -248,10 +251,12 @@ def begin_batches(
         made += 1
         mine.running += 1
         kv_sum = cost.set_times(rules, costs, requests, batch, members)
+        if rules.has_draft_model:
+            speculation.add_times(rules, costs, requests, batch, members)
         if rules.most_adapters > 0:
             loras.add_times(adapters, rules, costs, batch, members, replica)
         is_steady = batch.decodes == size and mine.queued == queued  # whoever was evicted may come in at once
-        is_steady = is_steady and not batch.is_loading
+        is_steady = is_steady and not batch.is_loading and rules.draft_tokens == 0
         if batch.decodes < size:
             courses.schedule(requests, members, size, now_s)
         is_whole = mine.readies == (size if rules.policy == VLLM_V1 else 0)  # nobody is left out
@@ -378,6 +383,7 @@ def advance(
     took_s: Floats,
     cache: Cache,
     adapters: Adapters,
+    draws: Draws,
     coming: Coming,
     clock: Records,
 ) -> tuple[int, int]:
@@ -468,7 +474,7 @@ def advance(
         else:
             if rules.records:
                 log.steps_s[batches.each[whom].number, 1] = now_s
-            end_batch(rules, requests, replicas, batches, cache, whom, now_s)
+            end_batch(rules, requests, replicas, batches, cache, draws, whom, now_s)
             if rules.waits_for_ends:
                 members, size = batches.members[whom], batches.each[whom].count
                 comers.let_come(rules, coming, requests, members, size, now_s)
@@ -499,6 +505,7 @@ def _keyed(digest: int) -> Loop:
         took_s: Floats,
         cache: Cache,
         adapters: Adapters,
+        draws: Draws,
         coming: Coming,
         clocks: Records,
     ) -> tuple[int, int]:
@@ -518,6 +525,7 @@ def _keyed(digest: int) -> Loop:
             took_s,
             cache,
             adapters,
+            draws,
             coming,
             clock,
         )

@@ -130,6 +130,10 @@ class Rules(NamedTuple):
     has_cache: bool  # blocks are found again by their content
     by_priority: bool  # the queue is in the order of priorities
     most_adapters: int  # different ones of a step; 0: nobody has any
+    draft_tokens: int  # of each request that decodes; 0: nothing is drafted
+    draft_lookahead: int  # tokens beyond those of a step that have blocks
+    has_draft_model: bool
+    sequence_tokens: int
     records: bool  # a row for every batch and stage
 
 
@@ -144,6 +148,7 @@ class Costs(NamedTuple):
     decode_factor: float
     prefill_factor: float
     grids: Grids
+    draft: Grids  # of a model that drafts
 
 
 class Replicas(NamedTuple):

@@ -167,4 +167,4 @@ def hold_by_steps(
             request = members[at].request
             reach = requests[request].processed + more
             if reach % rules.block_tokens < 2:  # one is full, or the next begins
-                hold(rules, requests, mine, cache, replica, request, reach)
+                hold(rules, requests, mine, cache, replica, request, reach, reach)

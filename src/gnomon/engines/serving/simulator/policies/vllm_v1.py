@@ -8,11 +8,12 @@ from __future__ import annotations
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
 from gnomon.engines.serving.simulator import adapters as loras
-from gnomon.engines.serving.simulator import prefix_cache, priorities
+from gnomon.engines.serving.simulator import prefix_cache, priorities, speculation
 from gnomon.engines.serving.simulator.adapters import Adapters
 from gnomon.engines.serving.simulator.blocks import free_blocks, note_victim, restart
 from gnomon.engines.serving.simulator.prefix_cache import Cache
 from gnomon.engines.serving.simulator.queues import push_front, remove, take_out
+from gnomon.engines.serving.simulator.speculation import Draws
 from gnomon.engines.serving.simulator.state import NONE, Records, Rules, put
 
 FOLLOWS = "vLLM 0.15, V1 scheduler, first come first served"
@@ -64,7 +65,7 @@ def form(
         requests[request].blocks = found
         requests[request].processed = found * block
         requests[request].found += found * block
-        hold(rules, requests, mine, cache, replica, request, reach)
+        hold(rules, requests, mine, cache, replica, request, reach, reach)
         join(requests, members[size], request, tokens)
         size += 1
         budget -= tokens
@@ -86,7 +87,8 @@ def _running(
             at += 1
             continue
         reach = one.processed + one.in_flight + tokens - one.is_prefilled
-        while -(-reach // rules.block_tokens) - one.blocks > free_blocks(rules, mine):
+        held = speculation.held(rules, reach)
+        while -(-held // rules.block_tokens) - one.blocks > free_blocks(rules, mine):
             victim = ready[mine.readies - 1]
             if rules.by_priority:
                 victim = priorities.last_of(requests, mine, ready)
@@ -99,7 +101,7 @@ def _running(
             preempt(rules, requests, mine, cache, replica, victim)
             if victim == request:
                 return size, budget
-        hold(rules, requests, mine, cache, replica, request, reach)
+        hold(rules, requests, mine, cache, replica, request, reach, held)
         join(requests, members[size], request, tokens)
         size += 1
         budget -= tokens
@@ -129,6 +131,9 @@ def lacks(rules: Rules, one: Records) -> int:
     if reached < one.prefill:
         missing: int = one.prefill - reached
         return missing
+    if rules.draft_tokens > 0:  # one stage, and no step ahead
+        most: int = min(1 + rules.draft_tokens, rules.sequence_tokens - one.processed)
+        return most
     if rules.slots == rules.stages:
         return 1 - one.in_flight if one.is_prefilled else 0
     return 1 if reached < one.prefill + one.decode - 1 else 0
@@ -141,9 +146,13 @@ def step_tokens(rules: Rules, missing: int) -> int:
 
 
 @inner
-def hold(rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int, reach: int) -> None:
-    """A request gets the blocks that it lacks for so many tokens."""
-    one, blocks = requests[request], -(-reach // rules.block_tokens)
+def hold(
+    rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int, reach: int, held: int
+) -> None:
+    """A request that will have computed so many tokens gets the blocks that it lacks for those held; drafts are not found again."""
+    one, blocks = requests[request], -(-held // rules.block_tokens)
+    if rules.draft_tokens > 0:
+        reach = min(reach, one.processed if one.is_prefilled else one.prefill)
     if not rules.has_cache:
         mine.used_blocks += max(blocks - one.blocks, 0)
     else:
@@ -187,8 +196,10 @@ def preempt(rules: Rules, requests: Records, mine: Records, cache: Cache, replic
 
 
 @inner
-def end(requests: Records, mine: Records, members: Records, size: int, now_s: float) -> None:
-    """A step has ended: whoever is through its prompt has got a token; whoever has all is through."""
+def end(
+    rules: Rules, requests: Records, mine: Records, members: Records, size: int, draws: Draws, now_s: float
+) -> None:
+    """A step has ended: whoever is through its prompt has got a token, or with drafts several; whoever has all is through."""
     for at in range(size):
         one = requests[members[at].request]
         if members[at].epoch != one.restarts:
@@ -198,6 +209,8 @@ def end(requests: Records, mine: Records, members: Records, size: int, now_s: fl
         if one.is_completed:  # by a late token, when it had been admitted again
             continue
         done = one.processed + members[at].tokens
+        if rules.draft_tokens > 0 and one.is_prefilled:
+            done = one.processed + speculation.given(draws, one, members[at].request, members[at].tokens)
         if done == one.prefill:
             one.is_prefilled = True
             done += 1
