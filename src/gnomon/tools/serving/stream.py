@@ -55,6 +55,12 @@ def reasons_against(arrivals: Arrivals) -> Iterator[str]:
         yield "requests wait for the ends of others, and it takes moments that are known before"
 
 
+def reasons_against_plan(plan: ServingPlan) -> Iterator[str]:
+    """Why a plan cannot be told by batches that give each request one token."""
+    if plan.num_speculative_tokens is not None:
+        yield "it gives a request one token in a step, and knows no drafts"
+
+
 def untold(arrivals: Arrivals, tool: str) -> tuple[str, ...]:
     """What the tool is not told of a stream that it is asked about."""
     found = []
