@@ -24,6 +24,7 @@ STREAM = {"qps": 2.0, "prompts": 50, "answers": 5, "requests": 20}
 SERVE = {"mode": "serve", "engine": "serving", "settings": {"timer": "roofline"}, "traffic": STREAM}
 APART = {**SERVE, "prefill_replicas": 1}
 SGLANG = {**SERVE, "policy": "sglang"}
+DRAFTED = {"num_speculative_tokens": 2, "draft_acceptance": 0.7}
 
 # Option -> a model, its other options, and the value that is not the default.
 CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
@@ -65,6 +66,7 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "autoscale": ("gpt2", SERVE, {"max": 4, "target_outstanding": 8, "start_s": 1}),
     "max_waiting": ("gpt2", SERVE, 9),
     "max_wait_s": ("gpt2", SERVE, 60.0),
+    "scheduling": ("gpt2", SERVE, "priority"),
     "max_num_seqs": ("gpt2", SERVE, 2),
     "max_num_batched_tokens": ("gpt2", SERVE, 64),
     "max_model_len": ("gpt2", SERVE, 512),
@@ -75,6 +77,11 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "chunk_tokens": ("gpt2", SERVE, 32),
     "schedule_policy": ("gpt2", SGLANG, "lpm"),
     "mixed_chunk": ("gpt2", {**SGLANG, "max_num_seqs": 8}, True),
+    "max_loras": ("gpt2", SERVE, 4),
+    "max_lora_rank": ("gpt2", {**SERVE, "max_loras": 4}, 64),
+    "num_speculative_tokens": ("gpt2", {**SERVE, **DRAFTED}, 5),
+    "draft_acceptance": ("gpt2", {**SERVE, **DRAFTED}, 0.1),
+    "draft_model": ("gpt2", {**SERVE, **DRAFTED}, "gpt2"),
     "usd_per_device_hour": ("gpt2", SERVE, 2.0),
     "prefill_replicas": ("gpt2", SERVE, 2),
     "prefill_tp": ("gpt2", APART, 2),

@@ -52,6 +52,7 @@ WORDS = {
     "--max-waiting": ("2",),
     "--max-wait": ("0.001",),
     "--router-weights": ("1,1,1,1,1,1,1,2",),
+    "--scheduling": ("priority",),
     "--max-num-seqs": ("2",),
     "--max-num-batched-tokens": ("64",),
     "--max-model-len": ("320",),
@@ -62,6 +63,11 @@ WORDS = {
     "--chunk-tokens": ("32",),
     "--schedule-policy": ("lpm",),
     "--mixed-chunk": ("yes",),
+    "--max-loras": ("4",),
+    "--max-lora-rank": ("64",),
+    "--num-speculative-tokens": ("3",),
+    "--draft-acceptance": ("0.5",),
+    "--draft-model": ("gpt2-large",),
     "--usd-per-device-hour": ("2",),
     "--prefill-replicas": ("2",),
     "--prefill-tp": ("2",),
@@ -163,6 +169,13 @@ SERVED = {
     "--max-wait": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-wait"]),
     "--max-waiting": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-waiting"]),
     "--router-weights": ((), (*WORDS["--router-weights"], "--router", "weighted")),
+}
+SERVED |= {"--max-lora-rank": (("--max-loras", "4"), ("64",))}
+_DRAFTED = ("--num-speculative-tokens", "3", "--draft-acceptance")
+SERVED |= {
+    "--num-speculative-tokens": ((), ("3", "--draft-acceptance", "0.7")),
+    "--draft-acceptance": ((*_DRAFTED, "0.9"), ("0.1",)),
+    "--draft-model": ((*_DRAFTED, "0.7"), ("gpt2",)),
 }
 REFUSED = {"--max-model-len": 3}  # shorter than the requests
 SHARED_PROMPTS = {"--prefix-caching", "--schedule-policy"}  # an option of what only a file says

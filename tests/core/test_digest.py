@@ -86,6 +86,7 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "router_weights": (2, 1),
         "max_wait_s": 2.0,
         "autoscale": Autoscale(max=2, target_outstanding=3, start_s=1),
+        "scheduling": "priority",
         "prefix_caching": False,
         "schedule_policy": "lpm",
         "mixed_chunk": True,
@@ -93,9 +94,10 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
     }
     words |= {"traffic": Traffic(arrivals=AllAtOnce(), lengths=lengths, requests=1), "usd_per_device_hour": 2.0}
     beside = {"router_weights": {"router": "weighted"}}.get(field, {})
-    words |= {"prefill_on": SCENARIO.system, "kv_transfer": "layerwise"}
-    plan = ServingPlan(prefill_replicas=2) if field in PREFILL_FIELDS else ServingPlan()
-    assert digest(replace(plan, **{field: words.get(field, 8)}, **beside)) != digest(plan)
+    words |= {"prefill_on": SCENARIO.system, "kv_transfer": "layerwise", "draft_acceptance": 0.5, "draft_model": "gpt2"}
+    drafted = {"max_loras": 1, "num_speculative_tokens": 2, "draft_acceptance": 0.2}  # beside which others can be
+    usual = ServingPlan(prefill_replicas=2) if field in PREFILL_FIELDS else ServingPlan(**drafted)
+    assert digest(replace(usual, **{field: words.get(field, 8)}, **beside)) != digest(usual)
 
 
 @pytest.mark.parametrize(

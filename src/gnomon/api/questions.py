@@ -17,7 +17,7 @@ from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
 from gnomon.core.scenario import Scenario
-from gnomon.core.service import BatchOrder, RouterName
+from gnomon.core.service import BatchOrder, RouterName, Scheduling
 from gnomon.core.serving_plan import FIELDS as SERVING_FIELDS
 from gnomon.core.serving_plan import QUANTITIES, KvSent, Policy, ServingPlan
 from gnomon.core.system import System
@@ -76,6 +76,7 @@ class Options(TypedDict, total=False):
     autoscale: Mapping[str, Any] | Autoscale | None  # the keys of a scenario file's `autoscale`, or an object
     max_waiting: int | None
     max_wait_s: float | None
+    scheduling: Scheduling | None
     max_num_seqs: int | None
     max_num_batched_tokens: int | None
     max_model_len: int | None
@@ -86,6 +87,11 @@ class Options(TypedDict, total=False):
     chunk_tokens: int | None
     schedule_policy: BatchOrder | None
     mixed_chunk: bool | None
+    max_loras: int | None
+    max_lora_rank: int | None
+    num_speculative_tokens: int | None
+    draft_acceptance: float | None
+    draft_model: str | None
     usd_per_device_hour: float | None
     prefill_replicas: int | None
     prefill_tp: int | None

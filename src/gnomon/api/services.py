@@ -91,6 +91,8 @@ class ServiceRun:
             "turned_away": [_TURNED_AWAY[why] for why in found.turned_away.tolist()],
             "turned_away_s": where(found.turned_away > 0, found.turned_away_s),
         }
+        if made.arrivals.priorities is not None:
+            columns["priority"] = made.arrivals.priorities
         if (between := made.handover) is not None:
             columns |= {
                 "decode_replica": pl.Series(

@@ -14,7 +14,8 @@ from gnomon.core.service import Floats
 from gnomon.engines.serving.decisions import decisions_csv
 from gnomon.engines.serving.memory import planned
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.simulate import follows, simulate
+from gnomon.engines.serving.policies import follows
+from gnomon.engines.serving.simulate import simulate
 from gnomon.engines.serving.simulator import records as columns
 from gnomon.engines.serving.simulator.records import Log
 from gnomon.engines.serving.simulator.state import THROUGH
@@ -43,7 +44,7 @@ class ServingSimulation:
         return {
             "schema": SCHEMA,
             "policy": pool.batching.policy,
-            "follows": follows(pool.batching.policy),
+            "follows": follows(pool.batching),
             "compat": "vidur" if made.has_defects else None,
             "router": made.service.routing.name,
             "replicas": pool.replicas,

@@ -88,6 +88,9 @@ def add_serving_options(parser: Parser) -> None:
         help="a request that waited so long for its first step is turned away (default: no limit)",
     )
     group.add_argument(
+        "--scheduling", metavar="ORDER", help="who waits first: fcfs (default), or priority: as the requests have it"
+    )
+    group.add_argument(
         "--max-num-seqs", metavar="N", help="requests in a step (default: as vLLM chooses by the device)"
     )
     group.add_argument(
@@ -109,6 +112,13 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument(
         "--mixed-chunk", choices=tuple(_YES_NO), help="of sglang: answers go on in steps of prompts (default no)"
     )
+    group.add_argument("--max-loras", metavar="N", help="different LoRA adapters in a step (default: there are none)")
+    group.add_argument("--max-lora-rank", metavar="N", help="rank of every adapter (default 16)")
+    group.add_argument(
+        "--num-speculative-tokens", metavar="N", help="tokens drafted for each request in a step (default: none)"
+    )
+    group.add_argument("--draft-acceptance", metavar="SHARE", help="probability that a draft is accepted")
+    group.add_argument("--draft-model", metavar="MODEL", help="what drafts (default: n-grams of the text)")
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
     apart = parser.add_argument_group("replicas for prompts alone (--mode serve); the others compute answers")
     apart.add_argument(
@@ -164,6 +174,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         autoscale=_named_numbers("--autoscale", found.autoscale),
         max_waiting=wholes["max-waiting"],
         max_wait_s=number("--max-wait", found.max_wait),
+        scheduling=found.scheduling,
         max_num_seqs=wholes["max-num-seqs"],
         max_num_batched_tokens=wholes["max-num-batched-tokens"],
         max_model_len=wholes["max-model-len"],
@@ -174,6 +185,11 @@ def serving_options(found: argparse.Namespace) -> Options:
         chunk_tokens=wholes["chunk-tokens"],
         schedule_policy=found.schedule_policy,
         mixed_chunk=None if found.mixed_chunk is None else _YES_NO[found.mixed_chunk],
+        max_loras=wholes["max-loras"],
+        max_lora_rank=wholes["max-lora-rank"],
+        num_speculative_tokens=wholes["num-speculative-tokens"],
+        draft_acceptance=number("--draft-acceptance", found.draft_acceptance),
+        draft_model=found.draft_model,
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
         prefill_replicas=wholes["prefill-replicas"],
         prefill_tp=wholes["prefill-tp"],
@@ -222,7 +238,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
 
 _SERVING_WHOLE = (
     *("replicas", "max-waiting", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
-    "chunk-tokens",
+    *("chunk-tokens", "max-loras", "max-lora-rank", "num-speculative-tokens"),
     *("prefill-replicas", "prefill-tp", "prefill-pp", "prefill-max-num-batched-tokens"),
 )
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")

@@ -29,6 +29,8 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         title=title,
         spare=("p95", "p90"),
     )
+    if service.classes:
+        _print_classes(service)
     cost = service.usd_per_million_answer_tokens
     lines = [
         f"{service.completed:,} of {counted(service.requests, 'request')} through in {show(service.span_s, 's')}: "
@@ -48,6 +50,11 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         lines.append(
             f"{share(service.hit_tokens / service.prompt_tokens, 1)} of prompt tokens found in the cache of prefixes"
         )
+    if service.adapter_loads:
+        lines.append(f"{counted(service.adapter_loads, 'LoRA adapter')} copied from the host to the devices")
+    if service.drafted_tokens:
+        accepted = service.accepted_tokens / service.drafted_tokens
+        lines.append(f"{share(accepted, 1)} of {counted(service.drafted_tokens, 'drafted token')} became answers")
     if cost is not None:
         lines.append(f"{cost:.3g} USD per million answer tokens")
     power = f"a step runs {share(service.busy, 1)} of the time"
@@ -68,6 +75,17 @@ def _replicas_words(service: ServiceFacts, scaling: Scaling) -> str:
         f"of these {ready[0]} at the start, between {min(ready)} and {max(ready)} ready, {scaling.replica_s / service.span_s:.2f} on "
         f"average with those that start and leave: {scaling.replica_s:,.0f} replica-seconds, {counted(scaling.starts, 'start')}"
     )
+
+
+def _print_classes(service: ServiceFacts) -> None:
+    """Of each priority means and 99th percentiles."""
+    columns = [(quantity, name) for quantity in ("ttft", "tpot", "e2e") for name in ("mean", "p99")]
+    rows = []
+    for one in service.classes:
+        known = {spread.quantity: spread for spread in one.spreads}
+        cells = [show(known[quantity][name], "s") if quantity in known else "-" for quantity, name in columns]
+        rows.append([f"priority {one.priority}", f"{one.completed:,} of {one.requests:,}", *cells])
+    print_table(["class", "through", *(f"{SPREAD_LABELS[quantity]} {name}" for quantity, name in columns)], rows)
 
 
 def _cell(one: Estimate) -> str:

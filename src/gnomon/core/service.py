@@ -25,6 +25,7 @@ RouterName = Literal[
     "prefix_aware",
 ]
 BatchOrder = Literal["fcfs", "lpm"]
+Scheduling = Literal["fcfs", "priority"]
 PoolRole = Literal["both", "prefill", "decode"]
 
 
@@ -55,6 +56,16 @@ class DeviceRoom:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Speculation:
+    """Tokens that are guessed, and then computed at once."""
+
+    tokens: int  # drafted for each request in a step
+    acceptance: float  # probability that a draft is accepted, those before it being so
+    has_model: bool  # a model drafts, and keeps keys and values of its own; else the prompt's n-grams do
+    seed: int = 0  # of the draws
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
     """How a replica makes batches of its requests."""
 
@@ -72,6 +83,9 @@ class Batching:
     order: BatchOrder = "fcfs"  # of sglang: who waits comes in as he came, or whose prompt the cache has most of
     is_mixed: bool = False  # of sglang: answers go on in batches of prompts
     most_waits: int | None = None  # decode iterations before waiting requests are looked at; None: it does not wait
+    most_adapters: int | None = None  # of vllm-v1: different LoRA adapters of a step; None: no request has one
+    speculation: Speculation | None = None  # of vllm-v1; None: every step gives a request one token
+    scheduling: Scheduling = "fcfs"  # of vllm-v1: who waits first; priority: by Arrivals.priorities, then as they came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +144,10 @@ class StepTimes:
     is_host_hidden: bool = False  # the host works on the next step while the device runs this one: the longer counts
     request_s: float = 0.0  # before a request reaches the queue
     token_s: float = 0.0  # before an output token reaches the client
+    adapted: Ints | None = None  # (a): tokens of a step that have a LoRA adapter; None: none has
+    adapters: Ints | None = None  # (l): different adapters of a step
+    adapters_s: Floats | None = None  # (a, l): their products, all layers of a stage
+    adapter_load_s: float = 0.0  # to copy one to the devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +166,7 @@ class Pool:
     )
     batching: Batching
     times: StageTimes | StepTimes
+    draft_times: StepTimes | None = None  # of a model that drafts, on the same devices
     device: str = ""  # its name, where it is told
 
 

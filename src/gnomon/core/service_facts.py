@@ -81,6 +81,17 @@ class PoolFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFacts:
+    """How requests of one priority fared."""
+
+    priority: int
+    requests: int
+    completed: int
+    restarts: int
+    spreads: tuple[Spread, ...]  # empty where none is through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
     """A service and what became of its requests."""
 
@@ -111,6 +122,10 @@ class ServiceFacts:
     warnings: tuple[str, ...]
     scaling: Scaling | None = None  # where replicas come and go
     pools: tuple[PoolFacts, ...] = ()  # of several; the fields above are those of the last
+    adapter_loads: int = 0  # LoRA adapters copied to the devices of a replica
+    drafted_tokens: int = 0  # computed beside tokens that were known, of speculative decoding
+    accepted_tokens: int = 0  # of answers, that came of them
+    classes: tuple[ClassFacts, ...] = ()  # by priority, the first to go first; empty where requests have none
 
     @property
     def completed_per_s(self) -> float:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput, near_match
-from gnomon.core.service import BatchOrder, RouterName
+from gnomon.core.service import BatchOrder, RouterName, Scheduling
 from gnomon.core.system import System
 from gnomon.core.traffic.played import AnyTraffic
 
@@ -16,6 +16,7 @@ Policy = Literal["vllm-v1", "sglang", "vidur-vllm", "sarathi", "orca", "faster-t
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 ROUTERS: tuple[RouterName, ...] = get_args(RouterName)
 ORDERS: tuple[BatchOrder, ...] = get_args(BatchOrder)
+SCHEDULINGS: tuple[Scheduling, ...] = get_args(Scheduling)
 Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 KvSent = Literal["whole", "layerwise"]
@@ -36,6 +37,7 @@ class ServingPlan:
     ep: int = 1  # expert parallel: devices that share the experts of a mixture; 1: each expert is divided among the tp
     replicas: int | None = None  # None: as many as the devices allow
     router: RouterName = "round_robin"
+    scheduling: Scheduling = "fcfs"  # of vllm-v1; priority: by the priorities of the requests, the lowest first
     router_weights: tuple[int, ...] | None = None  # of the replicas, of router weighted
     max_waiting: int | None = None  # requests in a replica's queue; who comes when it is full is turned away
     max_wait_s: float | None = None  # who has waited so long for a first step is turned away
@@ -47,6 +49,11 @@ class ServingPlan:
     gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
     kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
+    max_loras: int | None = None  # different LoRA adapters of a step, for which memory is kept; None: there are none
+    max_lora_rank: int | None = None  # of every adapter; None: 16, as vLLM has it
+    num_speculative_tokens: int | None = None  # drafted for each request in a step; None: nothing is drafted
+    draft_acceptance: float | None = None  # probability that a draft is accepted, those before it being so
+    draft_model: str | None = None  # by its name, on the same devices; None: drafts are n-grams of the text, and free
     chunk_tokens: int | None = None  # of a prompt in one step; None: only the tokens of the step bound it
     schedule_policy: BatchOrder = (
         "fcfs"  # of sglang, who comes in first: who came first, or has most of his prompt in the cache
@@ -73,6 +80,7 @@ class ServingPlan:
         for name, known in (
             ("policy", POLICIES),
             ("router", ROUTERS),
+            ("scheduling", SCHEDULINGS),
             ("quantity", QUANTITIES),
             ("kv_transfer", KV_SENT),
             ("schedule_policy", ORDERS),
@@ -99,6 +107,9 @@ class ServingPlan:
         rate = self.kv_transfer_gbit_per_s
         if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
             raise BadInput(f"{rate!r} is not a rate above 0", field="kv_transfer_gbit_per_s")
+        self._check_drafts()
+        if self.max_lora_rank is not None and self.max_loras is None:
+            raise BadInput("a rank is of adapters: say how many a step may have (max_loras)", field="max_lora_rank")
         if self.ep > 1 and self.ep % self.tp:
             raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
         if not self.has_prefill_pool:
@@ -113,6 +124,16 @@ class ServingPlan:
     def has_prefill_pool(self) -> bool:
         """Whether prompts are computed by replicas of their own."""
         return self.prefill_replicas is not None or self.prefill_on is not None
+
+    def _check_drafts(self) -> None:
+        share = self.draft_acceptance
+        for name in ("draft_acceptance", "draft_model"):
+            if getattr(self, name) is not None and self.num_speculative_tokens is None:
+                raise BadInput("nothing is drafted: say how many tokens (num_speculative_tokens)", field=name)
+        if self.num_speculative_tokens is not None and share is None:
+            raise BadInput("how probably a draft is accepted is not said", field="draft_acceptance")
+        if share is not None and not (_is_number(share) and 0 <= share <= 1):
+            raise BadInput(f"{share!r} is not a probability from 0 to 1", field="draft_acceptance")
 
     def _check_router(self) -> None:
         """BadInput for weights that are none or that nobody needs, and for a router without what it looks at."""
@@ -161,6 +182,9 @@ _WHOLE = (
     "prefill_tp",
     "prefill_pp",
     "prefill_max_num_batched_tokens",
+    "max_loras",
+    "max_lora_rank",
+    "num_speculative_tokens",
 )
 FIELDS = tuple(field.name for field in fields(ServingPlan) if field.name != "quantity")  # that a user says
 OWN_FIELDS = tuple(name for name in FIELDS if name not in ("tp", "pp", "ep", "traffic"))  # that no other plan has

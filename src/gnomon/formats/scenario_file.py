@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictInt, WithJsonSchema, field_validator
 
 from gnomon.core.dtype import DTYPES, SPELLED
-from gnomon.core.service import BatchOrder, RouterName
+from gnomon.core.service import BatchOrder, RouterName, Scheduling
 from gnomon.core.serving_plan import KvSent, Policy
 from gnomon.formats.autoscale_shape import AutoscaleShape
 from gnomon.formats.file_version import check_version
@@ -163,6 +163,9 @@ class ScenarioFile(Strict):
         default=None, ge=1, strict=True, description="serve: copies of the model; as many as the devices allow"
     )
     router: RouterName | None = Field(default=None, description="serve: which replica a request goes to; round_robin")
+    scheduling: Scheduling | None = Field(
+        default=None, description="serve: who waits first: as they came, or by the priorities of the traffic; fcfs"
+    )
     router_weights: tuple[Annotated[StrictInt, Field(ge=1)], ...] | None = Field(
         default=None, min_length=1, description="serve: of each replica, of router weighted: [3, 1]"
     )
@@ -210,6 +213,21 @@ class ScenarioFile(Strict):
     )
     mixed_chunk: bool | None = Field(
         default=None, strict=True, description="serve: of sglang, answers go on in steps of prompts; false"
+    )
+    max_loras: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: different LoRA adapters in a step; none"
+    )
+    max_lora_rank: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: rank of every adapter; 16, where there are any"
+    )
+    num_speculative_tokens: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: tokens drafted for each request in a step; none"
+    )
+    draft_acceptance: float | None = Field(
+        default=None, ge=0, le=1, description="serve: probability that a draft is accepted, those before it being so"
+    )
+    draft_model: str | None = Field(
+        default=None, description="serve: the model that drafts, of `gnomon list models`; n-grams of the text"
     )
     usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device, from which costs of tokens follow"

@@ -54,6 +54,7 @@ WHOLE = (
         "chunk_tokens",
     ),
     *("prefill_replicas", "prefill_tp", "prefill_pp", "prefill_max_num_batched_tokens"),
+    *("max_loras", "max_lora_rank", "num_speculative_tokens"),
     *("traffic.requests", "traffic.most_open", "autoscale.min", "autoscale.max"),
 )
 # Numbers with a unit -> the kind of number.

@@ -26,10 +26,17 @@ class Request:
     begun: bool = False
     is_brought: bool = False  # the KV cache of its prompt comes with it, and it has its first token
     sent_s: float = 0.0  # when its own is with another pool
+    priority: int = 0
+    adapter: int | None = None
+    is_decoding: bool = False
 
     @property
     def known(self) -> int:
         return self.prompt + self.made
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        return self.priority, self.arrived_s
 
 
 class Step(NamedTuple):
@@ -60,8 +67,8 @@ class Pool:
             blocks.append(self.found[key][0])
         return blocks
 
-    def allocate(self, request: Request, reach: int, hits: list[int]) -> bool:
-        """Whether there was room."""
+    def allocate(self, request: Request, reach: int, hits: list[int], kept: int | None = None) -> bool:
+        """Whether there was room. Of so many tokens blocks are found again; all, where it is not said."""
         missing = -(-reach // self.size) - len(hits) - len(request.blocks)
         if missing + sum(self.users[block] == 0 for block in hits) > len(self.free):
             return False
@@ -79,7 +86,9 @@ class Pool:
                 self.content[block] = None
             self.users[block] = 1
             request.blocks.append(block)
-        for place, block in enumerate(request.blocks[: reach // self.size] if self.caches else []):
+        for place, block in enumerate(
+            request.blocks[: (reach if kept is None else kept) // self.size] if self.caches else []
+        ):
             if self.content[block] is None:
                 self.content[block] = key = tuple(request.tokens[: (place + 1) * self.size])
                 self.found.setdefault(key, []).append(block)
@@ -124,6 +133,12 @@ def run(
     most_waiting: float = inf,
     most_wait_s: float = inf,
     send_s: Callable[[Request], float | None] | None = None,
+    by_priority: bool = False,
+    most_adapters: int = 0,
+    drafts: int = 0,
+    lookahead: int = 0,
+    longest: int = 10**9,
+    accepted: Callable[[Request], int] = lambda request: 0,
 ) -> list[Step]:
     """What was decided, step by step. `send_s`: of a request that is through, what its KV cache takes to another pool."""
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
@@ -133,6 +148,8 @@ def run(
             pool.release(request)
             held.remove(request)
         let_in(coming, waiting, now_s, most_waiting, most_wait_s)
+        if by_priority:
+            waiting.sort(key=lambda one: (*one.rank, one.number))
         if not waiting and not running:
             if coming or held:
                 now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in held])
@@ -140,24 +157,37 @@ def run(
         budget, step, at, was_preempted, admitted, found = most_tokens, [], 0, False, [], 0
         while at < len(running) and budget > 0:
             request = running[at]
-            tokens = min(request.known - request.computed, chunk or most_tokens, budget)
-            fits = pool.allocate(request, request.computed + tokens, [])
+            tokens = request.known - request.computed + (drafts if request.is_decoding else 0)
+            tokens = min(tokens, chunk or most_tokens, budget, longest - 1 - request.computed)
+            held = min(request.computed + tokens + lookahead, longest)
+            fits = pool.allocate(request, held, [], min(request.computed + tokens, request.known))
             while not fits:
-                victim, was_preempted = running.pop(), True
+                victim, was_preempted = running[-1], True
+                if by_priority:
+                    victim = max(running, key=lambda one: one.rank)  # the first of equals
+                    for place in [place for place, (one, _) in enumerate(step) if one is victim]:
+                        budget += step.pop(place)[1]
+                        at -= 1
+                running.remove(victim)
                 pool.release(victim)
                 victims.append(victim.number)
-                victim.computed, victim.restarts = 0, victim.restarts + 1
+                victim.computed, victim.restarts, victim.is_decoding = 0, victim.restarts + 1, False
                 waiting.insert(0, victim)
                 if victim is request:
                     break
-                fits = pool.allocate(request, request.computed + tokens, [])
+                fits = pool.allocate(request, held, [], min(request.computed + tokens, request.known))
             if not fits:
                 break
             step.append((request, tokens))
             budget -= tokens
             at += 1
-        while not was_preempted and waiting and budget > 0 and len(running) < most_requests:
-            request = waiting[0]
+        passed = 0
+        while not was_preempted and waiting[passed:] and budget > 0 and len(running) < most_requests:
+            request = waiting[passed]
+            others = {one.adapter for one in running} - {None}
+            if most_adapters and request.adapter is not None and len(others | {request.adapter}) > most_adapters:
+                passed += 1
+                continue
             hits = pool.hits(request)
             brought = request.prompt if request.is_brought and not request.restarts else 0
             tokens = min(request.known - max(brought, len(hits) * pool.size), chunk or 10**9)
@@ -166,7 +196,7 @@ def run(
             tokens = min(tokens, budget)
             if not pool.allocate(request, max(brought, len(hits) * pool.size) + tokens, hits):
                 break
-            running.append(waiting.pop(0))
+            running.append(waiting.pop(passed))
             request.begun = True
             request.computed = max(brought, len(hits) * pool.size)
             step.append((request, tokens))
@@ -183,8 +213,16 @@ def run(
         victims = []
         now_s += 1.0
         for request, tokens in step:
-            request.computed += tokens
+            if (
+                request.is_decoding
+            ):  # one token, and of the drafts those up to the first that is refused, or the last that is asked for
+                more = min(1 + min(accepted(request), tokens - 1), request.asked - request.made)
+                request.computed += more
+                request.made += more - 1
+            else:
+                request.computed += tokens
             if request.computed == request.known:
+                request.is_decoding = True
                 request.made += 1
                 request.first_s = request.first_s or now_s
                 if request.made == request.asked:

@@ -15,7 +15,8 @@ from gnomon.core.service import Routing
 from gnomon.core.serving_plan import ServingPlan
 from gnomon.engines.serving.capacity import TURNED_AWAY, Probed, broken
 from gnomon.engines.serving.facts import request_times
-from gnomon.engines.serving.simulate import POLICIES, simulate
+from gnomon.engines.serving.policies import POLICIES
+from gnomon.engines.serving.simulate import simulate
 from gnomon.engines.serving.simulator.admission import QUEUE_FULL, WAITED_TOO_LONG
 from tests.engines.serving.cases import arrivals, service
 from tests.engines.serving.plain_v1 import Pool, run

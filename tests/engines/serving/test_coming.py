@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.core.service import Routing
-from gnomon.engines.serving.simulate import POLICIES, simulate
+from gnomon.engines.serving.policies import POLICIES
+from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import arrivals, service, step_times
 from tests.engines.serving.test_vllm_v1 import a_service
 

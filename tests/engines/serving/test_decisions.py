@@ -4,7 +4,8 @@ import pytest
 
 from gnomon.core.errors import BadInput
 from gnomon.engines.serving.decisions import decisions_csv
-from gnomon.engines.serving.simulate import POLICIES, simulate
+from gnomon.engines.serving.policies import POLICIES
+from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import arrivals, service
 
 pytestmark = pytest.mark.xdist_group("compiled")

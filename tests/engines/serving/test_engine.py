@@ -154,8 +154,8 @@ def test_an_answer_is_json():
         ({"policy": "sglang", "mixed_chunk": True, "chunk_tokens": 100}, "may leave none for prompts"),
         ({"schedule_policy": "lpm"}, "vllm-v1: schedule_policy and mixed_chunk are of the policy sglang"),
         ({"mixed_chunk": True}, "vllm-v1: schedule_policy and mixed_chunk are of the policy sglang"),
-        ({"traffic": {"priorities": [[0, 1], [1, 1]]}}, "serving does not simulate priorities"),
-        ({"traffic": {"adapters": {"count": 2}}}, "serving does not simulate LoRA adapters"),
+        ({"scheduling": "priority", "policy": "sarathi"}, "sarathi knows no priorities; vllm-v1 does"),
+        ({"max_loras": 2, "policy": "sarathi"}, "sarathi knows no LoRA adapters; vllm-v1 does"),
         ({"kv_blocks": 2}, "60 requests can never be scheduled"),
     ],
 )

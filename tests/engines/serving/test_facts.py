@@ -19,7 +19,9 @@ SERVED = np.dtype(
 )
 
 
-def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, notes: tuple[str, ...] = ()) -> Any:
+def made_up(
+    *, arrived: Any, waits: Any, answers: int = 5, done: Any = None, notes: tuple[str, ...] = (), priorities: Any = None
+) -> Any:
     """An outcome of requests whose prompt takes 1 s and each further token 0.1 s."""
     count = len(arrived)
     requests = np.zeros(count, SERVED).view(np.recarray)
@@ -32,7 +34,7 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
     return SimpleNamespace(
         requests=requests,
         is_completed=is_completed,
-        arrivals=SimpleNamespace(prefill_tokens=np.full(count, 30)),
+        arrivals=SimpleNamespace(prefill_tokens=np.full(count, 30), priorities=priorities),
         pool=SimpleNamespace(
             replicas=2,
             tensor_parallel=4,
@@ -51,6 +53,9 @@ def made_up(*, arrived: Any, waits: Any, answers: int = 5, done: Any = None, not
         scaling=None,
         notes=notes,
         handover=None,
+        adapter_loads=0,
+        drafted_tokens=0,
+        accepted_tokens=0,
     )
 
 
@@ -192,3 +197,18 @@ def test_a_bound_that_is_always_reached_is_warned_of():
         made.scaling = Scaling(replica_s=9.0, starts=1, ticks=7, at_most=at_most, course=())
         told = "3 replicas are wanted throughout, the most there may be: more might be needed"
         assert (told in figures(made).warnings) == warned
+
+
+def test_classes_are_told_apart_where_requests_have_priorities():
+    made = made_up(
+        arrived=range(6), waits=[1, 9, 1, 9, 1, 9], priorities=np.array([0, 7] * 3), done=[True] * 5 + [False]
+    )
+    first, last = figures(made).classes
+    assert (first.priority, first.requests, first.completed, first.restarts) == (0, 3, 3, 3)
+    assert (last.priority, last.requests, last.completed, last.restarts) == (7, 3, 2, 3)
+    assert [spread["mean"] for spread in first.spreads if spread.quantity == "queueing"] == [1.0]
+    assert [spread["mean"] for spread in last.spreads if spread.quantity == "queueing"] == [9.0]
+
+
+def test_there_are_no_classes_where_requests_have_no_priorities():
+    assert figures(made_up(arrived=range(3), waits=0)).classes == ()

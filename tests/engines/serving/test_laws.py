@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.core.service import Routing
-from gnomon.engines.serving.simulate import POLICIES, simulate
+from gnomon.engines.serving.policies import POLICIES
+from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import arrivals, service, stage_times, step_times
 from tests.long import LONG
 
@@ -97,7 +98,8 @@ def test_as_python_the_functions_say_the_same():
     root = Path(__file__).parents[3]
     program = (
         "from tests.engines.serving.cases import *\n"
-        "from gnomon.engines.serving.simulate import POLICIES, simulate\n"
+        "from gnomon.engines.serving.policies import POLICIES\n"
+        "from gnomon.engines.serving.simulate import simulate\n"
         "for policy in POLICIES:\n"
         "    rows = [(0.1 * i, 3 + i * 5 % 14, 2 + i * 7 % 13) for i in range(12)]\n"
         "    blocks = 80 if policy in ('lightllm', 'sglang') else 9\n"

@@ -8,8 +8,9 @@ import pytest
 from benchmarks.fit_power import fitted, measured
 
 from gnomon.api.names import device
+from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.power import BY_ARITHMETIC, BY_BYTES, RUNNING, WAITING, Draw, energy
-from gnomon.engines.serving.simulate import POLICIES, simulate
+from gnomon.engines.serving.simulate import simulate
 from gnomon.engines.serving.simulator.records import ROWS
 from tests.engines.serving.cases import arrivals, service
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Routing
 from gnomon.core.serving_plan import ServingPlan
+from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.routers import one_round, routing_of, static_routes
-from gnomon.engines.serving.simulate import POLICIES, simulate
+from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import arrivals, service
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, drawn, spelled_out

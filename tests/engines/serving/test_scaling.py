@@ -14,7 +14,8 @@ from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Routing
 from gnomon.core.serving_plan import ServingPlan
-from gnomon.engines.serving.simulate import POLICIES, simulate
+from gnomon.engines.serving.policies import POLICIES
+from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import arrivals, service
 from tests.engines.serving.test_vllm_v1 import a_service, drawn
 

@@ -3,9 +3,10 @@
 import pytest
 
 from gnomon.core.errors import ToolError
+from gnomon.core.serving_plan import ServingPlan
 from gnomon.tools.serving.answer import Figures, checked
 from gnomon.tools.serving.steady_state import Point, batches, settled
-from gnomon.tools.serving.stream import reasons_against, steady, untold
+from gnomon.tools.serving.stream import reasons_against, reasons_against_plan, steady, untold
 from tests.adapters.services import FEW, arrivals, scenario
 
 
@@ -85,3 +86,9 @@ def test_what_a_tool_is_not_told_is_said():
 def test_figures_that_cannot_be_are_refused(figures, told):
     with pytest.raises(ToolError, match=told):
         checked("tool", Figures(**({"ttft_s": 1.0, "tpot_s": 0.1, "e2e_s": 2.0, "version": "1"} | figures)))
+
+
+def test_a_plan_with_drafts_is_a_reason():
+    drafting = ServingPlan(num_speculative_tokens=2, draft_acceptance=0.5)
+    assert list(reasons_against_plan(drafting)) == ["it gives a request one token in a step, and knows no drafts"]
+    assert not list(reasons_against_plan(ServingPlan()))

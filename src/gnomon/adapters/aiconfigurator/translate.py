@@ -15,7 +15,7 @@ from gnomon.core.tool import Files
 from gnomon.tools.serving.answer import replicas_of, serving_plan
 from gnomon.tools.serving.shape import Shape, shape_of
 from gnomon.tools.serving.steady_state import batches
-from gnomon.tools.serving.stream import of_the_door, reasons_against, steady
+from gnomon.tools.serving.stream import of_the_door, reasons_against, reasons_against_plan, steady
 
 OPTIONS, CONFIG = "options.json", "config.json"
 
@@ -43,6 +43,7 @@ def missing(scenario: Scenario, arrivals: Arrivals) -> Iterator[str]:
         yield f"{shape.heads} heads cannot be divided by {plan.tp}"
     if plan.tp * plan.pp > scenario.system.count:
         yield f"a replica takes {plan.tp * plan.pp} devices, and {scenario.system.name} has {scenario.system.count}"
+    yield from reasons_against_plan(plan)
     yield from reasons_against(arrivals)
     yield from of_the_door(plan, "aiconfigurator")
 

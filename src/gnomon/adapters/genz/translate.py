@@ -15,7 +15,7 @@ from gnomon.core.tool import Files
 from gnomon.tools.serving.answer import replicas_of, serving_plan
 from gnomon.tools.serving.shape import shape_of
 from gnomon.tools.serving.steady_state import batches
-from gnomon.tools.serving.stream import of_the_door, reasons_against, steady
+from gnomon.tools.serving.stream import of_the_door, reasons_against, reasons_against_plan, steady
 
 OPTIONS = "options.json"
 _GIB = 2**30  # what it calls a GB, of memory and of bandwidths
@@ -49,6 +49,7 @@ def missing(scenario: Scenario, arrivals: Arrivals) -> Iterator[str]:
         yield f"genz shares experts among the devices of one replica: ep 1 or {plan.tp}, not {plan.ep}"
     elif shape.experts % plan.ep:
         yield f"{shape.experts} experts cannot be divided by {plan.ep}"
+    yield from reasons_against_plan(plan)
     yield from reasons_against(arrivals)
     yield from of_the_door(plan, "genz")
 

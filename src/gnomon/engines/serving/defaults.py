@@ -8,7 +8,7 @@ from typing import Any
 from gnomon.core.autoscale import Autoscale
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.in_words import counted
-from gnomon.core.service import Batching
+from gnomon.core.service import Batching, Speculation
 from gnomon.core.serving_plan import PREFILL_FIELDS, ServingPlan
 from gnomon.core.step_limits import PROMPT_TOKENS, step_limits
 from gnomon.core.system import System
@@ -24,25 +24,20 @@ def layout_of(plan: ServingPlan) -> Layout:
 def limits_of(plan: ServingPlan, system: System, workload: Workload) -> Limits:
     """The largest step, and the longest request: what the plan says, else as vLLM or SGLang chooses."""
     requests, tokens = step_limits(plan, system.device)
-    return Limits(step_tokens=tokens, requests=requests, sequence_tokens=plan.max_model_len or workload.context or 0)
+    return Limits(
+        step_tokens=tokens,
+        requests=requests,
+        sequence_tokens=plan.max_model_len or workload.context or 0,
+        decode_tokens=1 + (plan.num_speculative_tokens or 0),
+    )
 
 
-def batching_of(plan: ServingPlan, limits: Limits) -> Batching:
+def batching_of(plan: ServingPlan, limits: Limits, drafts: Speculation | None = None) -> Batching:
     """How a replica makes batches."""
-    if plan.policy == "sglang":
-        return Batching(
-            policy=plan.policy,
-            most_requests=limits.requests,
-            block_tokens=block_tokens_of(plan),
-            most_tokens=plan.max_num_batched_tokens or PROMPT_TOKENS,
-            chunk_tokens=limits.step_tokens,
-            order=plan.schedule_policy,
-            is_mixed=plan.mixed_chunk,
-        )
-    return Batching(
+    found = Batching(
         policy=plan.policy,
         most_requests=limits.requests,
-        block_tokens=plan.block_size,
+        block_tokens=block_tokens_of(plan),
         watermark=0.01 if plan.policy in ("vidur-vllm", "sarathi") else 0.0,  # vLLM v0's and Vidur's
         most_tokens=limits.step_tokens,
         chunk_tokens=limits.step_tokens
@@ -51,7 +46,14 @@ def batching_of(plan: ServingPlan, limits: Limits) -> Batching:
         order=plan.schedule_policy,
         is_mixed=plan.mixed_chunk,
         most_waits=10 if plan.policy == "lightllm" else None,  # LightLLM's and Vidur's
+        scheduling=plan.scheduling,
+        most_adapters=plan.max_loras,
+        speculation=drafts,
     )
+    if plan.policy == "sglang":
+        most_tokens = plan.max_num_batched_tokens or PROMPT_TOKENS
+        return replace(found, most_tokens=most_tokens, chunk_tokens=limits.step_tokens)
+    return found
 
 
 def block_tokens_of(plan: ServingPlan) -> int:

@@ -86,6 +86,8 @@ def _check(service: Service, arrivals: Arrivals) -> None:
         raise Unsupported("of several pools: one of role prefill, then one of role decode, and what is between them")
     for pool in service.pools:
         check_pools(pool.batching.policy, service, arrivals)
+        if pool.batching.speculation is not None:
+            raise Unsupported("of two pools drafts are not simulated")
     if service.pools[0].batching.block_tokens != service.pools[1].batching.block_tokens:
         raise Unsupported("KV caches are sent between pools whose blocks hold as many tokens")
 

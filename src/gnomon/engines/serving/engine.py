@@ -39,12 +39,14 @@ from gnomon.engines.serving.defaults import (
 )
 from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
 from gnomon.engines.serving.disaggregated import check_pools, simulated
+from gnomon.engines.serving.drafting import OF_DRAFTS, draft_of
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.kv_link import at_rate_s, kv_transfer, link_bytes, network_s
 from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.policies import check, policy_named
 from gnomon.engines.serving.routers import routing_of
-from gnomon.engines.serving.simulate import check, policy_named
 from gnomon.engines.serving.spans import timeline
+from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS, RANK, AdapterSizes, adapter_bytes, with_adapters
 from gnomon.engines.serving.step_times.device_share import device_share
 from gnomon.engines.serving.step_times.layout import Limits
 from gnomon.engines.serving.step_times.memory import KvMemory, kv_memory
@@ -257,6 +259,7 @@ class ServingEngine:
         if plan.traffic is None:
             raise BadInput("a service needs requests", field="traffic")
         policy_named(plan.policy)
+        drafting = draft_of(scenario, plan)
         limits, taken = limits_of(plan, system, workload), 0
         arrivals = _checked(requests_of(plan.traffic), limits, plan)
         service = Service(
@@ -272,13 +275,15 @@ class ServingEngine:
         made: list[tuple[Pool, KvMemory]] = []
         if plan.has_prefill_pool:
             check_pools(plan.policy, service, arrivals)
+            if plan.scheduling != "fcfs" or plan.max_loras is not None or plan.num_speculative_tokens is not None:
+                raise Unsupported("of two pools neither priorities nor LoRA adapters nor drafts are simulated")
             machine, own = plan.prefill_on or system, prefill_plan(plan)
             try:
-                made.append(self._pool(workload, machine, own, "prefill", 0))
+                made.append(self._pool(workload, machine, own, "prefill", 0, arrivals, None))
             except BadInput as fault:
                 raise _of_prompts(fault) from None
             taken = _devices(made[0][0]) if plan.prefill_on is None else 0
-        made.append(self._pool(workload, system, plan, "decode" if made else "both", taken))
+        made.append(self._pool(workload, system, plan, "decode" if made else "both", taken, arrivals, drafting))
         pools = tuple(pool for pool, _ in made)
         memories = tuple(memory for _, memory in made)
         transfer = self._transfer(workload, system, plan, pools, memories) if len(pools) > 1 else None
@@ -295,11 +300,18 @@ class ServingEngine:
         )
 
     def _pool(
-        self, workload: Workload, system: System, plan: ServingPlan, role: PoolRole, taken: int
+        self,
+        workload: Workload,
+        system: System,
+        plan: ServingPlan,
+        role: PoolRole,
+        taken: int,
+        arrivals: Arrivals,
+        drafting: Workload | None,
     ) -> tuple[Pool, KvMemory]:
         """Replicas that are alike, and the memory of one of their devices. Unsupported, BadInput."""
         layout, limits, software = layout_of(plan), limits_of(plan, system, workload), self._software()
-        replicas = replicas_of(plan, layout, system, taken)
+        replicas, adapters = replicas_of(plan, layout, system, taken), _adapters(plan)
         try:
             memory = kv_memory(
                 workload,
@@ -309,21 +321,25 @@ class ServingEngine:
                 utilisation=plan.gpu_memory_utilization,
                 block_tokens=block_tokens_of(plan),
                 is_static=plan.policy == "sglang",
+                more_bytes=adapters.most * adapter_bytes(workload, layout, adapters.rank) if adapters else 0.0,
+                draft=drafting,
             )
         except BadInput as fault:
             raise fault.at(field=_OF_A_PLAN.get(fault.field, fault.field)) from None
         blocks = memory.blocks if plan.kv_blocks is None else plan.kv_blocks
         if plan.policy == "sglang" and plan.max_num_seqs is None:
             limits = replace(limits, requests=most_running(blocks, limits.sequence_tokens))
-        times = step_times(
-            workload,
-            system,
-            layout,
-            limits,
-            self._timer(),
-            self._exchange_timer() if layout.tensor * layout.stages * layout.together > 1 else None,
-            NO_OVERHEADS if software is None else software.overheads,
-        )
+        overheads = NO_OVERHEADS if software is None else software.overheads
+        exchanges = self._exchange_timer() if layout.tensor * layout.stages * layout.together > 1 else None
+        times = step_times(workload, system, layout, limits, self._timer(), exchanges, overheads)
+        draft_times = None
+        if drafting is not None:  # one token of each request in a pass
+            alone = replace(limits, decode_tokens=1)
+            draft_times = step_times(drafting, system, layout, alone, self._timer(), exchanges, overheads)
+        if adapters is not None and arrivals.adapters is not None:
+            times = with_adapters(
+                times, workload, system, layout, limits, self._timer(), adapters, overheads.kernel_share
+            )
         pool = Pool(
             name="all" if role == "both" else role,
             role=role,
@@ -332,8 +348,11 @@ class ServingEngine:
             stages=layout.stages,
             kv_blocks=blocks,
             steps_ahead=_steps_ahead(plan, software),
-            batching=batching_of(plan, limits),
+            batching=batching_of(
+                plan, limits, speculation_of(plan, 0 if plan.traffic is None else _seed(plan.traffic))
+            ),
             times=times,
+            draft_times=draft_times,
             device=system.device.name,
         )
         check(pool)
@@ -402,12 +421,17 @@ def _steps_ahead(plan: ServingPlan, software: Software | None) -> int:
     """Steps that are made up before the one under way has ended: of SGLang one, unless it is told not to overlap."""
     if plan.policy == "sglang":
         return 1
-    return software.steps_ahead if software is not None and plan.policy == "vllm-v1" else 0
+    is_vllm = plan.policy == "vllm-v1" and plan.num_speculative_tokens is None
+    return software.steps_ahead if software is not None and is_vllm else 0
+
+
+def _adapters(plan: ServingPlan) -> AdapterSizes | None:
+    return None if plan.max_loras is None else AdapterSizes(rank=plan.max_lora_rank or RANK, most=plan.max_loras)
 
 
 def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
     """The requests as the plan has them. BadInput where one is longer than a sequence may be, Unsupported."""
-    _refuse_what_is_not_simulated(arrivals)
+    _check_said(arrivals, plan)
     whole = arrivals.prefill_tokens + arrivals.decode_tokens
     longest = int(np.argmax(whole))
     if whole[longest] > limits.sequence_tokens:
@@ -439,15 +463,15 @@ def _as_planned(arrivals: Arrivals, plan: ServingPlan) -> Arrivals:
     return replace(arrivals, prefixes=own)
 
 
-def _refuse_what_is_not_simulated(arrivals: Arrivals) -> None:
-    """Unsupported for traffic whose course the simulation would not follow."""
-    unknown = {
-        "priorities": arrivals.priorities is not None,
-        "LoRA adapters": arrivals.adapters is not None,
-    }
-    if any(unknown.values()):
-        raise Unsupported(
-            f"serving does not simulate {', '.join(name for name, is_there in unknown.items() if is_there)}"
+def _check_said(arrivals: Arrivals, plan: ServingPlan) -> None:
+    """BadInput for traffic of which the plan has to say how it is followed."""
+    if arrivals.adapters is not None and plan.max_loras is None:
+        raise BadInput("the requests ask for LoRA adapters: say how many of them a step may have", field="max_loras")
+    if arrivals.priorities is not None and plan.scheduling == "fcfs":  # vLLM refuses such requests, too
+        raise BadInput(
+            "the requests have priorities, of which first come first served takes no account",
+            field="scheduling",
+            remedies=[("scheduling", "priority")],
         )
 
 
@@ -522,9 +546,15 @@ def _of_pools(plan: ServingPlan) -> tuple[str, ...]:
 
 
 def _notes(plan: ServingPlan) -> tuple[str, ...]:
-    """What the reader of a trace took for granted, and whoever takes vLLM's figures for another's."""
-    notes = plan.traffic.notes if isinstance(plan.traffic, PlayedTrace) else ()
-    return (*notes, *_OF_SGLANG) if plan.policy == "sglang" else notes
+    """What the reader of a trace took for granted, and whoever takes vLLM's figures for another's; what is of adapters and drafts."""
+    found = list(plan.traffic.notes) if isinstance(plan.traffic, PlayedTrace) else []
+    if plan.policy == "sglang":
+        found += _OF_SGLANG
+    if plan.max_loras is not None:
+        found.append(OF_ADAPTERS)
+    if plan.num_speculative_tokens is not None:
+        found.append(OF_DRAFTS)
+    return tuple(found)
 
 
 def _interval(quantity: Quantity, run: _Run, *, is_alike: bool) -> Interval | None:

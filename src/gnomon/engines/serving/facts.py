@@ -9,10 +9,10 @@ import numpy as np
 
 from gnomon.core.in_words import counted
 from gnomon.core.service import Flags, Floats
-from gnomon.core.service_facts import Energy, Estimate, PoolFacts, ServiceFacts, Spread
+from gnomon.core.service_facts import ClassFacts, Energy, Estimate, PoolFacts, ServiceFacts, Spread
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.simulate import follows
+from gnomon.engines.serving.policies import follows
 from gnomon.stats.bootstrap import block_bootstrap
 
 SHARES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -44,10 +44,12 @@ class RequestTimes:
         return self.queueing if self.decode_queueing is None else self.queueing + np.nan_to_num(self.decode_queueing)
 
 
-def request_times(made: Outcome, warmup_s: float = 0.0) -> RequestTimes:
-    """Times of requests that are through; none that arrived before `warmup_s` after the first."""
+def request_times(made: Outcome, warmup_s: float = 0.0, among: Flags | None = None) -> RequestTimes:
+    """Times of requests that are through; none that arrived before `warmup_s` after the first, and only those `among` all."""
     requests = made.requests
     counts = made.is_completed & (requests.arrived_s >= requests.arrived_s.min() + warmup_s)
+    if among is not None:
+        counts &= among
     order = np.flatnonzero(counts)[np.argsort(requests.arrived_s[counts], kind="stable")]
     chosen, handover = requests[order], made.handover
     further = np.where(chosen.asked > 1, chosen.asked - 1, np.nan)
@@ -79,7 +81,7 @@ def facts(
     done, span_s = requests[made.is_completed], made.span_s
     return ServiceFacts(
         policy=pool.batching.policy,
-        follows=follows(pool.batching.policy),
+        follows=follows(pool.batching),
         replicas=pool.replicas,
         tensor_parallel=pool.tensor_parallel,
         stages=pool.stages,
@@ -105,6 +107,10 @@ def facts(
         scaling=made.scaling,
         warnings=(*made.notes, *_warnings(made, times)),
         pools=tuple(_pools(made)),
+        adapter_loads=made.adapter_loads,
+        drafted_tokens=made.drafted_tokens,
+        accepted_tokens=made.accepted_tokens,
+        classes=tuple(_classes(made)),
     )
 
 
@@ -123,6 +129,22 @@ def _pools(made: Outcome) -> Iterator[PoolFacts]:
             kv_blocks=pool.kv_blocks,
             steps=alone.batches,
             restarts=int(alone.requests.restarts.sum()),
+        )
+
+
+def _classes(made: Outcome) -> Iterator[ClassFacts]:
+    """Of each priority, the lowest first; none where requests have none."""
+    priorities = made.arrivals.priorities
+    if priorities is None:
+        return
+    for priority in np.unique(priorities).tolist():
+        own = priorities == priority
+        yield ClassFacts(
+            priority=priority,
+            requests=int(own.sum()),
+            completed=int((own & made.is_completed).sum()),
+            restarts=int(made.requests.restarts[own].sum()),
+            spreads=tuple(_spreads(request_times(made, among=own))),
         )
 
 

@@ -46,6 +46,9 @@ class Outcome:
     outside: tuple[str, ...]  # sizes beyond the tables
     scaling: Scaling | None = None  # where replicas come and go
     handover: Handover | None = None  # between two pools
+    adapter_loads: int = 0  # LoRA adapters copied to the devices of a replica
+    drafted_tokens: int = 0  # computed beside the tokens that were known
+    accepted_tokens: int = 0  # that came of them
 
     @property
     def pool(self) -> Pool:

@@ -6,28 +6,32 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gnomon.core.errors import Unsupported, near_match
-from gnomon.core.service import Arrivals, Flags, Floats, Ints, Pool, Service, StageTimes, StepTimes
+from gnomon.core.errors import Unsupported
+from gnomon.core.service import (
+    Arrivals,
+    Flags,
+    Floats,
+    Ints,
+    Pool,
+    Service,
+    StageTimes,
+    StepTimes,
+)
 from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.policies import check, policy_named
 from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.scaling import scaling_of
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import steady
+from gnomon.engines.serving.simulator.adapters import new_adapters
 from gnomon.engines.serving.simulator.coming import new_coming
 from gnomon.engines.serving.simulator.events import new_events
 from gnomon.engines.serving.simulator.front import new_front, with_room
 from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
-from gnomon.engines.serving.simulator.policies import (
-    faster_transformer,
-    lightllm,
-    orca,
-    sarathi,
-    sglang,
-    vidur_vllm,
-    vllm_v1,
-)
+from gnomon.engines.serving.simulator.policies import sglang
 from gnomon.engines.serving.simulator.prefix_cache import new_cache
 from gnomon.engines.serving.simulator.records import new_log, roomier
+from gnomon.engines.serving.simulator.speculation import ACCEPTED, DRAFTED, new_draws
 from gnomon.engines.serving.simulator.state import (
     NONE,
     SGLANG,
@@ -43,9 +47,6 @@ from gnomon.engines.serving.simulator.state import (
 )
 from gnomon.engines.serving.simulator.step_costs import grids
 
-_FOLLOWS: tuple[str, ...] = tuple(
-    policy.FOLLOWS for policy in (vidur_vllm, sarathi, orca, faster_transformer, lightllm, vllm_v1, sglang)
-)
 _SIZES = {
     cost.MOST_TOKENS: "tokens in a batch",
     cost.DECODES: "requests that decode",
@@ -53,7 +54,6 @@ _SIZES = {
     cost.PREFILL_KV: "tokens before chunks of prompts",
     cost.CHUNK: "tokens in chunks of prompts",
 }
-POLICIES = ("vidur-vllm", "sarathi", "orca", "faster-transformer", "lightllm", "vllm-v1", "sglang")  # as in state.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +101,9 @@ def simulate_pool(
         has_cache=has_cache,
         waits_for_ends=waits,
         handed_on=handed_on,
+        has_adapters=arrivals.adapters is not None,
     )
-    requests, costs = new_requests(arrivals), _costs(pool.times)
+    requests, costs = new_requests(arrivals), _costs(pool.times, pool.draft_times)
     _refuse(rules, requests)
     if handed_on is not None:
         _hand_on(handed_on, requests)
@@ -117,11 +118,15 @@ def simulate_pool(
         new_events(pool.replicas, rules.slots, len(arrivals) if rules.sends else 0),
     )
     scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
-    known = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
+    adapters = new_adapters(arrivals, pool.replicas, rules)
+    draws = new_draws(pool.batching.speculation, len(arrivals))
+    cache, coming = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
     front = new_front(service, arrivals.arrived_s, pool.replicas, has_static_routes=routes is not None)
     where = NONE
     while ending == NO_ROOM:
-        ending, where = loop()(rules, costs, requests, replicas, *world, log, *scratch, *known, front, clocks)
+        ending, where = loop()(
+            rules, costs, requests, replicas, *world, log, *scratch, cache, adapters, draws, coming, front, clocks
+        )
         if ending == NO_ROOM:
             log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
             front = with_room(front)
@@ -147,54 +152,10 @@ def simulate_pool(
         waiting=_never(requests, replicas) if has_ended else np.zeros(0, np.int64),
         outside=tuple(_outside(pool.times, costs)),
         scaling=scaling_of(front, end_s) if service.autoscale else None,
+        adapter_loads=int(adapters.loads.sum()),
+        drafted_tokens=int(draws.counts[DRAFTED]),
+        accepted_tokens=int(draws.counts[ACCEPTED]),
     )
-
-
-def follows(policy: str) -> str:
-    """The software whose rules a policy has, with its version. Unsupported."""
-    return _FOLLOWS[policy_named(policy)]
-
-
-def policy_named(name: str) -> int:
-    """Its place in POLICIES. Unsupported."""
-    if name not in POLICIES:
-        raise Unsupported(f"no policy {name!r}{near_match(name, POLICIES)} (there are {', '.join(POLICIES)})")
-    return POLICIES.index(name)
-
-
-def check(pool: Pool) -> None:
-    """Unsupported where the policy of a pool is not written down for what it is to do."""
-    batching = pool.batching
-    name = batching.policy
-    policy_named(name)
-    if name == "sglang":
-        _check_sglang(pool)
-        return
-    if name == "vllm-v1" and not batching.most_tokens:
-        raise Unsupported("vllm-v1 needs most_tokens, of a step")
-    if name == "lightllm" and (batching.block_tokens != 1 or pool.stages != 1):
-        raise Unsupported("lightllm: blocks of one token and one stage only")
-    if name != "vllm-v1" and pool.steps_ahead:
-        raise Unsupported(f"{name}: no step is made up while another is under way; vllm-v1 and sglang do that")
-    if batching.order != "fcfs" or batching.is_mixed:
-        raise Unsupported(f"{name}: schedule_policy and mixed_chunk are of the policy sglang")
-
-
-def _check_sglang(pool: Pool) -> None:
-    batching = pool.batching
-    if pool.stages != 1:
-        raise Unsupported("sglang is simulated without pipeline stages only")
-    if batching.block_tokens != 1:
-        raise Unsupported("sglang is simulated with pages of one token only")
-    if pool.steps_ahead > 1:
-        raise Unsupported("sglang: one batch at most is made up while another is under way")
-    if not batching.most_tokens or not batching.chunk_tokens:
-        raise Unsupported("sglang needs most_tokens, of the prompts of a batch, and chunk_tokens")
-    if batching.is_mixed and batching.chunk_tokens <= batching.most_requests:
-        raise Unsupported(
-            f"sglang: of the {batching.chunk_tokens:,} tokens of a mixed step the answers of {batching.most_requests:,} "
-            "requests may leave none for prompts; take a greater chunk_tokens or a smaller max_num_seqs"
-        )
 
 
 def _rules(
@@ -207,8 +168,9 @@ def _rules(
     has_cache: bool,
     waits_for_ends: bool,
     handed_on: HandedOn | None,
+    has_adapters: bool,
 ) -> Rules:
-    batching = pool.batching
+    batching, drafts = pool.batching, pool.batching.speculation
     check(pool)
     before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
@@ -245,11 +207,17 @@ def _rules(
         brings=handed_on is not None and handed_on.is_brought,
         last_share=1.0 if handed_on is None else float(handed_on.last_share),
         lead_share=0.0 if handed_on is None else float(handed_on.lead_share),
+        by_priority=batching.scheduling == "priority",
+        most_adapters=(batching.most_adapters or 0) if has_adapters else 0,
+        draft_tokens=0 if drafts is None else drafts.tokens,
+        draft_lookahead=drafts.tokens if drafts is not None and drafts.has_model else 0,
+        has_draft_model=drafts is not None and pool.draft_times is not None,
+        sequence_tokens=service.sequence_tokens,
         records=records,
     )
 
 
-def _costs(times: StageTimes | StepTimes) -> Costs:
+def _costs(times: StageTimes | StepTimes, draft: StepTimes | None) -> Costs:
     if isinstance(times, StepTimes):
         nothing = np.zeros((1, 1))
         return Costs(
@@ -261,6 +229,7 @@ def _costs(times: StageTimes | StepTimes) -> Costs:
             decode_factor=1.0,
             prefill_factor=1.0,
             grids=grids(times),
+            draft=grids(draft),
         )
     columns = (
         times.projections_ms,
@@ -280,6 +249,7 @@ def _costs(times: StageTimes | StepTimes) -> Costs:
         decode_factor=float(times.decode_factor),
         prefill_factor=float(times.prefill_factor),
         grids=grids(None),
+        draft=grids(None),
     )
 
 
@@ -292,7 +262,9 @@ def _refuse(rules: Rules, requests: Records) -> None:
     """Of vllm-v1 requests that would run for ever alone: longer than the cache, or than a step where a prompt is in one."""
     if rules.policy == VLLM_V1:
         longest = requests.prefill + requests.decode - 1
-        requests.is_refused[:] = -(-longest // rules.block_tokens) > rules.blocks
+        ahead = np.minimum(longest + rules.draft_tokens + rules.draft_lookahead, rules.sequence_tokens)
+        held = np.maximum(longest, ahead) if rules.draft_tokens else longest
+        requests.is_refused[:] = -(-held // rules.block_tokens) > rules.blocks
         if not rules.is_chunked:
             requests.is_refused |= longest > rules.most_tokens
     if (

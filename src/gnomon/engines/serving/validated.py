@@ -31,6 +31,12 @@ def _reasons(scenario: Scenario, plan: ServingPlan) -> Iterator[str]:
         yield f"services were measured in fp16 and bf16, not in {', '.join(unmeasured)}"
     if plan.policy != "vllm-v1":
         yield f"services of vLLM were measured, none of {plan.policy}"
+    if plan.scheduling != "fcfs":
+        yield "services were measured first come first served, none by priority"
+    if plan.max_loras is not None:
+        yield "no service was measured with LoRA adapters"
+    if plan.num_speculative_tokens is not None:
+        yield "no service was measured with speculative decoding"
     if plan.tp > _MOST_TP:
         yield f"up to {_MOST_TP} devices shared a layer where services were measured, not {plan.tp}"
     if plan.has_prefill_pool:

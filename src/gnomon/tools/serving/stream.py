@@ -65,6 +65,12 @@ def of_the_door(plan: ServingPlan, tool: str) -> Iterator[str]:
         yield f"{tool} is asked for replicas that get equally much, not by weights"
 
 
+def reasons_against_plan(plan: ServingPlan) -> Iterator[str]:
+    """Why a plan cannot be told by batches that give each request one token."""
+    if plan.num_speculative_tokens is not None:
+        yield "it gives a request one token in a step, and knows no drafts"
+
+
 def untold(arrivals: Arrivals, tool: str) -> tuple[str, ...]:
     """What the tool is not told of a stream that it is asked about."""
     found = []

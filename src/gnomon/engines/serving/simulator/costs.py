@@ -152,8 +152,8 @@ def set_times_by_steps(rules: Rules, costs: Costs, requests: Records, batch: Rec
         before = so_far(rules, one, tokens)
         if one.is_prefilled or before >= one.prefill:  # or it will be when this step begins
             decodes += 1
-            sampled += 1
-            kv_sum += before + (not one.is_prefilled)
+            sampled += tokens  # with drafts several
+            kv_sum += before + (not one.is_prefilled) + tokens - 1
             members[at].before = THROUGH
         else:
             members[at].before = before

@@ -11,20 +11,24 @@ import numpy as np
 
 from gnomon.core.jit import compiled, inner
 from gnomon.core.service import Floats, Ints
+from gnomon.engines.serving.simulator import adapters as loras
 from gnomon.engines.serving.simulator import (
     admission,
     courses,
     events,
+    priorities,
     queues,
     records,
     routers,
     scaling,
+    speculation,
     steady,
     transfers,
 )
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import front as door
+from gnomon.engines.serving.simulator.adapters import Adapters
 from gnomon.engines.serving.simulator.coming import Coming
 from gnomon.engines.serving.simulator.front import Front
 from gnomon.engines.serving.simulator.policies import (
@@ -37,6 +41,7 @@ from gnomon.engines.serving.simulator.policies import (
     vllm_v1,
 )
 from gnomon.engines.serving.simulator.prefix_cache import Cache
+from gnomon.engines.serving.simulator.speculation import Draws
 from gnomon.engines.serving.simulator.state import (
     FASTER_TRANSFORMER,
     LIGHTLLM,
@@ -69,6 +74,8 @@ Loop = Callable[
         Ints,
         Floats,
         Cache,
+        Adapters,
+        Draws,
         Coming,
         Front,
         Records,
@@ -83,11 +90,19 @@ def new_clocks() -> Records:
 
 
 @inner
-def form(rules: Rules, requests: Records, replicas: Replicas, members: Records, cache: Cache, replica: int) -> int:
+def form(
+    rules: Rules,
+    requests: Records,
+    replicas: Replicas,
+    members: Records,
+    cache: Cache,
+    adapters: Adapters,
+    replica: int,
+) -> int:
     """How many requests are in a new batch, by the policy."""
     mine, ready = replicas.each[replica], replicas.ready[replica]
     if rules.policy == VLLM_V1:
-        return vllm_v1.form(rules, requests, mine, ready, members, cache, replica)
+        return vllm_v1.form(rules, requests, mine, ready, members, cache, adapters, replica)
     if rules.policy == SGLANG:
         return sglang.form(rules, requests, mine, ready, members, replicas.desks, replica)
     if rules.policy == VIDUR_VLLM:
@@ -112,7 +127,13 @@ def free_slot(rules: Rules, batches: Batches, replica: int) -> int:
 
 @inner
 def next_batch(
-    rules: Rules, requests: Records, replicas: Replicas, batches: Batches, cache: Cache, replica: int
+    rules: Rules,
+    requests: Records,
+    replicas: Replicas,
+    batches: Batches,
+    cache: Cache,
+    adapters: Adapters,
+    replica: int,
 ) -> tuple[int, int]:
     """The slot of the next batch, and how many requests are in it: one that goes on before a new one."""
     mine = replicas.each[replica]
@@ -126,7 +147,7 @@ def next_batch(
     slot = free_slot(rules, batches, replica)
     if slot == NONE:
         return slot, 0
-    return slot, form(rules, requests, replicas, batches.members[slot], cache, replica)
+    return slot, form(rules, requests, replicas, batches.members[slot], cache, adapters, replica)
 
 
 @inner
@@ -136,13 +157,14 @@ def end_batch(
     replicas: Replicas,
     batches: Batches,
     cache: Cache,
+    draws: Draws,
     slot: int,
     now_s: float,
 ) -> None:
     """The last stage of a batch has ended."""
     members, size = batches.members[slot], batches.each[slot].count
     if rules.policy == VLLM_V1:
-        vllm_v1.end(requests, replicas.each[slot // rules.slots], members, size, now_s)
+        vllm_v1.end(rules, requests, replicas.each[slot // rules.slots], members, size, draws, now_s)
     elif rules.policy == SGLANG:
         replica = slot // rules.slots
         sglang.end(rules, requests, replicas.each[replica], members, size, replicas.desks, replica, now_s)
@@ -201,7 +223,10 @@ def send_out(
             admission.turn_away(rules, requests, coming, request, admission.QUEUE_FULL, now_s)
             continue
         front.each[replica].outstanding += 1
-        queues.push_back(requests, replicas.each[replica], request)
+        if rules.by_priority:
+            priorities.insert(requests, replicas.each[replica], request)
+        else:
+            queues.push_back(requests, replicas.each[replica], request)
         touched[replica] = 1
     for replica in range(len(touched)):
         if touched[replica] == 1:
@@ -219,6 +244,7 @@ def begin_batches(
     queue: events.Events,
     took_s: Floats,
     cache: Cache,
+    adapters: Adapters,
     replica: int,
     made: int,
     now_s: float,
@@ -229,13 +255,13 @@ def begin_batches(
     """How many batches a replica makes; OUT_OF_MEMORY where its policy does not know what to do.
 
     Where all that a batch does is to decode, iterations that are alike are done at once until somebody comes who may be admitted:
-    whoever comes behind one that waits may not. `arrives_s`: when the next request comes, to whatever replica; `leaves_s`: when the
-    next leaves a queue.
+    whoever comes behind one that waits may not, but where he may pass it. `arrives_s`: when the next request comes, to whatever replica;
+    `leaves_s`: when the next leaves a queue.
     """
     first, mine = made, replicas.each[replica]
     while mine.running < rules.slots:
         queued = mine.queued
-        slot, size = next_batch(rules, requests, replicas, batches, cache, replica)
+        slot, size = next_batch(rules, requests, replicas, batches, cache, adapters, replica)
         if size == lightllm.OUT_OF_MEMORY:
             return size
         if size == 0 and mine.queued > queued and not rules.has_defects:
@@ -249,16 +275,21 @@ def begin_batches(
         made += 1
         mine.running += 1
         kv_sum = cost.set_times(rules, costs, requests, batch, members)
+        if rules.has_draft_model:
+            speculation.add_times(rules, costs, requests, batch, members)
+        if rules.most_adapters > 0:
+            loras.add_times(adapters, rules, costs, batch, members, replica)
         is_steady = batch.decodes == size and mine.queued == queued  # whoever was evicted may come in at once
+        is_steady = is_steady and not batch.is_loading and rules.draft_tokens == 0
         if batch.decodes < size or rules.brings:
             courses.schedule(requests, members, size, now_s)
         is_whole = mine.readies == (size if rules.policy == VLLM_V1 else 0)  # nobody is left out
         if is_steady and rules.has_cache:
-            is_steady = not vllm_v1.may_find_more(requests, mine, members, size, cache)
+            is_steady = not vllm_v1.may_find_more(rules, requests, mine, members, size, cache)
         if is_steady and may_hurry and is_whole and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)
             until_s = arrives_s
-            if mine.queued > 0:
+            if mine.queued > 0 and not rules.by_priority and rules.most_adapters == 0:
                 until_s = np.inf
             elif rules.waits_for_ends:
                 until_s = min(until_s, events.next_later_s(queue.marks[0], queue.heap[0]))
@@ -275,6 +306,7 @@ def begin_batches(
                 kv_sum,
                 now_s,
                 until_s,
+                batch.besides_s,
                 took_s[replica],
                 replicas.phases[replica],
             )
@@ -375,6 +407,8 @@ def advance(
     touched: Ints,
     took_s: Floats,
     cache: Cache,
+    adapters: Adapters,
+    draws: Draws,
     coming: Coming,
     front: Front,
     clock: Records,
@@ -442,6 +476,7 @@ def advance(
                 queue,
                 took_s,
                 cache,
+                adapters,
                 whom,
                 made,
                 now_s,
@@ -487,7 +522,7 @@ def advance(
         else:
             if rules.records:
                 log.steps_s[batches.each[whom].number, 1] = now_s
-            end_batch(rules, requests, replicas, batches, cache, whom, now_s)
+            end_batch(rules, requests, replicas, batches, cache, draws, whom, now_s)
             if front.counts:
                 door.leave(requests, front, batches.members[whom], batches.each[whom].count, now_s)
             if rules.sends:
@@ -522,6 +557,8 @@ def _keyed(digest: int) -> Loop:
         touched: Ints,
         took_s: Floats,
         cache: Cache,
+        adapters: Adapters,
+        draws: Draws,
         coming: Coming,
         front: Front,
         clocks: Records,
@@ -530,7 +567,22 @@ def _keyed(digest: int) -> Loop:
         clock = clocks[0]
         clock.digest = digest
         return advance(
-            rules, costs, requests, replicas, batches, stages, queue, log, touched, took_s, cache, coming, front, clock
+            rules,
+            costs,
+            requests,
+            replicas,
+            batches,
+            stages,
+            queue,
+            log,
+            touched,
+            took_s,
+            cache,
+            adapters,
+            draws,
+            coming,
+            front,
+            clock,
         )
 
     return compiled(run)

@@ -76,7 +76,8 @@ def new_cache(arrivals: Arrivals, replicas: int, rules: Rules) -> Cache:
     blocks["before"][:, 0], blocks["behind"][:, rules.blocks - 1] = head, tail
     entries = np.zeros((replicas, 1 << int(2 * rules.blocks).bit_length()), _ENTRY)
     entries["block"] = NONE
-    longest = int((arrivals.prefill_tokens + arrivals.decode_tokens).max()) // rules.block_tokens + 2
+    drafts = rules.draft_tokens + rules.draft_lookahead
+    longest = (int((arrivals.prefill_tokens + arrivals.decode_tokens).max()) + drafts) // rules.block_tokens + 2
     most = rules.most_admitted + (min(len(arrivals), rules.blocks) if rules.sends else 0)  # who is sent keeps its seat
     seats = np.zeros((replicas, most + 1), np.int64)
     seats[:, :-1], seats[:, -1] = np.arange(most), most

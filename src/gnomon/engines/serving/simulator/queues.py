@@ -46,6 +46,18 @@ def remove(requests: Records, mine: Records, request: int) -> None:
 
 
 @inner
+def take_out(requests: Records, mine: Records, request: int, before: int) -> None:
+    """A request leaves the queue from behind another; NONE: it is the first."""
+    if before == NONE:
+        pop_front(requests, mine)
+        return
+    requests[before].behind = requests[request].behind
+    if mine.last == request:
+        mine.last = before
+    mine.queued -= 1
+
+
+@inner
 def pop_front(requests: Records, mine: Records) -> int:
     """The request that leaves the queue."""
     request: int = mine.first

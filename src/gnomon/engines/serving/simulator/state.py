@@ -24,6 +24,7 @@ PROJECTIONS, KV_SAVE, EXCHANGE, NORM, MLP, ADD, SEND = BY_TOKENS  # columns of C
 _REQUEST = np.dtype(
     [
         ("arrived_s", "f8"),
+        ("priority", "i8"),  # the lowest goes first, where that counts
         ("asked", "i8"),  # output tokens that were asked for
         ("prefill", "i8"),  # tokens to be computed before the next output; grows when a request starts again
         ("decode", "i8"),  # output tokens beyond those; shrinks likewise
@@ -105,6 +106,8 @@ _BATCH = np.dtype(
         ("victim", "i8"),  # the last of them
         ("steps", "i8"),  # iterations that are done at once
         ("free", "i8"),  # blocks that nobody held when it had been made
+        ("besides_s", "f8"),  # of a stage: for adapters
+        ("is_loading", "?"),  # an adapter is copied to the devices first
     ],
     align=True,
 )
@@ -144,6 +147,12 @@ class Rules(NamedTuple):
     has_tree: bool  # tokens are, by what is before them
     is_longest_first: bool  # of sglang: whoever waits and finds the most of his prompt comes first
     is_mixed: bool  # of sglang: answers go on in batches of prompts
+    by_priority: bool  # the queue is in the order of priorities
+    most_adapters: int  # different ones of a step; 0: nobody has any
+    draft_tokens: int  # of each request that decodes; 0: nothing is drafted
+    draft_lookahead: int  # tokens beyond those of a step that have blocks
+    has_draft_model: bool
+    sequence_tokens: int
     records: bool  # a row for every batch and stage
 
 
@@ -158,6 +167,7 @@ class Costs(NamedTuple):
     decode_factor: float
     prefill_factor: float
     grids: Grids
+    draft: Grids  # of a model that drafts
 
 
 class Replicas(NamedTuple):
@@ -190,6 +200,8 @@ def new_requests(arrivals: Arrivals) -> Records:
     requests = _records(len(arrivals), _REQUEST)
     requests.arrived_s[:] = arrivals.arrived_s
     requests.prefill[:] = arrivals.prefill_tokens
+    if arrivals.priorities is not None:
+        requests.priority[:] = arrivals.priorities
     requests.asked[:] = requests.decode[:] = arrivals.decode_tokens
     requests.drawn[:] = requests.replica[:] = requests.behind[:] = requests.also[:] = NONE
     return requests

@@ -64,6 +64,7 @@ def steps_ahead(
     kv_sum: int,
     now_s: float,
     until_s: float,
+    besides_s: float,
     took_s: Floats,
     phases: Ints,
 ) -> tuple[int, float]:
@@ -91,7 +92,7 @@ def steps_ahead(
             if mean_kv >= stretch.high_kv:
                 stretch = step.decode_stretch(costs.grids, size, mean_kv)
             device_s = pace.device_s + step.decode_s(stretch, mean_kv) + pace.first_s + pace.last_s
-            length_s = step.with_host_s(costs.grids, device_s, pace.host_s)
+            length_s = step.with_host_s(costs.grids, device_s, pace.host_s) + besides_s
         else:
             length_s = layer_ms(pace.parts, steady_decode_ms(costs, size, kv_sum), 0.0) * rules.layers * 1e-3
         if not (now_s + length_s < rules.time_limit_s and now_s < until_s):
@@ -166,4 +167,4 @@ def hold_by_steps(
             request = members[at].request
             reach = requests[request].processed + more
             if reach % rules.block_tokens < 2:  # one is full, or the next begins
-                hold(rules, requests, mine, cache, replica, request, reach)
+                hold(rules, requests, mine, cache, replica, request, reach, reach)

@@ -9,8 +9,8 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.core.service import Floats, StepTimes
 
-_GRIDS = ("tokens", "sampled", "decodes", "decode_kv", "before", "chunks")
-_CURVES = ("by_tokens_s", "first_s", "send_s", "last_s", "decode_s", "prefill_s")
+_GRIDS = ("tokens", "sampled", "decodes", "decode_kv", "before", "chunks", "adapted", "adapters")
+_CURVES = ("by_tokens_s", "first_s", "send_s", "last_s", "decode_s", "prefill_s", "adapters_s")
 
 
 class Grid(NamedTuple):
@@ -30,23 +30,28 @@ class Grids(NamedTuple):
     decode_kv: Grid
     before: Grid
     chunks: Grid
+    adapted: Grid
+    adapters: Grid
     by_tokens_s: int  # this and what follows: where the times begin
     first_s: int
     send_s: int
     last_s: int
     decode_s: int
     prefill_s: int
+    adapters_s: int
     host_step_s: float
     host_request_s: float
     is_host_hidden: bool
+    adapter_load_s: float
 
 
 def grids(times: StepTimes | None) -> Grids:
     """The same times; None: of nothing."""
     if times is None:
         nothing = Grid(0, 1)
-        return Grids(np.zeros(1), *(nothing,) * 6, *(0,) * 6, 0.0, 0.0, False)
-    parts = {name: np.asarray(getattr(times, name), np.float64).ravel() for name in (*_GRIDS, *_CURVES)}
+        return Grids(np.zeros(1), *(nothing,) * 8, *(0,) * 7, 0.0, 0.0, False, 0.0)
+    given = {name: getattr(times, name) for name in (*_GRIDS, *_CURVES)}
+    parts = {name: np.asarray([0.0] if one is None else one, np.float64).ravel() for name, one in given.items()}
     places = dict(zip(parts, np.cumsum([0, *map(len, parts.values())]).tolist(), strict=False))
     sizes = {name: Grid(places[name], len(parts[name])) for name in _GRIDS}
     return Grids(
@@ -57,15 +62,19 @@ def grids(times: StepTimes | None) -> Grids:
         decode_kv=sizes["decode_kv"],
         before=sizes["before"],
         chunks=sizes["chunks"],
+        adapted=sizes["adapted"],
+        adapters=sizes["adapters"],
         by_tokens_s=places["by_tokens_s"],
         first_s=places["first_s"],
         send_s=places["send_s"],
         last_s=places["last_s"],
         decode_s=places["decode_s"],
         prefill_s=places["prefill_s"],
+        adapters_s=places["adapters_s"],
         host_step_s=float(times.host_step_s),
         host_request_s=float(times.host_request_s),
         is_host_hidden=times.is_host_hidden,
+        adapter_load_s=float(times.adapter_load_s),
     )
 
 
@@ -152,6 +161,14 @@ def prefill_s(grids: Grids, before: int, tokens: int) -> float:
     row, row_share = segment(grids.numbers, grids.before, float(before))
     column, share = segment(grids.numbers, grids.chunks, float(tokens))
     return across(grids.numbers, grids.prefill_s, grids.chunks.points, row, row_share, column, share)
+
+
+@inner
+def adapters_s(grids: Grids, tokens: int, different: int) -> float:
+    """The products of so many tokens with so many different adapters."""
+    row, row_share = segment(grids.numbers, grids.adapted, float(tokens))
+    column, share = segment(grids.numbers, grids.adapters, float(different))
+    return across(grids.numbers, grids.adapters_s, grids.adapters.points, row, row_share, column, share)
 
 
 @inner

@@ -9,10 +9,10 @@ from gnomon.core.op import Elementwise, MatMul, Op
 from gnomon.engines.serving.step_times.device_share import Layers
 
 
-def decode_ops(layers: Layers, decodes: int, kv_len: int) -> tuple[Op, ...]:
-    """What a layer runs for `decodes` sequences of one new token each, their mean length `kv_len`."""
-    ops: list[Op] = [replace(op, m=op.m * decodes) for op in layers.absorbed]
-    return (*ops, replace(layers.attention, batch=decodes, q_len=1, kv_len=max(1, kv_len)))
+def decode_ops(layers: Layers, decodes: int, kv_len: int, each: int = 1) -> tuple[Op, ...]:
+    """What a layer runs for `decodes` sequences of one new token each, or `each`; their mean length is `kv_len`."""
+    ops: list[Op] = [replace(op, m=op.m * decodes * each) for op in layers.absorbed]
+    return (*ops, replace(layers.attention, batch=decodes, q_len=each, kv_len=max(each, kv_len)))
 
 
 def prefill_ops(layers: Layers, before: int, chunk: int) -> tuple[Op, ...]:

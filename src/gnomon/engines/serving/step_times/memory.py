@@ -66,17 +66,23 @@ def kv_memory(
     utilisation: float = UTILISATION,
     block_tokens: int = BLOCK_TOKENS,
     is_static: bool = False,
+    more_bytes: float = 0.0,
+    draft: Workload | None = None,
 ) -> KvMemory:
     """The memory of a device of the fullest stage. BadInput where the model does not fit, or one request does not.
 
     `is_static`: the share is that of weights and KV cache alone, of what the runtime leaves. [SGLang 0.5.3, model_runner.py]
+    more_bytes: of weights beside the model's own. draft: a model that drafts, whose cache has as many blocks.
     """
     share = device_share(workload, layout)
     usable = utilisation * board_bytes(device)
-    weights = _weights_bytes(share, layout)
+    weights = _weights_bytes(share, layout) + more_bytes
     activations = _activations_bytes(share, limits)
-    block = block_tokens * sum(_kept_bytes(one.attention) * one.copies for one in share.layers)
-    block *= ceil(share.layer_count / layout.stages) / share.layer_count
+    block = _block_bytes(share, layout, block_tokens)
+    if draft is not None:
+        beside = device_share(draft, layout)
+        weights += _weights_bytes(beside, layout)
+        block += _block_bytes(beside, layout, block_tokens)
     left = usable - weights - activations - _RUNTIME_BYTES
     if is_static:
         left = usable - weights - utilisation * _RUNTIME_BYTES
@@ -103,6 +109,12 @@ def kv_memory(
         block_tokens=block_tokens,
         blocks=blocks,
     )
+
+
+def _block_bytes(share: DeviceShare, layout: Layout, block_tokens: int) -> float:
+    """Of a block, on a device of the fullest stage."""
+    block = block_tokens * sum(_kept_bytes(one.attention) * one.copies for one in share.layers)
+    return block * ceil(share.layer_count / layout.stages) / share.layer_count
 
 
 def _kept_bytes(op: Attention) -> float:
@@ -154,5 +166,5 @@ def _activations_bytes(share: DeviceShare, limits: Limits) -> float:
     stream = 2 * tokens * share.hidden_bytes  # of the layer before, and the residual
     in_layers = max(live(one.pieces, tokens) for one in share.layers) + stream
     words = max((node.op.work()[2] / DTYPES[node.op.dtype].bytes for node in _nodes(share.after)), default=0.0)
-    drawing = _LOGITS_COPIES * limits.requests * float(words) * DTYPES["fp32"].bytes
+    drawing = _LOGITS_COPIES * limits.requests * limits.decode_tokens * float(words) * DTYPES["fp32"].bytes
     return max(in_layers, drawing + stream)

@@ -161,7 +161,8 @@ class TimedSteps:
             ceil(share.layer_count / layout.stages) / share.layer_count
         )  # of every kind of layer, on the fullest stage
         self.tokens = token_counts(limits.step_tokens)
-        self.sampled = self.decodes = counts(limits.requests)
+        self.decodes = counts(limits.requests)
+        self.sampled = counts(limits.requests * limits.decode_tokens)
         self.decode_kv = counts(limits.sequence_tokens, 2.0)
         self.before = lengths(limits.sequence_tokens)
         self.chunks = counts(limits.step_tokens)
@@ -193,7 +194,7 @@ class TimedSteps:
             self._least.add_ops(decode_ops(replace(layers, absorbed=()), 1, 1), copies)
             for row, decodes in zip(self._decode, self.decodes.tolist(), strict=True):
                 for one, kv_len in zip(row, self.decode_kv.tolist(), strict=True):
-                    one.add_ops(decode_ops(layers, decodes, kv_len), copies)
+                    one.add_ops(decode_ops(layers, decodes, kv_len, limits.decode_tokens), copies)
             for row, before in zip(self._prefill, self.before.tolist(), strict=True):
                 for one, chunk in zip(row, self.chunks.tolist(), strict=True):
                     one.add_ops(prefill_ops(layers, before, chunk), copies)

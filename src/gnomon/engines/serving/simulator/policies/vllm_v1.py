@@ -1,4 +1,4 @@
-"""vLLM of today: whoever runs comes first, in his order; then those that wait; all within one number of tokens.
+"""vLLM of today: whoever runs comes first, in his order; then those that wait, as they came or by priority; all within one number of tokens.
 
 [Kwon et al. 2023 for the blocks; rules of vLLM 0.15's V1 scheduler and its KV cache manager]
 """
@@ -7,26 +7,44 @@ from __future__ import annotations
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Ints
-from gnomon.engines.serving.simulator import prefix_cache
+from gnomon.engines.serving.simulator import adapters as loras
+from gnomon.engines.serving.simulator import prefix_cache, priorities, speculation
+from gnomon.engines.serving.simulator.adapters import Adapters
 from gnomon.engines.serving.simulator.blocks import free_blocks, note_victim, restart
 from gnomon.engines.serving.simulator.prefix_cache import Cache
-from gnomon.engines.serving.simulator.queues import pop_front, push_front, remove
-from gnomon.engines.serving.simulator.state import Records, Rules, put
+from gnomon.engines.serving.simulator.queues import push_front, remove, take_out
+from gnomon.engines.serving.simulator.speculation import Draws
+from gnomon.engines.serving.simulator.state import NONE, Records, Rules, put
 
 FOLLOWS = "vLLM 0.15, V1 scheduler, first come first served"
+FOLLOWS_BY_PRIORITY = "vLLM 0.15, V1 scheduler, by priority"
 
 
 @inner
 def form(
-    rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
+    rules: Rules,
+    requests: Records,
+    mine: Records,
+    ready: Ints,
+    members: Records,
+    cache: Cache,
+    adapters: Adapters,
+    replica: int,
 ) -> int:
     """Requests of the next step. `ready` is all that run, in the order of admission, also those in flight."""
-    lost = mine.victims
+    lost, before = mine.victims, NONE
     size, budget = _running(rules, requests, mine, ready, members, cache, replica)
+    if rules.most_adapters > 0:
+        loras.begin(adapters, replica, mine, ready)
     if mine.victims > lost:
         return size  # nobody is admitted when somebody had to go
     while mine.queued > 0 and budget > 0 and mine.readies < rules.most_admitted:
         request = mine.first
+        if rules.most_adapters > 0:
+            request, before = loras.first_that_may(adapters, rules, requests, mine, replica, before)
+            if request == NONE:
+                break
+            loras.join(adapters, replica, request)
         prefill, block = requests[request].prefill, rules.block_tokens
         if rules.brings and requests[request].is_brought and requests[request].restarts == 0:
             if -(-(prefill + 1) // block) > free_blocks(rules, mine):
@@ -46,7 +64,7 @@ def form(
         blocks = -(-reach // block)
         if blocks - found + found_free > free_blocks(rules, mine):
             break
-        pop_front(requests, mine)
+        take_out(requests, mine, request, before)
         if rules.has_cache:
             prefix_cache.sit(cache, mine, replica, request, found)
         ready[mine.readies] = request
@@ -54,7 +72,7 @@ def form(
         requests[request].blocks = found
         requests[request].processed = found * block
         requests[request].found += found * block
-        hold(rules, requests, mine, cache, replica, request, reach)
+        hold(rules, requests, mine, cache, replica, request, reach, reach)
         join(requests, members[size], request, tokens)
         size += 1
         budget -= tokens
@@ -65,7 +83,7 @@ def form(
 def _running(
     rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
 ) -> tuple[int, int]:
-    """How many that ran before are in the step, and the tokens that are left of it. Who came last makes room."""
+    """How many that ran before are in the step, and the tokens that are left of it. Who came last, or counts least, makes room."""
     size, at, budget = 0, 0, rules.most_tokens
     while at < mine.readies and budget > 0:
         request = ready[at]
@@ -76,12 +94,21 @@ def _running(
             at += 1
             continue
         reach = one.processed + one.in_flight + tokens - one.is_prefilled
-        while -(-reach // rules.block_tokens) - one.blocks > free_blocks(rules, mine):
-            mine.readies -= 1
-            preempt(rules, requests, mine, cache, replica, ready[mine.readies])
-            if mine.readies == at:
+        held = speculation.held(rules, reach)
+        while -(-held // rules.block_tokens) - one.blocks > free_blocks(rules, mine):
+            victim = ready[mine.readies - 1]
+            if rules.by_priority:
+                victim = priorities.last_of(requests, mine, ready)
+                given = priorities.leave_step(members, size, victim)
+                if given > 0:  # it was in this step already
+                    size, at, budget = size - 1, at - 1, budget + given
+                priorities.leave_line(mine, ready, victim)
+            else:
+                mine.readies -= 1
+            preempt(rules, requests, mine, cache, replica, victim)
+            if victim == request:
                 return size, budget
-        hold(rules, requests, mine, cache, replica, request, reach)
+        hold(rules, requests, mine, cache, replica, request, reach, held)
         join(requests, members[size], request, tokens)
         size += 1
         budget -= tokens
@@ -94,20 +121,23 @@ def go_on(
     rules: Rules, requests: Records, mine: Records, ready: Ints, member: Records, cache: Cache, replica: int
 ) -> None:
     """The first that waits brought the KV cache of its prompt and its first token: its second is computed next."""
-    request = pop_front(requests, mine)
+    request = mine.first
+    take_out(requests, mine, request, NONE)
     one = requests[request]
     ready[mine.readies] = request
     mine.readies += 1
     one.blocks, one.is_prefilled, one.processed = 0, True, one.prefill + 1
-    hold(rules, requests, mine, cache, replica, request, one.prefill + 1)
+    hold(rules, requests, mine, cache, replica, request, one.prefill + 1, one.prefill + 1)
     join(requests, member, request, 1)
 
 
 @inner
-def may_find_more(requests: Records, mine: Records, members: Records, size: int, cache: Cache) -> bool:
+def may_find_more(rules: Rules, requests: Records, mine: Records, members: Records, size: int, cache: Cache) -> bool:
     """Whether the first that waits may find blocks that are still to come: an answer that runs is in its prompt."""
     if mine.queued == 0:
         return False
+    if rules.most_adapters > 0:  # it may be another than the first
+        return True
     for piece in range(cache.starts[mine.first], cache.starts[mine.first + 1]):
         for at in range(size):
             if cache.segments[piece] == cache.answers[members[at].request]:
@@ -123,6 +153,9 @@ def lacks(rules: Rules, one: Records) -> int:
     if reached < one.prefill:
         missing: int = one.prefill - reached
         return missing
+    if rules.draft_tokens > 0:  # one stage, and no step ahead
+        most: int = min(1 + rules.draft_tokens, rules.sequence_tokens - one.processed)
+        return most
     if rules.slots == rules.stages:
         return 1 - one.in_flight if one.is_prefilled else 0
     return 1 if reached < one.prefill + one.decode - 1 else 0
@@ -135,9 +168,13 @@ def step_tokens(rules: Rules, missing: int) -> int:
 
 
 @inner
-def hold(rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int, reach: int) -> None:
-    """A request gets the blocks that it lacks for so many tokens."""
-    one, blocks = requests[request], -(-reach // rules.block_tokens)
+def hold(
+    rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int, reach: int, held: int
+) -> None:
+    """A request that will have computed so many tokens gets the blocks that it lacks for those held; drafts are not found again."""
+    one, blocks = requests[request], -(-held // rules.block_tokens)
+    if rules.draft_tokens > 0:
+        reach = min(reach, one.processed if one.is_prefilled else one.prefill)
     if not rules.has_cache:
         mine.used_blocks += max(blocks - one.blocks, 0)
     else:
@@ -169,17 +206,22 @@ def let_go(rules: Rules, requests: Records, mine: Records, cache: Cache, replica
 
 @inner
 def preempt(rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int) -> None:
-    """A request gives its blocks back and is computed anew, with the tokens that it has got, before all that wait."""
+    """A request gives its blocks back and is computed anew, with the tokens that it has got, before all that wait, or at its place."""
     let_go(rules, requests, mine, cache, replica, request)
     restart(rules, requests[request])
     requests[request].in_flight = 0
     note_victim(requests, mine, request)
-    push_front(requests, mine, request)
+    if rules.by_priority:
+        priorities.insert(requests, mine, request)
+    else:
+        push_front(requests, mine, request)
 
 
 @inner
-def end(requests: Records, mine: Records, members: Records, size: int, now_s: float) -> None:
-    """A step has ended: whoever is through its prompt has got a token; whoever has all is through."""
+def end(
+    rules: Rules, requests: Records, mine: Records, members: Records, size: int, draws: Draws, now_s: float
+) -> None:
+    """A step has ended: whoever is through its prompt has got a token, or with drafts several; whoever has all is through."""
     for at in range(size):
         one = requests[members[at].request]
         if members[at].epoch != one.restarts:
@@ -189,6 +231,8 @@ def end(requests: Records, mine: Records, members: Records, size: int, now_s: fl
         if one.is_completed:  # by a late token, when it had been admitted again
             continue
         done = one.processed + members[at].tokens
+        if rules.draft_tokens > 0 and one.is_prefilled:
+            done = one.processed + speculation.given(draws, one, members[at].request, members[at].tokens)
         if done == one.prefill:
             one.is_prefilled = True
             done += 1
