@@ -39,7 +39,7 @@ from gnomon.engines.serving.defaults import (
 )
 from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
 from gnomon.engines.serving.disaggregated import check_pools, simulated
-from gnomon.engines.serving.drafting import OF_DRAFTS, draft_of
+from gnomon.engines.serving.drafting import OF_DRAFTS, draft_of, speculation_of
 from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.kv_link import at_rate_s, kv_transfer, link_bytes, network_s
 from gnomon.engines.serving.outcome import Outcome
@@ -310,6 +310,7 @@ class ServingEngine:
         drafting: Workload | None,
     ) -> tuple[Pool, KvMemory]:
         """Replicas that are alike, and the memory of one of their devices. Unsupported, BadInput."""
+        assert plan.traffic is not None  # checked
         layout, limits, software = layout_of(plan), limits_of(plan, system, workload), self._software()
         replicas, adapters = replicas_of(plan, layout, system, taken), _adapters(plan)
         try:
@@ -348,9 +349,7 @@ class ServingEngine:
             stages=layout.stages,
             kv_blocks=blocks,
             steps_ahead=_steps_ahead(plan, software),
-            batching=batching_of(
-                plan, limits, speculation_of(plan, 0 if plan.traffic is None else _seed(plan.traffic))
-            ),
+            batching=batching_of(plan, limits, speculation_of(plan, _seed(plan.traffic))),
             times=times,
             draft_times=draft_times,
             device=system.device.name,
