@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 OWN = ROOT / "tests" / "golden" / "vidur"
 SHARED = ROOT / os.environ.get("GNOMON_SHARED", "../shared") / "reference" / "vidur"
 TOKENS, KV_STEP, KV_COLUMNS, REQUESTS = 128, 64, 3, 8  # that the tables of the cases by hand cover
+BY_TOKEN = ("lightllm", "sglang")  # policies whose blocks hold a token, on one stage
 _OPERATORS = (
     *("attn_post_proj", "attn_rope", "attn_kv_cache_save", "input_layernorm", "mlp_up_proj", "mlp_down_proj"),
     *("mlp_act", "add", "all_reduce", "post_attention_layernorm"),
@@ -58,7 +59,7 @@ def service(policy: str, *, blocks: int = 64, most_requests: int = 4, **others: 
     batching = Batching(
         policy=policy,
         most_requests=most_requests,
-        block_tokens=1 if policy in ("lightllm", "sglang") else 8,
+        block_tokens=1 if policy in BY_TOKEN else 8,
         most_tokens=64,
         chunk_tokens=8,
         most_waits=2,

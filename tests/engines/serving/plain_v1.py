@@ -142,17 +142,17 @@ def run(
 ) -> list[Step]:
     """What was decided, step by step. `send_s`: of a request that is through, what its KV cache takes to another pool."""
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
-    link_s, held = 0.0, []
-    while coming or waiting or running or held:
-        for request in [one for one in held if one.sent_s <= now_s]:
+    link_s, sending = 0.0, []
+    while coming or waiting or running or sending:
+        for request in [one for one in sending if one.sent_s <= now_s]:
             pool.release(request)
-            held.remove(request)
+            sending.remove(request)
         let_in(coming, waiting, now_s, most_waiting, most_wait_s)
         if by_priority:
             waiting.sort(key=lambda one: (*one.rank, one.number))
         if not waiting and not running:
-            if coming or held:
-                now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in held])
+            if coming or sending:
+                now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in sending])
             continue
         budget, step, at, was_preempted, admitted, found = most_tokens, [], 0, False, [], 0
         while at < len(running) and budget > 0:
@@ -204,9 +204,9 @@ def run(
             found += request.computed
             budget -= tokens
         if not step:
-            assert was_preempted or held, "nothing can ever be computed"
+            assert was_preempted or sending, "nothing can ever be computed"
             if not was_preempted:
-                now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in held])
+                now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in sending])
             continue
         names = tuple((request.number, tokens) for request, tokens in step)
         steps.append(Step(now_s, names, tuple(admitted), tuple(victims), found, len(pool.free)))
@@ -233,5 +233,5 @@ def run(
                         pool.release(request)
                     else:
                         request.sent_s = link_s = max(link_s, now_s) + takes_s
-                        held.append(request)
+                        sending.append(request)
     return steps

@@ -18,7 +18,7 @@ from gnomon.engines.serving.facts import request_times
 from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.simulate import simulate
 from gnomon.engines.serving.simulator.admission import QUEUE_FULL, WAITED_TOO_LONG
-from tests.engines.serving.cases import arrivals, service
+from tests.engines.serving.cases import BY_TOKEN, arrivals, service
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, decided, drawn, spelled_out
 
@@ -120,7 +120,7 @@ def test_decisions_are_those_of_the_plain_twin(caches, rows, blocks, most_reques
 def test_all_are_served_or_turned_away_and_iterations_at_once_are_those_one_by_one(
     policy, rows, replicas, router, most_waiting, most_wait_s, most_open
 ):
-    blocks = 80 if policy == "lightllm" else 12
+    blocks = 80 if policy in BY_TOKEN else 12
     given_service = replace(
         service(policy, blocks=blocks, replicas=replicas, most_requests=2, routing=Routing(name=router)),
         most_waiting=most_waiting,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gnomon.core.service import Routing
 from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.simulate import simulate
-from tests.engines.serving.cases import arrivals, service, step_times
+from tests.engines.serving.cases import BY_TOKEN, arrivals, service, step_times
 from tests.engines.serving.test_vllm_v1 import a_service
 
 pytestmark = pytest.mark.xdist_group("compiled")
@@ -59,7 +59,7 @@ def test_iterations_at_once_are_those_one_by_one_and_ends_come_before_what_follo
 ):
     after = np.array([-1] + [np.random.default_rng([seed, at]).integers(-1, at) for at in range(1, len(rows))])
     stream = replace(arrivals(*sorted(rows, key=lambda row: row[0])), after=after)
-    blocks = 80 if policy in ("lightllm", "sglang") else 12
+    blocks = 80 if policy in BY_TOKEN else 12
     given_service = service(policy, blocks=blocks, replicas=replicas, routing=Routing(name=router))
     given_service = replace(given_service, most_open=most_open)
     made, one_by_one = (simulate(given_service, stream, records=records) for records in (False, True))

@@ -6,7 +6,7 @@ from gnomon.core.errors import BadInput
 from gnomon.engines.serving.decisions import decisions_csv
 from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.simulate import simulate
-from tests.engines.serving.cases import arrivals, service
+from tests.engines.serving.cases import BY_TOKEN, arrivals, service
 
 pytestmark = pytest.mark.xdist_group("compiled")
 ROWS = [(0.1 * i, 3 + i * 5 % 14, 2 + i * 7 % 13) for i in range(12)]
@@ -26,7 +26,7 @@ def test_a_row_tells_who_came_and_who_lost_his_blocks():
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("stages", [1, 2])
 def test_rows_account_for_every_token_and_every_eviction(policy, stages):
-    is_by_token = policy in ("lightllm", "sglang")
+    is_by_token = policy in BY_TOKEN
     stages, blocks = (1, 80) if is_by_token else (stages, 9)
     made = simulate(service(policy, blocks=blocks, stages=stages), arrivals(*ROWS), records=True)
     rows = list(made.decisions())

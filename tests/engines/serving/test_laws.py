@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from gnomon.core.service import Routing
 from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.simulate import simulate
-from tests.engines.serving.cases import arrivals, service, stage_times, step_times
+from tests.engines.serving.cases import BY_TOKEN, arrivals, service, stage_times, step_times
 from tests.long import LONG
 
 pytestmark = pytest.mark.xdist_group("compiled")
 ROWS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=12)
 MANY = 20_000 if LONG else 60  # for each policy
-ONE_STAGE = ("lightllm", "sglang")  # which also have blocks of one token
+
 TIMES = [stage_times(), step_times(), step_times(decodes=np.array([4]), decode_s=np.array([[0.1, 0.2, 0.3]]))]
 
 
@@ -28,7 +28,7 @@ def _sorted(rows):
 
 
 def _blocks(policy):
-    return 80 if policy in ONE_STAGE else 12
+    return 80 if policy in BY_TOKEN else 12
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -44,7 +44,7 @@ def _blocks(policy):
 def test_every_request_is_through_and_every_block_given_back(
     policy, rows, most_requests, spare_blocks, stages, router, times
 ):
-    stages = 1 if policy in ONE_STAGE else stages
+    stages = 1 if policy in BY_TOKEN else stages
     given_service = service(
         policy,
         blocks=_blocks(policy) - 8 + spare_blocks,
@@ -75,7 +75,7 @@ def test_every_request_is_through_and_every_block_given_back(
 @given(rows=ROWS, stages=st.sampled_from([1, 3]), times=st.sampled_from(TIMES))
 def test_blocks_are_there_in_every_step_and_requests_in_batches_are_their_time_in_them(policy, rows, stages, times):
     blocks = _blocks(policy)
-    stages = 1 if policy in ONE_STAGE else stages
+    stages = 1 if policy in BY_TOKEN else stages
     made = simulate(service(policy, blocks=blocks, stages=stages, times=times), _sorted(rows), records=True)
     steps = list(made.decisions())
     assert all(0 <= step.free_blocks <= blocks for step in steps)

@@ -12,7 +12,7 @@ from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.power import BY_ARITHMETIC, BY_BYTES, RUNNING, WAITING, Draw, energy
 from gnomon.engines.serving.simulate import simulate
 from gnomon.engines.serving.simulator.records import ROWS
-from tests.engines.serving.cases import arrivals, service
+from tests.engines.serving.cases import BY_TOKEN, arrivals, service
 
 A100 = device("a100-sxm-80gb")
 PEAK = 312e12
@@ -56,9 +56,10 @@ def test_the_shares_are_those_of_the_measured_powers(shared: Path) -> None:
     assert found == pytest.approx((RUNNING, BY_ARITHMETIC, BY_BYTES), abs=1e-3)
 
 
+@pytest.mark.xdist_group("compiled")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_time_that_steps_run_is_that_of_all_steps(policy: str) -> None:
-    stages = 1 if policy == "lightllm" else 2
+    stages = 1 if policy in BY_TOKEN else 2
     for count in {1, stages}:
         pool = service(policy, stages=count)
         stream = arrivals(*((at * 0.7, 5 + at, 3 + at % 4) for at in range(6)))

@@ -15,7 +15,7 @@ from gnomon.core.serving_plan import ServingPlan
 from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.routers import one_round, routing_of, static_routes
 from gnomon.engines.serving.simulate import simulate
-from tests.engines.serving.cases import arrivals, service
+from tests.engines.serving.cases import BY_TOKEN, arrivals, service
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, drawn, spelled_out
 
@@ -65,7 +65,7 @@ def test_one_that_is_through_is_not_outstanding():
 
 @given(rows=ROWS, policy=st.sampled_from(POLICIES), replicas=st.integers(1, 4))
 def test_the_shortest_queue_is_what_vidur_calls_lor(rows, policy, replicas):
-    blocks = 80 if policy == "lightllm" else 12
+    blocks = 80 if policy in BY_TOKEN else 12
     found = [
         simulate(service(policy, blocks=blocks, replicas=replicas, routing=Routing(name=name)), sorted_rows(rows))
         for name in ("lor", "join_shortest_queue")
@@ -83,7 +83,7 @@ def test_the_shortest_queue_is_what_vidur_calls_lor(rows, policy, replicas):
 )
 def test_choices_are_those_of_whoever_counts_requests_from_outside(router, rows, policy, replicas, stages, most_open):
     """Counted from what is told of requests in the end: sent, first in a step, through."""
-    blocks, stages = (80, 1) if policy == "lightllm" else (40, stages)
+    blocks, stages = (80, 1) if policy in BY_TOKEN else (40, stages)
     routing = Routing(name=router, seed=7)
     given_service = service(policy, blocks=blocks, replicas=replicas, stages=stages, routing=routing)
     made = simulate(replace(given_service, most_open=most_open), sorted_rows(rows)).requests
@@ -111,7 +111,7 @@ def test_choices_are_those_of_whoever_counts_requests_from_outside(router, rows,
 @pytest.mark.parametrize("policy", POLICIES)
 @given(rows=ROWS, replicas=st.integers(1, 3), most_open=st.sampled_from([None, 2]))
 def test_iterations_at_once_are_those_one_by_one(policy, router, rows, replicas, most_open):
-    blocks = 80 if policy == "lightllm" else 12
+    blocks = 80 if policy in BY_TOKEN else 12
     given_service = service(policy, blocks=blocks, replicas=replicas, routing=Routing(name=router))
     given_service = replace(given_service, most_open=most_open)
     found = [simulate(given_service, sorted_rows(rows), records=records).requests for records in (False, True)]

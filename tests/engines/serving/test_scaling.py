@@ -16,7 +16,7 @@ from gnomon.core.service import Routing
 from gnomon.core.serving_plan import ServingPlan
 from gnomon.engines.serving.policies import POLICIES
 from gnomon.engines.serving.simulate import simulate
-from tests.engines.serving.cases import arrivals, service
+from tests.engines.serving.cases import BY_TOKEN, arrivals, service
 from tests.engines.serving.test_vllm_v1 import a_service, drawn
 
 pytestmark = pytest.mark.xdist_group("compiled")
@@ -156,7 +156,7 @@ def plain_course(made, autoscale, at_start):
 def test_the_course_is_that_of_the_plain_twin_and_requests_go_to_who_is_ready(
     rows, autoscale, router, policy, stages, starts_with_most
 ):
-    blocks, stages = (80, 1) if policy == "lightllm" else (40, stages)
+    blocks, stages = (80, 1) if policy in BY_TOKEN else (40, stages)
     at_start = autoscale.max if starts_with_most else autoscale.min
     given_service = service(policy, blocks=blocks, replicas=autoscale.max, stages=stages, routing=Routing(name=router))
     given_service = replace(given_service, autoscale=autoscale, replicas_at_start=at_start)
@@ -184,7 +184,7 @@ def test_the_course_is_that_of_the_plain_twin_and_requests_go_to_who_is_ready(
 def test_iterations_at_once_are_those_one_by_one_and_all_are_through_or_turned_away(
     policy, rows, autoscale, router, most_open, most_wait_s
 ):
-    blocks = 80 if policy == "lightllm" else 12
+    blocks = 80 if policy in BY_TOKEN else 12
     given_service = service(policy, blocks=blocks, replicas=autoscale.max, routing=Routing(name=router))
     given_service = replace(
         given_service,
