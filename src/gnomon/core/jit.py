@@ -32,6 +32,18 @@ def inner(function: _F) -> _F:
     return cast(_F, njit(**borrowing)(function))
 
 
+def passing_on(function: _F) -> _F:
+    """A function that hands on much and does little, with one caller or few: written into them, so that nothing is handed over.
+
+    Of each array of a tuple a compiled function is handed seven numbers or more: a dozen of tuples took a third of the time of `serving`,
+    `benchmarks/bench_serving.py`. What is written into much else takes long to compile.
+    """
+    from numba import njit
+
+    borrowing: dict[str, Any] = {**_UNSEEN, "_nrt": False, "inline": "always"}
+    return cast(_F, njit(**borrowing)(function))
+
+
 def inner_making_arrays(function: _F) -> _F:
     """The same of a function that makes arrays or hands them back."""
     from numba import njit

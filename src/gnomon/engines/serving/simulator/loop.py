@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from gnomon.core.jit import compiled, inner
+from gnomon.core.jit import compiled, inner, passing_on
 from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.simulator import adapters as loras
 from gnomon.engines.serving.simulator import (
@@ -89,7 +89,7 @@ def new_clocks() -> Records:
     return np.zeros(1, _CLOCK).view(np.recarray)
 
 
-@inner
+@passing_on
 def form(
     rules: Rules,
     requests: Records,
@@ -125,7 +125,7 @@ def free_slot(rules: Rules, batches: Batches, replica: int) -> int:
     return NONE
 
 
-@inner
+@passing_on
 def next_batch(
     rules: Rules,
     requests: Records,
@@ -150,7 +150,7 @@ def next_batch(
     return slot, form(rules, requests, replicas, batches.members[slot], cache, adapters, replica)
 
 
-@inner
+@passing_on
 def end_batch(
     rules: Rules,
     requests: Records,
@@ -173,7 +173,7 @@ def end_batch(
     take_back(rules, requests, replicas, batches, cache, slot)
 
 
-@inner
+@passing_on
 def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batches, cache: Cache, slot: int) -> None:
     """A batch comes back to its replica."""
     replica = slot // rules.slots
@@ -194,7 +194,7 @@ def take_back(rules: Rules, requests: Records, replicas: Replicas, batches: Batc
         mine.pauses += 1
 
 
-@inner
+@passing_on
 def send_out(
     rules: Rules,
     requests: Records,
@@ -233,7 +233,7 @@ def send_out(
             events.now(queue, events.FORM, replica)
 
 
-@inner
+@passing_on
 def begin_batches(
     rules: Rules,
     costs: Costs,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from gnomon.core.jit import inner
+from gnomon.core.jit import inner, passing_on
 from gnomon.core.service import Ints
 from gnomon.engines.serving.simulator import adapters as loras
 from gnomon.engines.serving.simulator import prefix_cache, priorities, speculation
@@ -167,7 +167,7 @@ def step_tokens(rules: Rules, missing: int) -> int:
     return min(missing, rules.chunk_tokens) if rules.chunk_tokens > 0 else missing
 
 
-@inner
+@passing_on
 def hold(
     rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int, reach: int, held: int
 ) -> None:
@@ -193,7 +193,7 @@ def join(requests: Records, member: Records, request: int, tokens: int) -> None:
     member.is_sampled = one.processed - one.is_prefilled + one.in_flight >= one.prefill
 
 
-@inner
+@passing_on
 def let_go(rules: Rules, requests: Records, mine: Records, cache: Cache, replica: int, request: int) -> None:
     """A request gives its blocks back."""
     one = requests[request]
