@@ -154,6 +154,10 @@ def test_an_answer_is_json():
         ({"policy": "sglang", "mixed_chunk": True, "chunk_tokens": 100}, "may leave none for prompts"),
         ({"schedule_policy": "lpm"}, "vllm-v1: schedule_policy and mixed_chunk are of the policy sglang"),
         ({"mixed_chunk": True}, "vllm-v1: schedule_policy and mixed_chunk are of the policy sglang"),
+        (
+            {"autoscale": {"max": 1, "target_outstanding": 1, "start_s": 1}, "max_loras": 1},
+            "does not simulate which LoRA adapters a new one has",
+        ),
         ({"scheduling": "priority", "policy": "sarathi"}, "sarathi knows no priorities; vllm-v1 does"),
         ({"max_loras": 2, "policy": "sarathi"}, "sarathi knows no LoRA adapters; vllm-v1 does"),
         ({"kv_blocks": 2}, "60 requests can never be scheduled"),

@@ -259,6 +259,8 @@ class ServingEngine:
         if plan.traffic is None:
             raise BadInput("a service needs requests", field="traffic")
         policy_named(plan.policy)
+        if plan.autoscale is not None and plan.max_loras is not None:
+            raise Unsupported("where replicas come and go, serving does not simulate which LoRA adapters a new one has")
         drafting = draft_of(scenario, plan)
         limits, taken = limits_of(plan, system, workload), 0
         arrivals = _checked(requests_of(plan.traffic), limits, plan)
