@@ -204,8 +204,8 @@ def test_marks_of_a_logarithmic_axis_follow_the_reader_s_zoom(show) -> None:
     shown.assert_quiet()
 
 
-def test_a_page_prints_light_whatever_the_scheme(show) -> None:
-    shown = show(document_of("a", measurements()), scheme="dark")
+def test_a_page_prints_light_whatever_the_scheme(show, tmp_path: Path) -> None:
+    shown = show(*everything(tmp_path), scheme="dark")
     shown.tab.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     assert shown.tab.evaluate("() => document.documentElement.dataset.theme") == "light"
     shown.tab.evaluate("() => dispatchEvent(new Event('afterprint'))")
