@@ -18,7 +18,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "report": ("report", "one HTML page with figures: of predictions, comparisons, sweeps, experiments, measurements"),
     "map": ("map", "mappings of tensor operations on spatial accelerators, from Timeloop's files"),
     "train": ("train", "training steps on clusters, message by message, from ASTRA-sim's files"),
-    "serve": ("serve", "services of language models under a stream of requests, from Vidur's files"),
+    "serve": ("serve", "services of language models under a stream of requests"),
     "exp": ("exp", "experiments: registered before they run, executed exactly as registered, sealed, read"),
     "claims": ("claims", "published numbers as hypotheses: whether experiments reproduced or refuted them"),
     "tools": ("tools", "outside tools for mappings: install, list and remove them, what their numbers include"),

@@ -22,7 +22,7 @@ def add_plan_options(parser: Parser) -> None:
     group.add_argument(
         "--mode",
         metavar="MODE",
-        help="forward, prefill, decode, forward+backward, forward+backward+optimizer, or train, a whole step on any number of devices; a decoder without it is asked for TTFT and TPOT",
+        help="forward, prefill, decode, forward+backward, forward+backward+optimizer, train, a whole step on any number of devices, or serve, a stream of requests; a decoder without it is asked for TTFT and TPOT",
     )
     group.add_argument(
         "--batch", metavar="N[,N...]", help="images or sequences (default 1, or what a traced graph is fixed at)"
@@ -91,21 +91,27 @@ def add_serving_options(parser: Parser) -> None:
         "--scheduling", metavar="ORDER", help="who waits first: fcfs (default), or priority: as the requests have it"
     )
     group.add_argument(
-        "--max-num-seqs", metavar="N", help="requests in a step (default: as vLLM chooses by the device)"
+        "--max-num-seqs", metavar="N", help="requests in a step (default: as vLLM, or SGLang, chooses by the device)"
     )
     group.add_argument(
-        "--max-num-batched-tokens", metavar="N", help="tokens in a step (default: as vLLM chooses by the device)"
+        "--max-num-batched-tokens",
+        metavar="N",
+        help="tokens in a step (default: as vLLM, or SGLang, chooses by the device)",
     )
     group.add_argument(
         "--max-model-len", metavar="N", help="tokens of a prompt and its answer (default: the positions of the model)"
     )
-    group.add_argument("--block-size", metavar="N", help="tokens in a block of the KV cache (default 16)")
+    group.add_argument("--block-size", metavar="N", help="tokens in a block of the KV cache (default 16; of sglang 1)")
     group.add_argument(
         "--gpu-memory-utilization", metavar="SHARE", help="share of device memory that is used (default 0.9)"
     )
     group.add_argument("--kv-blocks", metavar="N", help="KV blocks of a replica (default: as many as memory holds)")
     group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
-    group.add_argument("--chunk-tokens", metavar="N", help="tokens of one prompt in a step (default: no limit)")
+    group.add_argument(
+        "--chunk-tokens",
+        metavar="N",
+        help="tokens of one prompt in a step (default: no limit; of sglang those of all prompts, by the device)",
+    )
     group.add_argument(
         "--schedule-policy", metavar="ORDER", help="of sglang, who comes in first: fcfs (default), or lpm"
     )

@@ -38,11 +38,14 @@ class Autoscale:
             if not is_number or value < 0 or (value == 0 and not may_be_0):
                 told = "a time of at least 0" if may_be_0 else "a number above 0"
                 raise BadInput(f"{value!r} is not {told}", field=f"autoscale.{name}")
+        if self.every_s < LEAST_EVERY_S:
+            raise BadInput(f"{self.every_s:g} is less than {LEAST_EVERY_S:g} s", field="autoscale.every_s")
         if self.min > self.max:
             raise BadInput(f"{self.min} is more than the {self.max} of max", field="autoscale.min")
         if self.idle_s / self.every_s > MOST_TICKS:
             raise BadInput(f"{self.idle_s:g} s are more than {MOST_TICKS:,} times every_s", field="autoscale.idle_s")
 
 
+LEAST_EVERY_S = 1e-3  # no autoscaler asks so often; each time is an event
 MOST_TICKS = 1_000_000  # that are looked back on
 FIELDS = tuple(field.name for field in fields(Autoscale))

@@ -181,6 +181,7 @@ class ScenarioFile(Strict):
     max_wait_s: float | None = Field(
         default=None,
         gt=0,
+        strict=True,
         allow_inf_nan=False,
         description="serve: seconds without a first step, after which a request is turned away; no bound",
     )

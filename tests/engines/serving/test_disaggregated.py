@@ -278,6 +278,14 @@ def test_a_pool_of_answers_that_nobody_comes_to_is_idle():
     assert np.isnan(made.handover.sent_s).all()
 
 
+def test_steps_run_in_their_share_of_the_whole_span_of_all_devices():
+    made = simulated(two(a_service(), transfer(1.0), decode={"tensor_parallel": 2}), arrivals((0, 4, 3), (9, 4, 1)))
+    prefill, decode = made.by_pool
+    devices_s = (prefill.pool.replicas + 2 * decode.pool.replicas) * made.span_s
+    assert made.busy == pytest.approx((prefill.busy_s + 2 * decode.busy_s) / devices_s)
+    assert simulated(two(a_service(), transfer(1.0)), arrivals((0, 4, 1))).busy > 0  # nobody comes to the second pool
+
+
 def test_times_of_links_are_linear_between_points_and_in_proportion_beyond():
     link = KvTransfer(blocks=np.array([1, 3, 5]), seconds=np.array([1.0, 2.0, 4.0]))
     assert send_s(link, np.array([1, 2, 4, 10])).tolist() == [1.0, 1.5, 3.0, 8.0]

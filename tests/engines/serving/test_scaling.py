@@ -230,7 +230,8 @@ WRONG = [
     ({"target_outstanding": 0}, "autoscale.target_outstanding: 0 is not a number above 0"),
     ({"start_s": -1}, "autoscale.start_s: -1 is not a time of at least 0"),
     ({"every_s": inf}, "autoscale.every_s: inf is not a number above 0"),
-    ({"every_s": 1e-6, "idle_s": 100}, "autoscale.idle_s: 100 s are more than 1,000,000 times every_s"),
+    ({"every_s": 1e-3, "idle_s": 2000}, "autoscale.idle_s: 2000 s are more than 1,000,000 times every_s"),
+    ({"every_s": 1e-6}, "autoscale.every_s: 1e-06 is less than 0.001 s"),
 ]
 
 

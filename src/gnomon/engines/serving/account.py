@@ -37,15 +37,16 @@ def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> 
     done = made.is_completed
     prompts, answers = made.arrivals.prefill_tokens[done], made.arrivals.decode_tokens[done]
     flop = model_flop(scenario.workload, prompts, answers)
-    flops = [flop]
+    computed = np.maximum(prompts - made.requests.found[done], 1)  # what a cache had was not
+    flops = [model_flop(scenario.workload, computed, answers)]
     if made.handover is not None:
-        of_prompts = model_flop(scenario.workload, prompts, np.ones_like(answers))
-        flops = [of_prompts, flop - of_prompts]
+        of_prompts = model_flop(scenario.workload, computed, np.ones_like(answers))
+        flops = [of_prompts, flops[0] - of_prompts]
     peaks, prices, drawn = [], [], []
     for run, work, memory, (system, price) in zip(
         made.by_pool, flops, memories, _machines(scenario, plan), strict=True
     ):
-        devices = run.replica_s / run.span_s * devices_of_replica(run.pool) if run.span_s > 0 else 0.0
+        devices = made.replicas_of(run) * devices_of_replica(run.pool)
         peak = system.device.peak(scenario.plan.dtype, is_matrix=True)
         peaks.append(None if peak is None else peak.value * devices)
         prices.append(None if price is None else price * devices / _HOUR_S)
@@ -56,13 +57,19 @@ def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> 
             flop=work,
             moved_bytes=_moved_bytes(run, memory),
         )
-        drawn.append(energy(system.device, None if peak is None else peak.value, done_there))
+        own = peak.value if peak is not None and _is_all_told(run.pool) else None
+        drawn.append(energy(system.device, own, done_there))
     return Account(flop=flop, peak_flop_per_s=_sum(peaks), usd_per_s=_sum(prices), energy=together(drawn))
 
 
 def devices_of_replica(pool: Pool) -> int:
     """How many a replica has."""
     return pool.tensor_parallel * pool.stages
+
+
+def _is_all_told(pool: Pool) -> bool:
+    """Whether arithmetic and bytes are those of the model alone: of drafts and adapters they are not added up."""
+    return pool.batching.speculation is None and pool.batching.most_adapters is None
 
 
 def _machines(scenario: Scenario, plan: ServingPlan) -> list[tuple[System, float | None]]:

@@ -279,8 +279,8 @@ class ServingEngine:
             check_pools(plan.policy, service, arrivals)
             if plan.scheduling != "fcfs" or plan.max_loras is not None or plan.num_speculative_tokens is not None:
                 raise Unsupported("of two pools neither priorities nor LoRA adapters nor drafts are simulated")
-            machine, own = plan.prefill_on or system, prefill_plan(plan)
             try:
+                machine, own = plan.prefill_on or system, prefill_plan(plan)
                 made.append(self._pool(workload, machine, own, "prefill", 0, arrivals, None))
             except BadInput as fault:
                 raise _of_prompts(fault) from None

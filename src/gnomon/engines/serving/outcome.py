@@ -66,14 +66,17 @@ class Outcome:
         return self.end_s - float(self.requests.arrived_s.min())
 
     @property
-    def replica_s(self) -> float:
-        """Replicas times seconds in that time."""
-        return self.pool.replicas * self.span_s if self.scaling is None else self.scaling.replica_s
-
-    @property
     def busy(self) -> float:
-        """Share of that time in which a step is on a stage, mean over stages."""
-        return self.busy_s / sum(run.replica_s * run.pool.stages for run in self.by_pool)
+        """Share of that time in which a step is on a device, mean over devices."""
+        busy_s = sum(run.busy_s * run.pool.tensor_parallel for run in self.by_pool)
+        there_s = sum(
+            self.replicas_of(run) * self.span_s * run.pool.tensor_parallel * run.pool.stages for run in self.by_pool
+        )
+        return busy_s / there_s
+
+    def replicas_of(self, run: Outcome) -> float:
+        """Replicas of one of the pools, where they come and go on average."""
+        return run.pool.replicas if self.scaling is None else self.scaling.replica_s / self.span_s
 
     @property
     def batching(self) -> Batching:

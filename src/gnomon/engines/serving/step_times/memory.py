@@ -166,5 +166,6 @@ def _activations_bytes(share: DeviceShare, limits: Limits) -> float:
     stream = 2 * tokens * share.hidden_bytes  # of the layer before, and the residual
     in_layers = max(live(one.pieces, tokens) for one in share.layers) + stream
     words = max((node.op.work()[2] / DTYPES[node.op.dtype].bytes for node in _nodes(share.after)), default=0.0)
-    drawing = _LOGITS_COPIES * limits.requests * limits.decode_tokens * float(words) * DTYPES["fp32"].bytes
+    drawn = max(limits.requests, min(limits.requests * limits.decode_tokens, tokens))
+    drawing = _LOGITS_COPIES * drawn * float(words) * DTYPES["fp32"].bytes
     return max(in_layers, drawing + stream)
