@@ -32,6 +32,7 @@ from tests.adapters.services import (
     stand_in,
 )
 
+pytestmark = pytest.mark.xdist_group("compiled")  # by one worker, which compiles what the others need not
 ROUNDED_NOWHERE = ("vidur-vllm", "three-replicas")  # recorded runs in which no size is rounded
 RECORDED = {
     "vidur-vllm": service(),
@@ -125,7 +126,6 @@ def test_what_it_cannot_be_asked_is_told_in_words(made, stream, told):
         engine(made, stream).predict(scenario(requests=2))
 
 
-@pytest.mark.xdist_group("compiled")  # by one worker, which compiles what the others need not
 @pytest.mark.parametrize("name", ROUNDED_NOWHERE)
 def test_recorded_runs_are_what_our_simulator_makes_of_the_same_service(name):
     said = json.loads(recorded(f"vidur/{name}")["result.json"])

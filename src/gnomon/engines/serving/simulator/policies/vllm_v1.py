@@ -178,8 +178,10 @@ def hold(
     if not rules.has_cache:
         mine.used_blocks += max(blocks - one.blocks, 0)
     else:
-        prefix_cache.grow(cache, rules, mine, replica, request, one.blocks, blocks)
-        prefix_cache.seal(cache, rules, replica, request, reach)
+        if blocks > one.blocks:
+            prefix_cache.grow(cache, rules, mine, replica, request, one.blocks, blocks)
+        if reach // rules.block_tokens > cache.cursors[request].sealed:
+            prefix_cache.seal(cache, rules, replica, request, reach)
     one.blocks = max(blocks, one.blocks)
 
 
