@@ -159,6 +159,7 @@ def test_an_answer_is_json():
             "does not simulate which LoRA adapters a new one has",
         ),
         ({"scheduling": "priority", "policy": "sarathi"}, "sarathi knows no priorities; vllm-v1 does"),
+        ({"policy": "sglang", "traffic": {"priorities": [[0, 1], [1, 1]]}}, "sglang knows no priorities; vllm-v1 does"),
         ({"max_loras": 2, "policy": "sarathi"}, "sarathi knows no LoRA adapters; vllm-v1 does"),
         ({"kv_blocks": 2}, "60 requests can never be scheduled"),
     ],

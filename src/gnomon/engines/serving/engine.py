@@ -468,6 +468,8 @@ def _check_said(arrivals: Arrivals, plan: ServingPlan) -> None:
     """BadInput for traffic of which the plan has to say how it is followed."""
     if arrivals.adapters is not None and plan.max_loras is None:
         raise BadInput("the requests ask for LoRA adapters: say how many of them a step may have", field="max_loras")
+    if arrivals.priorities is not None and plan.policy != "vllm-v1":
+        raise Unsupported(f"{plan.policy} knows no priorities; vllm-v1 does")
     if arrivals.priorities is not None and plan.scheduling == "fcfs":  # vLLM refuses such requests, too
         raise BadInput(
             "the requests have priorities, of which first come first served takes no account",
