@@ -169,6 +169,11 @@ class Pool:
     draft_times: StepTimes | None = None  # of a model that drafts, on the same devices
     device: str = ""  # its name, where it is told
 
+    @property
+    def devices(self) -> int:
+        """Of a replica."""
+        return self.tensor_parallel * self.stages
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvTransfer:

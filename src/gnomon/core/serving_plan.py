@@ -73,7 +73,7 @@ class ServingPlan:
     traffic: AnyTraffic | None = None  # who asks; None: it is not said
 
     def __post_init__(self) -> None:
-        for name in _WHOLE:
+        for name in WHOLE:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise BadInput(f"{value!r} is not a positive whole number", field=name)
@@ -126,6 +126,7 @@ class ServingPlan:
         return self.prefill_replicas is not None or self.prefill_on is not None
 
     def _check_drafts(self) -> None:
+        """BadInput where of drafts something is said and not all."""
         share = self.draft_acceptance
         for name in ("draft_acceptance", "draft_model"):
             if getattr(self, name) is not None and self.num_speculative_tokens is None:
@@ -166,7 +167,7 @@ def _is_weight(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-_WHOLE = (
+WHOLE = (  # fields that are positive whole numbers
     "tp",
     "pp",
     "ep",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 from pydantic.fields import FieldInfo
 
+from gnomon.core import serving_plan
 from gnomon.core.dtype import dtype
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import LARGEST
@@ -43,18 +44,7 @@ FIELDS = (
 WHOLE = (
     *("batch", "seq", "context", "image", "classes"),
     *("global_batch", "tp", "pp", "virtual", "dp", "ep", "cp", "lora_rank"),
-    *(
-        "replicas",
-        "max_waiting",
-        "max_num_seqs",
-        "max_num_batched_tokens",
-        "max_model_len",
-        "block_size",
-        "kv_blocks",
-        "chunk_tokens",
-    ),
-    *("prefill_replicas", "prefill_tp", "prefill_pp", "prefill_max_num_batched_tokens"),
-    *("max_loras", "max_lora_rank", "num_speculative_tokens"),
+    *(name for name in serving_plan.WHOLE if name not in ("tp", "pp", "ep")),
     *("traffic.requests", "traffic.most_open", "autoscale.min", "autoscale.max"),
 )
 # Numbers with a unit -> the kind of number.

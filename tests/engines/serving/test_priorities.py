@@ -130,9 +130,18 @@ def test_who_is_in_a_hurry_waits_less_and_the_others_more_than_first_come_first_
     assert waits[1][~urgent].mean() > waits[0][~urgent].mean()
 
 
-@pytest.mark.parametrize("doors", [{}, {"policy": "sarathi"}])
-def test_priorities_are_refused_where_nothing_takes_account_of_them(doors):
+def asked_with_priorities(**doors):
     traffic = {"qps": 5, "prompts": 20, "answers": 3, "requests": 6, "priorities": [[0, 1], [1, 1]]}
-    scenario = question("gpt2", "h100-sxm", mode="serve", traffic=traffic, **doors).scenarios()["e2e"]
+    return question("gpt2", "h100-sxm", mode="serve", traffic=traffic, **doors).scenarios()["e2e"]
+
+
+def test_priorities_are_refused_where_requests_are_taken_first_come_first_served():
+    scenario = asked_with_priorities()
     with pytest.raises(BadInput, match="scheduling: the requests have priorities, of which first come first served"):
         plugins.tuned("serving", {"timer": "roofline"}).missing(scenario)
+
+
+@pytest.mark.parametrize("policy", ["sarathi", "sglang"])
+def test_a_policy_without_priorities_says_so_before_it_is_advised_to_set_them(policy):
+    (reason,) = plugins.tuned("serving", {"timer": "roofline"}).missing(asked_with_priorities(policy=policy))
+    assert f"{policy} knows no priorities" in str(reason)

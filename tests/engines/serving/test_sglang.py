@@ -2,17 +2,16 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.core.errors import Unsupported
-from gnomon.core.service import Arrivals, Batching, Prefixes
+from gnomon.core.service import Batching
 from gnomon.engines.serving.simulate import simulate
-from tests.engines.serving.cases import arrivals, service
+from tests.engines.serving.cases import service
 from tests.engines.serving.plain_sglang import OutOfMemory, Request, Scheduler
-from tests.engines.serving.test_vllm_v1 import decided, one_second_steps
+from tests.engines.serving.test_vllm_v1 import decided, drawn, one_second_steps
 from tests.long import LONG
 
 pytestmark = pytest.mark.xdist_group("compiled")
@@ -40,24 +39,6 @@ def a_service(*, tokens, chunk=20, most_tokens=30, most_requests=6, order="fcfs"
         "sglang", blocks=tokens, batching=batching, times=times or one_second_steps(), steps_ahead=ahead,
         sequence_tokens=4096,
     )  # fmt: skip
-
-
-def drawn(rows) -> Arrivals:
-    pieces = [[(number, TOKENS[number]) for number in numbers] for _, numbers, _, _ in rows]
-    plain = arrivals(
-        *(
-            (quarter / 4, sum(tokens for _, tokens in of_one), asked)
-            for (quarter, _, asked, _), of_one in zip(rows, pieces, strict=True)
-        )
-    )
-    flat = [piece for of_one in pieces for piece in of_one]
-    prefixes = Prefixes(
-        starts=np.cumsum([0, *map(len, pieces)]),
-        segments=np.array([number for number, _ in flat]),
-        tokens=np.array([tokens for _, tokens in flat]),
-        answers=np.array([answer for *_, answer in rows]),
-    )
-    return replace(plain, prefixes=prefixes)
 
 
 def spelled_out(rows) -> list[Request]:
@@ -91,7 +72,7 @@ def test_every_decision_is_that_of_the_plain_twin(rows, spare, limits, caches, l
         tokens=slots, chunk=chunk, most_tokens=most_tokens, most_requests=most_requests,
         order="lpm" if longest_first else "fcfs", mixed=mixed, ahead=int(overlaps),
     )  # fmt: skip
-    stream = drawn(rows)
+    stream = drawn(rows, TOKENS)
     stream = stream if caches else replace(stream, prefixes=None)
     try:
         steps = plain.run()
@@ -112,7 +93,7 @@ def test_every_decision_is_that_of_the_plain_twin(rows, spare, limits, caches, l
 def ran(rows, **options):
     """The steps of requests: when, prompt as segments, tokens of the answer."""
     rows = [(round(4 * when), prompt, asked, -1) for when, prompt, asked in rows]
-    return simulate(a_service(**{"tokens": 500, **options}), drawn(rows), records=True)
+    return simulate(a_service(**{"tokens": 500, **options}), drawn(rows, TOKENS), records=True)
 
 
 def steps_of(made):
@@ -156,7 +137,7 @@ def test_a_prompt_finds_what_others_have_computed_but_for_one_token():
 
 
 def test_a_conversation_finds_the_answer_before_but_for_its_last_token():
-    made = simulate(a_service(tokens=500), drawn([(0, [1], 6, 7), (60, [1, 7, 2], 2, -1)]), records=True)
+    made = simulate(a_service(tokens=500), drawn([(0, [1], 6, 7), (60, [1, 7, 2], 2, -1)], TOKENS), records=True)
     assert made.requests.found.tolist() == [0, 45]
 
 
@@ -217,6 +198,6 @@ def test_requests_that_it_would_cut_short_are_never_scheduled():
 
 def test_of_a_closed_loop_the_next_comes_when_an_answer_has_its_last_token_not_after_the_step_for_nothing():
     given_service = replace(a_service(tokens=500, ahead=1), most_open=1)
-    made = simulate(given_service, drawn([(0, [3], 2, -1), (0, [4], 2, -1)])).requests
+    made = simulate(given_service, drawn([(0, [3], 2, -1), (0, [4], 2, -1)], TOKENS)).requests
     assert made.completed_s.tolist()[0] == made.arrived_s.tolist()[1] == 2.0
     assert made.is_completed.all()

@@ -55,10 +55,10 @@ def a_service(*, blocks=12, most_tokens=16, most_requests=4, chunk=None, chunked
     return service("vllm-v1", blocks=blocks, batching=batching, times=one_second_steps(), **others)
 
 
-def drawn(rows) -> Arrivals:
+def drawn(rows, lengths=TOKENS) -> Arrivals:
     """Requests whose prompts are made of segments."""
     rows = sorted(rows, key=lambda row: row[0])
-    pieces = [[(number, TOKENS.get(number, 6)) for number in numbers] for _, numbers, _, _ in rows]
+    pieces = [[(number, lengths.get(number, 6)) for number in numbers] for _, numbers, _, _ in rows]
     plain = arrivals(
         *(
             (quarter / 4, sum(tokens for _, tokens in of_one), asked)

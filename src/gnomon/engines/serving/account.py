@@ -46,7 +46,7 @@ def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> 
     for run, work, memory, (system, price) in zip(
         made.by_pool, flops, memories, _machines(scenario, plan), strict=True
     ):
-        devices = made.replicas_of(run) * devices_of_replica(run.pool)
+        devices = made.replicas_of(run) * run.pool.devices
         peak = system.device.peak(scenario.plan.dtype, is_matrix=True)
         peaks.append(None if peak is None else peak.value * devices)
         prices.append(None if price is None else price * devices / _HOUR_S)
@@ -60,11 +60,6 @@ def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> 
         own = peak.value if peak is not None and _is_all_told(run.pool) else None
         drawn.append(energy(system.device, own, done_there))
     return Account(flop=flop, peak_flop_per_s=_sum(peaks), usd_per_s=_sum(prices), energy=together(drawn))
-
-
-def devices_of_replica(pool: Pool) -> int:
-    """How many a replica has."""
-    return pool.tensor_parallel * pool.stages
 
 
 def _is_all_told(pool: Pool) -> bool:
@@ -87,7 +82,7 @@ def _moved_bytes(made: Outcome, memory: KvMemory) -> float:
     prompts, further = made.arrivals.prefill_tokens[done], made.arrivals.decode_tokens[done] - 1
     seen = float((further * prompts + further * (further + 1) / 2).sum())
     read = made.batches * memory.weights_bytes + seen * memory.block_bytes / memory.block_tokens
-    return devices_of_replica(made.pool) * read
+    return made.pool.devices * read
 
 
 def _sum(numbers: Sequence[float | None]) -> float | None:

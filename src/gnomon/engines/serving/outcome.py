@@ -69,9 +69,7 @@ class Outcome:
     def busy(self) -> float:
         """Share of that time in which a step is on a device, mean over devices."""
         busy_s = sum(run.busy_s * run.pool.tensor_parallel for run in self.by_pool)
-        there_s = sum(
-            self.replicas_of(run) * self.span_s * run.pool.tensor_parallel * run.pool.stages for run in self.by_pool
-        )
+        there_s = sum(self.replicas_of(run) * run.pool.devices for run in self.by_pool) * self.span_s
         return busy_s / there_s
 
     def replicas_of(self, run: Outcome) -> float:

@@ -19,10 +19,8 @@ RUNNING, BY_ARITHMETIC, BY_BYTES = 0.303, 1.076, 0.699
 # With CUDA's context but no kernel: 52 to 116 W were measured on A100 and H100 of 80 GB [arXiv:2605.23918], 13 to 17 % of their limits.
 WAITING = 0.15
 FITTED_ON = "a100-sxm-80gb"
-LOW, HIGH = (
-    0.87,
-    1.13,
-)  # p90 of the errors at BLOOM, fitted to Llama alone; the other way round tells nothing: BLOOM was measured at one width
+# p90 of the errors at BLOOM by a fit to Llama alone; the other way round tells nothing, as BLOOM was measured at one width.
+LOW, HIGH = 0.87, 1.13
 # On other devices one pair of figures is known: 300 and 600 W of an H100 that serves one request and 128 at once [ML.ENERGY
 # benchmark v3, in the fleet simulator of vLLM's semantic router, which does not name the model]. For Llama-3.1-8B, 200 tokens in and 400
 # out, this gives 573 and 700 W.

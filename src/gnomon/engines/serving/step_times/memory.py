@@ -86,17 +86,22 @@ def kv_memory(
     left = usable - weights - activations - _RUNTIME_BYTES
     if is_static:
         left = usable - weights - utilisation * _RUNTIME_BYTES
+    named = (
+        workload.name
+        + (f", with {draft.name} to draft," if draft else "")
+        + (" with its adapters" if more_bytes else "")
+    )
     blocks = int(left // block)
     if blocks < 1:
         raise BadInput(
-            f"{workload.name} does not fit on {layout.tensor * layout.stages} x {device.name}: {weights / _GIB:.1f} GiB of "
+            f"{named} does not fit on {layout.tensor * layout.stages} x {device.name}: {weights / _GIB:.1f} GiB of "
             f"weights, {activations / _GIB:.1f} of activations and {_RUNTIME_BYTES / _GIB:.1f} of the runtime leave nothing of "
             f"the {usable / _GIB:.1f} GiB that {100 * utilisation:g} % of a device's memory are",
             field="tensor",
         )
     if blocks * block_tokens < limits.sequence_tokens:
         raise BadInput(
-            f"{workload.name} on {layout.tensor * layout.stages} x {device.name} has {blocks * block_tokens:,} tokens of KV "
+            f"{named} on {layout.tensor * layout.stages} x {device.name} has {blocks * block_tokens:,} tokens of KV "
             f"cache ({left / _GIB:.2f} GiB a device), fewer than the {limits.sequence_tokens:,} that a request may have",
             field="sequence_tokens",
         )

@@ -1,0 +1,161 @@
+"""A service that has run -> the prediction: the mean that was asked for, its interval, its parts, and what it takes for granted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.core.footprint import Footprint
+from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
+from gnomon.core.scenario import Scenario
+from gnomon.core.service import Floats
+from gnomon.core.service_facts import ServiceFacts
+from gnomon.core.serving_plan import Quantity, ServingPlan
+from gnomon.core.traffic.played import PlayedTrace
+from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
+from gnomon.engines.serving.drafting import OF_DRAFTS
+from gnomon.engines.serving.facts import RequestTimes
+from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.set_up import Ready
+from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS
+from gnomon.engines.serving.validated import ELSEWHERE, outside
+
+_ASSUMPTIONS = (
+    "every answer has as many tokens as its request says; none ends before",
+    "replicas do not slow each other down; the network between clients and service takes no time",
+)
+_OF_SGLANG = (
+    "steps take as long as with vLLM, with what its host adds to them: nothing was fitted to SGLang",
+    "gpu_memory_utilization stands for SGLang's mem_fraction_static, the share of weights and KV cache: activations come on top",
+    "SGLang, which guesses the room that answers will need, is told how long each may get: as long as it does",
+)
+_BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A service that has run."""
+
+    ready: Ready
+    made: Outcome
+    times: RequestTimes
+    facts: ServiceFacts
+    flop: float  # of the model, for all requests that are through
+
+
+def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Prediction:
+    """The mean over requests of what the plan asks for."""
+    plan = scenario.plan.serving
+    assert plan is not None  # as it was set up
+    value = float(np.nanmean(getattr(run.times, plan.quantity)))
+    parts, unlike = _parts(plan.quantity, run), outside(scenario, plan)
+    memory = run.ready.memories[-1]
+    cache = memory.block_bytes * run.made.pool.kv_blocks
+    fits = all(
+        one.weights_bytes + one.block_bytes * pool.kv_blocks + one.activations_bytes + one.runtime_bytes
+        <= one.usable_bytes / plan.gpu_memory_utilization
+        for one, pool in zip(run.ready.memories, run.made.service.pools, strict=True)
+    )
+    return Prediction(
+        quantity=plan.quantity,
+        value=value,
+        unit="s",
+        interval=_interval(plan.quantity, run, is_alike=not unlike),
+        parts=parts,
+        bound=_bound(parts),
+        memory=Footprint(
+            weights_bytes=memory.weights_bytes,
+            kv_cache_bytes=cache,
+            activations_bytes=memory.activations_bytes,
+            overhead_bytes=memory.runtime_bytes,
+        ),
+        fits=fits,
+        flop=run.flop,
+        moved_bytes=0.0,
+        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_of_pools(plan), *_notes(plan)),
+        outside=(*scenario.workload.outside, *unlike, *run.made.outside),
+        provenance=provenance,
+        service=run.facts,
+    )
+
+
+def _of_pools(plan: ServingPlan) -> tuple[str, ...]:
+    """What is taken for granted of two pools."""
+    return (*OF_TWO_POOLS, "memory is that of a device of the decode pool") if plan.has_prefill_pool else ()
+
+
+def _notes(plan: ServingPlan) -> tuple[str, ...]:
+    """What the reader of a trace took for granted, and whoever takes vLLM's figures for another's; what is of adapters and drafts."""
+    found = list(plan.traffic.notes) if isinstance(plan.traffic, PlayedTrace) else []
+    if plan.policy == "sglang":
+        found += _OF_SGLANG
+    if plan.max_loras is not None:
+        found.append(OF_ADAPTERS)
+    if plan.num_speculative_tokens is not None:
+        found.append(OF_DRAFTS)
+    return tuple(found)
+
+
+def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | None:
+    """Of measured services left out of the fit, wider for those that are not like them; None without a fit.
+
+    Measured services had long answers: a whole request is no better known than its first token, which counts where answers are short.
+    """
+    software, factor = run.ready.software, 1.0 if is_alike else ELSEWHERE
+    if software is None:
+        return None
+
+    def ends(name: Quantity) -> tuple[float, float, float]:
+        value, band = float(np.nanmean(getattr(run.times, name))), software.bands[_BAND[name]]
+        return value, value * math.exp(factor * band.low), value * math.exp(factor * band.high)
+
+    (value, low, high), band = ends(quantity), software.bands[_BAND[quantity]]
+    if quantity == "e2e":
+        first, first_low, first_high = ends("ttft")
+        low, high = min(low, value - first + first_low), max(high, value - first + first_high)
+    method = f"split-conformal, held out by model ({band.groups} models, {band.rows} measured services)"
+    return Interval(
+        low=low,
+        high=high,
+        method=method if is_alike else f"{method}, {ELSEWHERE:g} times as wide: unlike those",
+    )
+
+
+def _parts(quantity: Quantity, run: Run) -> tuple[Part, ...]:
+    """Waiting, prompt and answer: they add up to the mean. Of two pools also what lies between prompt and answer."""
+    times = run.times
+    waits, first = float(times.queueing.mean()), float(times.ttft.mean())
+    prompt = (Part(name="waiting", value=waits, kind="idle"), Part(name="prompt", value=first - waits, kind="compute"))
+    if quantity == "ttft":
+        return prompt
+    if quantity == "e2e":
+        between = _between(times, np.ones(len(times.e2e)))
+        rest = float(times.e2e.mean()) - first - sum(part.value for part in between)
+        return (*prompt, *between, Part(name="answer", value=rest, kind="memory"))
+    between = _between(times, (times.e2e - times.ttft) / times.tpot)  # tokens after the first
+    rest = float(np.nanmean(times.tpot)) - sum(part.value for part in between)
+    return (*between, Part(name="answer", value=rest, kind="memory"))
+
+
+def _between(times: RequestTimes, over: Floats) -> tuple[Part, ...]:
+    """Means of what lies between prompt and answer, of each request over some number; none of one pool."""
+    if times.kv_transfer is None or times.decode_queueing is None:
+        return ()
+
+    def mean(series: Floats) -> float:
+        each = np.nan_to_num(series) / over  # nothing is sent of an answer of one token
+        return float(np.nanmean(each))
+
+    return (
+        Part(name="KV transfer", value=mean(times.kv_transfer), kind="network"),
+        Part(name="waiting to decode", value=mean(times.decode_queueing), kind="idle"),
+    )
+
+
+def _bound(parts: Sequence[Part]) -> Bound:
+    """What the largest part waits for."""
+    largest = max(parts, key=lambda one: one.value)
+    return {"idle": "overhead", "compute": "compute", "memory": "memory", "network": "network"}[largest.kind]  # type: ignore[return-value]
