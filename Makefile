@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest test-long bench results docs screenshots lock clean FORCE
+.PHONY: help demo test test-lowest test-newest newest test-long bench results docs screenshots lock clean FORCE
 
 # Which Python the environments are made with: that of an existing .venv, else python3. `make test PYTHON=python3.12`
 PYTHON ?= $(shell test -x .venv/bin/python && echo .venv/bin/python || echo python3)
@@ -27,7 +27,8 @@ WORKERS ?= logical
 at_once = -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 
 READY := .venv/installed $(extras:%=.venv/installed-%)
-PIP := -m pip install --quiet --quiet --disable-pip-version-check
+# Of what is installed a part is ever imported: compiling all of it takes as long as the rest of the installation.
+PIP := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -56,10 +57,7 @@ test-lowest: .venv-lowest/installed ## the tests with the lowest versions that p
 	@echo "==> pytest, lowest versions"
 	@.venv-lowest/bin/python -m pytest $(at_once) -m "not slow" --junit-xml=build/pytest-lowest.xml
 
-# Newest means newest today, so this one asks the package index every time.
-test-newest: .venv-newest/made ## the tests with the newest versions, not those of requirements/locked.txt
-	@echo "==> newest versions"
-	@.venv-newest/bin/python $(PIP) --upgrade --upgrade-strategy eager -e '.[dev]'
+test-newest: newest ## the tests with the newest versions, not those of requirements/locked.txt
 	@echo "==> pytest, newest versions"
 	@.venv-newest/bin/python -m pytest $(at_once) -m "not slow" --junit-xml=build/pytest-newest.xml
 
@@ -134,6 +132,11 @@ endef
 
 .venv-lowest/installed: .venv-lowest/made requirements/lowest.txt pyproject.toml
 	$(call install,.venv-lowest,requirements/lowest.txt)
+
+# Newest means newest today, so this one asks the package index every time.
+newest: .venv-newest/made
+	@echo "==> newest versions"
+	@.venv-newest/bin/python $(PIP) --upgrade --upgrade-strategy eager -e '.[dev]'
 
 .venv/installed-%: .venv/installed requirements/%.txt
 	@echo "==> installing requirements/$*.txt"
