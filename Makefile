@@ -46,12 +46,10 @@ test: $(READY) ## everything that must hold: style, layers, types, tests, docume
 	@.venv/bin/ruff format --check .
 	@echo "==> lint-imports"
 	@.venv/bin/lint-imports
-	@echo "==> mypy"
-	@.venv/bin/mypy
+	@echo "==> mypy, and beside it docs"
+	@.venv/bin/mypy & types=$$!; $(sphinx); docs=$$?; wait $$types && exit $$docs
 	@echo "==> pytest"
 	@.venv/bin/python -m pytest $(at_once) --junit-xml=build/pytest.xml
-	@echo "==> docs"
-	@$(sphinx)
 
 test-lowest: .venv-lowest/installed ## the tests with the lowest versions that pyproject.toml allows
 	@echo "==> pytest, lowest versions"

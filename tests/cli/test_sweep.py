@@ -150,7 +150,7 @@ def _command(*arguments: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "stops"),
-    [(signal.SIGKILL, 20 if LONG else 2), (signal.SIGINT, 5 if LONG else 1)],
+    [(signal.SIGKILL, 20 if LONG else 1), (signal.SIGINT, 5 if LONG else 1)],
     ids=["killed", "interrupted"],
 )
 def test_stopped_at_random_and_resumed_no_row_is_lost_or_doubled(

@@ -16,6 +16,7 @@ from gnomon.engines.training.simulate.symmetry.spans import Spans, union_ns
 from gnomon.engines.training.simulate.symmetry.uneven_ring import uneven_ring_ns
 from tests.engines.training.clusters import collective, compute, ends, fabric, message, rules
 from tests.engines.training.random_clusters import random_cluster, told
+from tests.long import LONG
 
 SEEDS = range(120)  # `python -m benchmarks.training_symmetry` tries thousands
 RING, SWITCH = Wiring.RING, Wiring.SWITCH
@@ -86,7 +87,7 @@ def test_ranks_that_take_turns_are_two_classes():
     assert _both(_given(fabric((RING, 16)), nodes)).how.ranks == 2
 
 
-@pytest.mark.parametrize("npus", [64, pytest.param(256, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("npus", [64, *([256] if LONG else [])])
 def test_a_straggler_is_exact(npus):
     after = [compute(1, 3), _changed(SUM, parents=(1,))]
     late = [compute(1, 40), *after[1:]]
