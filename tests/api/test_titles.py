@@ -83,6 +83,7 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "draft_acceptance": ("gpt2", {**SERVE, **DRAFTED}, 0.1),
     "draft_model": ("gpt2", {**SERVE, **DRAFTED}, "gpt2"),
     "usd_per_device_hour": ("gpt2", SERVE, 2.0),
+    "warmup_s": ("gpt2", SERVE, 0.001),
     "prefill_replicas": ("gpt2", SERVE, 2),
     "prefill_tp": ("gpt2", APART, 2),
     "prefill_pp": ("gpt2", APART, 2),

@@ -51,6 +51,7 @@ WORDS = {
     "--autoscale": ("max=4,target_outstanding=8,start_s=0.01,every_s=0.02",),
     "--max-waiting": ("2",),
     "--max-wait": ("0.001",),
+    "--warmup": ("0.001",),
     "--router-weights": ("1,1,1,1,1,1,1,2",),
     "--scheduling": ("priority",),
     "--max-num-seqs": ("2",),

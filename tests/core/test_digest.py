@@ -85,6 +85,7 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "router": "lor",
         "router_weights": (2, 1),
         "max_wait_s": 2.0,
+        "warmup_s": 3.0,
         "autoscale": Autoscale(max=2, target_outstanding=3, start_s=1),
         "scheduling": "priority",
         "prefix_caching": False,

@@ -93,6 +93,7 @@ class Options(TypedDict, total=False):
     draft_acceptance: float | None
     draft_model: str | None
     usd_per_device_hour: float | None
+    warmup_s: float | None
     prefill_replicas: int | None
     prefill_tp: int | None
     prefill_pp: int | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from gnomon.api.answers import Answer, answer
 from gnomon.api.plugins import tuned
+from gnomon.api.questions import Question
 from gnomon.api.scenarios import ScenarioQuestion, read_scenario
 from gnomon.core.digest import plain
 from gnomon.core.errors import BadInput, Unsupported
@@ -52,14 +53,21 @@ class ServiceRun:
         return found
 
     def goodput(self, limits: tuple[Limit, ...]) -> tuple[float, float]:
-        """Share of all requests that keep every limit, each request by itself, and how many a second; statistics do not count."""
-        times = request_times(self.outcome)
+        """Share of requests that keep every limit, each by itself, and how many a second; statistics do not count.
+
+        Of all, but for those that came while the service warmed up.
+        """
+        times = request_times(self.outcome, self._warmup_s)
         kept = np.ones(len(times.e2e), bool)
         for one in limits:
             series = getattr(times, one.metric)
             kept &= np.isnan(series) | (series <= one.most_s)
-        share = float(kept.sum()) / len(self.outcome.requests)
-        return share, float(kept.sum()) / self.facts.span_s
+        count = float(kept.sum())
+        return count / self.facts.measured.requests, count / self.facts.measured.span_s
+
+    @property
+    def _warmup_s(self) -> float | None:
+        return None if self.facts.after_warmup is None else self.facts.after_warmup.warmup_s
 
     def table(self) -> pl.DataFrame:
         """A row for every request, in the order of the stream; nothing where a time has not come."""
@@ -199,13 +207,14 @@ def serve(
     *,
     settings: Mapping[str, str] | None = None,
     records: bool = False,
+    warmup_s: float | None = None,
     tell: Tell = silent,
 ) -> ServiceRun:
     """Run the service of a scenario: a name of `gnomon list scenarios`, or a file of mode serve.
 
-    settings: the engine's own. records: every step, which costs time. BadInput, Unsupported.
+    settings: the engine's own. records: every step, which costs time. warmup_s: instead of the scenario's. BadInput, Unsupported.
     """
-    asked = _service(scenario)
+    asked = _service(scenario, warmup_s)
     engine = _engine(settings, tell)
     plan = _one(asked).plan.serving
     if records and plan is not None and plan.has_prefill_pool:
@@ -223,14 +232,16 @@ def serve_capacity(
     slo: str | tuple[Limit, ...],
     *,
     settings: Mapping[str, str] | None = None,
+    warmup_s: float | None = None,
     tell: Tell = silent,
 ) -> ServiceCapacity:
     """The highest rate at which the service of a scenario keeps limits like "ttft_p99=500ms,tpot_p99=50ms".
 
-    BadInput; Unsupported where no rate keeps them, with what they are where requests hardly meet.
+    warmup_s: instead of the scenario's. BadInput; Unsupported where no rate keeps them, with what they are where requests hardly
+    meet.
     """
     limits = parse_limits(slo) if isinstance(slo, str) else slo
-    asked = _service(scenario)
+    asked = _service(scenario, warmup_s)
     engine = _engine(settings, tell)
     with asked.placed():
         found = engine.capacity(_one(asked), limits, tell=tell)
@@ -240,11 +251,21 @@ def serve_capacity(
     return ServiceCapacity(scenario=asked, limits=limits, found=found)
 
 
-def _service(scenario: str | Path) -> ScenarioQuestion:
+def _service(scenario: str | Path, warmup_s: float | None) -> ScenarioQuestion:
     asked = read_scenario(scenario)
     if asked.written.mode != SERVE:
         raise BadInput(f"{asked.name} asks for no service: its mode is to be {SERVE}", field="mode", where=asked.where)
-    return asked
+    return asked if warmup_s is None else replace(asked, question=_warmed_up(asked.question, warmup_s))
+
+
+def _warmed_up(asked: Question, warmup_s: float) -> Question:
+    """The question with a warm-up of its own. BadInput."""
+    passes = {
+        name: replace(plan, serving=replace(plan.serving, warmup_s=warmup_s))
+        for name, plan in asked.passes.items()
+        if plan.serving is not None
+    }
+    return replace(asked, passes=passes, options={**asked.options, "warmup_s": warmup_s})
 
 
 def _one(asked: ScenarioQuestion) -> Scenario:

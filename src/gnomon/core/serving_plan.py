@@ -60,6 +60,9 @@ class ServingPlan:
     )
     mixed_chunk: bool = False  # of sglang: answers go on in the steps that compute prompts
     usd_per_device_hour: float | None = None  # None: no cost is told
+    warmup_s: float | None = (
+        None  # who comes so soon after the first is left out of times, rates and goodput; None: nobody
+    )
     # Replicas of their own for prompts, from which KV caches are sent to the others, which compute answers alone. There are some
     # where their number is said, or what they are on; all else of them is as of the others where it is not said.
     prefill_replicas: int | None = None  # None: as many as the devices of prefill_on allow
@@ -97,9 +100,10 @@ class ServingPlan:
         share = self.gpu_memory_utilization
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise BadInput(f"{share!r} is not a share above 0, and at most 1", field="gpu_memory_utilization")
-        wait_s = self.max_wait_s
-        if wait_s is not None and not (_is_number(wait_s) and 0 < wait_s < math.inf):
-            raise BadInput(f"{wait_s!r} is not a time above 0", field="max_wait_s")
+        for name in ("max_wait_s", "warmup_s"):
+            seconds = getattr(self, name)
+            if seconds is not None and not (_is_number(seconds) and 0 < seconds < math.inf):
+                raise BadInput(f"{seconds!r} is not a time above 0", field=name)
         for name in ("usd_per_device_hour", "prefill_usd_per_device_hour"):
             price = getattr(self, name)
             if price is not None and not (_is_number(price) and 0 <= price < math.inf):

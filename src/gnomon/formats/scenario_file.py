@@ -233,6 +233,13 @@ class ScenarioFile(Strict):
     usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device, from which costs of tokens follow"
     )
+    warmup_s: float | None = Field(
+        default=None,
+        gt=0,
+        strict=True,
+        allow_inf_nan=False,
+        description="serve: seconds from the first arrival whose requests are left out of times, rates and goodput; none are",
+    )
     prefill_replicas: int | None = Field(
         default=None,
         ge=1,
