@@ -168,6 +168,7 @@ SERVED = {
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
     "--max-wait": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-wait"]),
+    "--warmup": ((), WORDS["--warmup"]),
     "--max-waiting": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-waiting"]),
     "--router-weights": ((), (*WORDS["--router-weights"], "--router", "weighted")),
 }

@@ -314,7 +314,7 @@ def test_the_scenario_of_the_catalogue_is_a_service(gnomon):
 def test_a_question_without_an_engine_for_it_names_the_one_that_has_it(gnomon):
     run = gnomon("predict", "llama-2-7b-service-h100")
     assert run.code == 4
-    assert "--engine serving simulates a service" in run.err
+    assert "engine serving simulates a service" in run.err
 
 
 @pytest.mark.parametrize("flag", ["--qps", "--requests", "--policy", "--prefix-caching"])
