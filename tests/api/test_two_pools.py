@@ -88,7 +88,12 @@ def test_the_cost_is_that_of_the_devices_of_both_pools():
 
     assert usd_per_hour(usd_per_device_hour=3.0) == pytest.approx(4 * 3.0)
     assert usd_per_hour(usd_per_device_hour=3.0, prefill_usd_per_device_hour=1.0) == pytest.approx(2 * 3.0 + 2 * 1.0)
-    assert usd_per_hour() is usd_per_hour(prefill_usd_per_device_hour=1.0) is None
+    assert usd_per_hour() is None
+
+
+def test_a_price_of_one_pool_alone_is_not_taken_for_a_cost():
+    with pytest.raises(BadInput, match=r"prefill_usd_per_device_hour: no cost .* try usd_per_device_hour 1\.5 where"):
+        asked(prefill_usd_per_device_hour=1.5)
 
 
 def test_replicas_that_are_not_said_are_what_the_others_leave():

@@ -108,6 +108,12 @@ class ServingPlan:
             price = getattr(self, name)
             if price is not None and not (_is_number(price) and 0 <= price < math.inf):
                 raise BadInput(f"{price!r} is not a price of at least 0", field=name)
+        if self.prefill_usd_per_device_hour is not None and self.usd_per_device_hour is None:
+            raise BadInput(
+                "no cost is told without the price of the devices that compute answers: say that too",
+                field="prefill_usd_per_device_hour",
+                remedies=[("usd_per_device_hour", f"{self.prefill_usd_per_device_hour:g} where it is the same")],
+            )
         rate = self.kv_transfer_gbit_per_s
         if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
             raise BadInput(f"{rate!r} is not a rate above 0", field="kv_transfer_gbit_per_s")
