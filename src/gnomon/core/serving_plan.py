@@ -122,6 +122,13 @@ class ServingPlan:
             raise BadInput("a rank is of adapters: say how many a step may have (max_loras)", field="max_lora_rank")
         if self.ep > 1 and self.ep % self.tp:
             raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
+        if self.ep > 1 and self.prefill_tp is not None and self.ep % self.prefill_tp:
+            divisors = [number for number in range(1, self.ep + 1) if not self.ep % number]
+            raise BadInput(
+                f"the {self.ep} devices that share experts (ep) are no multiple of {self.prefill_tp} that share a layer",
+                field="prefill_tp",
+                remedies=[("prefill_tp", " or ".join(map(str, divisors)))],
+            )
         if not self.has_prefill_pool:
             for name in PREFILL_FIELDS:
                 if getattr(self, name) not in (None, "whole"):

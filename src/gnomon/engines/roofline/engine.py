@@ -119,9 +119,7 @@ class RooflineEngine:
         if system.count != 1:
             reasons.append(f"roofline answers for one device, not for the {system.count} of {system.name}")
         if scenario.plan.training not in (None, TrainingPlan()):
-            reasons.append(
-                "roofline answers for one pass through the whole model; engine training puts steps together"
-            )
+            reasons.append("roofline answers for one pass through the whole model; engine training puts steps together")
         device = system.device
         if device.design is not None:
             return (

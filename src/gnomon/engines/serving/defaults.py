@@ -107,12 +107,13 @@ def replicas_of(plan: ServingPlan, layout: Layout, system: System, taken: int = 
     if plan.autoscale is not None:
         return _most_of(plan, plan.autoscale, layout, system)
     each, count = layout.tensor * layout.stages, system.count - taken
-    has = f"{system.name} has {system.count}{f', {taken} of them for prompts alone' if taken else ''}"
     most = count // each
+    if most < 1 and taken:
+        raise _none_left(plan, each, system, taken)
     if most < 1:
         raise BadInput(
-            f"a replica needs {counted(each, 'device')} (tp x pp), and {has}",
-            field="replicas" if taken else "tp" if layout.tensor > 1 else "pp",
+            f"a replica needs {counted(each, 'device')} (tp x pp), and {system.name} has {system.count}",
+            field="tp" if layout.tensor > 1 else "pp",
         )
     if plan.replicas is not None and plan.replicas > most:
         raise BadInput(
@@ -123,7 +124,24 @@ def replicas_of(plan: ServingPlan, layout: Layout, system: System, taken: int = 
         )
     found = most if plan.replicas is None else plan.replicas
     if found % layout.together:
+        whole = found - found % layout.together
+        fitting = whole + layout.together if whole + layout.together <= most else whole
         raise BadInput(
-            f"{found} replicas cannot be divided into groups of {layout.together} that share experts", field="replicas"
+            f"{counted(found, 'replica')} cannot be divided into groups of {layout.together} that share experts",
+            field="replicas",
+            remedies=[("replicas", str(fitting))] if fitting else (),
         )
     return found
+
+
+def _none_left(plan: ServingPlan, each: int, system: System, taken: int) -> BadInput:
+    """What is wrong where replicas for prompts leave none for answers, and what to do."""
+    left = system.count - taken
+    rest = f"{counted(left, 'device')} left for answers, whose replicas need {each} (tp x pp)"
+    fewer = (system.count - each) // (taken // (plan.prefill_replicas or 1))
+    remedies = [("prefill_replicas", f"{fewer} or fewer" if fewer > 1 else "1")] if fewer > 0 else []
+    return BadInput(
+        f"{rest if left else 'no device is left for answers'}: prompts take {taken} of the {system.count} of {system.name}",
+        field="prefill_replicas",
+        remedies=[*remedies, ("prefill_on", "to give prompts a system of their own")],
+    )
