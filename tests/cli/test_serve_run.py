@@ -220,6 +220,7 @@ WRONG = [
     ("model: llama-2-7b", "model: resnet-50", (), 3, "service.yaml"),
     ("mode: serve", "mode: serve\npolicy: vlm-v1", (), 3, "service.yaml:5: policy: "),
     ("mode: serve", "mode: serve\npolicy: sglang\nblock_size: 8", (), 4, "pages of one token only"),
+    ("mode: serve", "mode: serve\npolicy: sglang\nblock_size: 16", (), 4, "not with a block_size of 16"),
     ("mode: serve", "mode: serve\ntp: 2", (), 3, "service.yaml:5: tp: a replica needs 2 devices"),
     ("mode: serve", "mode: serve\nmax_waiting: 0", (), 3, "service.yaml:5: max_waiting: "),
     ("mode: serve", "mode: serve\nmax_wait_s: -1", (), 3, "service.yaml:5: max_wait_s: "),

@@ -106,7 +106,9 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument(
         "--max-model-len", metavar="N", help="tokens of a prompt and its answer (default: the positions of the model)"
     )
-    group.add_argument("--block-size", metavar="N", help="tokens in a block of the KV cache (default 16; of sglang 1)")
+    group.add_argument(
+        "--block-size", metavar="N", help="tokens in a block of the KV cache (default 16; of sglang and lightllm 1)"
+    )
     group.add_argument(
         "--gpu-memory-utilization", metavar="SHARE", help="share of device memory that is used (default 0.9)"
     )

@@ -23,6 +23,13 @@ KvSent = Literal["whole", "layerwise"]
 KV_SENT: tuple[KvSent, ...] = get_args(KvSent)
 
 
+BLOCK_TOKENS = 16  # of a block of the KV cache [vLLM: --block-size on CUDA]
+BY_TOKEN: tuple[Policy, ...] = (
+    "sglang",
+    "lightllm",
+)  # policies whose blocks hold one token [SGLang: --page-size; LightLLM: TokenAttention]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingPlan:
     """What `Plan` leaves open of a service. Raises BadInput for a value that cannot be, whatever the model.
@@ -45,7 +52,7 @@ class ServingPlan:
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM, or SGLang, chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
-    block_size: int = 16  # tokens of a block of the KV cache
+    block_size: int | None = None  # tokens of a block of the KV cache; None: 16 as of vLLM, of sglang and lightllm 1
     gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
     kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
@@ -93,6 +100,8 @@ class ServingPlan:
                 raise BadInput(
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
+        if self.block_size == BLOCK_TOKENS and self.policy not in BY_TOKEN:
+            object.__setattr__(self, "block_size", None)  # what is said though it is so anyway asks nothing else
         self._check_router()
         for name in ("prefix_caching", "mixed_chunk"):
             if not isinstance(getattr(self, name), bool):
@@ -136,6 +145,11 @@ class ServingPlan:
                         "only a service with replicas for prompts alone has it: say prefill_replicas or prefill_on",
                         field=name,
                     )
+
+    @property
+    def block_tokens(self) -> int:
+        """Tokens of a block of the KV cache."""
+        return self.block_size or (1 if self.policy in BY_TOKEN else BLOCK_TOKENS)
 
     @property
     def has_prefill_pool(self) -> bool:

@@ -195,7 +195,10 @@ class ScenarioFile(Strict):
         default=None, ge=1, strict=True, description="serve: tokens of a prompt and its answer; the model's positions"
     )
     block_size: int | None = Field(
-        default=None, ge=1, strict=True, description="serve: tokens in a block of the KV cache; 16"
+        default=None,
+        ge=1,
+        strict=True,
+        description="serve: tokens in a block of the KV cache; 16, of sglang and lightllm 1",
     )
     gpu_memory_utilization: float | None = Field(
         default=None, gt=0, le=1, description="serve: share of device memory that is used; 0.9"

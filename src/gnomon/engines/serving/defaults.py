@@ -57,14 +57,12 @@ def batching_of(plan: ServingPlan, limits: Limits, drafts: Speculation | None = 
 
 
 def block_tokens_of(plan: ServingPlan) -> int:
-    """Tokens of a block of the KV cache: one of SGLang, by default. Unsupported where the plan says another number."""
-    if plan.policy != "sglang":
-        return plan.block_size
-    if plan.block_size not in (1, ServingPlan().block_size):
+    """Tokens of a block of the KV cache. Unsupported where SGLang is to have other pages than its own by default."""
+    if plan.policy == "sglang" and plan.block_tokens != 1:
         raise Unsupported(
-            f"sglang is simulated with pages of one token only, not with a block_size of {plan.block_size}"
+            f"sglang is simulated with pages of one token only (its page_size of 1), not with a block_size of {plan.block_size}"
         )
-    return 1
+    return plan.block_tokens
 
 
 def _most_of(plan: ServingPlan, autoscale: Autoscale, layout: Layout, system: System) -> int:
