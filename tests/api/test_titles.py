@@ -89,6 +89,7 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "prefill_pp": ("gpt2", APART, 2),
     "prefill_on": ("gpt2", SERVE, "dgx-a100-80gb:4"),
     "prefill_max_num_batched_tokens": ("gpt2", APART, 64),
+    "prefill_kv_blocks": ("gpt2", APART, 100),
     "prefill_usd_per_device_hour": ("gpt2", {**APART, "usd_per_device_hour": 3.0}, 2.0),
     "kv_transfer": ("gpt2", APART, "layerwise"),
     "kv_transfer_gbit_per_s": ("gpt2", APART, 10.0),

@@ -80,6 +80,16 @@ def test_facts_name_both_pools():
     assert alone.pools == ()
 
 
+def test_each_pool_has_the_blocks_that_are_said_of_it():
+    def blocks(**options: Any) -> list[int]:
+        return [pool.kv_blocks for pool in engine().service(asked(**options)["e2e"])[0].pools]
+
+    usual = blocks()
+    assert blocks(kv_blocks=100) == [usual[0], 100]
+    assert blocks(prefill_kv_blocks=90) == [90, usual[1]]
+    assert blocks(kv_blocks=100, prefill_kv_blocks=90) == [90, 100]
+
+
 def test_the_cost_is_that_of_the_devices_of_both_pools():
     def usd_per_hour(**options: Any) -> float | None:
         told = engine().predict(asked(prefill_tp=2, **options)["e2e"]).service

@@ -74,6 +74,7 @@ WORDS = {
     "--prefill-tp": ("2",),
     "--prefill-pp": ("2",),
     "--prefill-on": ("dgx-a100-80gb:4",),
+    "--prefill-kv-blocks": ("40",),
     "--prefill-max-num-batched-tokens": ("128",),
     "--prefill-usd-per-device-hour": ("3",),
     "--kv-transfer": ("layerwise",),

@@ -99,6 +99,7 @@ class Options(TypedDict, total=False):
     prefill_pp: int | None
     prefill_on: str | Path | None  # what --on names
     prefill_max_num_batched_tokens: int | None
+    prefill_kv_blocks: int | None
     prefill_usd_per_device_hour: float | None
     kv_transfer: KvSent | None
     kv_transfer_gbit_per_s: float | None

@@ -67,6 +67,7 @@ FLAGS = {
     "prefill_pp": "--prefill-pp",
     "prefill_on": "--prefill-on",
     "prefill_max_num_batched_tokens": "--prefill-max-num-batched-tokens",
+    "prefill_kv_blocks": "--prefill-kv-blocks",
     "prefill_usd_per_device_hour": "--prefill-usd-per-device-hour",
     "kv_transfer": "--kv-transfer",
     "kv_transfer_gbit_per_s": "--kv-transfer-gbit-per-s",

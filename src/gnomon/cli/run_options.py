@@ -112,7 +112,11 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument(
         "--gpu-memory-utilization", metavar="SHARE", help="share of device memory that is used (default 0.9)"
     )
-    group.add_argument("--kv-blocks", metavar="N", help="KV blocks of a replica (default: as many as memory holds)")
+    group.add_argument(
+        "--kv-blocks",
+        metavar="N",
+        help="KV blocks of a replica, of two pools of one for answers (default: as many as memory holds)",
+    )
     group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
     group.add_argument(
         "--chunk-tokens",
@@ -143,6 +147,9 @@ def add_serving_options(parser: Parser) -> None:
     apart.add_argument("--prefill-on", metavar="SYSTEM", help="their system (default: what the others leave of --on)")
     apart.add_argument(
         "--prefill-max-num-batched-tokens", metavar="N", help="tokens in a step of theirs (default: as of the others)"
+    )
+    apart.add_argument(
+        "--prefill-kv-blocks", metavar="N", help="KV blocks of a replica of theirs (default: as many as memory holds)"
     )
     apart.add_argument(
         "--prefill-usd-per-device-hour", metavar="PRICE", help="price of a device of theirs (default: as of the others)"
@@ -211,6 +218,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         prefill_pp=wholes["prefill-pp"],
         prefill_on=found.prefill_on,
         prefill_max_num_batched_tokens=wholes["prefill-max-num-batched-tokens"],
+        prefill_kv_blocks=wholes["prefill-kv-blocks"],
         prefill_usd_per_device_hour=number("--prefill-usd-per-device-hour", found.prefill_usd_per_device_hour),
         kv_transfer=found.kv_transfer,
         kv_transfer_gbit_per_s=number("--kv-transfer-gbit-per-s", found.kv_transfer_gbit_per_s),
@@ -254,7 +262,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
 _SERVING_WHOLE = (
     *("replicas", "max-waiting", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
     *("chunk-tokens", "max-loras", "max-lora-rank", "num-speculative-tokens"),
-    *("prefill-replicas", "prefill-tp", "prefill-pp", "prefill-max-num-batched-tokens"),
+    *("prefill-replicas", "prefill-tp", "prefill-pp", "prefill-max-num-batched-tokens", "prefill-kv-blocks"),
 )
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")
 _YES_NO = {"yes": True, "no": False}

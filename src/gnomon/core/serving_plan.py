@@ -54,7 +54,7 @@ class ServingPlan:
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
     block_size: int | None = None  # tokens of a block of the KV cache; None: 16 as of vLLM, of sglang and lightllm 1
     gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
-    kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
+    kv_blocks: int | None = None  # of a replica, of two pools of one for answers; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
     max_loras: int | None = None  # different LoRA adapters of a step, for which memory is kept; None: there are none
     max_lora_rank: int | None = None  # of every adapter; None: 16, as vLLM has it
@@ -77,6 +77,7 @@ class ServingPlan:
     prefill_pp: int | None = None
     prefill_on: System | None = None  # None: on the devices of the one system that the others leave
     prefill_max_num_batched_tokens: int | None = None
+    prefill_kv_blocks: int | None = None  # None: as many as their memory holds
     prefill_usd_per_device_hour: float | None = None
     kv_transfer: KvSent = "whole"  # layerwise: all but the last layer while the prompt is computed
     kv_transfer_gbit_per_s: float | None = None  # of the link of each device; None: as its network has it
@@ -214,6 +215,7 @@ WHOLE = (  # fields that are positive whole numbers
     "prefill_tp",
     "prefill_pp",
     "prefill_max_num_batched_tokens",
+    "prefill_kv_blocks",
     "max_loras",
     "max_lora_rank",
     "num_speculative_tokens",

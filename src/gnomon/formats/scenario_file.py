@@ -204,7 +204,10 @@ class ScenarioFile(Strict):
         default=None, gt=0, le=1, description="serve: share of device memory that is used; 0.9"
     )
     kv_blocks: int | None = Field(
-        default=None, ge=1, strict=True, description="serve: KV blocks of a replica; as many as memory holds"
+        default=None,
+        ge=1,
+        strict=True,
+        description="serve: KV blocks of a replica, of two pools of one for answers; as many as memory holds",
     )
     prefix_caching: bool | None = Field(
         default=None, strict=True, description="serve: KV of common prefixes is used again; true"
@@ -256,6 +259,9 @@ class ScenarioFile(Strict):
     )
     prefill_max_num_batched_tokens: int | None = Field(
         default=None, ge=1, strict=True, description="serve: tokens in a step of theirs; as of the others"
+    )
+    prefill_kv_blocks: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: KV blocks of a replica of theirs; as many as memory holds"
     )
     prefill_usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device of theirs; as of the others"

@@ -92,7 +92,7 @@ def prefill_plan(plan: ServingPlan) -> ServingPlan:
         tp=plan.prefill_tp or plan.tp,
         pp=plan.prefill_pp or plan.pp,
         max_num_batched_tokens=plan.prefill_max_num_batched_tokens or plan.max_num_batched_tokens,
-        kv_blocks=None,
+        kv_blocks=plan.prefill_kv_blocks,
         **others,
     )
 
