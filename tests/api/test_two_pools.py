@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import gnomon
 from gnomon.api import plugins
 from gnomon.api.questions import question
 from gnomon.api.scenarios import read_scenario, write_scenario
-from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.errors import BadInput
 from gnomon.core.scenario import Scenario
 from gnomon.core.slo import parse_limits
 from gnomon.engines.serving.capacity import Capacity
@@ -185,7 +186,7 @@ def test_the_table_of_requests_has_the_transfer(file):
     assert np.allclose(sent["decode_queueing_s"], sent["decode_scheduled_s"] - sent["sent_s"])
 
 
-def test_steps_of_both_pools_are_in_a_timeline_and_in_no_table(file):
+def test_steps_of_both_pools_are_in_a_timeline(file):
     scenario = next(iter(read_scenario(file).question.scenarios().values()))
     found = engine().timeline(scenario, 50)
     assert {span.track for span in found.spans} >= {"prefill replica 0", "decode replica 0"}
@@ -193,8 +194,6 @@ def test_steps_of_both_pools_are_in_a_timeline_and_in_no_table(file):
     assert found.left_out > 0
     starts = [span.start_s for span in found.spans]
     assert starts == sorted(starts)
-    with pytest.raises(Unsupported, match="steps of two pools are in no table"):
-        gnomon.serve(file, settings=SETTINGS, records=True)
 
 
 def test_a_scenario_is_written_and_read_again(tmp_path, file):
@@ -298,3 +297,22 @@ def test_a_report_draws_the_times_between_both_pools(file):
     assert {"KV transfer", "to decode"} <= set(table["time"])
     names = [curve["name"] for curve in drawn("a service", table, service).data]
     assert names == list(dict.fromkeys(table["time"]))
+
+
+def test_steps_and_series_name_their_pool(tmp_path: Path):
+    (tmp_path / "s.yaml").write_text(SERVICE)
+    made = gnomon.serve(tmp_path / "s.yaml", settings=SETTINGS, records=True)
+    made.write_decisions(tmp_path / "d.csv")
+    steps, told = pl.read_csv(tmp_path / "d.csv", infer_schema=False), {one.name: one for one in made.facts.pools}
+    assert dict(steps["pool"].value_counts().iter_rows()) == {name: one.steps for name, one in told.items()}
+    assert steps["start_s"].cast(pl.Float64).is_sorted()
+    tokens = dict(steps.group_by("pool").agg(pl.col("tokens").cast(pl.Int64).sum()).iter_rows())
+    assert tokens == {"prefill": made.facts.prompt_tokens, "decode": made.facts.answer_tokens - 60}
+    series = made.series()
+    assert len(series) == made.facts.steps
+    for name, one in told.items():
+        own = series.filter(pl.col("pool") == name)
+        assert own["time_s"].is_sorted()
+        assert own["waiting"].min() >= 0
+        assert own["replicas"].unique().to_list() == [one.replicas]
+        assert 0 < own["kv_blocks"].max() <= one.kv_blocks

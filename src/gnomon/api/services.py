@@ -23,7 +23,7 @@ from gnomon.core.tell import Tell, silent
 from gnomon.core.units import show
 from gnomon.core.workload import SERVE
 from gnomon.engines.serving.capacity import Capacity, NoCapacity
-from gnomon.engines.serving.decisions import decisions, decisions_csv
+from gnomon.engines.serving.decisions import decisions, decisions_csv, decisions_of_pools_csv
 from gnomon.engines.serving.engine import ServingEngine
 from gnomon.engines.serving.facts import request_times
 from gnomon.engines.serving.outcome import Outcome
@@ -114,14 +114,27 @@ class ServiceRun:
         return pl.DataFrame(columns, schema_overrides={"turned_away": pl.String}).fill_nan(None)
 
     def series(self) -> pl.DataFrame:
-        """How many requests wait and run at the replicas, and blocks of their KV caches in use, whenever a step is made."""
+        """How many requests wait and run at the replicas, and blocks of their KV caches in use, whenever a step is made.
+
+        Of two pools each by itself, its name in the column `pool`.
+        """
         import polars as pl
 
-        log, pool = self._log(), self.outcome.pool
+        frames = [self._series_of(run) for run in self.outcome.by_pool]
+        if len(frames) == 1:
+            return frames[0]
+        named = zip(self.outcome.service.pools, frames, strict=True)
+        return pl.concat(frame.with_columns(pool=pl.lit(pool.name)) for pool, frame in named).sort("time_s")
+
+    def _series_of(self, run: Outcome) -> pl.DataFrame:
+        """The series of the run of one pool."""
+        import polars as pl
+
+        log, pool = _log(run), run.pool
         count = int(log.counts[records.STEPS])
         steps, made_s = log.steps[:count], log.steps_s[:count, 0]
-        arrived = np.sort(self.outcome.requests.arrived_s)
-        requests = self.outcome.requests
+        requests = run.requests
+        arrived = np.sort(requests.arrived_s)
         waited = [requests.scheduled_s[requests.is_begun], requests.turned_away_s[requests.turned_away > 0]]
         waiting = np.searchsorted(arrived, made_s, "right") - np.searchsorted(
             np.sort(np.concatenate(waited)), made_s, "right"
@@ -131,19 +144,11 @@ class ServiceRun:
                 "time_s": made_s,
                 "replica": steps[:, records.IN_REPLICA],
                 "waiting": waiting,  # at all replicas
-                "replicas": self._ready(made_s),
+                "replicas": _ready(run, made_s),
                 "in_step": steps[:, records.IN_BATCH],
                 "kv_blocks": pool.kv_blocks - steps[:, records.FREE],
             }
         ).sort("time_s")
-
-    def _ready(self, times_s: np.ndarray) -> np.ndarray:
-        """How many replicas get requests at these times."""
-        scaling = self.outcome.scaling
-        if scaling is None:
-            return np.full(len(times_s), self.outcome.pool.replicas)
-        since_s, ready = (np.array([getattr(one, name) for one in scaling.course]) for name in ("time_s", "ready"))
-        return np.asarray(ready[np.maximum(np.searchsorted(since_s, times_s, "right") - 1, 0)])
 
     def write_requests(self, path: str | Path) -> None:
         """Write the table of requests: .csv or .parquet. BadInput."""
@@ -154,14 +159,10 @@ class ServiceRun:
         _write(self.series(), Path(path))
 
     def write_decisions(self, path: str | Path) -> None:
-        """Write what the scheduler decided, a row for every step. BadInput."""
-        rows = decisions(self._log(), self.outcome.arrivals.ids.tolist())
-        write_whole(Path(path), decisions_csv(rows))
-
-    def _log(self) -> records.Log:
-        if self.outcome.log is None:
-            raise BadInput("no steps were recorded: run with records=True", field="records")
-        return self.outcome.log
+        """Write what the scheduler decided, a row for every step, of two pools with the name of its own. BadInput."""
+        found = {run.pool.name: decisions(_log(run), run.arrivals.ids.tolist()) for run in self.outcome.by_pool}
+        text = decisions_of_pools_csv(found) if len(found) > 1 else decisions_csv(*found.values())
+        write_whole(Path(path), text)
 
     def to_dict(self, limits: tuple[Limit, ...] = ()) -> dict[str, Any]:
         """One JSON object: the answer as of `gnomon predict`, and the goodput under limits."""
@@ -216,9 +217,6 @@ def serve(
     """
     asked = _service(scenario, warmup_s)
     engine = _engine(settings, tell)
-    plan = _one(asked).plan.serving
-    if records and plan is not None and plan.has_prefill_pool:
-        raise Unsupported("steps of two pools are in no table: leave out --series and --decisions, and see --timeline")
     with asked.placed():
         found = answer(asked.question, ENGINE, engine, settings or {})
         if not found.has_predictions:  # answers of one token have no TPOT
@@ -280,6 +278,21 @@ def _engine(settings: Mapping[str, str] | None, tell: Tell) -> ServingEngine:
 
 def _limits(limits: tuple[Limit, ...]) -> list[dict[str, Any]]:
     return [{"metric": one.metric, "statistic": one.statistic, "most_s": one.most_s} for one in limits]
+
+
+def _log(run: Outcome) -> records.Log:
+    """The steps of a run. BadInput."""
+    if run.log is None:
+        raise BadInput("no steps were recorded: run with records=True", field="records")
+    return run.log
+
+
+def _ready(run: Outcome, times_s: np.ndarray) -> np.ndarray:
+    """How many replicas get requests at these times."""
+    if run.scaling is None:
+        return np.full(len(times_s), run.pool.replicas)
+    since_s, ready = (np.array([getattr(one, name) for one in run.scaling.course]) for name in ("time_s", "ready"))
+    return np.asarray(ready[np.maximum(np.searchsorted(since_s, times_s, "right") - 1, 0)])
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
