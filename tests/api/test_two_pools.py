@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import gnomon
 from gnomon.api import plugins
 from gnomon.api.questions import question
 from gnomon.api.scenarios import read_scenario, write_scenario
-from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.errors import BadInput
 from gnomon.core.scenario import Scenario
 from gnomon.core.slo import parse_limits
 from gnomon.engines.serving.capacity import Capacity
@@ -80,6 +81,16 @@ def test_facts_name_both_pools():
     assert alone.pools == ()
 
 
+def test_each_pool_has_the_blocks_that_are_said_of_it():
+    def blocks(**options: Any) -> list[int]:
+        return [pool.kv_blocks for pool in engine().service(asked(**options)["e2e"])[0].pools]
+
+    usual = blocks()
+    assert blocks(kv_blocks=100) == [usual[0], 100]
+    assert blocks(prefill_kv_blocks=90) == [90, usual[1]]
+    assert blocks(kv_blocks=100, prefill_kv_blocks=90) == [90, 100]
+
+
 def test_the_cost_is_that_of_the_devices_of_both_pools():
     def usd_per_hour(**options: Any) -> float | None:
         told = engine().predict(asked(prefill_tp=2, **options)["e2e"]).service
@@ -88,7 +99,12 @@ def test_the_cost_is_that_of_the_devices_of_both_pools():
 
     assert usd_per_hour(usd_per_device_hour=3.0) == pytest.approx(4 * 3.0)
     assert usd_per_hour(usd_per_device_hour=3.0, prefill_usd_per_device_hour=1.0) == pytest.approx(2 * 3.0 + 2 * 1.0)
-    assert usd_per_hour() is usd_per_hour(prefill_usd_per_device_hour=1.0) is None
+    assert usd_per_hour() is None
+
+
+def test_a_price_of_one_pool_alone_is_not_taken_for_a_cost():
+    with pytest.raises(BadInput, match=r"prefill_usd_per_device_hour: no cost .* try usd_per_device_hour 1\.5 where"):
+        asked(prefill_usd_per_device_hour=1.5)
 
 
 def test_replicas_that_are_not_said_are_what_the_others_leave():
@@ -170,7 +186,7 @@ def test_the_table_of_requests_has_the_transfer(file):
     assert np.allclose(sent["decode_queueing_s"], sent["decode_scheduled_s"] - sent["sent_s"])
 
 
-def test_steps_of_both_pools_are_in_a_timeline_and_in_no_table(file):
+def test_steps_of_both_pools_are_in_a_timeline(file):
     scenario = next(iter(read_scenario(file).question.scenarios().values()))
     found = engine().timeline(scenario, 50)
     assert {span.track for span in found.spans} >= {"prefill replica 0", "decode replica 0"}
@@ -178,8 +194,6 @@ def test_steps_of_both_pools_are_in_a_timeline_and_in_no_table(file):
     assert found.left_out > 0
     starts = [span.start_s for span in found.spans]
     assert starts == sorted(starts)
-    with pytest.raises(Unsupported, match="steps of two pools are in no table"):
-        gnomon.serve(file, settings=SETTINGS, records=True)
 
 
 def test_a_scenario_is_written_and_read_again(tmp_path, file):
@@ -207,7 +221,18 @@ def test_what_joins_a_system_to_another_counts_only_where_there_is_another():
             "more than the 8 of hgx-h100; try prefill_replicas 8 or fewer",
         ),
         ("hgx-h100", {"prefill_replicas": 7}, "replicas", "more than the 1 of hgx-h100 that are not for prompts alone"),
-        ("hgx-h100", {"prefill_replicas": 8}, "replicas", "hgx-h100 has 8, 8 of them for prompts alone"),
+        (
+            "hgx-h100",
+            {"prefill_replicas": 8},
+            "prefill_replicas",
+            "no device is left for answers: prompts take 8 of the 8 of hgx-h100; try prefill_replicas 7 or fewer, or prefill_on",
+        ),
+        (
+            "hgx-h100",
+            {"prefill_replicas": 7, "tp": 2, "prefill_tp": 1, "replicas": None},
+            "prefill_replicas",
+            "1 device left for answers, whose replicas need 2 (tp x pp): prompts take 7 of the 8 of hgx-h100; try prefill_replicas 6",
+        ),
         ("hgx-h100", {"prefill_tp": 16}, "prefill_tp", "needs 16 devices"),
         ("hgx-h100", {"prefill_on": "t4:2"}, "prefill_tp", "does not fit"),
         ("hgx-h100", {"prefill_on": "hgx-h1000"}, "prefill_on", "unknown"),
@@ -272,3 +297,22 @@ def test_a_report_draws_the_times_between_both_pools(file):
     assert {"KV transfer", "to decode"} <= set(table["time"])
     names = [curve["name"] for curve in drawn("a service", table, service).data]
     assert names == list(dict.fromkeys(table["time"]))
+
+
+def test_steps_and_series_name_their_pool(tmp_path: Path):
+    (tmp_path / "s.yaml").write_text(SERVICE)
+    made = gnomon.serve(tmp_path / "s.yaml", settings=SETTINGS, records=True)
+    made.write_decisions(tmp_path / "d.csv")
+    steps, told = pl.read_csv(tmp_path / "d.csv", infer_schema=False), {one.name: one for one in made.facts.pools}
+    assert dict(steps["pool"].value_counts().iter_rows()) == {name: one.steps for name, one in told.items()}
+    assert steps["start_s"].cast(pl.Float64).is_sorted()
+    tokens = dict(steps.group_by("pool").agg(pl.col("tokens").cast(pl.Int64).sum()).iter_rows())
+    assert tokens == {"prefill": made.facts.prompt_tokens, "decode": made.facts.answer_tokens - 60}
+    series = made.series()
+    assert len(series) == made.facts.steps
+    for name, one in told.items():
+        own = series.filter(pl.col("pool") == name)
+        assert own["time_s"].is_sorted()
+        assert own["waiting"].min() >= 0
+        assert own["replicas"].unique().to_list() == [one.replicas]
+        assert 0 < own["kv_blocks"].max() <= one.kv_blocks

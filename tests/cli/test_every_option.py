@@ -51,6 +51,7 @@ WORDS = {
     "--autoscale": ("max=4,target_outstanding=8,start_s=0.01,every_s=0.02",),
     "--max-waiting": ("2",),
     "--max-wait": ("0.001",),
+    "--warmup": ("0.001",),
     "--router-weights": ("1,1,1,1,1,1,1,2",),
     "--scheduling": ("priority",),
     "--max-num-seqs": ("2",),
@@ -73,6 +74,7 @@ WORDS = {
     "--prefill-tp": ("2",),
     "--prefill-pp": ("2",),
     "--prefill-on": ("dgx-a100-80gb:4",),
+    "--prefill-kv-blocks": ("40",),
     "--prefill-max-num-batched-tokens": ("128",),
     "--prefill-usd-per-device-hour": ("3",),
     "--kv-transfer": ("layerwise",),
@@ -167,6 +169,7 @@ SERVED = {
     **{flag: ((), WORDS[flag]) for flag in ("--qps", "--requests", "--duration", "--prompt-tokens", "--answer-tokens")},
     **{flag: ((), WORDS[flag]) for flag in ("--arrivals", "--concurrency", "--seed")},
     "--max-wait": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-wait"]),
+    "--warmup": ((), WORDS["--warmup"]),
     "--max-waiting": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-waiting"]),
     "--router-weights": ((), (*WORDS["--router-weights"], "--router", "weighted")),
 }

@@ -73,10 +73,7 @@ def test_reasons_are_given_of_one_memory(halo, capsys):
         (["evaluate", "--set", "frist"], None, 2, "--set takes SWITCH=on or SWITCH=off, not 'frist'"),
         (["explain", "--level", "GLBB"], None, 2, "no memory 'GLBB'; did you mean 'GLB'?"),
         (["explain", "--set", "updated_rmw=on"], None, 4, "not explained"),
-        pytest.param(
-            *(["explain", "--conventions", "gnomon"], None, 4, "not explained: ask for those of timeloop"),
-            marks=pytest.mark.slow,  # it evaluates before it explains, by what takes most of a minute to compile
-        ),
+        (["explain", "--conventions", "gnomon"], None, 4, "not explained: ask for those of timeloop"),
         (["evaluate", "--conventions", "gnomon", "--set", "link_transfers=off"], None, 3, "are those of timeloop"),
         (["evaluate", "--conventions", "gnomom"], None, 2, "gnomon"),
         (["evalute"], None, 2, "did you mean 'evaluate'?"),

@@ -220,6 +220,7 @@ WRONG = [
     ("model: llama-2-7b", "model: resnet-50", (), 3, "service.yaml"),
     ("mode: serve", "mode: serve\npolicy: vlm-v1", (), 3, "service.yaml:5: policy: "),
     ("mode: serve", "mode: serve\npolicy: sglang\nblock_size: 8", (), 4, "pages of one token only"),
+    ("mode: serve", "mode: serve\npolicy: sglang\nblock_size: 16", (), 4, "not with a block_size of 16"),
     ("mode: serve", "mode: serve\ntp: 2", (), 3, "service.yaml:5: tp: a replica needs 2 devices"),
     ("mode: serve", "mode: serve\nmax_waiting: 0", (), 3, "service.yaml:5: max_waiting: "),
     ("mode: serve", "mode: serve\nmax_wait_s: -1", (), 3, "service.yaml:5: max_wait_s: "),
@@ -314,7 +315,7 @@ def test_the_scenario_of_the_catalogue_is_a_service(gnomon):
 def test_a_question_without_an_engine_for_it_names_the_one_that_has_it(gnomon):
     run = gnomon("predict", "llama-2-7b-service-h100")
     assert run.code == 4
-    assert "--engine serving simulates a service" in run.err
+    assert "engine serving simulates a service" in run.err
 
 
 @pytest.mark.parametrize("flag", ["--qps", "--requests", "--policy", "--prefix-caching"])

@@ -85,6 +85,7 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         "router": "lor",
         "router_weights": (2, 1),
         "max_wait_s": 2.0,
+        "warmup_s": 3.0,
         "autoscale": Autoscale(max=2, target_outstanding=3, start_s=1),
         "scheduling": "priority",
         "prefix_caching": False,
@@ -96,7 +97,9 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
     beside = {"router_weights": {"router": "weighted"}}.get(field, {})
     words |= {"prefill_on": SCENARIO.system, "kv_transfer": "layerwise", "draft_acceptance": 0.5, "draft_model": "gpt2"}
     drafted = {"max_loras": 1, "num_speculative_tokens": 2, "draft_acceptance": 0.2}  # beside which others can be
-    usual = ServingPlan(prefill_replicas=2) if field in PREFILL_FIELDS else ServingPlan(**drafted)
+    usual = (
+        ServingPlan(prefill_replicas=2, usd_per_device_hour=1.0) if field in PREFILL_FIELDS else ServingPlan(**drafted)
+    )
     assert digest(replace(usual, **{field: words.get(field, 8)}, **beside)) != digest(usual)
 
 

@@ -189,6 +189,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"repetition": {"prompts": 0}}, "traffic.repetition.prompts: 0 is less than 1"),
     ({"adapters": {"count": 1, "bare_share": 2}}, "traffic.adapters.bare_share: 2.0 is not a number from 0 to 1"),
     ({"priorities": [[0, 0]]}, "traffic.priorities: no priority has any weight"),
+    ({"priorities": [[0, 1], [2, 1], [0, 2]]}, "traffic.priorities.2: priority 0 is listed twice"),
     ({"priorities": [[0, -1]]}, "traffic.priorities.0.weight: -1.0 is not a number of 0 or more"),
     (
         {"repetition": {"prompts": 3}, "conversations": {"turns": 2}},

@@ -45,11 +45,9 @@ class MappingEvaluation:
 
         Unsupported under `updated_rmw` and under Gnomon's own rules.
         """
-        if isinstance(self.evaluation, ExactEvaluation) or self.switches is None:
-            raise Unsupported("counts under gnomon's conventions are not explained: ask for those of timeloop")
-        if self.switches.updated_rmw:
-            raise Unsupported("counts under updated_rmw are not explained: turn it off")
-        return list(explained(self.given.problem, self.given.accelerator, self.nest, self.switches, self.evaluation))
+        switches = explained_switches(self.switches)
+        assert isinstance(self.evaluation, Evaluation)  # by switches
+        return list(explained(self.given.problem, self.given.accelerator, self.nest, switches, self.evaluation))
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: counts per instance, energy in picojoules of all instances, the innermost level first."""
@@ -102,6 +100,15 @@ def switches_of(rules: str, settings: Mapping[str, str]) -> Switches | None:
     if settings:
         raise BadInput("the switches are those of timeloop's conventions; leave them out", field="set")
     return None
+
+
+def explained_switches(switches: Switches | None) -> Switches:
+    """The switches, where counts by them can be explained. Unsupported."""
+    if switches is None:
+        raise Unsupported("counts under gnomon's conventions are not explained: ask for those of timeloop")
+    if switches.updated_rmw:
+        raise Unsupported("counts under updated_rmw are not explained: turn it off")
+    return switches
 
 
 def told_conventions(switches: Switches | None) -> dict[str, Any]:

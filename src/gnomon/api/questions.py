@@ -93,11 +93,13 @@ class Options(TypedDict, total=False):
     draft_acceptance: float | None
     draft_model: str | None
     usd_per_device_hour: float | None
+    warmup_s: float | None
     prefill_replicas: int | None
     prefill_tp: int | None
     prefill_pp: int | None
     prefill_on: str | Path | None  # what --on names
     prefill_max_num_batched_tokens: int | None
+    prefill_kv_blocks: int | None
     prefill_usd_per_device_hour: float | None
     kv_transfer: KvSent | None
     kv_transfer_gbit_per_s: float | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from gnomon.api.answers import Answer, answer
 from gnomon.api.plugins import tuned
+from gnomon.api.questions import Question
 from gnomon.api.scenarios import ScenarioQuestion, read_scenario
 from gnomon.core.digest import plain
 from gnomon.core.errors import BadInput, Unsupported
@@ -22,7 +23,7 @@ from gnomon.core.tell import Tell, silent
 from gnomon.core.units import show
 from gnomon.core.workload import SERVE
 from gnomon.engines.serving.capacity import Capacity, NoCapacity
-from gnomon.engines.serving.decisions import decisions, decisions_csv
+from gnomon.engines.serving.decisions import decisions, decisions_csv, decisions_of_pools_csv
 from gnomon.engines.serving.engine import ServingEngine
 from gnomon.engines.serving.facts import request_times
 from gnomon.engines.serving.outcome import Outcome
@@ -52,14 +53,21 @@ class ServiceRun:
         return found
 
     def goodput(self, limits: tuple[Limit, ...]) -> tuple[float, float]:
-        """Share of all requests that keep every limit, each request by itself, and how many a second; statistics do not count."""
-        times = request_times(self.outcome)
+        """Share of requests that keep every limit, each by itself, and how many a second; statistics do not count.
+
+        Of all, but for those that came while the service warmed up.
+        """
+        times = request_times(self.outcome, self._warmup_s)
         kept = np.ones(len(times.e2e), bool)
         for one in limits:
             series = getattr(times, one.metric)
             kept &= np.isnan(series) | (series <= one.most_s)
-        share = float(kept.sum()) / len(self.outcome.requests)
-        return share, float(kept.sum()) / self.facts.span_s
+        count = float(kept.sum())
+        return count / self.facts.measured.requests, count / self.facts.measured.span_s
+
+    @property
+    def _warmup_s(self) -> float | None:
+        return None if self.facts.after_warmup is None else self.facts.after_warmup.warmup_s
 
     def table(self) -> pl.DataFrame:
         """A row for every request, in the order of the stream; nothing where a time has not come."""
@@ -106,14 +114,27 @@ class ServiceRun:
         return pl.DataFrame(columns, schema_overrides={"turned_away": pl.String}).fill_nan(None)
 
     def series(self) -> pl.DataFrame:
-        """How many requests wait and run at the replicas, and blocks of their KV caches in use, whenever a step is made."""
+        """How many requests wait and run at the replicas, and blocks of their KV caches in use, whenever a step is made.
+
+        Of two pools each by itself, its name in the column `pool`.
+        """
         import polars as pl
 
-        log, pool = self._log(), self.outcome.pool
+        frames = [self._series_of(run) for run in self.outcome.by_pool]
+        if len(frames) == 1:
+            return frames[0]
+        named = zip(self.outcome.service.pools, frames, strict=True)
+        return pl.concat(frame.with_columns(pool=pl.lit(pool.name)) for pool, frame in named).sort("time_s")
+
+    def _series_of(self, run: Outcome) -> pl.DataFrame:
+        """The series of the run of one pool."""
+        import polars as pl
+
+        log, pool = _log(run), run.pool
         count = int(log.counts[records.STEPS])
         steps, made_s = log.steps[:count], log.steps_s[:count, 0]
-        arrived = np.sort(self.outcome.requests.arrived_s)
-        requests = self.outcome.requests
+        requests = run.requests
+        arrived = np.sort(requests.arrived_s)
         waited = [requests.scheduled_s[requests.is_begun], requests.turned_away_s[requests.turned_away > 0]]
         waiting = np.searchsorted(arrived, made_s, "right") - np.searchsorted(
             np.sort(np.concatenate(waited)), made_s, "right"
@@ -123,19 +144,11 @@ class ServiceRun:
                 "time_s": made_s,
                 "replica": steps[:, records.IN_REPLICA],
                 "waiting": waiting,  # at all replicas
-                "replicas": self._ready(made_s),
+                "replicas": _ready(run, made_s),
                 "in_step": steps[:, records.IN_BATCH],
                 "kv_blocks": pool.kv_blocks - steps[:, records.FREE],
             }
         ).sort("time_s")
-
-    def _ready(self, times_s: np.ndarray) -> np.ndarray:
-        """How many replicas get requests at these times."""
-        scaling = self.outcome.scaling
-        if scaling is None:
-            return np.full(len(times_s), self.outcome.pool.replicas)
-        since_s, ready = (np.array([getattr(one, name) for one in scaling.course]) for name in ("time_s", "ready"))
-        return np.asarray(ready[np.maximum(np.searchsorted(since_s, times_s, "right") - 1, 0)])
 
     def write_requests(self, path: str | Path) -> None:
         """Write the table of requests: .csv or .parquet. BadInput."""
@@ -146,14 +159,10 @@ class ServiceRun:
         _write(self.series(), Path(path))
 
     def write_decisions(self, path: str | Path) -> None:
-        """Write what the scheduler decided, a row for every step. BadInput."""
-        rows = decisions(self._log(), self.outcome.arrivals.ids.tolist())
-        write_whole(Path(path), decisions_csv(rows))
-
-    def _log(self) -> records.Log:
-        if self.outcome.log is None:
-            raise BadInput("no steps were recorded: run with records=True", field="records")
-        return self.outcome.log
+        """Write what the scheduler decided, a row for every step, of two pools with the name of its own. BadInput."""
+        found = {run.pool.name: decisions(_log(run), run.arrivals.ids.tolist()) for run in self.outcome.by_pool}
+        text = decisions_of_pools_csv(found) if len(found) > 1 else decisions_csv(*found.values())
+        write_whole(Path(path), text)
 
     def to_dict(self, limits: tuple[Limit, ...] = ()) -> dict[str, Any]:
         """One JSON object: the answer as of `gnomon predict`, and the goodput under limits."""
@@ -199,17 +208,15 @@ def serve(
     *,
     settings: Mapping[str, str] | None = None,
     records: bool = False,
+    warmup_s: float | None = None,
     tell: Tell = silent,
 ) -> ServiceRun:
     """Run the service of a scenario: a name of `gnomon list scenarios`, or a file of mode serve.
 
-    settings: the engine's own. records: every step, which costs time. BadInput, Unsupported.
+    settings: the engine's own. records: every step, which costs time. warmup_s: instead of the scenario's. BadInput, Unsupported.
     """
-    asked = _service(scenario)
+    asked = _service(scenario, warmup_s)
     engine = _engine(settings, tell)
-    plan = _one(asked).plan.serving
-    if records and plan is not None and plan.has_prefill_pool:
-        raise Unsupported("steps of two pools are in no table: leave out --series and --decisions, and see --timeline")
     with asked.placed():
         found = answer(asked.question, ENGINE, engine, settings or {})
         if not found.has_predictions:  # answers of one token have no TPOT
@@ -223,14 +230,16 @@ def serve_capacity(
     slo: str | tuple[Limit, ...],
     *,
     settings: Mapping[str, str] | None = None,
+    warmup_s: float | None = None,
     tell: Tell = silent,
 ) -> ServiceCapacity:
     """The highest rate at which the service of a scenario keeps limits like "ttft_p99=500ms,tpot_p99=50ms".
 
-    BadInput; Unsupported where no rate keeps them, with what they are where requests hardly meet.
+    warmup_s: instead of the scenario's. BadInput; Unsupported where no rate keeps them, with what they are where requests hardly
+    meet.
     """
     limits = parse_limits(slo) if isinstance(slo, str) else slo
-    asked = _service(scenario)
+    asked = _service(scenario, warmup_s)
     engine = _engine(settings, tell)
     with asked.placed():
         found = engine.capacity(_one(asked), limits, tell=tell)
@@ -240,11 +249,21 @@ def serve_capacity(
     return ServiceCapacity(scenario=asked, limits=limits, found=found)
 
 
-def _service(scenario: str | Path) -> ScenarioQuestion:
+def _service(scenario: str | Path, warmup_s: float | None) -> ScenarioQuestion:
     asked = read_scenario(scenario)
     if asked.written.mode != SERVE:
         raise BadInput(f"{asked.name} asks for no service: its mode is to be {SERVE}", field="mode", where=asked.where)
-    return asked
+    return asked if warmup_s is None else replace(asked, question=_warmed_up(asked.question, warmup_s))
+
+
+def _warmed_up(asked: Question, warmup_s: float) -> Question:
+    """The question with a warm-up of its own. BadInput."""
+    passes = {
+        name: replace(plan, serving=replace(plan.serving, warmup_s=warmup_s))
+        for name, plan in asked.passes.items()
+        if plan.serving is not None
+    }
+    return replace(asked, passes=passes, options={**asked.options, "warmup_s": warmup_s})
 
 
 def _one(asked: ScenarioQuestion) -> Scenario:
@@ -259,6 +278,21 @@ def _engine(settings: Mapping[str, str] | None, tell: Tell) -> ServingEngine:
 
 def _limits(limits: tuple[Limit, ...]) -> list[dict[str, Any]]:
     return [{"metric": one.metric, "statistic": one.statistic, "most_s": one.most_s} for one in limits]
+
+
+def _log(run: Outcome) -> records.Log:
+    """The steps of a run. BadInput."""
+    if run.log is None:
+        raise BadInput("no steps were recorded: run with records=True", field="records")
+    return run.log
+
+
+def _ready(run: Outcome, times_s: np.ndarray) -> np.ndarray:
+    """How many replicas get requests at these times."""
+    if run.scaling is None:
+        return np.full(len(times_s), run.pool.replicas)
+    since_s, ready = (np.array([getattr(one, name) for one in run.scaling.course]) for name in ("time_s", "ready"))
+    return np.asarray(ready[np.maximum(np.searchsorted(since_s, times_s, "right") - 1, 0)])
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

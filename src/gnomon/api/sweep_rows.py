@@ -45,6 +45,7 @@ OF_A_SERVICE: dict[str, type] = {
     "usd_per_hour": float,
     "preemptions": int,
     "turned_away": int,
+    "left_out": int,
     "warnings": str,
 }
 # What is answered to a point; a pass that no row has is left out of the table. docs/how-to/sweep.md says what each means.
@@ -92,6 +93,7 @@ def _service(service: ServiceFacts) -> dict[str, Any]:
         "usd_per_hour": None if service.usd_per_s is None else service.usd_per_s * 3600,
         "preemptions": service.restarts,
         "turned_away": service.found_full + service.waited_too_long,
+        "left_out": None if service.after_warmup is None else service.after_warmup.left_out,
         "warnings": "; ".join(service.warnings) or None,
     }
 

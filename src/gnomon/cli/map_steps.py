@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from gnomon.api.mapping import RULES, MappingEvaluation, evaluate_mapping
+from gnomon.api.mapping import RULES, MappingEvaluation, evaluate_mapping, explained_switches, switches_of
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, say
 from gnomon.core.errors import UsageError, near_match
@@ -37,7 +37,9 @@ def explain(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--level", metavar="NAME", help="of this memory alone")
     found = parser.read(arguments)
-    made = evaluate_mapping(found.files, settings("explain", found.set), rules=found.conventions)
+    given = settings("explain", found.set)
+    explained_switches(switches_of(found.conventions, given))  # before anything is evaluated, which may take a minute
+    made = evaluate_mapping(found.files, given, rules=found.conventions)
     names = [memory.name for memory in made.given.accelerator.memories]
     if found.level is not None and found.level not in names:
         raise UsageError(f"map explain: --level: no memory {found.level!r}{near_match(found.level, names)}")

@@ -13,7 +13,12 @@ from gnomon.cli.arguments import wholes as whole_numbers
 from gnomon.cli.flags import dest
 from gnomon.core.errors import BadInput
 from gnomon.core.serving_plan import POLICIES, ROUTERS
+from gnomon.core.units import parse
 from gnomon.core.workload import SERVE
+
+WARMUP = (
+    "like 60 or 1min: who arrives so soon after the first is left out of times, rates and goodput (default: nobody)"
+)
 
 
 def add_plan_options(parser: Parser) -> None:
@@ -84,8 +89,8 @@ def add_serving_options(parser: Parser) -> None:
     )
     group.add_argument(
         "--max-wait",
-        metavar="SECONDS",
-        help="a request that waited so long for its first step is turned away (default: no limit)",
+        metavar="TIME",
+        help="like 30 or 500ms: a request that waited so long for its first step is turned away (default: no limit)",
     )
     group.add_argument(
         "--scheduling", metavar="ORDER", help="who waits first: fcfs (default), or priority: as the requests have it"
@@ -101,11 +106,17 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument(
         "--max-model-len", metavar="N", help="tokens of a prompt and its answer (default: the positions of the model)"
     )
-    group.add_argument("--block-size", metavar="N", help="tokens in a block of the KV cache (default 16; of sglang 1)")
+    group.add_argument(
+        "--block-size", metavar="N", help="tokens in a block of the KV cache (default 16; of sglang and lightllm 1)"
+    )
     group.add_argument(
         "--gpu-memory-utilization", metavar="SHARE", help="share of device memory that is used (default 0.9)"
     )
-    group.add_argument("--kv-blocks", metavar="N", help="KV blocks of a replica (default: as many as memory holds)")
+    group.add_argument(
+        "--kv-blocks",
+        metavar="N",
+        help="KV blocks of a replica, of two pools of one for answers (default: as many as memory holds)",
+    )
     group.add_argument("--prefix-caching", choices=tuple(_YES_NO), help="reuse the KV of common prefixes (default yes)")
     group.add_argument(
         "--chunk-tokens",
@@ -126,6 +137,7 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument("--draft-acceptance", metavar="SHARE", help="probability that a draft is accepted")
     group.add_argument("--draft-model", metavar="MODEL", help="what drafts (default: n-grams of the text)")
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
+    group.add_argument("--warmup", metavar="TIME", help=WARMUP)
     apart = parser.add_argument_group("replicas for prompts alone (--mode serve); the others compute answers")
     apart.add_argument(
         "--prefill-replicas", metavar="N", help="how many (default: none, or with --prefill-on as many as that allows)"
@@ -135,6 +147,9 @@ def add_serving_options(parser: Parser) -> None:
     apart.add_argument("--prefill-on", metavar="SYSTEM", help="their system (default: what the others leave of --on)")
     apart.add_argument(
         "--prefill-max-num-batched-tokens", metavar="N", help="tokens in a step of theirs (default: as of the others)"
+    )
+    apart.add_argument(
+        "--prefill-kv-blocks", metavar="N", help="KV blocks of a replica of theirs (default: as many as memory holds)"
     )
     apart.add_argument(
         "--prefill-usd-per-device-hour", metavar="PRICE", help="price of a device of theirs (default: as of the others)"
@@ -162,7 +177,7 @@ def add_serving_options(parser: Parser) -> None:
         help="requests of a file: of Azure, BurstGPT, Mooncake, ShareGPT, vLLM, Vidur, or CSV; without --mode serve the same as --timeline",
     )
     asked.add_argument("--requests", metavar="N", help="how many at most (default 1000, or the whole trace)")
-    asked.add_argument("--duration", metavar="SECONDS", help="nothing arrives after it")
+    asked.add_argument("--duration", metavar="TIME", help="like 60 or 10min: nothing arrives after it")
     asked.add_argument("--prompt-tokens", metavar="N", help="tokens of each prompt, without a trace")
     asked.add_argument("--answer-tokens", metavar="N", help="tokens of each answer, without a trace")
     asked.add_argument("--concurrency", metavar="N", help="requests under way at once: the next comes as one ends")
@@ -179,7 +194,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         router_weights=None if found.router_weights is None else whole_numbers("router-weights", found.router_weights),
         autoscale=_named_numbers("--autoscale", found.autoscale),
         max_waiting=wholes["max-waiting"],
-        max_wait_s=number("--max-wait", found.max_wait),
+        max_wait_s=seconds("--max-wait", found.max_wait),
         scheduling=found.scheduling,
         max_num_seqs=wholes["max-num-seqs"],
         max_num_batched_tokens=wholes["max-num-batched-tokens"],
@@ -197,11 +212,13 @@ def serving_options(found: argparse.Namespace) -> Options:
         draft_acceptance=number("--draft-acceptance", found.draft_acceptance),
         draft_model=found.draft_model,
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
+        warmup_s=seconds("--warmup", found.warmup),
         prefill_replicas=wholes["prefill-replicas"],
         prefill_tp=wholes["prefill-tp"],
         prefill_pp=wholes["prefill-pp"],
         prefill_on=found.prefill_on,
         prefill_max_num_batched_tokens=wholes["prefill-max-num-batched-tokens"],
+        prefill_kv_blocks=wholes["prefill-kv-blocks"],
         prefill_usd_per_device_hour=number("--prefill-usd-per-device-hour", found.prefill_usd_per_device_hour),
         kv_transfer=found.kv_transfer,
         kv_transfer_gbit_per_s=number("--kv-transfer-gbit-per-s", found.kv_transfer_gbit_per_s),
@@ -232,7 +249,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
         "arrivals": found.arrivals,
         "trace": found.trace if found.mode == SERVE else None,
         "requests": whole("requests", found.requests),
-        "duration_s": number("--duration", found.duration),
+        "duration_s": seconds("--duration", found.duration),
         "prompts": whole("prompt-tokens", found.prompt_tokens),
         "answers": whole("answer-tokens", found.answer_tokens),
         "most_open": whole("concurrency", found.concurrency),
@@ -245,7 +262,7 @@ def _traffic(found: argparse.Namespace) -> dict[str, Any] | None:
 _SERVING_WHOLE = (
     *("replicas", "max-waiting", "max-num-seqs", "max-num-batched-tokens", "max-model-len", "block-size", "kv-blocks"),
     *("chunk-tokens", "max-loras", "max-lora-rank", "num-speculative-tokens"),
-    *("prefill-replicas", "prefill-tp", "prefill-pp", "prefill-max-num-batched-tokens"),
+    *("prefill-replicas", "prefill-tp", "prefill-pp", "prefill-max-num-batched-tokens", "prefill-kv-blocks"),
 )
 _WHOLE = ("global-batch", "tp", "pp", "virtual-stages", "dp", "ep", "cp", "lora-rank")
 _YES_NO = {"yes": True, "no": False}
@@ -347,6 +364,20 @@ def number(flag: str, text: str | None) -> float | None:
         return float(text)
     except ValueError:
         raise BadInput(f"{text!r:.40} is not a number", field=flag) from None
+
+
+def seconds(flag: str, text: str | None) -> float | None:
+    """A time as a number of seconds, or with its unit. BadInput."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return parse(text, "s")
+    except BadInput as fault:
+        raise fault.at(field=flag) from None
 
 
 def plan_options(found: argparse.Namespace) -> Options:

@@ -11,6 +11,7 @@ from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, print_text, say
 from gnomon.cli.predict import print_answers, settings_of
 from gnomon.cli.progress import telling
+from gnomon.cli.run_options import WARMUP, seconds
 from gnomon.cli.service_tables import print_services
 from gnomon.core.in_words import rate, share
 from gnomon.core.slo import Limit, limits_text, parse_limits
@@ -34,6 +35,7 @@ def run(arguments: Sequence[str]) -> int:
             found.scenario,
             settings=settings_of("serve run", found.set, ("serving",)).get("serving"),
             records=found.series is not None or found.decisions is not None,
+            warmup_s=seconds("--warmup", found.warmup),
             tell=tell,
         )
     _write(made, found.requests, found.series, found.decisions)
@@ -58,6 +60,7 @@ def capacity(arguments: Sequence[str]) -> int:
             found.scenario,
             limits,
             settings=settings_of("serve capacity", found.set, ("serving",)).get("serving"),
+            warmup_s=seconds("--warmup", found.warmup),
             tell=tell,
         )
     if found.json:
@@ -79,7 +82,8 @@ def _write(made: ServiceRun, requests: str | None, series: str | None, decisions
 def _print_goodput(made: ServiceRun, limits: tuple[Limit, ...]) -> None:
     kept, rate_per_s = made.goodput(limits)
     asked = ", ".join(f"{one.metric} <= {show(one.most_s, 's')}" for one in limits)
-    print_text(f"goodput: {share(kept, 1)} of all requests keep {asked}, {rate(rate_per_s, 'request')}")
+    those = "all requests" if made.facts.after_warmup is None else "requests after the warm-up"
+    print_text(f"goodput: {share(kept, 1)} of {those} keep {asked}, {rate(rate_per_s, 'request')}")
 
 
 def _print_capacity(made: ServiceCapacity) -> None:
@@ -130,6 +134,7 @@ def _run_parser() -> Parser:
     parser.add_argument(
         "--slo", metavar="LIMITS", help="like ttft=500ms,tpot=50ms: the share of requests that keep all"
     )
+    parser.add_argument("--warmup", metavar="TIME", help=WARMUP)
     parser.add_argument("--requests", metavar="FILE", help="write a row for every request: .csv or .parquet")
     parser.add_argument("--series", metavar="FILE", help="write queue, batch and KV use over time: .csv or .parquet")
     parser.add_argument("--decisions", metavar="FILE", help="write what the scheduler decided: a row for every step")
@@ -153,6 +158,7 @@ def _capacity_parser() -> Parser:
         metavar="LIMITS",
         help="of ttft, tpot, e2e or queueing, their mean, p50, p90, p95 or p99 (p99 where none is said)",
     )
+    parser.add_argument("--warmup", metavar="TIME", help=WARMUP)
     _add_set(parser)
     add_output_options(parser, csv=False)
     return parser

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gnomon.api.answers import Answer
 from gnomon.cli.output import print_table, print_text, say
 from gnomon.core.in_words import counted, rate, share
-from gnomon.core.service_facts import Estimate, Scaling, ServiceFacts
+from gnomon.core.service_facts import AfterWarmup, Estimate, Scaling, ServiceFacts
 from gnomon.core.units import show
 from gnomon.report.facts.titles import SPREAD_LABELS, question_title
 
@@ -31,14 +31,16 @@ def _print_service(title: str, service: ServiceFacts) -> None:
     )
     if service.classes:
         _print_classes(service)
-    cost = service.usd_per_million_answer_tokens
+    cost, measured = service.usd_per_million_answer_tokens, service.measured
     lines = [
-        f"{service.completed:,} of {counted(service.requests, 'request')} through in {show(service.span_s, 's')}: "
+        f"{measured.completed:,} of {counted(measured.requests, 'request')} through in {show(measured.span_s, 's')}: "
         f"{rate(service.completed_per_s, 'request')}, {rate(service.prompt_tokens_per_s, 'prompt token')}, "
         f"{rate(service.answer_tokens_per_s, 'answer token')}, MFU {share(service.mfu, 1)}",
         f"{counted(service.replicas, 'replica')} by the rules of {service.follows}; {service.steps:,} steps, "
         f"{counted(service.restarts, 'preemption')}, {service.kv_blocks:,} KV blocks of {counted(service.block_tokens, 'token')} each",
     ]
+    if service.after_warmup is not None:
+        lines.insert(1, _warmup_words(service.after_warmup))
     lines += [
         f"{pool.name}: {counted(pool.replicas, 'replica')} of {pool.tensor_parallel * pool.stages} x {pool.device}, {pool.steps:,} "
         f"steps, {counted(pool.restarts, 'preemption')}, {pool.kv_blocks:,} KV blocks"
@@ -46,9 +48,9 @@ def _print_service(title: str, service: ServiceFacts) -> None:
     ]
     if service.scaling is not None:
         lines.append(_replicas_words(service, service.scaling))
-    if service.hit_tokens:
+    if measured.hit_tokens:
         lines.append(
-            f"{share(service.hit_tokens / service.prompt_tokens, 1)} of prompt tokens found in the cache of prefixes"
+            f"{share(measured.hit_tokens / measured.prompt_tokens, 1)} of prompt tokens found in the cache of prefixes"
         )
     if service.adapter_loads:
         lines.append(f"{counted(service.adapter_loads, 'LoRA adapter')} copied from the host to the devices")
@@ -67,6 +69,14 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         print_text(line)
     for warning in service.warnings:
         say(f"warning: {warning}")
+
+
+def _warmup_words(left: AfterWarmup) -> str:
+    """What is left out, and of what not."""
+    return (
+        f"warm-up: {counted(left.left_out, 'request')} of the first {show(left.warmup_s, 's')} left out of times, rates and goodput; "
+        "cost, energy, MFU and the share of time are of the whole run"
+    )
 
 
 def _replicas_words(service: ServiceFacts, scaling: Scaling) -> str:

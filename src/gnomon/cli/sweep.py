@@ -143,6 +143,8 @@ def _print(result: SweepResult) -> None:
         print(f"  {row['rows']:,} rows: {row['reason']}")
     if (further := document["reasons"] - _MOST_REASONS) > 0:
         print(f"  and {further:,} further reasons, in the column reason")
+    for row in document["partial"][:_MOST_REASONS]:
+        print(f"  {row['rows']:,} of those answered lack some values: {row['reason']}")
     if document["objectives"]:
         _print_pareto(result)
     print(f"rows: {result.path / CSV}, {result.path / PARQUET}")

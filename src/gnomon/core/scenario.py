@@ -30,7 +30,7 @@ class Scenario:
         """The reason of an engine that times single passes, where a service is asked for."""
         if self.plan.serving is None:
             return ()
-        return (f"{engine} answers for one pass through the model; --engine serving simulates a service",)
+        return (f"{engine} answers for one pass through the model; engine serving simulates a service",)
 
     @cached_property
     def digest(self) -> str:

@@ -92,6 +92,20 @@ class ClassFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AfterWarmup:
+    """What is left of a run whose first requests are left out: what times and rates are of."""
+
+    warmup_s: float  # from the first arrival
+    left_out: int  # requests that arrived in it
+    requests: int  # those that came after it
+    completed: int  # of these; the rest too is of them
+    hit_tokens: int
+    prompt_tokens: int
+    answer_tokens: int
+    span_s: float  # from the end of the warm-up to the last event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFacts:
     """A service and what became of its requests."""
 
@@ -126,18 +140,24 @@ class ServiceFacts:
     drafted_tokens: int = 0  # computed beside tokens that were known, of speculative decoding
     accepted_tokens: int = 0  # of answers, that came of them
     classes: tuple[ClassFacts, ...] = ()  # by priority, the first to go first; empty where requests have none
+    after_warmup: AfterWarmup | None = None  # None: nobody is left out of times and rates
+
+    @property
+    def measured(self) -> AfterWarmup | ServiceFacts:
+        """The requests that times and rates are of."""
+        return self.after_warmup or self
 
     @property
     def completed_per_s(self) -> float:
-        return self.completed / self.span_s
+        return self.measured.completed / self.measured.span_s
 
     @property
     def answer_tokens_per_s(self) -> float:
-        return self.answer_tokens / self.span_s
+        return self.measured.answer_tokens / self.measured.span_s
 
     @property
     def prompt_tokens_per_s(self) -> float:
-        return self.prompt_tokens / self.span_s
+        return self.measured.prompt_tokens / self.measured.span_s
 
     @property
     def usd_per_million_answer_tokens(self) -> float | None:

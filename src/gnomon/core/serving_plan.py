@@ -23,6 +23,13 @@ KvSent = Literal["whole", "layerwise"]
 KV_SENT: tuple[KvSent, ...] = get_args(KvSent)
 
 
+BLOCK_TOKENS = 16  # of a block of the KV cache [vLLM: --block-size on CUDA]
+BY_TOKEN: tuple[Policy, ...] = (
+    "sglang",
+    "lightllm",
+)  # policies whose blocks hold one token [SGLang: --page-size; LightLLM: TokenAttention]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingPlan:
     """What `Plan` leaves open of a service. Raises BadInput for a value that cannot be, whatever the model.
@@ -45,9 +52,9 @@ class ServingPlan:
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM, or SGLang, chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
-    block_size: int = 16  # tokens of a block of the KV cache
+    block_size: int | None = None  # tokens of a block of the KV cache; None: 16 as of vLLM, of sglang and lightllm 1
     gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
-    kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
+    kv_blocks: int | None = None  # of a replica, of two pools of one for answers; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
     max_loras: int | None = None  # different LoRA adapters of a step, for which memory is kept; None: there are none
     max_lora_rank: int | None = None  # of every adapter; None: 16, as vLLM has it
@@ -60,6 +67,9 @@ class ServingPlan:
     )
     mixed_chunk: bool = False  # of sglang: answers go on in the steps that compute prompts
     usd_per_device_hour: float | None = None  # None: no cost is told
+    warmup_s: float | None = (
+        None  # who comes so soon after the first is left out of times, rates and goodput; None: nobody
+    )
     # Replicas of their own for prompts, from which KV caches are sent to the others, which compute answers alone. There are some
     # where their number is said, or what they are on; all else of them is as of the others where it is not said.
     prefill_replicas: int | None = None  # None: as many as the devices of prefill_on allow
@@ -67,6 +77,7 @@ class ServingPlan:
     prefill_pp: int | None = None
     prefill_on: System | None = None  # None: on the devices of the one system that the others leave
     prefill_max_num_batched_tokens: int | None = None
+    prefill_kv_blocks: int | None = None  # None: as many as their memory holds
     prefill_usd_per_device_hour: float | None = None
     kv_transfer: KvSent = "whole"  # layerwise: all but the last layer while the prompt is computed
     kv_transfer_gbit_per_s: float | None = None  # of the link of each device; None: as its network has it
@@ -90,6 +101,8 @@ class ServingPlan:
                 raise BadInput(
                     f"unknown {value!r}{near_match(str(value), known)} (known: {', '.join(known)})", field=name
                 )
+        if self.block_size == BLOCK_TOKENS and self.policy not in BY_TOKEN:
+            object.__setattr__(self, "block_size", None)  # what is said though it is so anyway asks nothing else
         self._check_router()
         for name in ("prefix_caching", "mixed_chunk"):
             if not isinstance(getattr(self, name), bool):
@@ -97,13 +110,20 @@ class ServingPlan:
         share = self.gpu_memory_utilization
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise BadInput(f"{share!r} is not a share above 0, and at most 1", field="gpu_memory_utilization")
-        wait_s = self.max_wait_s
-        if wait_s is not None and not (_is_number(wait_s) and 0 < wait_s < math.inf):
-            raise BadInput(f"{wait_s!r} is not a time above 0", field="max_wait_s")
+        for name in ("max_wait_s", "warmup_s"):
+            seconds = getattr(self, name)
+            if seconds is not None and not (_is_number(seconds) and 0 < seconds < math.inf):
+                raise BadInput(f"{seconds!r} is not a time above 0", field=name)
         for name in ("usd_per_device_hour", "prefill_usd_per_device_hour"):
             price = getattr(self, name)
             if price is not None and not (_is_number(price) and 0 <= price < math.inf):
                 raise BadInput(f"{price!r} is not a price of at least 0", field=name)
+        if self.prefill_usd_per_device_hour is not None and self.usd_per_device_hour is None:
+            raise BadInput(
+                "no cost is told without the price of the devices that compute answers: say that too",
+                field="prefill_usd_per_device_hour",
+                remedies=[("usd_per_device_hour", f"{self.prefill_usd_per_device_hour:g} where it is the same")],
+            )
         rate = self.kv_transfer_gbit_per_s
         if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
             raise BadInput(f"{rate!r} is not a rate above 0", field="kv_transfer_gbit_per_s")
@@ -112,6 +132,13 @@ class ServingPlan:
             raise BadInput("a rank is of adapters: say how many a step may have (max_loras)", field="max_lora_rank")
         if self.ep > 1 and self.ep % self.tp:
             raise BadInput(f"{self.ep} is not a multiple of the {self.tp} devices that share a layer (tp)", field="ep")
+        if self.ep > 1 and self.prefill_tp is not None and self.ep % self.prefill_tp:
+            divisors = [number for number in range(1, self.ep + 1) if not self.ep % number]
+            raise BadInput(
+                f"the {self.ep} devices that share experts (ep) are no multiple of {self.prefill_tp} that share a layer",
+                field="prefill_tp",
+                remedies=[("prefill_tp", " or ".join(map(str, divisors)))],
+            )
         if not self.has_prefill_pool:
             for name in PREFILL_FIELDS:
                 if getattr(self, name) not in (None, "whole"):
@@ -119,6 +146,11 @@ class ServingPlan:
                         "only a service with replicas for prompts alone has it: say prefill_replicas or prefill_on",
                         field=name,
                     )
+
+    @property
+    def block_tokens(self) -> int:
+        """Tokens of a block of the KV cache."""
+        return self.block_size or (1 if self.policy in BY_TOKEN else BLOCK_TOKENS)
 
     @property
     def has_prefill_pool(self) -> bool:
@@ -183,6 +215,7 @@ WHOLE = (  # fields that are positive whole numbers
     "prefill_tp",
     "prefill_pp",
     "prefill_max_num_batched_tokens",
+    "prefill_kv_blocks",
     "max_loras",
     "max_lora_rank",
     "num_speculative_tokens",

@@ -195,13 +195,19 @@ class ScenarioFile(Strict):
         default=None, ge=1, strict=True, description="serve: tokens of a prompt and its answer; the model's positions"
     )
     block_size: int | None = Field(
-        default=None, ge=1, strict=True, description="serve: tokens in a block of the KV cache; 16"
+        default=None,
+        ge=1,
+        strict=True,
+        description="serve: tokens in a block of the KV cache; 16, of sglang and lightllm 1",
     )
     gpu_memory_utilization: float | None = Field(
         default=None, gt=0, le=1, description="serve: share of device memory that is used; 0.9"
     )
     kv_blocks: int | None = Field(
-        default=None, ge=1, strict=True, description="serve: KV blocks of a replica; as many as memory holds"
+        default=None,
+        ge=1,
+        strict=True,
+        description="serve: KV blocks of a replica, of two pools of one for answers; as many as memory holds",
     )
     prefix_caching: bool | None = Field(
         default=None, strict=True, description="serve: KV of common prefixes is used again; true"
@@ -233,6 +239,13 @@ class ScenarioFile(Strict):
     usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device, from which costs of tokens follow"
     )
+    warmup_s: float | None = Field(
+        default=None,
+        gt=0,
+        strict=True,
+        allow_inf_nan=False,
+        description="serve: seconds from the first arrival whose requests are left out of times, rates and goodput; none are",
+    )
     prefill_replicas: int | None = Field(
         default=None,
         ge=1,
@@ -246,6 +259,9 @@ class ScenarioFile(Strict):
     )
     prefill_max_num_batched_tokens: int | None = Field(
         default=None, ge=1, strict=True, description="serve: tokens in a step of theirs; as of the others"
+    )
+    prefill_kv_blocks: int | None = Field(
+        default=None, ge=1, strict=True, description="serve: KV blocks of a replica of theirs; as many as memory holds"
     )
     prefill_usd_per_device_hour: float | None = Field(
         default=None, ge=0, description="serve: price of a device of theirs; as of the others"

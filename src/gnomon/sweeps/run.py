@@ -216,16 +216,24 @@ def _summary(job: Job, folder: Folder) -> dict[str, Any]:
     filled = rows.select(pl.all().is_not_null().any()).collect(engine="streaming").row(0, named=True)
     always = ("index", *(axis.field for axis in job.axes), *job.objectives, "reason")
     folder.combine([name for name in job.row_columns if filled[name] or name in always])
-    by_reason = rows.group_by("reason").len().collect(engine="streaming")
-    refused = by_reason.drop_nulls().sort("len", "reason", descending=[True, False])
-    count = int(by_reason["len"].sum())
+    has_answer = pl.col(job.feasible).is_not_null() if job.feasible in filled else pl.lit(value=False)
+    by_reason = rows.group_by("reason", (pl.col("reason").is_null() | has_answer).alias("answered")).len()
+    found = by_reason.sort("len", "reason", descending=[True, False]).collect(engine="streaming")
+    refused, partial = (_reasons(found, is_answered=answered) for answered in (False, True))
     return {
-        "rows": count,
-        "answered": count - int(refused["len"].sum()),
+        "rows": int(found["len"].sum()),
+        "answered": int(found.filter("answered")["len"].sum()),
         "reasons": len(refused),
-        "refused": refused.head(_MOST_REASONS).rename({"len": "rows"}).to_dicts(),
+        "refused": refused[:_MOST_REASONS],
+        "partial": partial[:_MOST_REASONS],
         "pareto": list(_pareto(job, rows)),
     }
+
+
+def _reasons(found: pl.DataFrame, *, is_answered: bool) -> list[dict[str, Any]]:
+    """Why rows have no answer, or why answered ones lack some of it, with how many they are."""
+    of_these = found.filter(pl.col("answered") == is_answered, pl.col("reason").is_not_null())
+    return of_these.select("reason", rows="len").to_dicts()
 
 
 def _pareto(job: Job, rows: pl.LazyFrame) -> tuple[int, ...]:

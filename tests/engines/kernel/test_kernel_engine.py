@@ -101,7 +101,7 @@ def test_a_format_without_measured_products_is_refused_by_name():
 def test_a_cpu_is_refused_and_has_no_times():
     cpu = catalogue_device("epyc-9654")
     (reason,) = ENGINE.missing(_scenario(MatMul(m=8, n=8, k=8), cpu))
-    assert reason == "kernel answers for GPUs, and epyc-9654 is none: --engine roofline answers for it"
+    assert reason == "kernel answers for GPUs, and epyc-9654 is none: engine roofline answers for it"
     assert np.isnan(_time_s(MatMul(m=8, n=8, k=8), cpu))
 
 

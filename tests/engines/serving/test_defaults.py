@@ -3,11 +3,11 @@
 import pytest
 
 from gnomon.api.names import model, system
-from gnomon.core.errors import BadInput
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.plan import Plan
 from gnomon.core.serving_plan import ServingPlan
 from gnomon.core.step_limits import most_running
-from gnomon.engines.serving.defaults import batching_of, layout_of, limits_of, replicas_of
+from gnomon.engines.serving.defaults import batching_of, block_tokens_of, layout_of, limits_of, replicas_of
 from gnomon.engines.serving.step_times.layout import Layout
 
 LLAMA = model("llama-2-7b").build(Plan(mode="serve", dtype="fp16", serving=ServingPlan()))
@@ -56,8 +56,16 @@ def test_there_are_as_many_replicas_as_the_devices_make():
 def test_experts_are_shared_by_replicas_that_step_together():
     assert layout_of(ServingPlan(tp=2, ep=8)) == Layout(tensor=2, experts=8)
     assert replicas("hgx-h100", tp=2, ep=8) == 4
-    with pytest.raises(BadInput, match="replicas: 3 replicas cannot be divided into groups of 4 that share experts"):
+    with pytest.raises(BadInput, match="replicas: 3 replicas cannot be divided into groups of 4 .* try replicas 4"):
         replicas("hgx-h100", tp=2, ep=8, replicas=3)
+    with pytest.raises(BadInput, match="replicas: 8 replicas cannot be divided into groups of 3 .* try replicas 6"):
+        replicas("hgx-h100", ep=3)
+
+
+def test_the_replicas_for_prompts_share_experts_by_their_own_width():
+    with pytest.raises(BadInput, match=r"^prefill_tp: the 2 devices .* no multiple of 4 .*; try prefill_tp 1 or 2$"):
+        ServingPlan(tp=2, ep=2, prefill_replicas=1, prefill_tp=4)
+    assert ServingPlan(tp=2, ep=4, prefill_replicas=1, prefill_tp=4).prefill_tp == 4
 
 
 @pytest.mark.parametrize(
@@ -99,3 +107,21 @@ def test_what_a_plan_says_of_sglang_goes_before_what_it_chooses():
     )
     found = batching_of(plan, limits_of(plan, system("h100-sxm"), LLAMA))
     assert (found.chunk_tokens, found.most_tokens, found.most_requests, found.order) == (512, 700, 9, "lpm")
+
+
+def test_blocks_have_sixteen_tokens_and_pages_of_sglang_one():
+    assert block_tokens_of(ServingPlan()) == block_tokens_of(ServingPlan(block_size=16)) == 16
+    assert block_tokens_of(ServingPlan(block_size=32)) == 32
+    assert (
+        block_tokens_of(ServingPlan(policy="sglang"))
+        == block_tokens_of(ServingPlan(policy="sglang", block_size=1))
+        == 1
+    )
+    assert block_tokens_of(ServingPlan(policy="lightllm")) == 1
+    assert ServingPlan(policy="lightllm", block_size=16).block_tokens == 16  # which is refused before anything runs
+    with pytest.raises(Unsupported, match="not with a block_size of 16"):
+        block_tokens_of(ServingPlan(policy="sglang", block_size=16))
+
+
+def test_the_usual_size_of_a_block_said_aloud_is_the_same_question():
+    assert ServingPlan(block_size=16) == ServingPlan()

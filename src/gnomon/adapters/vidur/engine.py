@@ -18,6 +18,7 @@ from gnomon.tools.pins import read_pin
 from gnomon.tools.serving.answer import prediction
 from gnomon.tools.serving.once import Once
 from gnomon.tools.serving.services import Services, ServicesBy
+from gnomon.tools.serving.stream import of_the_warmup
 
 _KV_STEP = 256  # Vidur's own default
 _OF_SERVING = ("timer", "exchanges", "software")  # handed on to the serving engine, which has the defaults
@@ -93,6 +94,8 @@ class Vidur:
         """Reasons that lie in the scenario."""
         if scenario.plan.serving is None:
             return ("vidur simulates services alone: use mode serve",)
+        if scenario.plan.serving.warmup_s is not None:
+            return (of_the_warmup(self.name),)
         try:
             return tuple(missing(*self._service_source()(scenario)))
         except Unsupported as reason:

@@ -75,5 +75,7 @@ class Traffic:
                 raise BadInput(f"{entry!r} is not a priority and a weight", field=f"priorities.{place}")
             check_whole(entry[0], f"priorities.{place}", least=-MOST_REQUESTS)
             check_not_negative(entry[1], f"priorities.{place}.weight")
+            if entry[0] in (before for before, _ in self.priorities[:place]):
+                raise BadInput(f"priority {entry[0]} is listed twice", field=f"priorities.{place}")
         if self.priorities and not any(weight for _, weight in self.priorities):
             raise BadInput("no priority has any weight", field="priorities")

@@ -210,9 +210,9 @@ class KernelEngine:
             return declined
         system, device = scenario.system, scenario.system.device
         if device.design is not None:
-            return (f"kernel answers for GPUs, and {device.name} is a spatial accelerator: --engine mapper maps it",)
+            return (f"kernel answers for GPUs, and {device.name} is a spatial accelerator: engine mapper maps it",)
         if device.kind != "gpu":
-            return (f"kernel answers for GPUs, and {device.name} is none: --engine roofline answers for it",)
+            return (f"kernel answers for GPUs, and {device.name} is none: engine roofline answers for it",)
         reasons = []
         if system.count != 1:
             reasons.append(f"kernel answers for one device, not for the {system.count} of {system.name}")

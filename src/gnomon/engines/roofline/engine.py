@@ -119,13 +119,11 @@ class RooflineEngine:
         if system.count != 1:
             reasons.append(f"roofline answers for one device, not for the {system.count} of {system.name}")
         if scenario.plan.training not in (None, TrainingPlan()):
-            reasons.append(
-                "roofline answers for one pass through the whole model; --engine training puts steps together"
-            )
+            reasons.append("roofline answers for one pass through the whole model; engine training puts steps together")
         device = system.device
         if device.design is not None:
             return (
-                f"roofline answers for data sheets, and {device.name} is a spatial accelerator: --engine mapper maps it",
+                f"roofline answers for data sheets, and {device.name} is a spatial accelerator: engine mapper maps it",
             )
         table = scenario.workload.table
         peaks = device.peaks_flop_per_s.take(table.peak_index)

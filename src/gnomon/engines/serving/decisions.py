@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gnomon.engines.serving.simulator import records
@@ -64,13 +64,20 @@ def decisions(log: Log, ids: Sequence[int]) -> Iterator[Decision]:
 
 def decisions_csv(rows: Iterable[Decision]) -> str:
     """The text of a file: ids with blanks between them, `id:tokens` where a request has more than one."""
-    lines = [",".join(COLUMNS)]
-    for row in rows:
-        tokens = sum(tokens for _, tokens in row.requests)
-        names = " ".join(f"{name}:{tokens}" if tokens != 1 else str(name) for name, tokens in row.requests)
-        end = "" if row.end_s is None else repr(row.end_s)
-        lines.append(
-            f"{row.step},{row.replica},{row.start_s!r},{end},{tokens},{names},{' '.join(map(str, row.admitted))},"
-            f"{' '.join(map(str, row.preempted))},{row.found_tokens},{row.free_blocks}"
-        )
-    return "\n".join([*lines, ""])
+    return "\n".join([",".join(COLUMNS), *map(_line, rows), ""])
+
+
+def decisions_of_pools_csv(pools: Mapping[str, Iterable[Decision]]) -> str:
+    """The same of several pools by their names, in the order of time; the step is counted in each."""
+    rows = sorted(((name, row) for name, own in pools.items() for row in own), key=lambda pair: pair[1].start_s)
+    return "\n".join([",".join(("pool", *COLUMNS)), *(f"{name},{_line(row)}" for name, row in rows), ""])
+
+
+def _line(row: Decision) -> str:
+    tokens = sum(tokens for _, tokens in row.requests)
+    names = " ".join(f"{name}:{tokens}" if tokens != 1 else str(name) for name, tokens in row.requests)
+    end = "" if row.end_s is None else repr(row.end_s)
+    return (
+        f"{row.step},{row.replica},{row.start_s!r},{end},{tokens},{names},{' '.join(map(str, row.admitted))},"
+        f"{' '.join(map(str, row.preempted))},{row.found_tokens},{row.free_blocks}"
+    )

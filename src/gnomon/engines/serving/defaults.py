@@ -57,14 +57,12 @@ def batching_of(plan: ServingPlan, limits: Limits, drafts: Speculation | None = 
 
 
 def block_tokens_of(plan: ServingPlan) -> int:
-    """Tokens of a block of the KV cache: one of SGLang, by default. Unsupported where the plan says another number."""
-    if plan.policy != "sglang":
-        return plan.block_size
-    if plan.block_size not in (1, ServingPlan().block_size):
+    """Tokens of a block of the KV cache. Unsupported where SGLang is to have other pages than its own by default."""
+    if plan.policy == "sglang" and plan.block_tokens != 1:
         raise Unsupported(
-            f"sglang is simulated with pages of one token only, not with a block_size of {plan.block_size}"
+            f"sglang is simulated with pages of one token only (its page_size of 1), not with a block_size of {plan.block_size}"
         )
-    return 1
+    return plan.block_tokens
 
 
 def _most_of(plan: ServingPlan, autoscale: Autoscale, layout: Layout, system: System) -> int:
@@ -94,7 +92,7 @@ def prefill_plan(plan: ServingPlan) -> ServingPlan:
         tp=plan.prefill_tp or plan.tp,
         pp=plan.prefill_pp or plan.pp,
         max_num_batched_tokens=plan.prefill_max_num_batched_tokens or plan.max_num_batched_tokens,
-        kv_blocks=None,
+        kv_blocks=plan.prefill_kv_blocks,
         **others,
     )
 
@@ -107,12 +105,13 @@ def replicas_of(plan: ServingPlan, layout: Layout, system: System, taken: int = 
     if plan.autoscale is not None:
         return _most_of(plan, plan.autoscale, layout, system)
     each, count = layout.tensor * layout.stages, system.count - taken
-    has = f"{system.name} has {system.count}{f', {taken} of them for prompts alone' if taken else ''}"
     most = count // each
+    if most < 1 and taken:
+        raise _none_left(plan, each, system, taken)
     if most < 1:
         raise BadInput(
-            f"a replica needs {counted(each, 'device')} (tp x pp), and {has}",
-            field="replicas" if taken else "tp" if layout.tensor > 1 else "pp",
+            f"a replica needs {counted(each, 'device')} (tp x pp), and {system.name} has {system.count}",
+            field="tp" if layout.tensor > 1 else "pp",
         )
     if plan.replicas is not None and plan.replicas > most:
         raise BadInput(
@@ -123,7 +122,24 @@ def replicas_of(plan: ServingPlan, layout: Layout, system: System, taken: int = 
         )
     found = most if plan.replicas is None else plan.replicas
     if found % layout.together:
+        whole = found - found % layout.together
+        fitting = whole + layout.together if whole + layout.together <= most else whole
         raise BadInput(
-            f"{found} replicas cannot be divided into groups of {layout.together} that share experts", field="replicas"
+            f"{counted(found, 'replica')} cannot be divided into groups of {layout.together} that share experts",
+            field="replicas",
+            remedies=[("replicas", str(fitting))] if fitting else (),
         )
     return found
+
+
+def _none_left(plan: ServingPlan, each: int, system: System, taken: int) -> BadInput:
+    """What is wrong where replicas for prompts leave none for answers, and what to do."""
+    left = system.count - taken
+    rest = f"{counted(left, 'device')} left for answers, whose replicas need {each} (tp x pp)"
+    fewer = (system.count - each) // (taken // (plan.prefill_replicas or 1))
+    remedies = [("prefill_replicas", f"{fewer} or fewer" if fewer > 1 else "1")] if fewer > 0 else []
+    return BadInput(
+        f"{rest if left else 'no device is left for answers'}: prompts take {taken} of the {system.count} of {system.name}",
+        field="prefill_replicas",
+        remedies=[*remedies, ("prefill_on", "to give prompts a system of their own")],
+    )

@@ -10,6 +10,7 @@ import numpy as np
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.core.exchange import ExchangeTimer
+from gnomon.core.in_words import counted
 from gnomon.core.prediction import Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals, Service
@@ -18,11 +19,12 @@ from gnomon.core.tell import Tell, silent
 from gnomon.core.timeline import Timeline
 from gnomon.core.traffic.at_rate import at_rate
 from gnomon.core.traffic.played import requests_of
+from gnomon.core.units import show
 from gnomon.core.version import version
 from gnomon.engines.serving.account import account
 from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
 from gnomon.engines.serving.disaggregated import simulated
-from gnomon.engines.serving.facts import facts, is_overloaded, request_times
+from gnomon.engines.serving.facts import FEWEST_JUDGED, RequestTimes, facts, is_overloaded, is_warm, request_times
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.prediction import Run, prediction
 from gnomon.engines.serving.set_up import Ready, Sources, as_planned, seed_of, set_up
@@ -123,7 +125,9 @@ class ServingEngine:
     def predict(self, scenario: Scenario) -> Prediction:
         """The mean over requests of what the plan asks for. Raises Unsupported with the reasons of `missing`."""
         _check_second_tokens(scenario, self._set_up(scenario))
-        return prediction(scenario, self._run(scenario), self._provenance(scenario))
+        run = self._run(scenario)
+        _check_counted(scenario, run)
+        return prediction(scenario, run, self._provenance(scenario))
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
         """The answers in order."""
@@ -154,25 +158,32 @@ class ServingEngine:
             )
         traffic, seed = plan.traffic, seed_of(plan.traffic)
 
-        def ran(arrivals: Arrivals, service: Service) -> Probed:
+        def ran(arrivals: Arrivals, service: Service, warmup_s: float | None) -> Probed:
             made = simulated(service, as_planned(arrivals, plan))
-            times = request_times(made)
-            if not times.counts.any():
-                raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
+            if not made.is_completed.any():
+                raise Unsupported(_nobody(made))
+            times = request_times(made, warmup_s)
             return Probed(
                 times=times,
                 completed_per_s=len(times.e2e) / made.span_s,
                 is_overloaded=is_overloaded(times),
-                turns_away=made.found_full + made.waited_too_long > 0,
+                turns_away=bool((is_warm(made, warmup_s) & (made.requests.turned_away > 0)).any()),
             )
 
         def probe(rate_per_s: float, seed: int) -> Probed:
-            return ran(requests_of(at_rate(traffic, rate_per_s, seed)), ready.service)
+            found = ran(requests_of(at_rate(traffic, rate_per_s, seed)), ready.service, plan.warmup_s)
+            if plan.warmup_s is not None and len(found.times.e2e) < FEWEST_JUDGED:
+                raise BadInput(
+                    f"at {rate_per_s:.3g} requests per second {counted(len(found.times.e2e), 'request')} came after it and "
+                    f"got through, and {FEWEST_JUDGED} tell whether a queue grows: give the traffic more requests",
+                    field="warmup_s",
+                )
+            return found
 
         def saturated(seed: int) -> Probed:
             drawn = requests_of(at_rate(traffic, 1.0, seed))
             patient = replace(ready.service, most_waiting=None, most_wait_s=None)
-            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))), patient)
+            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))), patient, None)
 
         seeds = range(seed, seed + DRAWS)
         return capacity(probe, saturated, limits, seeds=seeds, precision=precision, tell=tell)
@@ -227,13 +238,45 @@ def _check_second_tokens(scenario: Scenario, ready: Ready) -> None:
         raise Unsupported("no answer has a second token, so there is no time per output token")
 
 
+def _check_counted(scenario: Scenario, run: Run) -> None:
+    """Unsupported where only answers that are left out have a second token."""
+    plan = scenario.plan.serving
+    if plan is not None and plan.quantity == "tpot" and np.isnan(run.times.tpot).all():
+        raise Unsupported("no answer that counts has a second token, so there is no time per output token")
+
+
+def _counted(made: Outcome, warmup_s: float | None) -> RequestTimes:
+    """Times of the requests that count. Unsupported where none is through, BadInput where the warm-up takes them all."""
+    times = request_times(made, warmup_s)
+    if times.counts.any():
+        return times
+    if warmup_s is not None and made.is_completed.any():
+        last_s = float(np.ptp(made.requests.arrived_s[made.is_completed]))
+        raise BadInput(
+            f"a warm-up of {show(warmup_s, 's')} leaves no request: of those that are through the last came {show(last_s, 's')} after the first",
+            field="warmup_s",
+        )
+    raise Unsupported(_nobody(made))
+
+
+def _nobody(made: Outcome) -> str:
+    """Why no request is through."""
+    return "; ".join(made.notes) or "no request is through when the run ends"
+
+
 def _ran(scenario: Scenario, ready: Ready) -> Run:
+    plan = scenario.plan.serving
+    assert plan is not None  # as it was set up
     made = simulated(ready.service, ready.arrivals)
-    times = request_times(made)
-    if not times.counts.any():
-        raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
+    times = _counted(made, plan.warmup_s)
     told = account(scenario, made, ready.memories)
     found = facts(
-        made, times, usd_per_s=told.usd_per_s, flop=told.flop, peak_flop_per_s=told.peak_flop_per_s, energy=told.energy
+        made,
+        times,
+        usd_per_s=told.usd_per_s,
+        flop=told.flop,
+        peak_flop_per_s=told.peak_flop_per_s,
+        energy=told.energy,
+        warmup_s=plan.warmup_s,
     )
     return Run(ready=ready, made=made, times=times, facts=found, flop=told.flop)

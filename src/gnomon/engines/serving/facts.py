@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.core.in_words import counted
 from gnomon.core.service import Flags, Floats
-from gnomon.core.service_facts import ClassFacts, Energy, Estimate, PoolFacts, ServiceFacts, Spread
+from gnomon.core.service_facts import AfterWarmup, ClassFacts, Energy, Estimate, PoolFacts, ServiceFacts, Spread
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.policies import follows
@@ -21,7 +21,7 @@ _LEVEL = 0.9
 # A queue that grows: who comes last waits so many times as long as who came in the second quarter of the run, and this share
 # of his whole time. Both are far from what chance does to a stable queue of some hundred requests.
 _GROWN, _OF_ALL = 2.0, 0.2
-_FEWEST_JUDGED = 40  # requests: ten in each quarter
+FEWEST_JUDGED = 40  # requests: ten in each quarter
 _FEWEST_TURNOVERS = 5  # of the requests in the service: below it the beginning weighs on every mean
 
 
@@ -44,10 +44,16 @@ class RequestTimes:
         return self.queueing if self.decode_queueing is None else self.queueing + np.nan_to_num(self.decode_queueing)
 
 
-def request_times(made: Outcome, warmup_s: float = 0.0, among: Flags | None = None) -> RequestTimes:
+def is_warm(made: Outcome, warmup_s: float | None) -> Flags:
+    """Of each request, whether it came when the warm-up was over."""
+    arrived_s = made.requests.arrived_s
+    return np.asarray(arrived_s >= arrived_s.min() + (warmup_s or 0.0))
+
+
+def request_times(made: Outcome, warmup_s: float | None = None, among: Flags | None = None) -> RequestTimes:
     """Times of requests that are through; none that arrived before `warmup_s` after the first, and only those `among` all."""
     requests = made.requests
-    counts = made.is_completed & (requests.arrived_s >= requests.arrived_s.min() + warmup_s)
+    counts = made.is_completed & is_warm(made, warmup_s)
     if among is not None:
         counts &= among
     order = np.flatnonzero(counts)[np.argsort(requests.arrived_s[counts], kind="stable")]
@@ -73,8 +79,12 @@ def facts(
     flop: float,
     peak_flop_per_s: float | None,
     energy: Energy | None,
+    warmup_s: float | None = None,
 ) -> ServiceFacts:
-    """The figures of a run of at least one request that is through. The peak is that of all devices."""
+    """The figures of a run of at least one request that is through. The peak is that of all devices.
+
+    What it costs and how busy devices are is of the whole run: they are paid for and draw power while it warms up, too.
+    """
     requests, pool = made.requests, made.pool
     arrived = np.sort(requests.arrived_s)
     between_s = float(arrived[-1] - arrived[0])
@@ -105,12 +115,29 @@ def facts(
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         scaling=made.scaling,
-        warnings=(*made.notes, *_warnings(made, times)),
+        warnings=(*made.notes, *_warnings(made, times, warmup_s)),
         pools=tuple(_pools(made)),
         adapter_loads=made.adapter_loads,
         drafted_tokens=made.drafted_tokens,
         accepted_tokens=made.accepted_tokens,
-        classes=tuple(_classes(made)),
+        classes=tuple(_classes(made, warmup_s)),
+        after_warmup=None if warmup_s is None else _after(made, warmup_s),
+    )
+
+
+def _after(made: Outcome, warmup_s: float) -> AfterWarmup:
+    """What is left when the warm-up is left out."""
+    warm = is_warm(made, warmup_s)
+    through = warm & made.is_completed
+    return AfterWarmup(
+        warmup_s=warmup_s,
+        left_out=int(np.count_nonzero(~warm)),
+        requests=int(np.count_nonzero(warm)),
+        completed=int(np.count_nonzero(through)),
+        hit_tokens=int(made.requests.found[through].sum()),
+        prompt_tokens=int(made.arrivals.prefill_tokens[through].sum()),
+        answer_tokens=int(made.requests.asked[through].sum()),
+        span_s=made.span_s - warmup_s,
     )
 
 
@@ -132,7 +159,7 @@ def _pools(made: Outcome) -> Iterator[PoolFacts]:
         )
 
 
-def _classes(made: Outcome) -> Iterator[ClassFacts]:
+def _classes(made: Outcome, warmup_s: float | None) -> Iterator[ClassFacts]:
     """Of each priority, the lowest first; none where requests have none."""
     priorities = made.arrivals.priorities
     if priorities is None:
@@ -144,7 +171,7 @@ def _classes(made: Outcome) -> Iterator[ClassFacts]:
             requests=int(own.sum()),
             completed=int((own & made.is_completed).sum()),
             restarts=int(made.requests.restarts[own].sum()),
-            spreads=tuple(_spreads(request_times(made, among=own))),
+            spreads=tuple(_spreads(request_times(made, warmup_s, among=own))),
         )
 
 
@@ -173,7 +200,7 @@ def _spreads(times: RequestTimes) -> Iterator[Spread]:
 
 def is_overloaded(times: RequestTimes) -> bool:
     """Whether the queue grows from the second quarter of the requests to the last."""
-    if len(times.waiting) < _FEWEST_JUDGED:
+    if len(times.waiting) < FEWEST_JUDGED:
         return False
     early, late = _waits_s(times)
     return late > _GROWN * early and late > _OF_ALL * float(times.e2e.mean())
@@ -186,7 +213,7 @@ def _waits_s(times: RequestTimes) -> tuple[float, float]:
     return float(early.mean()), float(late.mean())
 
 
-def _warnings(made: Outcome, times: RequestTimes) -> Iterator[str]:
+def _warnings(made: Outcome, times: RequestTimes, warmup_s: float | None) -> Iterator[str]:
     """What makes means depend on how long the run is."""
     count, mean_s = len(times.waiting), float(times.e2e.mean())
     if is_overloaded(times):
@@ -198,7 +225,7 @@ def _warnings(made: Outcome, times: RequestTimes) -> Iterator[str]:
     scaling, autoscale = made.scaling, made.service.autoscale
     if scaling and autoscale and scaling.ticks and scaling.at_most == scaling.ticks and autoscale.min < autoscale.max:
         yield f"{counted(autoscale.max, 'replica')} are wanted throughout, the most there may be: more might be needed"
-    arrived = made.requests.arrived_s
+    arrived = made.requests.arrived_s[is_warm(made, warmup_s)]
     between_s = float(arrived.max() - arrived.min())
     if 0 < between_s < _FEWEST_TURNOVERS * mean_s:
         yield (

@@ -193,7 +193,7 @@ def _transfer(
             devices=sum(map(_devices, pools)),
             timer=sources.exchanges(),
         )
-    most_blocks = -(-limits_of(plan, system, workload).sequence_tokens // plan.block_size)
+    most_blocks = -(-limits_of(plan, system, workload).sequence_tokens // plan.block_tokens)
     layers = device_share(workload, sender).layer_count
     return kv_transfer(most_blocks, times_s, plan.kv_transfer, layers, sender.stages)
 

@@ -126,4 +126,4 @@ def _memory(scenario: Scenario) -> Footprint:
     if plan.kv_blocks is None or not workload.context:
         return Footprint(weights_bytes=weights, kv_cache_bytes=max(0.0, room - weights))
     per_token = workload.kv_cache_bytes / workload.context / devices
-    return Footprint(weights_bytes=weights, kv_cache_bytes=plan.kv_blocks * plan.block_size * per_token)
+    return Footprint(weights_bytes=weights, kv_cache_bytes=plan.kv_blocks * plan.block_tokens * per_token)

@@ -10,6 +10,7 @@ from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals
 from gnomon.core.serving_plan import ServingPlan
 from gnomon.core.tool import Installed
+from gnomon.tools.serving.stream import of_the_warmup
 
 Streams = Callable[[ServingPlan], Arrivals | None]  # the requests of a plan; None where it does not say what comes
 
@@ -29,6 +30,8 @@ class Asked:
             return (f"{self.name} answers for services alone: use mode serve",)
         if plan.has_prefill_pool:
             return (f"{self.name} is not asked for services whose prompts are computed by replicas of their own",)
+        if plan.warmup_s is not None:
+            return (of_the_warmup(self.name),)
         arrivals = self.streams(plan)
         if arrivals is None:
             return (f"{self.name} needs the requests that come, and the scenario does not say them",)

@@ -65,6 +65,11 @@ def of_the_door(plan: ServingPlan, tool: str) -> Iterator[str]:
         yield f"{tool} is asked for replicas that get equally much, not by weights"
 
 
+def of_the_warmup(tool: str) -> str:
+    """Why a tool that tells means alone is not asked where some requests are left out of them."""
+    return f"{tool} is asked for means over all requests: leave warmup_s out"
+
+
 def reasons_against_plan(plan: ServingPlan) -> Iterator[str]:
     """Why a plan cannot be told by batches that give each request one token."""
     if plan.num_speculative_tokens is not None:
