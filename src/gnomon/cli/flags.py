@@ -61,6 +61,7 @@ FLAGS = {
     "draft_acceptance": "--draft-acceptance",
     "draft_model": "--draft-model",
     "usd_per_device_hour": "--usd-per-device-hour",
+    "beside": "--beside",
     "prefill_replicas": "--prefill-replicas",
     "prefill_tp": "--prefill-tp",
     "prefill_pp": "--prefill-pp",

@@ -7,25 +7,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from gnomon.core.beside import Beside
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.core.exchange import ExchangeTimer
 from gnomon.core.prediction import Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals, Service
+from gnomon.core.service_facts import BesideFacts, ServiceFacts
 from gnomon.core.slo import Limit
 from gnomon.core.tell import Tell, silent
 from gnomon.core.timeline import Timeline
 from gnomon.core.traffic.at_rate import at_rate
 from gnomon.core.traffic.played import requests_of
 from gnomon.core.version import version
-from gnomon.engines.serving.account import account
+from gnomon.engines.serving.account import account, of_shared_devices
 from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
+from gnomon.engines.serving.colocated import alone_notes, simulate_together
 from gnomon.engines.serving.disaggregated import simulated
-from gnomon.engines.serving.facts import facts, is_overloaded, request_times
+from gnomon.engines.serving.facts import RequestTimes, facts, is_overloaded, request_times
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.prediction import Run, prediction
-from gnomon.engines.serving.set_up import Ready, Sources, as_planned, seed_of, set_up
+from gnomon.engines.serving.set_up import Ready, Sources, as_planned, of_beside, seed_of, set_up
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.overheads import Software, vllm_v1
 
@@ -134,7 +137,7 @@ class ServingEngine:
         if not records:
             return self._run(scenario).made
         ready = self._set_up(scenario)
-        return simulated(ready.service, ready.arrivals, records=True)
+        return _simulated(ready, records=True)
 
     def timeline(self, scenario: Scenario, most: int) -> Timeline:
         """What each replica runs when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
@@ -180,6 +183,8 @@ class ServingEngine:
     def service(self, scenario: Scenario) -> tuple[Service, Arrivals]:
         """The service of a scenario and its requests, ready to be simulated, here or elsewhere. Unsupported, BadInput."""
         ready = self._set_up(scenario)
+        if ready.beside is not None:
+            raise Unsupported("a service for others to simulate has its devices alone: leave out beside")
         return ready.service, ready.arrivals
 
     def _set_up(self, scenario: Scenario) -> Ready:
@@ -227,13 +232,61 @@ def _check_second_tokens(scenario: Scenario, ready: Ready) -> None:
         raise Unsupported("no answer has a second token, so there is no time per output token")
 
 
+def _simulated(ready: Ready, records: bool = False) -> Outcome:
+    """What became of each request; beside another model of those of both."""
+    if ready.beside is None:
+        return simulated(ready.service, ready.arrivals, records=records)
+    other = ready.beside
+    return simulate_together(ready.service, ready.arrivals, other.service, other.arrivals, records=records)
+
+
 def _ran(scenario: Scenario, ready: Ready) -> Run:
-    made = simulated(ready.service, ready.arrivals)
+    made = _simulated(ready)
     times = request_times(made)
     if not times.counts.any():
         raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
-    told = account(scenario, made, ready.memories)
-    found = facts(
-        made, times, usd_per_s=told.usd_per_s, flop=told.flop, peak_flop_per_s=told.peak_flop_per_s, energy=told.energy
-    )
+    told, plan = account(scenario, made, ready.memories), scenario.plan.serving
+    if plan is not None and plan.beside is not None and ready.beside is not None:
+        found = _facts_of_two(scenario, plan.beside, ready, ready.beside, made, times)
+    else:
+        found = facts(
+            made,
+            times,
+            usd_per_s=told.usd_per_s,
+            flop=told.flop,
+            peak_flop_per_s=told.peak_flop_per_s,
+            energy=told.energy,
+        )
     return Run(ready=ready, made=made, times=times, facts=found, flop=told.flop)
+
+
+def _facts_of_two(
+    scenario: Scenario, beside: Beside, ready: Ready, other: Ready, made: Outcome, times: RequestTimes
+) -> ServiceFacts:
+    """The figures of a run beside another model; what devices cost and draw is told of both together."""
+    second = None if made.together is None else made.together.other
+    assert second is not None  # so they were simulated
+    scenarios, runs = (scenario, of_beside(scenario, beside)), (made, second)
+    all_times = (times, request_times(second))
+    if not all_times[1].counts.any():
+        raise Unsupported(f"{beside.name}: " + ("; ".join(second.notes) or "no request is through when the run ends"))
+    devices = of_shared_devices(scenarios, runs, (ready.memories[0], other.memories[0]))
+    names = (scenario.workload.name, beside.name)
+    told: BesideFacts | None = None
+    for one, run, its, memories, notes in (
+        (scenarios[1], runs[1], all_times[1], other.memories, ()),
+        (scenario, made, times, ready.memories, tuple(alone_notes(made, names))),
+    ):
+        own = account(one, run, memories)
+        found = facts(
+            run,
+            its,
+            usd_per_s=None,
+            flop=own.flop,
+            peak_flop_per_s=own.peak_flop_per_s,
+            energy=None,
+            beside=told,
+            further=notes,
+        )
+        told = BesideFacts(model=beside.name, service=found, devices=devices)
+    return found

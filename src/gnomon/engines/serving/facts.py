@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gnomon.core.in_words import counted
 from gnomon.core.service import Flags, Floats
-from gnomon.core.service_facts import ClassFacts, Energy, Estimate, PoolFacts, ServiceFacts, Spread
+from gnomon.core.service_facts import BesideFacts, ClassFacts, Energy, Estimate, PoolFacts, ServiceFacts, Spread
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.policies import follows
+from gnomon.engines.serving.simulator.beside import FIRST
 from gnomon.stats.bootstrap import block_bootstrap
 
 SHARES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -37,6 +38,9 @@ class RequestTimes:
     queueing: Floats
     kv_transfer: Floats | None = None  # of two pools: of the KV cache, with the wait for its link; nan of one not sent
     decode_queueing: Floats | None = None  # likewise: in the second, before its first step there
+    # Beside another model: that steps took longer for it, and of that what was before the first token.
+    device_wait: Floats | None = None
+    device_wait_first: Floats | None = None
 
     @property
     def waiting(self) -> Floats:
@@ -62,6 +66,8 @@ def request_times(made: Outcome, warmup_s: float = 0.0, among: Flags | None = No
         queueing=chosen.scheduled_s - chosen.arrived_s,
         kv_transfer=None if handover is None else (handover.sent_s - handover.left_s)[order],
         decode_queueing=None if handover is None else (handover.begun_s - handover.sent_s)[order],
+        device_wait=None if made.together is None else made.together.waits_s[order].sum(axis=1),
+        device_wait_first=None if made.together is None else made.together.waits_s[order, FIRST],
     )
 
 
@@ -73,8 +79,10 @@ def facts(
     flop: float,
     peak_flop_per_s: float | None,
     energy: Energy | None,
+    beside: BesideFacts | None = None,
+    further: Sequence[str] = (),
 ) -> ServiceFacts:
-    """The figures of a run of at least one request that is through. The peak is that of all devices."""
+    """The figures of a run of at least one request that is through. The peak is that of all devices; `further`: warnings."""
     requests, pool = made.requests, made.pool
     arrived = np.sort(requests.arrived_s)
     between_s = float(arrived[-1] - arrived[0])
@@ -105,12 +113,13 @@ def facts(
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         scaling=made.scaling,
-        warnings=(*made.notes, *_warnings(made, times)),
+        warnings=(*made.notes, *_warnings(made, times), *further),
         pools=tuple(_pools(made)),
         adapter_loads=made.adapter_loads,
         drafted_tokens=made.drafted_tokens,
         accepted_tokens=made.accepted_tokens,
         classes=tuple(_classes(made)),
+        beside=beside,
     )
 
 
@@ -149,7 +158,7 @@ def _classes(made: Outcome) -> Iterator[ClassFacts]:
 
 
 def _spreads(times: RequestTimes) -> Iterator[Spread]:
-    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing"):
+    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing", "device_wait"):
         series = getattr(times, name)
         if series is None:
             continue

@@ -10,6 +10,7 @@ from typing import Any
 
 LABELS = {"time": "", "ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E"}
 SPREAD_LABELS = LABELS | {"queueing": "waiting", "kv_transfer": "KV transfer", "decode_queueing": "to decode"}
+SPREAD_LABELS |= {"device_wait": "other model"}  # that has the devices
 LONG_LABELS = {
     "time": "Time",
     "ttft": "Time to first token",
