@@ -19,7 +19,14 @@ from gnomon.core.serving_plan import OWN_FIELDS
 from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.formats.files import write_whole
 from gnomon.formats.named import is_path, split_count
-from gnomon.formats.scenario_file import SCHEMA, BesideShape, OverridesShape, ScenarioFile, parse_scenario, scenario_text
+from gnomon.formats.scenario_file import (
+    SCHEMA,
+    BesideShape,
+    OverridesShape,
+    ScenarioFile,
+    parse_scenario,
+    scenario_text,
+)
 from gnomon.formats.strict import load_yaml, place_of, read_text, shaped
 from gnomon.formats.traffic_shape import TrafficShape
 from gnomon.zoo.models import Model

@@ -31,7 +31,13 @@ MOST_POINTS = 10_000_000  # of a grid: hours of the quickest engine
 
 _KEYS = {name: info for name, info in ScenarioFile.model_fields.items() if name not in ("schema_", "title")}
 _PARTS = ("overrides", "sizes", "traffic", "autoscale", "beside")  # keys that hold further keys
-_EXAMPLES = {"overrides": "efficiency", "sizes": "frames", "traffic": "qps", "autoscale": "max", "beside": "gpu_memory_utilization"}
+_EXAMPLES = {
+    "overrides": "efficiency",
+    "sizes": "frames",
+    "traffic": "qps",
+    "autoscale": "max",
+    "beside": "gpu_memory_utilization",
+}
 # Of traffic the numbers that plans are weighed by; the rest of it stands in the base.
 _TRAFFIC = ("qps", "requests", "duration_s", "most_open", "seed")
 FIELDS = (

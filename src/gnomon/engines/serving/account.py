@@ -62,7 +62,9 @@ def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> 
     return Account(flop=flop, peak_flop_per_s=_sum(peaks), usd_per_s=_sum(prices), energy=together(drawn))
 
 
-def of_shared_devices(scenarios: Sequence[Scenario], runs: Sequence[Outcome], memories: Sequence[KvMemory]) -> SharedDevices:
+def of_shared_devices(
+    scenarios: Sequence[Scenario], runs: Sequence[Outcome], memories: Sequence[KvMemory]
+) -> SharedDevices:
     """That of the devices of two models; each has one pool, the first is what the devices are rented for."""
     system, plan, together_, pool = scenarios[0].system, scenarios[0].plan.serving, runs[0].together, runs[0].pool
     assert plan is not None  # a service

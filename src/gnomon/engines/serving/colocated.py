@@ -63,10 +63,10 @@ def _check(service: Service, other: Service) -> None:
             )
         times = one.pools[0].times
         if isinstance(times, StepTimes) and times.is_host_hidden:
-            raise Unsupported("of two models on the same devices the host's time comes before the device's, not beside it")
-    layouts = [
-        (one.pools[0].replicas, one.pools[0].tensor_parallel, one.pools[0].stages) for one in (service, other)
-    ]
+            raise Unsupported(
+                "of two models on the same devices the host's time comes before the device's, not beside it"
+            )
+    layouts = [(one.pools[0].replicas, one.pools[0].tensor_parallel, one.pools[0].stages) for one in (service, other)]
     if layouts[0] != layouts[1]:
         raise BadInput(
             "two models on the same devices have as many replicas, of as many devices and stages: "
@@ -102,4 +102,3 @@ def alone_notes(made: Outcome, names: tuple[str, str]) -> Iterator[str]:
                 f"{name} is served for {end_s - begin_s:.3g} s, and for {100 * alone:.0f} % of that {beside} has no requests beside it: give "
                 "both traffic for as long"
             )
-

@@ -22,6 +22,7 @@ from gnomon.core.traffic.at_rate import at_rate
 from gnomon.core.traffic.played import requests_of
 from gnomon.core.version import version
 from gnomon.engines.serving.account import account, of_shared_devices
+from gnomon.engines.serving.beside_for_long import simulate_beside
 from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
 from gnomon.engines.serving.colocated import alone_notes, simulate_together
 from gnomon.engines.serving.disaggregated import simulated
@@ -157,25 +158,30 @@ class ServingEngine:
             )
         traffic, seed = plan.traffic, seed_of(plan.traffic)
 
-        def ran(arrivals: Arrivals, service: Service) -> Probed:
-            made = simulated(service, as_planned(arrivals, plan))
+        def ran(arrivals: Arrivals, service: Service, draw: int) -> Probed:
+            asked, other = as_planned(arrivals, plan), plan.beside
+            if ready.beside is None or other is None or other.serving.traffic is None:
+                made = simulated(service, asked)
+            else:
+                its_seed = seed_of(other.serving.traffic) + draw - seed
+                made = simulate_beside(service, asked, ready.beside, other.serving, its_seed)
             times = request_times(made)
             if not times.counts.any():
                 raise Unsupported("; ".join(made.notes) or "no request is through when the run ends")
             return Probed(
                 times=times,
                 completed_per_s=len(times.e2e) / made.span_s,
-                is_overloaded=is_overloaded(times),
+                is_overloaded=is_overloaded(times) or _is_other_overloaded(made),
                 turns_away=made.found_full + made.waited_too_long > 0,
             )
 
         def probe(rate_per_s: float, seed: int) -> Probed:
-            return ran(requests_of(at_rate(traffic, rate_per_s, seed)), ready.service)
+            return ran(requests_of(at_rate(traffic, rate_per_s, seed)), ready.service, seed)
 
         def saturated(seed: int) -> Probed:
             drawn = requests_of(at_rate(traffic, 1.0, seed))
             patient = replace(ready.service, most_waiting=None, most_wait_s=None)
-            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))), patient)
+            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))), patient, seed)
 
         seeds = range(seed, seed + DRAWS)
         return capacity(probe, saturated, limits, seeds=seeds, precision=precision, tell=tell)
@@ -230,6 +236,12 @@ def _check_second_tokens(scenario: Scenario, ready: Ready) -> None:
     plan = scenario.plan.serving
     if plan is not None and plan.quantity == "tpot" and int(ready.arrivals.decode_tokens.max()) < 2:
         raise Unsupported("no answer has a second token, so there is no time per output token")
+
+
+def _is_other_overloaded(made: Outcome) -> bool:
+    """Whether the queue of another model on the same devices grows: at that rate it does not keep up with its own."""
+    other = None if made.together is None else made.together.other
+    return other is not None and is_overloaded(request_times(other))
 
 
 def _simulated(ready: Ready, records: bool = False) -> Outcome:

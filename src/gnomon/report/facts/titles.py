@@ -73,8 +73,17 @@ def _spread_over_devices(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in (row.get("serving") or {}).items():
         if name == "traffic":
             yield "", traffic_words(value)
+        elif name == "beside":
+            yield "", f"beside {beside_words(value)}"
         else:
             yield name, value
+
+
+def beside_words(said: Mapping[str, Any]) -> str:
+    """A second model and how it is run: "gpt2 (fp16, max num seqs 8, Poisson 2/s, prompts 512, answers 128)"."""
+    plan = {name: value for name, value in said.items() if name not in ("model", "dtype", "weight_dtype", "kv_dtype")}
+    row = {**said, "serving": plan, "training": None}
+    return f"{said['model']} ({', '.join([formats(row), *options(row)])})"
 
 
 def traffic_words(said: Mapping[str, Any]) -> str:

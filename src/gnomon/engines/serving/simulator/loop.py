@@ -442,7 +442,9 @@ def advance(
     clock, is_alone = clocks[0], rules.model == NONE
     count, arrived, routed, made, ending, whom = len(requests), clock.arrived, clock.routed, clock.made, ENDED, NONE
     now_s, is_over = clock.now_s, False
-    may_hurry = rules.slots == 1 and is_alone and not rules.records and rules.policy != LIGHTLLM and rules.policy != SGLANG
+    may_hurry = (
+        rules.slots == 1 and is_alone and not rules.records and rules.policy != LIGHTLLM and rules.policy != SGLANG
+    )
     if front.router == door.PREFIX_AWARE:  # it looks into caches while steps are under way
         may_hurry = may_hurry and not rules.has_cache
     room = (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2)  # what one event may write
