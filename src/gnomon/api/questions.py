@@ -231,13 +231,20 @@ def _with_beside(options: Options, device: Device) -> Options:
         return options
     try:
         its = beside_options(said)
-        chosen = model(its.pop("model"))
+        chosen = _model_beside(its.pop("model"))
         shared = _these(options, ("tp", "pp", "replicas"))
         own = cast(Options, {**shared, **its, "mode": SERVE})
         plan = _plan(chosen, own, _given(own.get("dtype"), usual_dtype(chosen, device)))
         return cast(Options, {**options, "beside": Beside(workload=build(chosen, plan), plan=plan)})
     except BadInput as fault:
         raise within_beside(fault) from None
+
+
+def _model_beside(asked: str) -> Model:
+    try:
+        return model(asked)
+    except BadInput as fault:
+        raise fault.at(field="model") from None
 
 
 def _of_prompts(asked: str | Path, options: Options) -> System:

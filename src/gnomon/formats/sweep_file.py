@@ -21,8 +21,8 @@ from gnomon.formats.autoscale_shape import AutoscaleShape
 from gnomon.formats.file_version import check_version
 from gnomon.formats.named import is_path, split_count
 from gnomon.formats.quantity import quantity
-from gnomon.formats.scenario_file import SCHEMA as SCENARIO
 from gnomon.formats.scenario_file import BESIDE_KEYS, OverridesShape, ScenarioFile
+from gnomon.formats.scenario_file import SCHEMA as SCENARIO
 from gnomon.formats.strict import FieldPath, Strict, load_yaml, place_of, shaped
 
 SCHEMA = "gnomon/sweep/1"
@@ -46,7 +46,7 @@ FIELDS = (
     *(f"overrides.{name}" for name in OverridesShape.model_fields),
     *(f"traffic.{name}" for name in _TRAFFIC),
     *(f"autoscale.{name}" for name in AutoscaleShape.model_fields),
-    *(f"beside.{name}" for name in BESIDE_KEYS if name not in ("tp", "pp", "replicas", "traffic")),
+    *(f"beside.{name}" for name in BESIDE_KEYS if name not in ("model", "tp", "pp", "replicas", "traffic")),
 )
 WHOLE = (
     *("batch", "seq", "context", "image", "classes"),

@@ -230,7 +230,7 @@ def _length_s(times, row):
 
 def test_services_that_do_not_lie_alike_are_refused():
     came = arrivals((0.0, 4, 2))
-    with pytest.raises(BadInput, match="as many replicas.*1 of tp 1 and pp 1, not 2 of tp 1 and pp 1"):
+    with pytest.raises(BadInput, match=r"as many replicas.*1 of tp 1 and pp 1, not 2 of tp 1 and pp 1"):
         simulate_together(service("vllm-v1"), came, service("vllm-v1", replicas=2), came)
 
 
