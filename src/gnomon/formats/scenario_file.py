@@ -268,18 +268,18 @@ BESIDE_KEYS = (
     *("schedule_policy", "mixed_chunk", "max_loras", "max_lora_rank", "num_speculative_tokens", "draft_acceptance"),
     *("draft_model", "traffic"),
 )
-BesideShape: type[BaseModel] = create_model(
+BesideShape: type[BaseModel] = create_model(  # type: ignore[call-overload]  # fields by name
     "BesideShape",
     __base__=Strict,
     __doc__="A second model on the same devices: its own requests, policy and share of memory.",
-    **{name: (_Alone.model_fields[name].annotation, _Alone.model_fields[name]) for name in BESIDE_KEYS},  # type: ignore[call-overload]  # fields by name
+    **{name: (_Alone.model_fields[name].annotation, _Alone.model_fields[name]) for name in BESIDE_KEYS},
 )
 
 
 class ScenarioFile(_Alone):
     """One question. Every key but schema, model and on may be left out."""
 
-    beside: BesideShape | None = Field(  # type: ignore[valid-type]  # made of the fields above
+    beside: BesideShape | None = Field(
         default=None,
         description="serve: a second model on the same devices, whose steps take turns with those of the first",
     )

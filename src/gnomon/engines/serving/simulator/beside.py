@@ -1,8 +1,8 @@
 """Two models on the same devices: each is a server of its own, and where both have a step on a device, each goes half as fast.
 
-Without MPS the kernels of two processes never run at once: the GPU gives each that has work a slice of time in turn. Slices are
-of a few milliseconds, steps of tens: so a device that two steps want is taken as shared evenly between them from moment to moment
-[processor sharing: Kleinrock 1967, Time-shared systems: a theoretical treatment, JACM]. A step's host works beside the other model.
+Without MPS the kernels of two processes never run at once: the GPU gives each that has work a slice of time in turn [NVIDIA, guides to
+MPS and to time-slicing]. Slices are taken to be short beside steps: a device that two steps want is shared evenly between them from moment
+to moment [processor sharing: Kleinrock 1967, Time-shared systems: a theoretical treatment, JACM]. A step's host works beside the other model.
 
 With two of them at most, a step that begins makes known at once until when both take, if nobody else begins: either waits as long
 as the shorter of what the two still lack. So all that is kept of a device is when each is through with it.
