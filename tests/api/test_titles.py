@@ -84,6 +84,11 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "draft_model": ("gpt2", {**SERVE, **DRAFTED}, "gpt2"),
     "usd_per_device_hour": ("gpt2", SERVE, 2.0),
     "warmup_s": ("gpt2", SERVE, 0.001),
+    "beside": (
+        "gpt2",
+        {**SERVE, "gpu_memory_utilization": 0.5},
+        {"model": "gpt2", "gpu_memory_utilization": 0.4, "traffic": STREAM},
+    ),
     "prefill_replicas": ("gpt2", SERVE, 2),
     "prefill_tp": ("gpt2", APART, 2),
     "prefill_pp": ("gpt2", APART, 2),

@@ -69,6 +69,7 @@ WORDS = {
     "--num-speculative-tokens": ("3",),
     "--draft-acceptance": ("0.5",),
     "--draft-model": ("gpt2-large",),
+    "--beside": ("beside.yaml",),
     "--usd-per-device-hour": ("2",),
     "--prefill-replicas": ("2",),
     "--prefill-tp": ("2",),
@@ -180,6 +181,7 @@ SERVED |= {
     "--draft-acceptance": ((*_DRAFTED, "0.9"), ("0.1",)),
     "--draft-model": ((*_DRAFTED, "0.7"), ("gpt2",)),
 }
+SERVED |= {"--beside": (("--gpu-memory-utilization", "0.5"), ("BESIDE",))}
 REFUSED = {"--max-model-len": 3}  # shorter than the requests
 SHARED_PROMPTS = {"--prefix-caching", "--schedule-policy"}  # an option of what only a file says
 
@@ -217,7 +219,12 @@ def test_an_option_of_a_service_changes_the_answer_or_is_refused(gnomon, tmp_pat
         "--json",
         *lengths,
     )
-    run = gnomon(*line, *beside, flag, *(str(trace) if word == "TRACE" else word for word in words))
+    second = tmp_path / "second.yaml"
+    second.write_text(
+        "model: gpt2\ngpu_memory_utilization: 0.4\ntraffic: {qps: 900, requests: 60, prompts: 300, answers: 40}\n"
+    )
+    files = {"TRACE": str(trace), "BESIDE": str(second)}
+    run = gnomon(*line, *beside, flag, *(files.get(word, word) for word in words))
     if flag in REFUSED:
         assert run.code == REFUSED[flag]
         return

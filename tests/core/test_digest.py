@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 
 from gnomon.core.autoscale import Autoscale
+from gnomon.core.beside import Beside
 from gnomon.core.device import Sourced
 from gnomon.core.digest import digest
 from gnomon.core.errors import BadInput
@@ -96,6 +97,11 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
     words |= {"traffic": Traffic(arrivals=AllAtOnce(), lengths=lengths, requests=1), "usd_per_device_hour": 2.0}
     beside = {"router_weights": {"router": "weighted"}}.get(field, {})
     words |= {"prefill_on": SCENARIO.system, "kv_transfer": "layerwise", "draft_acceptance": 0.5, "draft_model": "gpt2"}
+    words |= {
+        "beside": Beside(
+            workload=SCENARIO.workload, plan=Plan(mode=SERVE, serving=ServingPlan(gpu_memory_utilization=0.1))
+        )
+    }
     drafted = {"max_loras": 1, "num_speculative_tokens": 2, "draft_acceptance": 0.2}  # beside which others can be
     usual = (
         ServingPlan(prefill_replicas=2, usd_per_device_hour=1.0) if field in PREFILL_FIELDS else ServingPlan(**drafted)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, cast
 
 from gnomon.api.autoscale import autoscale
+from gnomon.api.beside import beside_options, within_beside
 from gnomon.api.names import model, system, written
 from gnomon.api.overrides import Overrides
 from gnomon.api.traffic import traffic
 from gnomon.core.autoscale import Autoscale
+from gnomon.core.beside import Beside
 from gnomon.core.device import Device
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.plan import Plan
@@ -103,6 +105,7 @@ class Options(TypedDict, total=False):
     prefill_usd_per_device_hour: float | None
     kv_transfer: KvSent | None
     kv_transfer_gbit_per_s: float | None
+    beside: Mapping[str, Any] | Beside | None  # the keys of a scenario file's `beside`, or an object
     traffic: Mapping[str, Any] | AnyTraffic | None  # the keys of a scenario file's `traffic`, or an object
 
 
@@ -140,7 +143,8 @@ def question(asked: str | Path | Model, on: str | Path, **options: Unpack[Option
         if not isinstance(overrides, Overrides):
             raise BadInput(f"{overrides!r:.60} is not a gnomon.Overrides(...)", field="overrides")
         machine = replace(machine, device=overrides.apply(machine.device))
-    plan = _plan(chosen, options, _given(options.get("dtype"), usual_dtype(chosen, machine.device)))
+    dtype = _given(options.get("dtype"), usual_dtype(chosen, machine.device))
+    plan = _plan(chosen, _with_beside(options, machine.device), dtype)
     return Question(
         model=chosen,
         system=machine,
@@ -154,6 +158,7 @@ def question(asked: str | Path | Model, on: str | Path, **options: Unpack[Option
 def workload(asked: str | Path | Model, **options: Unpack[Options]) -> Workload:
     """The graph of a model, for programs that look into it; one forward pass where no mode is given."""
     chosen = model(asked)
+    options = cast(Options, {name: value for name, value in options.items() if name != "beside"})  # of another model
     return build(chosen, _plan(chosen, options, _given(options.get("dtype"), chosen.dtype)))
 
 
@@ -219,6 +224,29 @@ def _serving(options: Options, mode: str) -> ServingPlan | None:
         if mode != TRAIN or name not in TRAINING_FIELDS:
             raise BadInput(f"only a service has it: use mode {SERVE}", field=name)
     return None
+
+
+def _with_beside(options: Options, device: Device) -> Options:
+    """The options with the second model that they name, if they do; it lies on the devices as the first. BadInput."""
+    said = options.get("beside")
+    if said is None or isinstance(said, Beside) or options.get("mode") != SERVE:
+        return options
+    try:
+        its = beside_options(said)
+        chosen = _model_beside(its.pop("model"))
+        shared = _these(options, ("tp", "pp", "replicas"))
+        own = cast(Options, {**shared, **its, "mode": SERVE})
+        plan = _plan(chosen, own, _given(own.get("dtype"), usual_dtype(chosen, device)))
+        return cast(Options, {**options, "beside": Beside(workload=build(chosen, plan), plan=plan)})
+    except BadInput as fault:
+        raise within_beside(fault) from None
+
+
+def _model_beside(asked: str) -> Model:
+    try:
+        return model(asked)
+    except BadInput as fault:
+        raise fault.at(field="model") from None
 
 
 def _of_prompts(asked: str | Path, options: Options) -> System:

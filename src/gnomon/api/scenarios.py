@@ -19,8 +19,15 @@ from gnomon.core.serving_plan import OWN_FIELDS
 from gnomon.core.training_plan import FIELDS as TRAINING_FIELDS
 from gnomon.formats.files import write_whole
 from gnomon.formats.named import is_path, split_count
-from gnomon.formats.scenario_file import SCHEMA, OverridesShape, ScenarioFile, parse_scenario, scenario_text
-from gnomon.formats.strict import load_yaml, place_of, read_text
+from gnomon.formats.scenario_file import (
+    SCHEMA,
+    BesideShape,
+    OverridesShape,
+    ScenarioFile,
+    parse_scenario,
+    scenario_text,
+)
+from gnomon.formats.strict import load_yaml, place_of, read_text, shaped
 from gnomon.formats.traffic_shape import TrafficShape
 from gnomon.zoo.models import Model
 
@@ -110,6 +117,7 @@ def asked_by(written: ScenarioFile, folder: Path, model: Model | None = None) ->
         **{
             **{name: getattr(written, name) for name in (*TRAINING_FIELDS, *OWN_FIELDS)},
             "autoscale": None if written.autoscale is None else written.autoscale.model_dump(exclude_unset=True),
+            "beside": None if written.beside is None else _beside(written.beside, folder),
             "prefill_on": None if written.prefill_on is None else beside(written.prefill_on, folder),
         },
     )
@@ -122,6 +130,20 @@ def _traffic(written: TrafficShape | None, folder: Path) -> dict[str, Any] | Non
         return None
     said = written.model_dump(exclude_unset=True)
     return said if written.trace is None else {**said, "trace": beside_folder(written.trace, folder)}
+
+
+def _beside(written: Any, folder: Path) -> dict[str, Any]:
+    """The file's second model, its files named from here."""
+    said: dict[str, Any] = written.model_dump(exclude_unset=True)
+    said["model"] = beside(written.model, folder)
+    return said if written.traffic is None else {**said, "traffic": _traffic(written.traffic, folder)}
+
+
+def read_beside(path: str | Path) -> dict[str, Any]:
+    """A second model from a file of its own: the keys of a scenario file's `beside`. BadInput."""
+    found = Path(path)
+    data, lines = load_yaml(read_text(found), str(path))
+    return _beside(shaped(BesideShape, data, str(path), lines), found.parent)
 
 
 def beside_folder(path: str, folder: Path) -> str:
@@ -201,6 +223,7 @@ def scenario_file(asked: Question, folder: Path, *, title: str = "") -> Scenario
             **given,
             **_written_prefill(asked, folder),
             **_written_traffic(asked, folder),
+            **_written_beside(asked, folder),
             "dtype": plan.dtype,
             **_written_batch(plan),
         },
@@ -223,15 +246,29 @@ def _written_prefill(asked: Question, folder: Path) -> dict[str, Any]:
 def _written_traffic(asked: Question, folder: Path) -> dict[str, Any]:
     """What a file says of requests, its trace named from its folder. BadInput for what was made in Python."""
     said = asked.options.get("traffic")
-    if said is None:
+    return {} if said is None else {"traffic": _traffic_from(said, folder, "traffic")}
+
+
+def _traffic_from(said: Any, folder: Path, field: str) -> Mapping[str, Any]:
+    """What was said of requests, as a file of the folder says it. BadInput for what was made in Python."""
+    if not isinstance(said, Mapping):
+        raise BadInput(f"made in Python, and a scenario file holds the keys of `{field}`", field=field)
+    if said.get("trace") is None:
+        return said
+    return {**said, "trace": Path(os.path.relpath(Path(said["trace"]).resolve(), folder.resolve())).as_posix()}
+
+
+def _written_beside(asked: Question, folder: Path) -> dict[str, Any]:
+    """What a file says of a second model. BadInput for what was made in Python."""
+    said, machine = asked.options.get("beside"), next(iter(asked.passes.values())).serving
+    if said is None or machine is None or machine.beside is None:
         return {}
     if not isinstance(said, Mapping):
-        raise BadInput("made in Python, and a scenario file holds the keys of `traffic`", field="traffic")
-    if said.get("trace") is None:
-        return {"traffic": said}
-    return {
-        "traffic": {**said, "trace": Path(os.path.relpath(Path(said["trace"]).resolve(), folder.resolve())).as_posix()}
-    }
+        raise BadInput("made in Python, and a scenario file holds the keys of `beside`", field="beside")
+    its = {**said, "model": _from(str(said["model"]), folder, machine.beside.name)}
+    if "traffic" in said:
+        its["traffic"] = _traffic_from(said["traffic"], folder, "beside.traffic")
+    return {"beside": its}
 
 
 def _from(text: str, folder: Path, name: str) -> str:

@@ -70,10 +70,22 @@ class ServiceRun:
         return None if self.facts.after_warmup is None else self.facts.after_warmup.warmup_s
 
     def table(self) -> pl.DataFrame:
-        """A row for every request, in the order of the stream; nothing where a time has not come."""
+        """A row for every request, in the order of the stream; nothing where a time has not come. Of two models one after the other."""
         import polars as pl
 
-        made = self.outcome
+        together, beside = self.outcome.together, self.facts.beside
+        if together is None or together.other is None or beside is None:
+            return self._table(self.outcome)
+        name = self.answer.outcomes[0].scenario.workload.name
+        both = [
+            self._table(made).insert_column(0, pl.lit(model).alias("model"))
+            for model, made in ((name, self.outcome), (beside.model, together.other))
+        ]
+        return pl.concat(both, how="diagonal")
+
+    def _table(self, made: Outcome) -> pl.DataFrame:
+        import polars as pl
+
         found, ids = made.requests, made.arrivals.ids
         has_first, is_through = found.first_token_s != 0, found.is_completed
         further = np.where(is_through & (found.asked > 1), found.asked - 1, np.nan)
@@ -101,6 +113,8 @@ class ServiceRun:
         }
         if made.arrivals.priorities is not None:
             columns["priority"] = made.arrivals.priorities
+        if made.together is not None:
+            columns["device_wait_s"] = where(is_through, made.together.waits_s.sum(axis=1))
         if (between := made.handover) is not None:
             columns |= {
                 "decode_replica": pl.Series(
@@ -217,6 +231,9 @@ def serve(
     """
     asked = _service(scenario, warmup_s)
     engine = _engine(settings, tell)
+    plan = _one(asked).plan.serving
+    if records and plan is not None and plan.beside is not None:
+        raise Unsupported("steps of two models are in no table: leave out --series and --decisions, and see --timeline")
     with asked.placed():
         found = answer(asked.question, ENGINE, engine, settings or {})
         if not found.has_predictions:  # answers of one token have no TPOT

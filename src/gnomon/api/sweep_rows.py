@@ -86,11 +86,12 @@ def evaluator(setup: Mapping[str, Any]) -> Callable[[Sequence[Mapping[str, JsonV
 
 def _service(service: ServiceFacts) -> dict[str, Any]:
     """What a service has beside the means of its quantities."""
+    paid = service if service.beside is None else service.beside.devices  # of two models what both cost
     slowest = {f"{one.quantity}_p99_s": one["p99"] for one in service.spreads if one.quantity in PASSES}
     return slowest | {
         "requests_per_s": service.completed_per_s,
-        "usd_per_million_answer_tokens": service.usd_per_million_answer_tokens,
-        "usd_per_hour": None if service.usd_per_s is None else service.usd_per_s * 3600,
+        "usd_per_million_answer_tokens": paid.usd_per_million_answer_tokens,
+        "usd_per_hour": None if paid.usd_per_s is None else paid.usd_per_s * 3600,
         "preemptions": service.restarts,
         "turned_away": service.found_full + service.waited_too_long,
         "left_out": None if service.after_warmup is None else service.after_warmup.left_out,

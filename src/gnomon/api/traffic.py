@@ -35,10 +35,13 @@ def traffic(said: Mapping[str, Any] | AnyTraffic | None) -> AnyTraffic:
 
 def serving_fields(plan: ServingPlan) -> dict[str, Any]:
     """What of a service is not at its default, and its traffic, as plain values; a trace by its file."""
-    own = ("quantity", "traffic", "prefill_on")
+    own = ("quantity", "traffic", "prefill_on", "beside")
     found = {name: plain(value) for name, value in used(plan).items() if name not in own}
     if plan.prefill_on is not None:
         found["prefill_on"] = plan.prefill_on.name
+    if (other := plan.beside) is not None:
+        given = {name: value for name in ("dtype", "weight_dtype", "kv_dtype") if (value := getattr(other.plan, name))}
+        found["beside"] = {"model": other.name, **given, **serving_fields(other.serving)}
     said = plan.traffic
     if isinstance(said, PlayedTrace):
         sent = {name: plain(value) for name, value in used(said.replay).items()}

@@ -62,6 +62,7 @@ FLAGS = {
     "draft_model": "--draft-model",
     "usd_per_device_hour": "--usd-per-device-hour",
     "warmup_s": "--warmup",
+    "beside": "--beside",
     "prefill_replicas": "--prefill-replicas",
     "prefill_tp": "--prefill-tp",
     "prefill_pp": "--prefill-pp",

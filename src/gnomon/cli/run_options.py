@@ -8,6 +8,7 @@ from typing import Any
 
 from gnomon.api.overrides import Overrides
 from gnomon.api.questions import Options
+from gnomon.api.scenarios import read_beside
 from gnomon.cli.arguments import Parser, whole
 from gnomon.cli.arguments import wholes as whole_numbers
 from gnomon.cli.flags import dest
@@ -135,6 +136,9 @@ def add_serving_options(parser: Parser) -> None:
         "--num-speculative-tokens", metavar="N", help="tokens drafted for each request in a step (default: none)"
     )
     group.add_argument("--draft-acceptance", metavar="SHARE", help="probability that a draft is accepted")
+    group.add_argument(
+        "--beside", metavar="FILE", help="a second model on the same devices: the keys of a scenario file's beside"
+    )
     group.add_argument("--draft-model", metavar="MODEL", help="what drafts (default: n-grams of the text)")
     group.add_argument("--usd-per-device-hour", metavar="PRICE", help="price of a device; tells costs per token")
     group.add_argument("--warmup", metavar="TIME", help=WARMUP)
@@ -211,6 +215,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         num_speculative_tokens=wholes["num-speculative-tokens"],
         draft_acceptance=number("--draft-acceptance", found.draft_acceptance),
         draft_model=found.draft_model,
+        beside=None if found.beside is None else read_beside(found.beside),
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
         warmup_s=seconds("--warmup", found.warmup),
         prefill_replicas=wholes["prefill-replicas"],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gnomon.api.answers import Answer
 from gnomon.cli.output import print_table, print_text, say
 from gnomon.core.in_words import counted, rate, share
-from gnomon.core.service_facts import AfterWarmup, Estimate, Scaling, ServiceFacts
+from gnomon.core.service_facts import AfterWarmup, Estimate, Scaling, ServiceFacts, SharedDevices
 from gnomon.core.units import show
 from gnomon.report.facts.titles import SPREAD_LABELS, question_title
 
@@ -19,6 +19,10 @@ def print_services(answers: Sequence[Answer]) -> None:
         if found is not None:
             print()
             _print_service(f"{question_title(answer.fields)}, {answer.engine}", found)
+            if found.beside is not None:
+                print()
+                _print_service(f"beside it: {found.beside.model}", found.beside.service)
+                _print_devices(found.beside.devices)
 
 
 def _print_service(title: str, service: ServiceFacts) -> None:
@@ -77,6 +81,20 @@ def _warmup_words(left: AfterWarmup) -> str:
         f"warm-up: {counted(left.left_out, 'request')} of the first {show(left.warmup_s, 's')} left out of times, rates and goodput; "
         "cost, energy, MFU and the share of time are of the whole run"
     )
+
+
+def _print_devices(devices: SharedDevices) -> None:
+    """What two models share."""
+    words = f"both models: a step of either runs {share(devices.busy, 1)} of {show(devices.span_s, 's')}"
+    if devices.energy is not None:
+        words += f"; devices draw {show(devices.energy.value_j / devices.span_s, 'W')}"
+        if devices.answer_tokens:
+            ends = (devices.energy.value_j, devices.energy.low_j, devices.energy.high_j)
+            each, low, high = (show(end / devices.answer_tokens, "J") for end in ends)
+            words += f", {each} ({low} - {high}) an answer token of either"
+    print_text(words)
+    if (cost := devices.usd_per_million_answer_tokens) is not None:
+        print_text(f"{cost:.3g} USD per million answer tokens of both")
 
 
 def _replicas_words(service: ServiceFacts, scaling: Scaling) -> str:

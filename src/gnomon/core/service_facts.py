@@ -19,7 +19,8 @@ class Estimate:
 class Spread:
     """A time over the requests that have it."""
 
-    quantity: str  # ttft, tpot, e2e, queueing; of two pools also kv_transfer and decode_queueing
+    # ttft, tpot, e2e, queueing; of two pools also kv_transfer and decode_queueing; beside another model device_wait
+    quantity: str
     count: int  # requests
     estimates: tuple[Estimate, ...]
     quantiles: tuple[float, ...]  # at 0, 1, ... 100 %: what a curve of the shares is drawn from
@@ -141,6 +142,7 @@ class ServiceFacts:
     accepted_tokens: int = 0  # of answers, that came of them
     classes: tuple[ClassFacts, ...] = ()  # by priority, the first to go first; empty where requests have none
     after_warmup: AfterWarmup | None = None  # None: nobody is left out of times and rates
+    beside: BesideFacts | None = None  # another model on the same devices
 
     @property
     def measured(self) -> AfterWarmup | ServiceFacts:
@@ -170,3 +172,30 @@ class ServiceFacts:
     def joules_per_answer_token(self) -> float | None:
         """None where nothing is known of the devices' power, and of a run without an answer."""
         return None if self.energy is None or not self.answer_tokens else self.energy.value_j / self.answer_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedDevices:
+    """Devices that two models share; of each model alone neither cost nor energy is told."""
+
+    span_s: float  # from the first arrival at either model to the last event
+    busy: float  # share of it in which a step of either runs, mean over devices
+    answer_tokens: int  # of both models' requests that were completed
+    energy: Energy | None  # None: nothing is known of their power
+    usd_per_s: float | None  # None: no price is known
+
+    @property
+    def usd_per_million_answer_tokens(self) -> float | None:
+        """Of both models; None without a price, and of a run without an answer."""
+        if self.usd_per_s is None or not self.answer_tokens:
+            return None
+        return self.usd_per_s * self.span_s / self.answer_tokens * 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BesideFacts:
+    """The other of two models on the same devices."""
+
+    model: str
+    service: ServiceFacts
+    devices: SharedDevices

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from gnomon.core.autoscale import Autoscale
+from gnomon.core.beside import Beside
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.service import BatchOrder, RouterName, Scheduling
 from gnomon.core.system import System
@@ -81,6 +82,7 @@ class ServingPlan:
     prefill_usd_per_device_hour: float | None = None
     kv_transfer: KvSent = "whole"  # layerwise: all but the last layer while the prompt is computed
     kv_transfer_gbit_per_s: float | None = None  # of the link of each device; None: as its network has it
+    beside: Beside | None = None  # another model on the same devices; None: it has them alone
     traffic: AnyTraffic | None = None  # who asks; None: it is not said
 
     def __post_init__(self) -> None:
@@ -128,6 +130,7 @@ class ServingPlan:
         if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
             raise BadInput(f"{rate!r} is not a rate above 0", field="kv_transfer_gbit_per_s")
         self._check_drafts()
+        self._check_beside()
         if self.max_lora_rank is not None and self.max_loras is None:
             raise BadInput("a rank is of adapters: say how many a step may have (max_loras)", field="max_lora_rank")
         if self.ep > 1 and self.ep % self.tp:
@@ -156,6 +159,33 @@ class ServingPlan:
     def has_prefill_pool(self) -> bool:
         """Whether prompts are computed by replicas of their own."""
         return self.prefill_replicas is not None or self.prefill_on is not None
+
+    def _check_beside(self) -> None:
+        """BadInput where two models cannot share their devices."""
+        if self.beside is None:
+            return
+        if not isinstance(self.beside, Beside) or self.beside.plan.serving is None:
+            raise BadInput(f"{self.beside!r:.60} is no model with a plan of mode serve", field="beside")
+        other = self.beside.serving
+        if other.beside is not None:
+            raise BadInput("two models share devices, not three", field="beside.beside")
+        for name in ("tp", "pp", "replicas"):
+            own, its = getattr(self, name), getattr(other, name)
+            if own != its:
+                raise BadInput(
+                    f"both models lie on the same devices in the same way: {_said(own)}, not {_said(its)}",
+                    field=f"beside.{name}",
+                )
+        together = self.gpu_memory_utilization + other.gpu_memory_utilization
+        if together > 1 + 1e-9:
+            raise BadInput(
+                f"{other.gpu_memory_utilization:g} of a device's memory beside {self.gpu_memory_utilization:g} are more than there is: both "
+                "shares add up to 1 at most",
+                field="beside.gpu_memory_utilization",
+                remedies=[("beside.gpu_memory_utilization", f"{1 - self.gpu_memory_utilization:g}")]
+                if self.gpu_memory_utilization < 1
+                else (),
+            )
 
     def _check_drafts(self) -> None:
         """BadInput where of drafts something is said and not all."""
@@ -189,6 +219,10 @@ class ServingPlan:
                 "prefix_aware looks for prompts in caches of prefixes: it needs policy vllm-v1 and prefix_caching",
                 field="router",
             )
+
+
+def _said(value: int | None) -> str:
+    return "as many as the devices allow" if value is None else f"{value}"
 
 
 def _is_number(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt, WithJsonSchema, field_validator
+from pydantic import BaseModel, Field, StrictInt, WithJsonSchema, create_model, field_validator
 
 from gnomon.core.dtype import DTYPES, SPELLED
 from gnomon.core.service import BatchOrder, RouterName, Scheduling
@@ -49,8 +49,8 @@ class OverridesShape(Strict):
         return (written,) if isinstance(written, str) else written
 
 
-class ScenarioFile(Strict):
-    """One question. Every key but schema, model and on may be left out."""
+class _Alone(Strict):
+    """A question without what is beside it."""
 
     schema_: Literal["gnomon/scenario/1"] = Field(alias="schema")
     title: str = Field(default="", description="a sentence for people")
@@ -274,6 +274,31 @@ class ScenarioFile(Strict):
         default=None, gt=0, description="serve: Gbit/s of the link of each device for KV caches; as its network has it"
     )
     traffic: TrafficShape | None = Field(default=None, description="serve: the requests")
+
+
+# Keys of a second model; the other keys of a service are of the devices, which both share.
+BESIDE_KEYS = (
+    *("model", "dtype", "weight_dtype", "kv_dtype", "attention", "tp", "pp", "replicas", "policy", "router"),
+    *("router_weights", "scheduling", "max_waiting", "max_wait_s", "max_num_seqs", "max_num_batched_tokens"),
+    *("max_model_len", "block_size", "gpu_memory_utilization", "kv_blocks", "prefix_caching", "chunk_tokens"),
+    *("schedule_policy", "mixed_chunk", "max_loras", "max_lora_rank", "num_speculative_tokens", "draft_acceptance"),
+    *("draft_model", "traffic"),
+)
+BesideShape: type[BaseModel] = create_model(  # type: ignore[call-overload]  # fields by name
+    "BesideShape",
+    __base__=Strict,
+    __doc__="A second model on the same devices: its own requests, policy and share of memory.",
+    **{name: (_Alone.model_fields[name].annotation, _Alone.model_fields[name]) for name in BESIDE_KEYS},
+)
+
+
+class ScenarioFile(_Alone):
+    """One question. Every key but schema, model and on may be left out."""
+
+    beside: BesideShape | None = Field(
+        default=None,
+        description="serve: a second model on the same devices, whose steps take turns with those of the first",
+    )
 
 
 def parse_scenario(text: str, where: str) -> ScenarioFile:

@@ -21,8 +21,8 @@ from gnomon.formats.autoscale_shape import AutoscaleShape
 from gnomon.formats.file_version import check_version
 from gnomon.formats.named import is_path, split_count
 from gnomon.formats.quantity import quantity
+from gnomon.formats.scenario_file import BESIDE_KEYS, OverridesShape, ScenarioFile
 from gnomon.formats.scenario_file import SCHEMA as SCENARIO
-from gnomon.formats.scenario_file import OverridesShape, ScenarioFile
 from gnomon.formats.strict import FieldPath, Strict, load_yaml, place_of, shaped
 
 SCHEMA = "gnomon/sweep/1"
@@ -30,8 +30,14 @@ MOST_VALUES = 100_000  # of one field: more is a slip of the pen
 MOST_POINTS = 10_000_000  # of a grid: hours of the quickest engine
 
 _KEYS = {name: info for name, info in ScenarioFile.model_fields.items() if name not in ("schema_", "title")}
-_PARTS = ("overrides", "sizes", "traffic", "autoscale")  # keys that hold further keys
-_EXAMPLES = {"overrides": "efficiency", "sizes": "frames", "traffic": "qps", "autoscale": "max"}
+_PARTS = ("overrides", "sizes", "traffic", "autoscale", "beside")  # keys that hold further keys
+_EXAMPLES = {
+    "overrides": "efficiency",
+    "sizes": "frames",
+    "traffic": "qps",
+    "autoscale": "max",
+    "beside": "gpu_memory_utilization",
+}
 # Of traffic the numbers that plans are weighed by; the rest of it stands in the base.
 _TRAFFIC = ("qps", "requests", "duration_s", "most_open", "seed")
 FIELDS = (
@@ -40,12 +46,14 @@ FIELDS = (
     *(f"overrides.{name}" for name in OverridesShape.model_fields),
     *(f"traffic.{name}" for name in _TRAFFIC),
     *(f"autoscale.{name}" for name in AutoscaleShape.model_fields),
+    *(f"beside.{name}" for name in BESIDE_KEYS if name not in ("model", "tp", "pp", "replicas", "traffic")),
 )
 WHOLE = (
     *("batch", "seq", "context", "image", "classes"),
     *("global_batch", "tp", "pp", "virtual", "dp", "ep", "cp", "lora_rank"),
     *(name for name in serving_plan.WHOLE if name not in ("tp", "pp", "ep")),
     *("traffic.requests", "traffic.most_open", "autoscale.min", "autoscale.max"),
+    *(f"beside.{name}" for name in serving_plan.WHOLE if name in BESIDE_KEYS),
 )
 # Numbers with a unit -> the kind of number.
 _QUANTITIES = {

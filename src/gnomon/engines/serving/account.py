@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Pool
-from gnomon.core.service_facts import Energy
+from gnomon.core.service_facts import Energy, SharedDevices
 from gnomon.core.serving_plan import ServingPlan
 from gnomon.core.system import System
 from gnomon.engines.serving.model_work import model_flop
@@ -37,9 +37,9 @@ def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> 
     done = made.is_completed
     prompts, answers = made.arrivals.prefill_tokens[done], made.arrivals.decode_tokens[done]
     flop = model_flop(scenario.workload, prompts, answers)
-    computed = np.maximum(prompts - made.requests.found[done], 1)  # what a cache had was not
-    flops = [model_flop(scenario.workload, computed, answers)]
+    flops = [_computed_flop(scenario, made)]
     if made.handover is not None:
+        computed = np.maximum(prompts - made.requests.found[done], 1)  # what a cache had was not
         of_prompts = model_flop(scenario.workload, computed, np.ones_like(answers))
         flops = [of_prompts, flops[0] - of_prompts]
     peaks, prices, drawn = [], [], []
@@ -60,6 +60,45 @@ def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> 
         own = peak.value if peak is not None and _is_all_told(run.pool) else None
         drawn.append(energy(system.device, own, done_there))
     return Account(flop=flop, peak_flop_per_s=_sum(peaks), usd_per_s=_sum(prices), energy=together(drawn))
+
+
+def of_shared_devices(
+    scenarios: Sequence[Scenario], runs: Sequence[Outcome], memories: Sequence[KvMemory]
+) -> SharedDevices:
+    """That of the devices of two models; each has one pool, the first is what the devices are rented for."""
+    system, plan, together_, pool = scenarios[0].system, scenarios[0].plan.serving, runs[0].together, runs[0].pool
+    assert plan is not None  # a service
+    assert together_ is not None  # beside another
+    devices = pool.replicas * pool.devices
+    span_s = together_.end_s - min(float(run.requests.arrived_s.min()) for run in runs)
+    peaks = [system.device.peak(one.plan.dtype, is_matrix=True) for one in scenarios]
+    known = [peak.value for peak in peaks if peak is not None]
+    drawn = None
+    if len(known) == len(peaks) and all(_is_all_told(run.pool) for run in runs):
+        flops = [_computed_flop(one, run) for one, run in zip(scenarios, runs, strict=True)]
+        done = Draw(
+            span_s=span_s,
+            busy_s=together_.busy_s * pool.tensor_parallel,
+            devices=devices,
+            flop=sum(flop * known[0] / peak for flop, peak in zip(flops, known, strict=True)),  # shares of peaks add up
+            moved_bytes=sum(_moved_bytes(run, memory) for run, memory in zip(runs, memories, strict=True)),
+        )
+        drawn = energy(system.device, known[0], done)
+    price = plan.usd_per_device_hour
+    return SharedDevices(
+        span_s=span_s,
+        busy=together_.busy_s / (pool.replicas * pool.stages * span_s),
+        answer_tokens=sum(int(run.requests.asked[run.is_completed].sum()) for run in runs),
+        energy=drawn,
+        usd_per_s=None if price is None else price * devices / _HOUR_S,
+    )
+
+
+def _computed_flop(scenario: Scenario, made: Outcome) -> float:
+    """Arithmetic of the requests that are through, but for what a cache had."""
+    done = made.is_completed
+    prompts = made.arrivals.prefill_tokens[done] - made.requests.found[done]
+    return model_flop(scenario.workload, np.maximum(prompts, 1), made.arrivals.decode_tokens[done])
 
 
 def _is_all_told(pool: Pool) -> bool:

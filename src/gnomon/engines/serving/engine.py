@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gnomon.core.beside import Beside
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported, near_match
 from gnomon.core.exchange import ExchangeTimer
@@ -14,6 +15,7 @@ from gnomon.core.in_words import counted
 from gnomon.core.prediction import Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Arrivals, Service
+from gnomon.core.service_facts import BesideFacts, ServiceFacts
 from gnomon.core.slo import Limit
 from gnomon.core.tell import Tell, silent
 from gnomon.core.timeline import Timeline
@@ -21,13 +23,15 @@ from gnomon.core.traffic.at_rate import at_rate
 from gnomon.core.traffic.played import requests_of
 from gnomon.core.units import show
 from gnomon.core.version import version
-from gnomon.engines.serving.account import account
+from gnomon.engines.serving.account import account, of_shared_devices
+from gnomon.engines.serving.beside_for_long import simulate_beside
 from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapacity, Probed, capacity
+from gnomon.engines.serving.colocated import alone_notes, simulate_together
 from gnomon.engines.serving.disaggregated import simulated
 from gnomon.engines.serving.facts import FEWEST_JUDGED, RequestTimes, facts, is_overloaded, is_warm, request_times
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.prediction import Run, prediction
-from gnomon.engines.serving.set_up import Ready, Sources, as_planned, seed_of, set_up
+from gnomon.engines.serving.set_up import Ready, Sources, as_planned, of_beside, seed_of, set_up
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.overheads import Software, vllm_v1
 
@@ -138,7 +142,7 @@ class ServingEngine:
         if not records:
             return self._run(scenario).made
         ready = self._set_up(scenario)
-        return simulated(ready.service, ready.arrivals, records=True)
+        return _simulated(ready, records=True)
 
     def timeline(self, scenario: Scenario, most: int) -> Timeline:
         """What each replica runs when, in at most `most` spans. Raises Unsupported with the reasons of `missing`."""
@@ -158,20 +162,25 @@ class ServingEngine:
             )
         traffic, seed = plan.traffic, seed_of(plan.traffic)
 
-        def ran(arrivals: Arrivals, service: Service, warmup_s: float | None) -> Probed:
-            made = simulated(service, as_planned(arrivals, plan))
+        def ran(arrivals: Arrivals, service: Service, draw: int, warmup_s: float | None) -> Probed:
+            asked, other = as_planned(arrivals, plan), plan.beside
+            if ready.beside is None or other is None or other.serving.traffic is None:
+                made = simulated(service, asked)
+            else:
+                its_seed = seed_of(other.serving.traffic) + draw - seed
+                made = simulate_beside(service, asked, ready.beside, other.serving, its_seed)
             if not made.is_completed.any():
                 raise Unsupported(_nobody(made))
             times = request_times(made, warmup_s)
             return Probed(
                 times=times,
                 completed_per_s=len(times.e2e) / made.span_s,
-                is_overloaded=is_overloaded(times),
+                is_overloaded=is_overloaded(times) or _is_other_overloaded(made),
                 turns_away=bool((is_warm(made, warmup_s) & (made.requests.turned_away > 0)).any()),
             )
 
         def probe(rate_per_s: float, seed: int) -> Probed:
-            found = ran(requests_of(at_rate(traffic, rate_per_s, seed)), ready.service, plan.warmup_s)
+            found = ran(requests_of(at_rate(traffic, rate_per_s, seed)), ready.service, seed, plan.warmup_s)
             if plan.warmup_s is not None and len(found.times.e2e) < FEWEST_JUDGED:
                 raise BadInput(
                     f"at {rate_per_s:.3g} requests per second {counted(len(found.times.e2e), 'request')} came after it and "
@@ -183,7 +192,7 @@ class ServingEngine:
         def saturated(seed: int) -> Probed:
             drawn = requests_of(at_rate(traffic, 1.0, seed))
             patient = replace(ready.service, most_waiting=None, most_wait_s=None)
-            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))), patient, None)
+            return ran(replace(drawn, arrived_s=np.zeros(len(drawn))), patient, seed, None)
 
         seeds = range(seed, seed + DRAWS)
         return capacity(probe, saturated, limits, seeds=seeds, precision=precision, tell=tell)
@@ -191,6 +200,8 @@ class ServingEngine:
     def service(self, scenario: Scenario) -> tuple[Service, Arrivals]:
         """The service of a scenario and its requests, ready to be simulated, here or elsewhere. Unsupported, BadInput."""
         ready = self._set_up(scenario)
+        if ready.beside is not None:
+            raise Unsupported("a service for others to simulate has its devices alone: leave out beside")
         return ready.service, ready.arrivals
 
     def _set_up(self, scenario: Scenario) -> Ready:
@@ -264,19 +275,70 @@ def _nobody(made: Outcome) -> str:
     return "; ".join(made.notes) or "no request is through when the run ends"
 
 
+def _is_other_overloaded(made: Outcome) -> bool:
+    """Whether the queue of another model on the same devices grows: at that rate it does not keep up with its own."""
+    other = None if made.together is None else made.together.other
+    return other is not None and is_overloaded(request_times(other))
+
+
+def _simulated(ready: Ready, records: bool = False) -> Outcome:
+    """What became of each request; beside another model of those of both."""
+    if ready.beside is None:
+        return simulated(ready.service, ready.arrivals, records=records)
+    other = ready.beside
+    return simulate_together(ready.service, ready.arrivals, other.service, other.arrivals, records=records)
+
+
 def _ran(scenario: Scenario, ready: Ready) -> Run:
     plan = scenario.plan.serving
     assert plan is not None  # as it was set up
-    made = simulated(ready.service, ready.arrivals)
+    made = _simulated(ready)
     times = _counted(made, plan.warmup_s)
     told = account(scenario, made, ready.memories)
-    found = facts(
-        made,
-        times,
-        usd_per_s=told.usd_per_s,
-        flop=told.flop,
-        peak_flop_per_s=told.peak_flop_per_s,
-        energy=told.energy,
-        warmup_s=plan.warmup_s,
-    )
+    if plan.beside is not None and ready.beside is not None:
+        found = _facts_of_two(scenario, plan.beside, ready, ready.beside, made, times)
+    else:
+        found = facts(
+            made,
+            times,
+            usd_per_s=told.usd_per_s,
+            flop=told.flop,
+            peak_flop_per_s=told.peak_flop_per_s,
+            energy=told.energy,
+            warmup_s=plan.warmup_s,
+        )
     return Run(ready=ready, made=made, times=times, facts=found, flop=told.flop)
+
+
+def _facts_of_two(
+    scenario: Scenario, beside: Beside, ready: Ready, other: Ready, made: Outcome, times: RequestTimes
+) -> ServiceFacts:
+    """The figures of a run beside another model; what devices cost and draw is told of both together."""
+    second = None if made.together is None else made.together.other
+    assert second is not None  # so they were simulated
+    scenarios, runs = (scenario, of_beside(scenario, beside)), (made, second)
+    if not second.is_completed.any():
+        raise Unsupported(f"{beside.name}: {_nobody(second)}")
+    warmup_s = None if scenario.plan.serving is None else scenario.plan.serving.warmup_s
+    all_times = (times, _counted(second, warmup_s))
+    devices = of_shared_devices(scenarios, runs, (ready.memories[0], other.memories[0]))
+    names = (scenario.workload.name, beside.name)
+    told: BesideFacts | None = None
+    for one, run, its, memories, notes in (
+        (scenarios[1], runs[1], all_times[1], other.memories, ()),
+        (scenario, made, times, ready.memories, tuple(alone_notes(made, names))),
+    ):
+        own = account(one, run, memories)
+        found = facts(
+            run,
+            its,
+            usd_per_s=None,
+            flop=own.flop,
+            peak_flop_per_s=own.peak_flop_per_s,
+            energy=None,
+            warmup_s=warmup_s,
+            beside=told,
+            further=notes,
+        )
+        told = BesideFacts(model=beside.name, service=found, devices=devices)
+    return found

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gnomon.core.in_words import counted
 from gnomon.core.service import Flags, Floats
-from gnomon.core.service_facts import AfterWarmup, ClassFacts, Energy, Estimate, PoolFacts, ServiceFacts, Spread
+from gnomon.core.service_facts import (
+    AfterWarmup,
+    BesideFacts,
+    ClassFacts,
+    Energy,
+    Estimate,
+    PoolFacts,
+    ServiceFacts,
+    Spread,
+)
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.policies import follows
+from gnomon.engines.serving.simulator.beside import FIRST
 from gnomon.stats.bootstrap import block_bootstrap
 
 SHARES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
@@ -37,6 +47,9 @@ class RequestTimes:
     queueing: Floats
     kv_transfer: Floats | None = None  # of two pools: of the KV cache, with the wait for its link; nan of one not sent
     decode_queueing: Floats | None = None  # likewise: in the second, before its first step there
+    # Beside another model: that steps took longer for it, and of that what was before the first token.
+    device_wait: Floats | None = None
+    device_wait_first: Floats | None = None
 
     @property
     def waiting(self) -> Floats:
@@ -68,6 +81,8 @@ def request_times(made: Outcome, warmup_s: float | None = None, among: Flags | N
         queueing=chosen.scheduled_s - chosen.arrived_s,
         kv_transfer=None if handover is None else (handover.sent_s - handover.left_s)[order],
         decode_queueing=None if handover is None else (handover.begun_s - handover.sent_s)[order],
+        device_wait=None if made.together is None else made.together.waits_s[order].sum(axis=1),
+        device_wait_first=None if made.together is None else made.together.waits_s[order, FIRST],
     )
 
 
@@ -80,8 +95,10 @@ def facts(
     peak_flop_per_s: float | None,
     energy: Energy | None,
     warmup_s: float | None = None,
+    beside: BesideFacts | None = None,
+    further: Sequence[str] = (),
 ) -> ServiceFacts:
-    """The figures of a run of at least one request that is through. The peak is that of all devices.
+    """The figures of a run of at least one request that is through. The peak is that of all devices; `further`: warnings.
 
     What it costs and how busy devices are is of the whole run: they are paid for and draw power while it warms up, too.
     """
@@ -115,13 +132,14 @@ def facts(
         spreads=tuple(_spreads(times)),
         usd_per_s=usd_per_s,
         scaling=made.scaling,
-        warnings=(*made.notes, *_warnings(made, times, warmup_s)),
+        warnings=(*made.notes, *_warnings(made, times, warmup_s), *further),
         pools=tuple(_pools(made)),
         adapter_loads=made.adapter_loads,
         drafted_tokens=made.drafted_tokens,
         accepted_tokens=made.accepted_tokens,
         classes=tuple(_classes(made, warmup_s)),
         after_warmup=None if warmup_s is None else _after(made, warmup_s),
+        beside=beside,
     )
 
 
@@ -176,7 +194,7 @@ def _classes(made: Outcome, warmup_s: float | None) -> Iterator[ClassFacts]:
 
 
 def _spreads(times: RequestTimes) -> Iterator[Spread]:
-    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing"):
+    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing", "device_wait"):
         series = getattr(times, name)
         if series is None:
             continue

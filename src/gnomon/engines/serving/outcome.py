@@ -29,6 +29,16 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """A model on the same devices as another."""
+
+    waits_s: Floats  # (requests, 2): that its steps took longer for the other model: before the first token, after it
+    busy_s: float  # of stages while a step of either is on them, added up
+    end_s: float  # of the last event of both
+    other: Outcome | None  # what became of the other's requests; None: this is the other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """Requests and what became of them, in the order of their arrival."""
 
@@ -46,6 +56,7 @@ class Outcome:
     outside: tuple[str, ...]  # sizes beyond the tables
     scaling: Scaling | None = None  # where replicas come and go
     handover: Handover | None = None  # between two pools
+    together: Together | None = None  # of two models on the same devices
     adapter_loads: int = 0  # LoRA adapters copied to the devices of a replica
     drafted_tokens: int = 0  # computed beside the tokens that were known
     accepted_tokens: int = 0  # that came of them

@@ -11,16 +11,18 @@ import numpy as np
 from gnomon.core.footprint import Footprint
 from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
-from gnomon.core.service import Floats
+from gnomon.core.service import Floats, Pool
 from gnomon.core.service_facts import ServiceFacts
 from gnomon.core.serving_plan import Quantity, ServingPlan
 from gnomon.core.traffic.played import PlayedTrace
+from gnomon.engines.serving.colocated import ASSUMPTIONS as OF_TWO_MODELS
 from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
 from gnomon.engines.serving.drafting import OF_DRAFTS
 from gnomon.engines.serving.facts import RequestTimes
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.set_up import Ready
 from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS
+from gnomon.engines.serving.step_times.memory import KvMemory
 from gnomon.engines.serving.validated import ELSEWHERE, outside
 
 _ASSUMPTIONS = (
@@ -32,6 +34,7 @@ _OF_SGLANG = (
     "gpu_memory_utilization stands for SGLang's mem_fraction_static, the share of weights and KV cache: activations come on top",
     "SGLang, which guesses the room that answers will need, is told how long each may get: as long as it does",
 )
+_FOR_THE_OTHER = "waits for the other model"  # that has the devices
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 
 
@@ -54,9 +57,10 @@ def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Predicti
     parts, unlike = _parts(plan.quantity, run), outside(scenario, plan)
     memory = run.ready.memories[-1]
     cache = memory.block_bytes * run.made.pool.kv_blocks
+    other = run.ready.beside
+    beside_bytes = 0.0 if other is None else _held_bytes(other.memories[0], other.service.pools[0])
     fits = all(
-        one.weights_bytes + one.block_bytes * pool.kv_blocks + one.activations_bytes + one.runtime_bytes
-        <= one.usable_bytes / plan.gpu_memory_utilization
+        _held_bytes(one, pool) + beside_bytes <= one.usable_bytes / plan.gpu_memory_utilization
         for one, pool in zip(run.ready.memories, run.made.service.pools, strict=True)
     )
     return Prediction(
@@ -82,6 +86,12 @@ def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Predicti
     )
 
 
+def _held_bytes(memory: KvMemory, pool: Pool) -> float:
+    """Of a device."""
+    cache = memory.block_bytes * pool.kv_blocks
+    return memory.weights_bytes + cache + memory.activations_bytes + memory.runtime_bytes
+
+
 def _of_pools(plan: ServingPlan) -> tuple[str, ...]:
     """What is taken for granted of two pools."""
     return (*OF_TWO_POOLS, "memory is that of a device of the decode pool") if plan.has_prefill_pool else ()
@@ -96,6 +106,8 @@ def _notes(plan: ServingPlan) -> tuple[str, ...]:
         found.append(OF_ADAPTERS)
     if plan.num_speculative_tokens is not None:
         found.append(OF_DRAFTS)
+    if plan.beside is not None:
+        found += [*OF_TWO_MODELS, f"memory is that of the model itself, without {plan.beside.name}"]
     return tuple(found)
 
 
@@ -128,16 +140,35 @@ def _parts(quantity: Quantity, run: Run) -> tuple[Part, ...]:
     """Waiting, prompt and answer: they add up to the mean. Of two pools also what lies between prompt and answer."""
     times = run.times
     waits, first = float(times.queueing.mean()), float(times.ttft.mean())
-    prompt = (Part(name="waiting", value=waits, kind="idle"), Part(name="prompt", value=first - waits, kind="compute"))
+    before = 0.0 if times.device_wait_first is None else float(times.device_wait_first.mean())
+    prompt: tuple[Part, ...] = (
+        Part(name="waiting", value=waits, kind="idle"),
+        Part(name="prompt", value=first - waits - before, kind="compute"),
+    )
     if quantity == "ttft":
-        return prompt
+        return prompt if times.device_wait is None else (*prompt, Part(name=_FOR_THE_OTHER, value=before, kind="idle"))
     if quantity == "e2e":
         between = _between(times, np.ones(len(times.e2e)))
+        if times.device_wait is not None:
+            whole = float(times.device_wait.mean())
+            between = (Part(name=_FOR_THE_OTHER, value=whole, kind="idle"),)
+            rest = float(times.e2e.mean()) - (first - before) - whole
+            return (*prompt, *between, Part(name="answer", value=rest, kind="memory"))
         rest = float(times.e2e.mean()) - first - sum(part.value for part in between)
         return (*prompt, *between, Part(name="answer", value=rest, kind="memory"))
     between = _between(times, (times.e2e - times.ttft) / times.tpot)  # tokens after the first
+    if times.device_wait is not None:
+        between = (Part(name=_FOR_THE_OTHER, value=_further_wait_s(times), kind="idle"),)
     rest = float(np.nanmean(times.tpot)) - sum(part.value for part in between)
     return (*between, Part(name="answer", value=rest, kind="memory"))
+
+
+def _further_wait_s(times: RequestTimes) -> float:
+    """For the other model, by each token after the first."""
+    assert times.device_wait is not None  # beside another model
+    assert times.device_wait_first is not None
+    further = np.round((times.e2e - times.ttft) / times.tpot)
+    return float(np.nanmean((times.device_wait - times.device_wait_first) / further))
 
 
 def _between(times: RequestTimes, over: Floats) -> tuple[Part, ...]:

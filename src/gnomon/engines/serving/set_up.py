@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from gnomon.core.beside import Beside
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.exchange import ExchangeTimer
@@ -18,6 +19,7 @@ from gnomon.core.step_limits import most_running
 from gnomon.core.system import System
 from gnomon.core.traffic.played import AnyTraffic, PlayedTrace, requests_of
 from gnomon.core.workload import Workload
+from gnomon.engines.serving.colocated import check_plans
 from gnomon.engines.serving.defaults import (
     batching_of,
     block_tokens_of,
@@ -61,6 +63,7 @@ class Ready:
     arrivals: Arrivals
     memories: tuple[KvMemory, ...]  # of a device of each pool
     software: Software | None
+    beside: Ready | None = None  # of another model on the same devices
 
 
 def set_up(scenario: Scenario, sources: Sources) -> Ready:
@@ -110,7 +113,30 @@ def set_up(scenario: Scenario, sources: Sources) -> Ready:
         arrivals=arrivals,
         memories=memories,
         software=sources.software,
+        beside=None if plan.beside is None else _set_up_beside(scenario, plan.beside, sources),
     )
+
+
+def of_beside(scenario: Scenario, beside: Beside) -> Scenario:
+    """The service of the other model, on the same devices."""
+    return Scenario(workload=beside.workload, system=scenario.system, plan=beside.plan)
+
+
+def _set_up_beside(scenario: Scenario, beside: Beside, sources: Sources) -> Ready:
+    """The service of the other model. Unsupported, BadInput."""
+    try:
+        return set_up(of_beside(scenario, beside), sources)
+    except BadInput as fault:
+        raise _within("beside", fault) from None
+    except Unsupported as reason:
+        raise Unsupported(f"{beside.name}, beside it: {reason}") from None
+
+
+def _within(part: str, fault: BadInput) -> BadInput:
+    """A fault of a part as one of the whole."""
+    remedies = [(f"{part}.{field}", values) for field, values in fault.remedies]
+    field = f"{part}.{fault.field}" if fault.field else part
+    return BadInput(fault.what, where=fault.where, field=field, further=fault.further, remedies=remedies)
 
 
 def _pool(
@@ -200,6 +226,7 @@ def _transfer(
 
 def _check_together(plan: ServingPlan) -> None:
     """Unsupported for what is simulated alone and not together."""
+    check_plans(plan)
     if plan.autoscale is not None and plan.max_loras is not None:
         raise Unsupported("where replicas come and go, serving does not simulate which LoRA adapters a new one has")
     has_more = plan.scheduling != "fcfs" or plan.max_loras is not None or plan.num_speculative_tokens is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
 
@@ -24,10 +25,11 @@ from gnomon.engines.serving.scaling import scaling_of
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import steady
 from gnomon.engines.serving.simulator.adapters import new_adapters
+from gnomon.engines.serving.simulator.beside import new_beside
 from gnomon.engines.serving.simulator.coming import new_coming
 from gnomon.engines.serving.simulator.events import new_events
 from gnomon.engines.serving.simulator.front import new_front, with_room
-from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, loop, new_clocks
+from gnomon.engines.serving.simulator.loop import NO_ROOM, OUT_OF_MEMORY, World, loop, new_clocks
 from gnomon.engines.serving.simulator.policies import sglang
 from gnomon.engines.serving.simulator.prefix_cache import new_cache
 from gnomon.engines.serving.simulator.records import new_log, roomier
@@ -88,22 +90,102 @@ def simulate_pool(
     handed_on: HandedOn | None = None,
 ) -> Outcome:
     """What became of each request at the replicas of one pool. BadInput, Unsupported."""
+    begun = begin(service, pool, arrivals, has_defects=has_defects, records=records, handed_on=handed_on)
+    begun.run()
+    return begun.outcome()
+
+
+@dataclass(slots=True, kw_only=True)
+class Begun:
+    """A pool of replicas and its requests, before and after they are simulated."""
+
+    service: Service  # of this pool alone
+    arrivals: Arrivals
+    world: World
+
+    def run(self) -> None:
+        """Everything happens. Unsupported."""
+        ending, where = NO_ROOM, NONE
+        while ending == NO_ROOM:
+            ending, where, _ = loop()(self.world, self.world)
+            if ending == NO_ROOM:
+                self.make_room()
+        if ending == OUT_OF_MEMORY:
+            self.refuse(where)
+
+    def make_room(self) -> None:
+        """There is more room for what is recorded."""
+        rules = self.world.rules
+        log = roomier(self.world.log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
+        self.world = self.world._replace(log=log, front=with_room(self.world.front))
+
+    def refuse(self, replica: int) -> NoReturn:
+        """Unsupported for requests that need more blocks than there are."""
+        raise Unsupported(
+            f"{self.service.pools[0].batching.policy}: at {self.end_s:.3f} s the requests of replica {replica} need more blocks than the "
+            f"{self.world.rules.blocks:,} there are, and the policy has no rule for that; give it more memory or fewer requests"
+        )
+
+    @property
+    def end_s(self) -> float:
+        """Of the last event."""
+        return float(self.world.clocks.now_s[0])
+
+    def outcome(self) -> Outcome:
+        """What became of the requests."""
+        world, pool = self.world, self.service.pools[0]
+        rules, requests, replicas, end_s = world.rules, world.requests, world.replicas, self.end_s
+        _as_seen_by_clients(rules, requests, self.arrivals)
+        return Outcome(
+            service=self.service,
+            arrivals=self.arrivals,
+            requests=requests,
+            end_s=end_s,
+            batches=int(world.clocks.made[0]),
+            log=world.log if rules.records else None,
+            has_defects=rules.has_defects,
+            busy_s=float(replicas.each.busy_s.sum()),
+            lost_blocks=int(requests.blocks[requests.is_completed].sum()),
+            held_blocks=int(replicas.each.used_blocks.sum()),
+            waiting=_never(requests, replicas) if end_s <= rules.time_limit_s else np.zeros(0, np.int64),
+            outside=tuple(_outside(pool.times, world.costs)),
+            scaling=scaling_of(world.front, end_s) if self.service.autoscale else None,
+            adapter_loads=int(world.adapters.loads.sum()),
+            drafted_tokens=int(world.draws.counts[DRAFTED]),
+            accepted_tokens=int(world.draws.counts[ACCEPTED]),
+        )
+
+
+def begin(
+    service: Service,
+    pool: Pool,
+    arrivals: Arrivals,
+    *,
+    has_defects: bool = False,
+    records: bool = False,
+    handed_on: HandedOn | None = None,
+    model: int = NONE,
+    shared: Records | None = None,
+) -> Begun:
+    """A pool before anything has happened. BadInput, Unsupported.
+
+    `model`: which of two that share their devices, of which `shared` keeps the steps.
+    """
     service = replace(service, pools=(pool,))
     routes = None if service.autoscale else static_routes(service.routing, len(arrivals), pool.replicas)
-    waits = arrivals.after is not None or service.most_open is not None
-    has_cache = arrivals.prefixes is not None and pool.batching.policy in ("vllm-v1", "sglang")
     rules = _rules(
         service,
         pool,
         has_defects=has_defects,
         records=records,
         has_static_routes=routes is not None,
-        has_cache=has_cache,
-        waits_for_ends=waits,
+        has_cache=arrivals.prefixes is not None and pool.batching.policy in ("vllm-v1", "sglang"),
+        waits_for_ends=arrivals.after is not None or service.most_open is not None,
         handed_on=handed_on,
         has_adapters=arrivals.adapters is not None,
+        model=model,
     )
-    requests, costs = new_requests(arrivals), _costs(pool.times, pool.draft_times)
+    requests = new_requests(arrivals)
     _refuse(rules, requests)
     if handed_on is not None:
         _hand_on(handed_on, requests)
@@ -111,51 +193,26 @@ def simulate_pool(
     replicas = new_replicas(pool.replicas, rules, sglang.new_desks(arrivals, pool.replicas, rules))
     if routes is not None:
         follow_routes(requests, replicas.each, routes)
-    clocks, log, ending = new_clocks(), new_log(), NO_ROOM
-    world = (
-        new_batches(pool.replicas, rules),
-        new_stages(pool.replicas, rules),
-        new_events(pool.replicas, rules.slots, len(arrivals) if rules.sends else 0),
-    )
-    scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
-    adapters = new_adapters(arrivals, pool.replicas, rules)
-    draws = new_draws(pool.batching.speculation, len(arrivals))
-    cache, coming = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
-    front = new_front(service, arrivals.arrived_s, pool.replicas, has_static_routes=routes is not None)
-    where = NONE
-    while ending == NO_ROOM:
-        ending, where = loop()(
-            rules, costs, requests, replicas, *world, log, *scratch, cache, adapters, draws, coming, front, clocks
-        )
-        if ending == NO_ROOM:
-            log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
-            front = with_room(front)
-    end_s, batches = float(clocks.now_s[0]), int(clocks.made[0])
-    if ending == OUT_OF_MEMORY:
-        raise Unsupported(
-            f"{pool.batching.policy}: at {end_s:.3f} s the requests of replica {where} need more blocks than the "
-            f"{rules.blocks:,} there are, and the policy has no rule for that; give it more memory or fewer requests"
-        )
-    has_ended = end_s <= rules.time_limit_s
-    _as_seen_by_clients(rules, requests, arrivals)
-    return Outcome(
-        service=service,
-        arrivals=arrivals,
+    world = World(
+        rules=rules,
+        costs=_costs(pool.times, pool.draft_times),
         requests=requests,
-        end_s=end_s,
-        batches=batches,
-        log=log if records else None,
-        has_defects=has_defects,
-        busy_s=float(replicas.each.busy_s.sum()),
-        lost_blocks=int(requests.blocks[requests.is_completed].sum()),
-        held_blocks=int(replicas.each.used_blocks.sum()),
-        waiting=_never(requests, replicas) if has_ended else np.zeros(0, np.int64),
-        outside=tuple(_outside(pool.times, costs)),
-        scaling=scaling_of(front, end_s) if service.autoscale else None,
-        adapter_loads=int(adapters.loads.sum()),
-        drafted_tokens=int(draws.counts[DRAFTED]),
-        accepted_tokens=int(draws.counts[ACCEPTED]),
+        replicas=replicas,
+        batches=new_batches(pool.replicas, rules),
+        stages=new_stages(pool.replicas, rules),
+        queue=new_events(pool.replicas, rules.slots, len(arrivals) if rules.sends else 0),
+        log=new_log(),
+        touched=np.zeros(pool.replicas, np.int64),
+        took_s=np.zeros((pool.replicas, steady.MOST)),
+        cache=new_cache(arrivals, pool.replicas, rules),
+        adapters=new_adapters(arrivals, pool.replicas, rules),
+        draws=new_draws(pool.batching.speculation, len(arrivals)),
+        coming=new_coming(arrivals, requests, rules),
+        front=new_front(service, arrivals.arrived_s, pool.replicas, has_static_routes=routes is not None),
+        beside=new_beside(shared, len(arrivals)),
+        clocks=new_clocks(),
     )
+    return Begun(service=service, arrivals=arrivals, world=world)
 
 
 def _rules(
@@ -169,6 +226,7 @@ def _rules(
     waits_for_ends: bool,
     handed_on: HandedOn | None,
     has_adapters: bool,
+    model: int,
 ) -> Rules:
     batching, drafts = pool.batching, pool.batching.speculation
     check(pool)
@@ -213,6 +271,7 @@ def _rules(
         draft_lookahead=drafts.tokens if drafts is not None and drafts.has_model else 0,
         has_draft_model=drafts is not None and pool.draft_times is not None,
         sequence_tokens=service.sequence_tokens,
+        model=model,
         records=records,
     )
 

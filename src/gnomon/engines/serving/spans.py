@@ -8,11 +8,16 @@ from gnomon.engines.serving.simulator.records import DECODING, NUMBER, REPLICA, 
 
 
 def timeline(made: Outcome, most: int) -> Timeline:
-    """The first `most` steps of a run whose steps were recorded; of two pools the first so many of both together."""
-    if made.handover is None:
+    """The first `most` steps of a run whose steps were recorded; of two pools or models the first so many of both together."""
+    runs = [(made, "")]
+    if made.handover is not None:
+        runs = [(one, f"{one.pool.name} ") for one in (made.handover.prefill, made.handover.decode)]
+    elif made.together is not None and made.together.other is not None:
+        runs.append((made.together.other, "other model, "))
+    if len(runs) == 1:
         spans, count = _spans(made, most, "")
     else:
-        pools = [_spans(one, most, f"{one.pool.name} ") for one in (made.handover.prefill, made.handover.decode)]
+        pools = [_spans(one, most, name) for one, name in runs]
         spans = sorted((span for found, _ in pools for span in found), key=lambda span: span.start_s)[:most]
         count = sum(rows for _, rows in pools)
     return Timeline(spans=tuple(spans), left_out=max(count - most, 0))

@@ -43,6 +43,8 @@ def _reasons(scenario: Scenario, plan: ServingPlan) -> Iterator[str]:
         yield "no service was measured whose prompts and answers are computed by replicas of their own"
         if plan.prefill_on is not None and plan.prefill_on.device.name not in (MEASURED_DEVICE, device):
             yield f"services were measured on {MEASURED_DEVICE}, not on {plan.prefill_on.device.name}"
+    if plan.beside is not None:
+        yield "no service was measured beside another model on its devices"
     if plan.pp > 1:
         yield "no service was measured with pipeline stages"
     if plan.ep > 1:

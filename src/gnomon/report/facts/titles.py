@@ -10,6 +10,7 @@ from typing import Any
 
 LABELS = {"time": "", "ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E"}
 SPREAD_LABELS = LABELS | {"queueing": "waiting", "kv_transfer": "KV transfer", "decode_queueing": "to decode"}
+SPREAD_LABELS |= {"device_wait": "other model"}  # that has the devices
 LONG_LABELS = {
     "time": "Time",
     "ttft": "Time to first token",
@@ -72,8 +73,17 @@ def _spread_over_devices(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in (row.get("serving") or {}).items():
         if name == "traffic":
             yield "", traffic_words(value)
+        elif name == "beside":
+            yield "", f"beside {beside_words(value)}"
         else:
             yield name, value
+
+
+def beside_words(said: Mapping[str, Any]) -> str:
+    """A second model and how it is run: "gpt2 (fp16, max num seqs 8, Poisson 2/s, prompts 512, answers 128)"."""
+    plan = {name: value for name, value in said.items() if name not in ("model", "dtype", "weight_dtype", "kv_dtype")}
+    row = {**said, "serving": plan, "training": None}
+    return f"{said['model']} ({', '.join([formats(row), *options(row)])})"
 
 
 def traffic_words(said: Mapping[str, Any]) -> str:

@@ -32,6 +32,8 @@ class Asked:
             return (f"{self.name} is not asked for services whose prompts are computed by replicas of their own",)
         if plan.warmup_s is not None:
             return (of_the_warmup(self.name),)
+        if plan.beside is not None:
+            return (f"{self.name} is not asked for services with another model on their devices",)
         arrivals = self.streams(plan)
         if arrivals is None:
             return (f"{self.name} needs the requests that come, and the scenario does not say them",)

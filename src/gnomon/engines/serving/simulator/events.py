@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.engines.serving.simulator.state import Records
 
-ROUTE, FORM, ENTER, SERVE, END_STAGE, END_BATCH, END_STEPS, SENT = range(8)
+ROUTE, FORM, ENTER, SERVE, END_STAGE, END_BATCH, END_STEPS, SENT, ASK = range(9)
 _NEVER = np.inf
 _EVENT = np.dtype([("time_s", "f8"), ("number", "i8"), ("what", "i8"), ("whom", "i8")])
 _MARKS = np.dtype([("created", "i8"), ("head", "i8"), ("tail", "i8"), ("heaped", "i8")])

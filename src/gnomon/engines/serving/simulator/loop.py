@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +15,7 @@ from gnomon.core.service import Floats, Ints
 from gnomon.engines.serving.simulator import adapters as loras
 from gnomon.engines.serving.simulator import (
     admission,
+    beside,
     courses,
     events,
     priorities,
@@ -29,6 +31,7 @@ from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import front as door
 from gnomon.engines.serving.simulator.adapters import Adapters
+from gnomon.engines.serving.simulator.beside import Beside
 from gnomon.engines.serving.simulator.coming import Coming
 from gnomon.engines.serving.simulator.front import Front
 from gnomon.engines.serving.simulator.policies import (
@@ -59,29 +62,43 @@ from gnomon.engines.serving.simulator.state import (
     Stages,
 )
 
-ENDED, OUT_OF_MEMORY, NO_ROOM = range(3)
-_CLOCK = np.dtype([("now_s", "f8"), ("arrived", "i8"), ("routed", "i8"), ("made", "i8"), ("digest", "i8")])
-Loop = Callable[
+ENDED, OUT_OF_MEMORY, NO_ROOM, PAUSED = range(4)
+_CLOCK = np.dtype(
     [
-        Rules,
-        Costs,
-        Records,
-        Replicas,
-        Batches,
-        Stages,
-        events.Events,
-        records.Log,
-        Ints,
-        Floats,
-        Cache,
-        Adapters,
-        Draws,
-        Coming,
-        Front,
-        Records,
-    ],
-    tuple[int, int],
-]
+        ("now_s", "f8"),
+        ("arrived", "i8"),
+        ("routed", "i8"),
+        ("made", "i8"),
+        ("next_s", "f8"),  # of one of two models: nothing happens before it
+        ("until_s", "f8"),  # likewise: it pauses before what happens later
+        ("digest", "i8"),
+    ]
+)
+
+
+class World(NamedTuple):
+    """A service: all that `advance` works on."""
+
+    rules: Rules
+    costs: Costs
+    requests: Records
+    replicas: Replicas
+    batches: Batches
+    stages: Stages
+    queue: events.Events
+    log: records.Log
+    touched: Ints
+    took_s: Floats
+    cache: Cache
+    adapters: Adapters
+    draws: Draws
+    coming: Coming
+    front: Front
+    beside: Beside
+    clocks: Records
+
+
+Loop = Callable[[World, World], tuple[int, int, int]]
 
 
 def new_clocks() -> Records:
@@ -380,12 +397,19 @@ def stage_s(rules: Rules, batches: Batches, slot: int, stage: int) -> float:
 
 @inner
 def end_stage(
-    rules: Rules, requests: Records, batches: Batches, stages: Stages, queue: events.Events, place: int, now_s: float
+    rules: Rules,
+    requests: Records,
+    batches: Batches,
+    stages: Stages,
+    queue: events.Events,
+    place: int,
+    now_s: float,
+    waited_s: float,
 ) -> None:
-    """A batch goes on to the next stage, or is through."""
+    """A batch goes on to the next stage, or is through; of its time there it waited for another model."""
     slot, stage = stages.serves[place], place % rules.stages
     stages.serves[place] = NONE
-    length_s = stage_s(rules, batches, slot, stage)
+    length_s = stage_s(rules, batches, slot, stage) + waited_s
     courses.end_stage(requests, batches.members[slot], batches.each[slot].count, now_s, length_s)
     events.now(queue, events.SERVE, place)
     if stage == rules.stages - 1:
@@ -411,12 +435,16 @@ def advance(
     draws: Draws,
     coming: Coming,
     front: Front,
-    clock: Records,
+    side: Beside,
+    clocks: Records,
 ) -> tuple[int, int]:
-    """How it ended, and with which replica. Where it ended for want of room in the log, it can be called again."""
+    """How it ended, and with which replica. Where it ended for want of room in the log, or paused, it can be called again."""
+    clock, is_alone = clocks[0], rules.model == NONE
     count, arrived, routed, made, ending, whom = len(requests), clock.arrived, clock.routed, clock.made, ENDED, NONE
     now_s, is_over = clock.now_s, False
-    may_hurry = rules.slots == 1 and not rules.records and rules.policy != LIGHTLLM and rules.policy != SGLANG
+    may_hurry = (
+        rules.slots == 1 and is_alone and not rules.records and rules.policy != LIGHTLLM and rules.policy != SGLANG
+    )
     if front.router == door.PREFIX_AWARE:  # it looks into caches while steps are under way
         may_hurry = may_hurry and not rules.has_cache
     room = (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2)  # what one event may write
@@ -432,6 +460,11 @@ def advance(
         ahead_s = events.next_later_s(marks, first)
         leaves_s = admission.due_s(rules, requests, coming, front, routed)
         changes_s, next_s = front.marks[0].next_s, min(arrives_s, ahead_s, leaves_s)
+        if not is_alone:
+            clock.next_s = next_s if events.is_quiet(marks) else now_s
+            if clock.next_s > clock.until_s:
+                ending = PAUSED
+                break
         if changes_s <= next_s and next_s < np.inf and (changes_s <= now_s or events.is_quiet(marks)):
             now_s = changes_s
             is_over = now_s > rules.time_limit_s
@@ -501,9 +534,23 @@ def advance(
                 if rules.records:
                     batch, stage = batches.each[slot], whom % rules.stages
                     records.write_stage(log, rules, batch, slot, stage, now_s, length_s)
-                events.later(queue, now_s + length_s, events.END_STAGE, whom)
+                if is_alone:
+                    events.later(queue, now_s + length_s, events.END_STAGE, whom)
+                else:
+                    beside.begin(side, rules, costs, batches.each[slot], queue, log, whom, length_s, now_s)
         elif what == events.END_STAGE:
-            end_stage(rules, requests, batches, stages, queue, whom, now_s)
+            waited_s = 0.0
+            if not is_alone:
+                later_s, slot = beside.end_s(side, rules, whom), stages.serves[whom]
+                if later_s > now_s:
+                    events.later(queue, later_s, events.END_STAGE, whom)
+                    continue
+                members, size = batches.members[slot], batches.each[slot].count
+                waited_s = beside.end(side, rules, requests, members, size, log, whom, now_s)
+                replicas.each[whom // rules.stages].busy_s += waited_s
+            end_stage(rules, requests, batches, stages, queue, whom, now_s, waited_s)
+        elif what == events.ASK:
+            beside.ask(side, rules, costs, batches.each[stages.serves[whom]], whom, now_s)
         elif what == events.END_STEPS:
             batch = batches.each[whom]
             took = took_s[whom, : batch.steps]
@@ -533,6 +580,8 @@ def advance(
                 comers.let_come(rules, coming, requests, members, size, now_s)
             events.now(queue, events.FORM, whom // rules.slots)
     clock.arrived, clock.routed, clock.made, clock.now_s = arrived, routed, made, now_s
+    if ending == ENDED:
+        clock.next_s = np.inf
     return ending, whom
 
 
@@ -545,44 +594,23 @@ def loop() -> Loop:
 def _keyed(digest: int) -> Loop:
     """The loop; numba keeps one for each value of what a function closes over."""
 
-    def run(
-        rules: Rules,
-        costs: Costs,
-        requests: Records,
-        replicas: Replicas,
-        batches: Batches,
-        stages: Stages,
-        queue: events.Events,
-        log: records.Log,
-        touched: Ints,
-        took_s: Floats,
-        cache: Cache,
-        adapters: Adapters,
-        draws: Draws,
-        coming: Coming,
-        front: Front,
-        clocks: Records,
-    ) -> tuple[int, int]:
-        """As `advance`; here references are counted, once."""
-        clock = clocks[0]
-        clock.digest = digest
-        return advance(
-            rules,
-            costs,
-            requests,
-            replicas,
-            batches,
-            stages,
-            queue,
-            log,
-            touched,
-            took_s,
-            cache,
-            adapters,
-            draws,
-            coming,
-            front,
-            clock,
-        )
+    def run(one: World, other: World) -> tuple[int, int, int]:
+        """How it ended, with which replica of which of two models; a model that is alone stands for the other, too.
+
+        Of two each goes on until the other has something to do before it. Here references are counted, once.
+        """
+        first, second = one.clocks[0], other.clocks[0]
+        first.digest, ending, whom, which = digest, PAUSED, NONE, 0
+        if one.rules.model == NONE:
+            second.next_s = np.inf
+        while ending == PAUSED or (ending == ENDED and min(first.next_s, second.next_s) < np.inf):
+            which = 0 if first.next_s <= second.next_s else 1
+            if which == 0:
+                first.until_s = second.next_s
+                ending, whom = advance(*one)
+            else:
+                second.until_s = first.next_s
+                ending, whom = advance(*other)
+        return ending, whom, which
 
     return compiled(run)

@@ -153,6 +153,7 @@ class Rules(NamedTuple):
     draft_lookahead: int  # tokens beyond those of a step that have blocks
     has_draft_model: bool
     sequence_tokens: int
+    model: int  # which of two on the same devices; NONE: it is the only one
     records: bool  # a row for every batch and stage
 
 
