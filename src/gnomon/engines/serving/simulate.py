@@ -17,7 +17,7 @@ from gnomon.core.service import (
     StageTimes,
     StepTimes,
 )
-from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.outcome import Outcome, TieredRun
 from gnomon.engines.serving.policies import check, policy_named
 from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.scaling import scaling_of
@@ -46,6 +46,7 @@ from gnomon.engines.serving.simulator.state import (
     new_stages,
 )
 from gnomon.engines.serving.simulator.step_costs import grids
+from gnomon.engines.serving.simulator.tiers import Tiers, blocks_stored, new_tiers
 
 _SIZES = {
     cost.MOST_TOKENS: "tokens in a batch",
@@ -115,17 +116,18 @@ def simulate_pool(
     world = (
         new_batches(pool.replicas, rules),
         new_stages(pool.replicas, rules),
-        new_events(pool.replicas, rules.slots, len(arrivals) if rules.sends else 0),
+        new_events(pool.replicas, rules.slots, len(arrivals) if rules.sends or rules.has_tiers else 0),
     )
     scratch = np.zeros(pool.replicas, np.int64), np.zeros((pool.replicas, steady.MOST))
     adapters = new_adapters(arrivals, pool.replicas, rules)
     draws = new_draws(pool.batching.speculation, len(arrivals))
     cache, coming = new_cache(arrivals, pool.replicas, rules), new_coming(arrivals, requests, rules)
+    tiers = new_tiers(arrivals, pool.replicas, rules, pool.tiers)
     front = new_front(service, arrivals.arrived_s, pool.replicas, has_static_routes=routes is not None)
     where = NONE
     while ending == NO_ROOM:
         ending, where = loop()(
-            rules, costs, requests, replicas, *world, log, *scratch, cache, adapters, draws, coming, front, clocks
+            rules, costs, requests, replicas, *world, log, *scratch, cache, tiers, adapters, draws, coming, front, clocks
         )
         if ending == NO_ROOM:
             log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))
@@ -155,6 +157,20 @@ def simulate_pool(
         adapter_loads=int(adapters.loads.sum()),
         drafted_tokens=int(draws.counts[DRAFTED]),
         accepted_tokens=int(draws.counts[ACCEPTED]),
+        tiered=_tiered(tiers) if rules.has_tiers else None,
+    )
+
+
+def _tiered(tiers: Tiers) -> TieredRun:
+    cpu, remote = blocks_stored(tiers)
+    waits_s = np.where(tiers.courses.cpu_tokens + tiers.courses.remote_tokens > 0, tiers.courses.waited_s, np.nan)
+    return TieredRun(
+        cpu_tokens=tiers.courses.cpu_tokens,
+        remote_tokens=tiers.courses.remote_tokens,
+        waits_s=waits_s,
+        first_waits_s=tiers.courses.first_waited_s,
+        cpu_stored_blocks=cpu,
+        remote_stored_blocks=remote,
     )
 
 
@@ -170,7 +186,7 @@ def _rules(
     handed_on: HandedOn | None,
     has_adapters: bool,
 ) -> Rules:
-    batching, drafts = pool.batching, pool.batching.speculation
+    batching, drafts, tiers = pool.batching, pool.batching.speculation, pool.tiers
     check(pool)
     before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
@@ -200,6 +216,9 @@ def _rules(
         has_step_times=isinstance(pool.times, StepTimes),
         is_chunked=batching.is_chunked,
         has_cache=has_cache and batching.policy == "vllm-v1",
+        has_tiers=has_cache and tiers is not None,
+        cpu_block_s=0.0 if tiers is None or tiers.cpu is None else float(tiers.cpu.block_s),
+        remote_block_s=0.0 if tiers is None or tiers.remote is None else float(tiers.remote.block_s),
         has_tree=has_cache and batching.policy == "sglang",
         is_longest_first=has_cache and batching.order == "lpm",
         is_mixed=batching.is_mixed,
