@@ -127,6 +127,13 @@ def let_in(coming: list[Request], waiting: list[Request], until_s: float, most: 
             return
 
 
+def release_sent(sending: list[Request], pool: Pool, now_s: float) -> None:
+    """Who is through and whose KV cache is where it was sent gives his blocks back, in the order of time."""
+    for request in sorted((one for one in sending if one.sent_s <= now_s), key=lambda one: one.sent_s):
+        pool.release(request)
+        sending.remove(request)
+
+
 def make_room(waiting: list[Request], request: Request, pool: Pool, tiers: Tiers) -> bool:
     """Whether somebody who is loaded gave his blocks back, as nobody could ever go on."""
     others = [one for one in waiting if one is not request and one.stage == "loaded"]
@@ -160,9 +167,7 @@ def run(
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
     link_s, sending = 0.0, []
     while coming or waiting or running or sending:
-        for request in sorted((one for one in sending if one.sent_s <= now_s), key=lambda one: one.sent_s):
-            pool.release(request)
-            sending.remove(request)
+        release_sent(sending, pool, now_s)
         if tiers:
             tiers.arrive(now_s)
         let_in(coming, waiting, now_s, most_waiting, most_wait_s)
@@ -256,6 +261,7 @@ def run(
         steps.append(Step(now_s, names, tuple(admitted), tuple(victims), found, len(pool.free)))
         victims = []
         now_s += 1.0
+        release_sent(sending, pool, now_s)
         for store in tiers.stores if tiers else ():
             store.copy(now_s)
         for request, tokens in step:
