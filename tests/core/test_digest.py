@@ -96,7 +96,9 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
     beside = {"router_weights": {"router": "weighted"}}.get(field, {})
     words |= {"prefill_on": SCENARIO.system, "kv_transfer": "layerwise", "draft_acceptance": 0.5, "draft_model": "gpt2"}
     drafted = {"max_loras": 1, "num_speculative_tokens": 2, "draft_acceptance": 0.2}  # beside which others can be
+    tiered = {"kv_offloading_size_gib": 1.0, "kv_remote_size_gib": 1.0, "kv_remote_gbit_per_s": 1.0}
     usual = ServingPlan(prefill_replicas=2) if field in PREFILL_FIELDS else ServingPlan(**drafted)
+    usual = ServingPlan(**tiered) if field.startswith(("kv_offloading", "kv_remote")) else usual
     assert digest(replace(usual, **{field: words.get(field, 8)}, **beside)) != digest(usual)
 
 

@@ -19,7 +19,7 @@ class Estimate:
 class Spread:
     """A time over the requests that have it."""
 
-    quantity: str  # ttft, tpot, e2e, queueing; of two pools also kv_transfer and decode_queueing
+    quantity: str  # ttft, tpot, e2e, queueing; of two pools also kv_transfer and decode_queueing, of KV tiers kv_load
     count: int  # requests
     estimates: tuple[Estimate, ...]
     quantiles: tuple[float, ...]  # at 0, 1, ... 100 %: what a curve of the shares is drawn from
@@ -81,6 +81,17 @@ class PoolFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KvTierFacts:
+    """A slower memory of the KV cache."""
+
+    name: str  # cpu, of the host of each replica; remote, one for all
+    blocks: int  # that it holds
+    hit_tokens: int  # of prompts of requests that are through, loaded from it
+    loaded_bytes: float  # of all requests
+    stored_bytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassFacts:
     """How requests of one priority fared."""
 
@@ -126,6 +137,8 @@ class ServiceFacts:
     drafted_tokens: int = 0  # computed beside tokens that were known, of speculative decoding
     accepted_tokens: int = 0  # of answers, that came of them
     classes: tuple[ClassFacts, ...] = ()  # by priority, the first to go first; empty where requests have none
+
+    kv_tiers: tuple[KvTierFacts, ...] = ()  # slower memories of the KV cache, in the order in which they are asked
 
     @property
     def completed_per_s(self) -> float:

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.core.service import KvTier, KvTiers, Routing
+from gnomon.core.errors import Unsupported
+from gnomon.core.service import Batching, KvTier, KvTiers, Routing, Speculation
 from gnomon.engines.serving.simulate import simulate
+from tests.engines.serving.cases import arrivals, service, step_times
 from tests.engines.serving.plain_tiers import tiers
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, decided, drawn, spelled_out, steps_of
@@ -58,3 +60,127 @@ def test_decisions_are_those_of_the_plain_twin(rows, blocks, cpu, remote, cpu_s,
     )
     assert made.held_blocks == 0
     assert not made.requests.in_flight.any()
+
+
+@pytest.mark.parametrize("stages", [1, 2, 3])
+@pytest.mark.parametrize("steps_ahead", [0, 1])
+def test_no_block_is_lost_with_stages_and_steps_ahead(stages, steps_ahead):
+    rng = np.random.default_rng(stages)
+    rows = [
+        (quarter, [int(one) for one in rng.choice([0, 1, 2, 7, 8], size=3)], int(rng.integers(1, 14)), -1)
+        for quarter in sorted(rng.integers(0, 80, size=40).tolist())
+    ]
+    given_service = tiered(cpu=30, remote=60, blocks=16, stages=stages, steps_ahead=steps_ahead)
+    made = simulate(given_service, drawn(rows))
+    assert made.requests.is_completed.all()
+    assert made.held_blocks == 0
+    assert not made.requests.in_flight.any()
+    assert made.tiered.tokens.sum() > 0
+    assert (made.tiered.first_waits_s <= made.requests.scheduled_s - made.requests.arrived_s).all()
+
+
+def test_many_steps_at_once_have_the_times_of_single_ones():
+    rows = [(40 * turn, [7, 8, *([turn % 6] * 2)], 30, turn % 4) for turn in range(9)]
+    given_service = tiered(cpu=9, blocks=20, times=step_times(), sequence_tokens=64)
+    hurried, single = (simulate(given_service, drawn(rows), records=records) for records in (False, True))
+    for name in ("first_token_s", "completed_s", "execution_s", "found"):
+        assert getattr(hurried.requests, name).tolist() == getattr(single.requests, name).tolist()
+    assert hurried.tiered.cpu_tokens.tolist() == single.tiered.cpu_tokens.tolist()
+    assert hurried.tiered.cpu_stored_blocks == single.tiered.cpu_stored_blocks > 9
+    assert hurried.batches == single.batches
+
+
+# Twelve tokens are three blocks of four. A step takes 1 s, a block 0.25 s from the host and 0.5 s from afar.
+A, B = [7, 8], [0, 3, 4, 5]  # 6 + 6 tokens; 1 + 7 + 3 + 8
+
+
+def test_a_prompt_that_had_to_go_comes_back_from_the_host():
+    rows = [(0, A, 1, -1), (20, B, 1, -1), (40, A, 1, -1)]
+    bare, with_host = a_service(blocks=5), tiered(cpu=20, cpu_s=0.25, blocks=5)
+    assert simulate(bare, drawn(rows)).requests.first_token_s.tolist() == [1.0, 7.0, 11.0]
+    made = simulate(with_host, drawn(rows), records=True)
+    # B takes all five blocks, so that none of A's is left. Its three come in 3 x 0.25 s; of them the last token is computed anew.
+    assert made.requests.first_token_s.tolist() == [1.0, 7.0, 11.75]
+    assert steps_of(made)[-1] == [(2, 1)]
+    assert made.tiered.cpu_tokens.tolist() == [0, 0, 12]
+    assert made.tiered.waits_s[2] == made.tiered.first_waits_s[2] == 0.75
+    assert made.tiered.cpu_stored_blocks == 3 + 4
+
+
+def test_what_comes_waits_for_the_link_and_others_pass():
+    rows = [(0, A, 1, -1), (8, [2, 3, 5], 1, -1), (20, B, 1, -1), (40, A, 1, -1), (40, [2, 3, 5], 1, -1), (40, [1], 1, -1)]
+    made = simulate(tiered(cpu=40, cpu_s=0.25, blocks=9), drawn(rows))
+    came = made.tiered.cpu_tokens[3:5]
+    assert (came > 0).all()
+    first, second = came / BLOCK * 0.25
+    assert made.tiered.waits_s[3:5].tolist() == [first, first + second]
+    assert made.requests.first_token_s[5] == 11.0  # who has nothing to wait for is computed at once
+
+
+def test_who_is_through_keeps_his_blocks_until_they_are_stored():
+    rows = [(0, A, 1, -1), (1, [0, 1, 5, 2], 1, -1)]  # 1 + 6 + 8 + 2 = 17 tokens: five blocks
+    bare = simulate(a_service(blocks=6), drawn(rows))
+    assert bare.requests.completed_s.tolist() == [1.0, 3.0]
+    made = simulate(tiered(cpu=20, cpu_s=2.0, blocks=6), drawn(rows))
+    assert made.requests.completed_s.tolist() == [1.0, 9.0]  # three blocks are stored until 7
+
+
+def test_a_replica_finds_what_another_has_stored_afar():
+    rows = [(0, A, 1, -1), (40, A, 1, -1)]
+    apart = {"replicas": 2, "routing": Routing(name="round_robin")}
+    alone = simulate(tiered(cpu=20, cpu_s=0.25, **apart), drawn(rows))
+    assert alone.tiered.tokens.tolist() == [0, 0]
+    made = simulate(tiered(cpu=20, remote=20, cpu_s=0.25, remote_s=0.5, **apart), drawn(rows))
+    assert made.tiered.remote_tokens.tolist() == [0, 12]
+    assert made.requests.first_token_s.tolist() == [1.0, 12.5]
+    assert made.tiered.cpu_stored_blocks == 6  # what came from afar is stored in the host of who asked
+
+
+def test_the_block_used_longest_ago_makes_room():
+    rows = [(0, A, 1, -1), (20, B, 1, -1), (40, A, 1, -1)]
+    made = simulate(tiered(cpu=4, blocks=5), drawn(rows))
+    assert made.tiered.cpu_tokens.tolist() == [0, 0, 0]
+    assert simulate(tiered(cpu=7, blocks=5), drawn(rows)).tiered.cpu_tokens.tolist() == [0, 0, 12]
+
+
+@given(rows=st.lists(REQUEST, min_size=1, max_size=12), blocks=st.integers(15, 20))
+def test_what_is_never_looked_for_again_changes_no_time(rows, blocks):
+    rows = [(quarter, segments, asked, -1) for quarter, segments, asked, _ in rows]
+    stream = drawn([(40 * place, [place], asked, -1) for place, (_, _, asked, _) in enumerate(rows)][:6])
+    bare, made = (simulate(one, stream) for one in (a_service(blocks=blocks), tiered(cpu=50, blocks=blocks)))
+    assert bare.requests.completed_s.tolist() == made.requests.completed_s.tolist()
+    assert not made.tiered.tokens.any()
+
+
+def test_those_who_would_wait_for_each_other_for_ever_do_not():
+    # 0 and 1 compute; 2 takes all; then both come back at once, hold 2 x 4 of 9 blocks, and each needs two more.
+    long = [7, 8, 5]  # 6 + 6 + 8 = 20 tokens
+    other = [1, 2, 4, 3]  # 6 + 2 + 3 + 7 = 18 tokens
+    rows = [
+        (0, long, 1, -1),
+        (12, other, 1, -1),
+        (40, [9, 10, 11, 12, 13], 1, -1),
+        (100, [*long, 14, 15], 1, -1),
+        (100, [*other, 16, 17], 1, -1),
+    ]
+    made = simulate(tiered(cpu=60, blocks=9, most_tokens=40), drawn(rows))
+    assert made.requests.is_completed.all()
+    assert made.held_blocks == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "others"),
+    [("sarathi", {}), ("sglang", {"batching": Batching(policy="sglang", most_requests=4, block_tokens=1, most_tokens=64)})],
+)
+def test_other_policies_know_no_slower_memories(policy, others):
+    given_service = service(policy, tiers=KvTiers(cpu=KvTier(blocks=5, block_s=1.0)), **others)
+    with pytest.raises(Unsupported, match=f"{policy} knows no slower memories of the KV cache; vllm-v1 does"):
+        simulate(given_service, arrivals((0, 8, 2)))
+
+
+def test_drafts_are_not_simulated_with_slower_memories():
+    given_service = tiered(cpu=5)
+    batching = replace(given_service.pools[0].batching, speculation=Speculation(tokens=2, acceptance=0.5, has_model=False))
+    pool = replace(given_service.pools[0], batching=batching)
+    with pytest.raises(Unsupported, match="slower memories of the KV cache are not simulated with speculative"):
+        simulate(replace(given_service, pools=(pool,)), arrivals((0, 8, 2)))

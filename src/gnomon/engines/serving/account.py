@@ -37,7 +37,8 @@ def account(scenario: Scenario, made: Outcome, memories: Sequence[KvMemory]) -> 
     done = made.is_completed
     prompts, answers = made.arrivals.prefill_tokens[done], made.arrivals.decode_tokens[done]
     flop = model_flop(scenario.workload, prompts, answers)
-    computed = np.maximum(prompts - made.requests.found[done], 1)  # what a cache had was not
+    found = made.requests.found if made.tiered is None else made.requests.found + made.tiered.tokens
+    computed = np.maximum(prompts - found[done], 1)  # what a cache had was not
     flops = [model_flop(scenario.workload, computed, answers)]
     if made.handover is not None:
         of_prompts = model_flop(scenario.workload, computed, np.ones_like(answers))

@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.core.in_words import counted
 from gnomon.core.service import Flags, Floats
-from gnomon.core.service_facts import ClassFacts, Energy, Estimate, PoolFacts, ServiceFacts, Spread
+from gnomon.core.service_facts import ClassFacts, Energy, Estimate, KvTierFacts, PoolFacts, ServiceFacts, Spread
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.policies import follows
@@ -37,6 +37,8 @@ class RequestTimes:
     queueing: Floats
     kv_transfer: Floats | None = None  # of two pools: of the KV cache, with the wait for its link; nan of one not sent
     decode_queueing: Floats | None = None  # likewise: in the second, before its first step there
+    kv_load: Floats | None = None  # of slower memories: until blocks were there; nan of one for which none came
+    first_kv_load: Floats | None = None  # of that before the first step; 0 of one for which none came
 
     @property
     def waiting(self) -> Floats:
@@ -62,6 +64,8 @@ def request_times(made: Outcome, warmup_s: float = 0.0, among: Flags | None = No
         queueing=chosen.scheduled_s - chosen.arrived_s,
         kv_transfer=None if handover is None else (handover.sent_s - handover.left_s)[order],
         decode_queueing=None if handover is None else (handover.begun_s - handover.sent_s)[order],
+        kv_load=None if made.tiered is None else made.tiered.waits_s[order],
+        first_kv_load=None if made.tiered is None else made.tiered.first_waits_s[order],
     )
 
 
@@ -111,7 +115,27 @@ def facts(
         drafted_tokens=made.drafted_tokens,
         accepted_tokens=made.accepted_tokens,
         classes=tuple(_classes(made)),
+        kv_tiers=tuple(_tiers(made)),
     )
+
+
+def _tiers(made: Outcome) -> Iterator[KvTierFacts]:
+    """Each slower memory of the KV cache."""
+    tiers, tiered = made.pool.tiers, made.tiered
+    if tiers is None or tiered is None:
+        return
+    for name, tier, tokens, stored in (
+        ("cpu", tiers.cpu, tiered.cpu_tokens, tiered.cpu_stored_blocks),
+        ("remote", tiers.remote, tiered.remote_tokens, tiered.remote_stored_blocks),
+    ):
+        if tier is not None:
+            yield KvTierFacts(
+                name=name,
+                blocks=tier.blocks,
+                hit_tokens=int(tokens[made.is_completed].sum()),
+                loaded_bytes=float(tokens.sum()) / made.batching.block_tokens * tiers.block_bytes,
+                stored_bytes=stored * tiers.block_bytes,
+            )
 
 
 def _pools(made: Outcome) -> Iterator[PoolFacts]:
@@ -149,7 +173,7 @@ def _classes(made: Outcome) -> Iterator[ClassFacts]:
 
 
 def _spreads(times: RequestTimes) -> Iterator[Spread]:
-    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing"):
+    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing", "kv_load"):
         series = getattr(times, name)
         if series is None:
             continue

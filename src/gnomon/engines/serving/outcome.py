@@ -39,6 +39,11 @@ class TieredRun:
     cpu_stored_blocks: int
     remote_stored_blocks: int
 
+    @property
+    def tokens(self) -> Ints:
+        """That were loaded from either."""
+        return self.cpu_tokens + self.remote_tokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
