@@ -49,7 +49,9 @@ class ServingPlan:
     gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
     kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
-    kv_offloading_size_gib: float | None = None  # of the host's memory, for blocks of a replica [vLLM: kv_offloading_size]
+    kv_offloading_size_gib: float | None = (
+        None  # of the host's memory, for blocks of a replica [vLLM: kv_offloading_size]
+    )
     kv_offloading_gbit_per_s: float | None = None  # of a device's link to its host; None: as its data sheet has it
     kv_remote_size_gib: float | None = None  # of a store over the network that all replicas share; None: there is none
     kv_remote_gbit_per_s: float | None = None  # of a device's link to it

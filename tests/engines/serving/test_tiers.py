@@ -80,8 +80,9 @@ def test_no_block_is_lost_with_stages_and_steps_ahead(stages, steps_ahead):
 
 
 def test_many_steps_at_once_have_the_times_of_single_ones():
-    rows = [(40 * turn, [7, 8, *([turn % 6] * 2)], 30, turn % 4) for turn in range(9)]
-    given_service = tiered(cpu=9, blocks=20, times=step_times(), sequence_tokens=64)
+    rows = [(turn / 4, [7, 8, *([turn % 6] * 2)], 14, turn % 4) for turn in range(30)]
+    slow = tiered(cpu=9, blocks=20, cpu_s=0.0021)
+    given_service = replace(slow, pools=(replace(slow.pools[0], times=step_times()),))
     hurried, single = (simulate(given_service, drawn(rows), records=records) for records in (False, True))
     for name in ("first_token_s", "completed_s", "execution_s", "found"):
         assert getattr(hurried.requests, name).tolist() == getattr(single.requests, name).tolist()
@@ -108,7 +109,14 @@ def test_a_prompt_that_had_to_go_comes_back_from_the_host():
 
 
 def test_what_comes_waits_for_the_link_and_others_pass():
-    rows = [(0, A, 1, -1), (8, [2, 3, 5], 1, -1), (20, B, 1, -1), (40, A, 1, -1), (40, [2, 3, 5], 1, -1), (40, [1], 1, -1)]
+    rows = [
+        (0, A, 1, -1),
+        (8, [2, 3, 5], 1, -1),
+        (20, B, 1, -1),
+        (40, A, 1, -1),
+        (40, [2, 3, 5], 1, -1),
+        (40, [1], 1, -1),
+    ]
     made = simulate(tiered(cpu=40, cpu_s=0.25, blocks=9), drawn(rows))
     came = made.tiered.cpu_tokens[3:5]
     assert (came > 0).all()
@@ -153,7 +161,7 @@ def test_what_is_never_looked_for_again_changes_no_time(rows, blocks):
 
 
 def test_those_who_would_wait_for_each_other_for_ever_do_not():
-    # 0 and 1 compute; 2 takes all; then both come back at once, hold 2 x 4 of 9 blocks, and each needs two more.
+    # 0, 1 and 2 leave nothing on the devices; then both first ones come back, hold five and four of nine blocks, and need more.
     long = [7, 8, 5]  # 6 + 6 + 8 = 20 tokens
     other = [1, 2, 4, 3]  # 6 + 2 + 3 + 7 = 18 tokens
     rows = [
@@ -165,12 +173,19 @@ def test_those_who_would_wait_for_each_other_for_ever_do_not():
     ]
     made = simulate(tiered(cpu=60, blocks=9, most_tokens=40), drawn(rows))
     assert made.requests.is_completed.all()
+    assert made.tiered.cpu_tokens[3:].tolist() == [
+        20,
+        16 + 16,
+    ]  # the second gave his four blocks back, and got them again
     assert made.held_blocks == 0
 
 
 @pytest.mark.parametrize(
     ("policy", "others"),
-    [("sarathi", {}), ("sglang", {"batching": Batching(policy="sglang", most_requests=4, block_tokens=1, most_tokens=64)})],
+    [
+        ("sarathi", {}),
+        ("sglang", {"batching": Batching(policy="sglang", most_requests=4, block_tokens=1, most_tokens=64)}),
+    ],
 )
 def test_other_policies_know_no_slower_memories(policy, others):
     given_service = service(policy, tiers=KvTiers(cpu=KvTier(blocks=5, block_s=1.0)), **others)
@@ -180,7 +195,9 @@ def test_other_policies_know_no_slower_memories(policy, others):
 
 def test_drafts_are_not_simulated_with_slower_memories():
     given_service = tiered(cpu=5)
-    batching = replace(given_service.pools[0].batching, speculation=Speculation(tokens=2, acceptance=0.5, has_model=False))
+    batching = replace(
+        given_service.pools[0].batching, speculation=Speculation(tokens=2, acceptance=0.5, has_model=False)
+    )
     pool = replace(given_service.pools[0], batching=batching)
     with pytest.raises(Unsupported, match="slower memories of the KV cache are not simulated with speculative"):
         simulate(replace(given_service, pools=(pool,)), arrivals((0, 8, 2)))

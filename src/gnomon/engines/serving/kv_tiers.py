@@ -64,5 +64,6 @@ def _host_bytes_per_s(plan: ServingPlan, system: System) -> float:
         if link.name.startswith(_HOST_LINK):
             return link.bandwidth_bytes_per_s.value
     raise BadInput(
-        f"the data sheet of {system.device.name} has no link to its host: say how fast it is", field="kv_offloading_gbit_per_s"
+        f"the data sheet of {system.device.name} has no link to its host: say how fast it is",
+        field="kv_offloading_gbit_per_s",
     )

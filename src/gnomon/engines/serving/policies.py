@@ -57,7 +57,9 @@ def check(pool: Pool) -> None:
     if batching.speculation is not None and pool.steps_ahead:
         raise Unsupported("no step is made up ahead of one whose drafts are not accepted yet")
     if pool.tiers is not None and (batching.speculation is not None or batching.most_adapters is not None):
-        raise Unsupported("slower memories of the KV cache are not simulated with speculative decoding or LoRA adapters")
+        raise Unsupported(
+            "slower memories of the KV cache are not simulated with speculative decoding or LoRA adapters"
+        )
 
 
 def _check_is_plain(pool: Pool) -> None:

@@ -28,8 +28,8 @@ from gnomon.engines.serving.defaults import (
 )
 from gnomon.engines.serving.disaggregated import check_pools
 from gnomon.engines.serving.drafting import draft_of, speculation_of
-from gnomon.engines.serving.kv_tiers import check_alone, tiers_of
 from gnomon.engines.serving.kv_link import at_rate_s, kv_transfer, link_bytes, network_s
+from gnomon.engines.serving.kv_tiers import check_alone, tiers_of
 from gnomon.engines.serving.policies import check, policy_named
 from gnomon.engines.serving.routers import routing_of
 from gnomon.engines.serving.step_times.adapters import RANK, AdapterSizes, adapter_bytes, with_adapters

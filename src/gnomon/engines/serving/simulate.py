@@ -127,7 +127,20 @@ def simulate_pool(
     where = NONE
     while ending == NO_ROOM:
         ending, where = loop()(
-            rules, costs, requests, replicas, *world, log, *scratch, cache, tiers, adapters, draws, coming, front, clocks
+            rules,
+            costs,
+            requests,
+            replicas,
+            *world,
+            log,
+            *scratch,
+            cache,
+            tiers,
+            adapters,
+            draws,
+            coming,
+            front,
+            clocks,
         )
         if ending == NO_ROOM:
             log = roomier(log, (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2))

@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LABELS = {"time": "", "ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E"}
-SPREAD_LABELS = LABELS | {"queueing": "waiting", "kv_transfer": "KV transfer", "decode_queueing": "to decode", "kv_load": "KV load"}
+SPREAD_LABELS = LABELS | {
+    "queueing": "waiting",
+    "kv_transfer": "KV transfer",
+    "decode_queueing": "to decode",
+    "kv_load": "KV load",
+}
 LONG_LABELS = {
     "time": "Time",
     "ttft": "Time to first token",

@@ -110,9 +110,7 @@ def form(
     """How many requests are in a new batch, by the policy."""
     mine, ready = replicas.each[replica], replicas.ready[replica]
     if rules.has_tiers:
-        return vllm_v1_tiers.form(
-            rules, requests, mine, ready, members, cache, tiers, queue, replica, slot, now_s
-        )
+        return vllm_v1_tiers.form(rules, requests, mine, ready, members, cache, tiers, queue, replica, slot, now_s)
     if rules.policy == VLLM_V1:
         return vllm_v1.form(rules, requests, mine, ready, members, cache, adapters, replica)
     if rules.policy == SGLANG:
@@ -303,7 +301,9 @@ def begin_batches(
         is_whole = mine.readies == (size if rules.policy == VLLM_V1 else 0)  # nobody is left out
         if is_steady and rules.has_cache:
             is_steady = not vllm_v1.may_find_more(rules, requests, mine, members, size, cache)
-        if rules.has_tiers:  # the first that waits is looked up in every step, and what comes for one may come for others
+        if (
+            rules.has_tiers
+        ):  # the first that waits is looked up in every step, and what comes for one may come for others
             is_steady = is_steady and mine.queued == 0
         if is_steady and may_hurry and is_whole and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)

@@ -223,10 +223,7 @@ def look_up(
     cpu, remote, coming = tiers.shelves[CPU, replica], tiers.shelves[REMOTE, replica], tiers.shelves[COMING, replica]
     at, is_delayed = found, False
     while at < whole:
-        if (
-            has_ready(tiers, cpu, hashes[at], now_s) == NONE
-            and has_ready(tiers, remote, hashes[at], now_s) == NONE
-        ):
+        if has_ready(tiers, cpu, hashes[at], now_s) == NONE and has_ready(tiers, remote, hashes[at], now_s) == NONE:
             break
         is_delayed |= find(tiers, coming, hashes[at]) != NONE
         at += 1
@@ -414,4 +411,3 @@ def let_go_later(
 def blocks_stored(tiers: Tiers) -> tuple[int, int]:
     """By all replicas, in the host and in the remote store."""
     return int(tiers.links.cpu_blocks.sum()), int(tiers.links.remote_blocks.sum())
-
