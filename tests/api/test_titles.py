@@ -25,6 +25,7 @@ SERVE = {"mode": "serve", "engine": "serving", "settings": {"timer": "roofline"}
 APART = {**SERVE, "prefill_replicas": 1}
 SGLANG = {**SERVE, "policy": "sglang"}
 DRAFTED = {"num_speculative_tokens": 2, "draft_acceptance": 0.7}
+REMOTE = {"kv_remote_size_gib": 1.0, "kv_remote_gbit_per_s": 10.0}
 
 # Option -> a model, its other options, and the value that is not the default.
 CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
@@ -77,6 +78,10 @@ CHANGED: dict[str, tuple[Any, dict[str, Any], Any]] = {
     "chunk_tokens": ("gpt2", SERVE, 32),
     "schedule_policy": ("gpt2", SGLANG, "lpm"),
     "mixed_chunk": ("gpt2", {**SGLANG, "max_num_seqs": 8}, True),
+    "kv_offloading_size_gib": ("gpt2", SERVE, 1.0),
+    "kv_offloading_gbit_per_s": ("gpt2", {**SERVE, "kv_offloading_size_gib": 1.0}, 10.0),
+    "kv_remote_size_gib": ("gpt2", {**SERVE, **REMOTE}, 2.0),
+    "kv_remote_gbit_per_s": ("gpt2", {**SERVE, **REMOTE}, 20.0),
     "max_loras": ("gpt2", SERVE, 4),
     "max_lora_rank": ("gpt2", {**SERVE, "max_loras": 4}, 64),
     "num_speculative_tokens": ("gpt2", {**SERVE, **DRAFTED}, 5),

@@ -64,6 +64,10 @@ WORDS = {
     "--chunk-tokens": ("32",),
     "--schedule-policy": ("lpm",),
     "--mixed-chunk": ("yes",),
+    "--kv-offloading-size-gib": ("1",),
+    "--kv-offloading-gbit-per-s": ("0.01",),
+    "--kv-remote-size-gib": ("1",),
+    "--kv-remote-gbit-per-s": ("0.02",),
     "--max-loras": ("4",),
     "--max-lora-rank": ("64",),
     "--num-speculative-tokens": ("3",),
@@ -173,6 +177,16 @@ SERVED = {
     "--warmup": ((), WORDS["--warmup"]),
     "--max-waiting": (("--replicas", "1", "--max-num-seqs", "2"), WORDS["--max-waiting"]),
     "--router-weights": ((), (*WORDS["--router-weights"], "--router", "weighted")),
+}
+_NEARLY_FULL = ("--kv-blocks", "40")  # who has to go finds his blocks again
+SERVED |= {
+    "--kv-offloading-size-gib": (_NEARLY_FULL, ("1",)),
+    "--kv-offloading-gbit-per-s": ((*_NEARLY_FULL, "--kv-offloading-size-gib", "1"), ("0.01",)),
+    "--kv-remote-size-gib": (_NEARLY_FULL, ("1", "--kv-remote-gbit-per-s", "10")),
+    "--kv-remote-gbit-per-s": (
+        (*_NEARLY_FULL, "--kv-remote-size-gib", "1", "--kv-remote-gbit-per-s", "10"),
+        ("0.02",),
+    ),
 }
 SERVED |= {"--max-lora-rank": (("--max-loras", "4"), ("64",))}
 _DRAFTED = ("--num-speculative-tokens", "3", "--draft-acceptance")

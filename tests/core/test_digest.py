@@ -103,9 +103,11 @@ def test_digest_differs_when_any_field_of_a_service_differs(field):
         )
     }
     drafted = {"max_loras": 1, "num_speculative_tokens": 2, "draft_acceptance": 0.2}  # beside which others can be
+    tiered = {"kv_offloading_size_gib": 1.0, "kv_remote_size_gib": 1.0, "kv_remote_gbit_per_s": 1.0}
     usual = (
         ServingPlan(prefill_replicas=2, usd_per_device_hour=1.0) if field in PREFILL_FIELDS else ServingPlan(**drafted)
     )
+    usual = ServingPlan(**tiered) if field.startswith(("kv_offloading", "kv_remote")) else usual
     assert digest(replace(usual, **{field: words.get(field, 8)}, **beside)) != digest(usual)
 
 

@@ -89,6 +89,10 @@ class Options(TypedDict, total=False):
     chunk_tokens: int | None
     schedule_policy: BatchOrder | None
     mixed_chunk: bool | None
+    kv_offloading_size_gib: float | None
+    kv_offloading_gbit_per_s: float | None
+    kv_remote_size_gib: float | None
+    kv_remote_gbit_per_s: float | None
     max_loras: int | None
     max_lora_rank: int | None
     num_speculative_tokens: int | None

@@ -130,6 +130,18 @@ def add_serving_options(parser: Parser) -> None:
     group.add_argument(
         "--mixed-chunk", choices=tuple(_YES_NO), help="of sglang: answers go on in steps of prompts (default no)"
     )
+    group.add_argument(
+        "--kv-offloading-size-gib", metavar="GIB", help="the host's memory for KV blocks of a replica (default: none)"
+    )
+    group.add_argument(
+        "--kv-offloading-gbit-per-s",
+        metavar="RATE",
+        help="of a device's link to its host (default: as its data sheet has it)",
+    )
+    group.add_argument(
+        "--kv-remote-size-gib", metavar="GIB", help="a store over the network that all replicas share (default: none)"
+    )
+    group.add_argument("--kv-remote-gbit-per-s", metavar="RATE", help="of a device's link to that store")
     group.add_argument("--max-loras", metavar="N", help="different LoRA adapters in a step (default: there are none)")
     group.add_argument("--max-lora-rank", metavar="N", help="rank of every adapter (default 16)")
     group.add_argument(
@@ -210,6 +222,10 @@ def serving_options(found: argparse.Namespace) -> Options:
         chunk_tokens=wholes["chunk-tokens"],
         schedule_policy=found.schedule_policy,
         mixed_chunk=None if found.mixed_chunk is None else _YES_NO[found.mixed_chunk],
+        kv_offloading_size_gib=number("--kv-offloading-size-gib", found.kv_offloading_size_gib),
+        kv_offloading_gbit_per_s=number("--kv-offloading-gbit-per-s", found.kv_offloading_gbit_per_s),
+        kv_remote_size_gib=number("--kv-remote-size-gib", found.kv_remote_size_gib),
+        kv_remote_gbit_per_s=number("--kv-remote-gbit-per-s", found.kv_remote_gbit_per_s),
         max_loras=wholes["max-loras"],
         max_lora_rank=wholes["max-lora-rank"],
         num_speculative_tokens=wholes["num-speculative-tokens"],

@@ -11,6 +11,8 @@ from gnomon.core.service_facts import AfterWarmup, Estimate, Scaling, ServiceFac
 from gnomon.core.units import show
 from gnomon.report.facts.titles import SPREAD_LABELS, question_title
 
+_TIERS = {"cpu": "the memory of hosts", "remote": "the remote store"}
+
 
 def print_services(answers: Sequence[Answer]) -> None:
     """The services that were simulated, one after another."""
@@ -56,6 +58,11 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         lines.append(
             f"{share(measured.hit_tokens / measured.prompt_tokens, 1)} of prompt tokens found in the cache of prefixes"
         )
+    lines += [
+        f"{share(tier.hit_tokens / service.prompt_tokens, 1)} of prompt tokens loaded from {_TIERS[tier.name]}: "
+        f"{show(tier.loaded_bytes, 'B')}, and {show(tier.stored_bytes, 'B')} stored in {counted(tier.blocks, 'block')}"
+        for tier in service.kv_tiers
+    ]
     if service.adapter_loads:
         lines.append(f"{counted(service.adapter_loads, 'LoRA adapter')} copied from the host to the devices")
     if service.drafted_tokens:

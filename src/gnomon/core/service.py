@@ -151,6 +151,23 @@ class StepTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KvTier:
+    """A slower memory that blocks of the KV cache are kept in, too."""
+
+    blocks: int  # of a replica that it holds; of a remote store of all of them
+    block_s: float  # that one takes to it or from it, on the link of a replica alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KvTiers:
+    """Slower memories that prompts are looked up in behind the KV cache of the devices, one after the other."""
+
+    cpu: KvTier | None = None  # of the host of each replica
+    remote: KvTier | None = None  # that all replicas share
+    block_bytes: float = 0.0  # of a block, on all devices of a replica together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """Replicas that are alike."""
 
@@ -168,6 +185,7 @@ class Pool:
     times: StageTimes | StepTimes
     draft_times: StepTimes | None = None  # of a model that drafts, on the same devices
     device: str = ""  # its name, where it is told
+    tiers: KvTiers | None = None  # of vllm-v1; None: there are none
 
     @property
     def devices(self) -> int:

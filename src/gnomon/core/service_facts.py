@@ -19,7 +19,7 @@ class Estimate:
 class Spread:
     """A time over the requests that have it."""
 
-    # ttft, tpot, e2e, queueing; of two pools also kv_transfer and decode_queueing; beside another model device_wait
+    # ttft, tpot, e2e, queueing; of two pools also kv_transfer and decode_queueing; beside another model device_wait; of KV tiers kv_load
     quantity: str
     count: int  # requests
     estimates: tuple[Estimate, ...]
@@ -79,6 +79,17 @@ class PoolFacts:
     kv_blocks: int  # of a replica
     steps: int
     restarts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KvTierFacts:
+    """A slower memory of the KV cache."""
+
+    name: str  # cpu, of the host of each replica; remote, one for all
+    blocks: int  # that it holds
+    hit_tokens: int  # of prompts of requests that are through, loaded from it
+    loaded_bytes: float  # of all requests
+    stored_bytes: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +154,7 @@ class ServiceFacts:
     classes: tuple[ClassFacts, ...] = ()  # by priority, the first to go first; empty where requests have none
     after_warmup: AfterWarmup | None = None  # None: nobody is left out of times and rates
     beside: BesideFacts | None = None  # another model on the same devices
+    kv_tiers: tuple[KvTierFacts, ...] = ()  # slower memories of the KV cache, in the order in which they are asked
 
     @property
     def measured(self) -> AfterWarmup | ServiceFacts:

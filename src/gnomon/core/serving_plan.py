@@ -57,6 +57,12 @@ class ServingPlan:
     gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
     kv_blocks: int | None = None  # of a replica, of two pools of one for answers; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
+    kv_offloading_size_gib: float | None = (
+        None  # of the host's memory, for blocks of a replica [vLLM: kv_offloading_size]
+    )
+    kv_offloading_gbit_per_s: float | None = None  # of a device's link to its host; None: as its data sheet has it
+    kv_remote_size_gib: float | None = None  # of a store over the network that all replicas share; None: there is none
+    kv_remote_gbit_per_s: float | None = None  # of a device's link to it
     max_loras: int | None = None  # different LoRA adapters of a step, for which memory is kept; None: there are none
     max_lora_rank: int | None = None  # of every adapter; None: 16, as vLLM has it
     num_speculative_tokens: int | None = None  # drafted for each request in a step; None: nothing is drafted
@@ -131,6 +137,7 @@ class ServingPlan:
             raise BadInput(f"{rate!r} is not a rate above 0", field="kv_transfer_gbit_per_s")
         self._check_drafts()
         self._check_beside()
+        self._check_tiers()
         if self.max_lora_rank is not None and self.max_loras is None:
             raise BadInput("a rank is of adapters: say how many a step may have (max_loras)", field="max_lora_rank")
         if self.ep > 1 and self.ep % self.tp:
@@ -185,6 +192,29 @@ class ServingPlan:
                 remedies=[("beside.gpu_memory_utilization", f"{1 - self.gpu_memory_utilization:g}")]
                 if self.gpu_memory_utilization < 1
                 else (),
+            )
+
+    @property
+    def has_kv_tiers(self) -> bool:
+        """Whether there are slower memories behind the KV cache."""
+        return self.kv_offloading_size_gib is not None or self.kv_remote_size_gib is not None
+
+    def _check_tiers(self) -> None:
+        """BadInput where of slower memories something is said and not all, or nothing could be found there."""
+        for store in ("kv_offloading", "kv_remote"):
+            size, rate = f"{store}_size_gib", f"{store}_gbit_per_s"
+            for name, what in ((size, "size in GiB"), (rate, "rate")):
+                value = getattr(self, name)
+                if value is not None and not (_is_number(value) and 0 < value < math.inf):
+                    raise BadInput(f"{value!r} is not a {what} above 0", field=name)
+            if getattr(self, rate) is not None and getattr(self, size) is None:
+                raise BadInput(f"a rate is of a memory: say how large it is ({size})", field=rate)
+        if self.kv_remote_size_gib is not None and self.kv_remote_gbit_per_s is None:
+            raise BadInput("how fast a device reaches the remote store is not said", field="kv_remote_gbit_per_s")
+        if self.has_kv_tiers and (self.policy != "vllm-v1" or not self.prefix_caching):
+            raise BadInput(
+                "slower memories are for prefixes that begin alike: they need policy vllm-v1 and prefix_caching",
+                field="kv_remote_size_gib" if self.kv_offloading_size_gib is None else "kv_offloading_size_gib",
             )
 
     def _check_drafts(self) -> None:

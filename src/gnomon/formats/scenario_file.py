@@ -221,6 +221,18 @@ class _Alone(Strict):
     mixed_chunk: bool | None = Field(
         default=None, strict=True, description="serve: of sglang, answers go on in steps of prompts; false"
     )
+    kv_offloading_size_gib: float | None = Field(
+        default=None, gt=0, description="serve: GiB of the host's memory for KV blocks of a replica; none"
+    )
+    kv_offloading_gbit_per_s: float | None = Field(
+        default=None, gt=0, description="serve: Gbit/s of a device's link to its host; as its data sheet has it"
+    )
+    kv_remote_size_gib: float | None = Field(
+        default=None, gt=0, description="serve: GiB of a store over the network for KV blocks of all replicas; none"
+    )
+    kv_remote_gbit_per_s: float | None = Field(
+        default=None, gt=0, description="serve: Gbit/s of a device's link to that store"
+    )
     max_loras: int | None = Field(
         default=None, ge=1, strict=True, description="serve: different LoRA adapters in a step; none"
     )

@@ -6,7 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tests.engines.serving.plain_tiers import Tiers
 
 
 @dataclass
@@ -29,6 +32,8 @@ class Request:
     priority: int = 0
     adapter: int | None = None
     is_decoding: bool = False
+    stage: str = ""  # of its load
+    kept_s: float = 0.0  # when the last copy of its blocks is there
 
     @property
     def known(self) -> int:
@@ -122,6 +127,23 @@ def let_in(coming: list[Request], waiting: list[Request], until_s: float, most: 
             return
 
 
+def release_sent(sending: list[Request], pool: Pool, now_s: float) -> None:
+    """Who is through and whose KV cache is where it was sent gives his blocks back, in the order of time."""
+    for request in sorted((one for one in sending if one.sent_s <= now_s), key=lambda one: one.sent_s):
+        pool.release(request)
+        sending.remove(request)
+
+
+def make_room(waiting: list[Request], request: Request, pool: Pool, tiers: Tiers) -> bool:
+    """Whether somebody who is loaded gave his blocks back, as nobody could ever go on."""
+    others = [one for one in waiting if one is not request and one.stage == "loaded"]
+    if not others or tiers.coming:
+        return False
+    pool.release(others[-1])
+    others[-1].stage = ""
+    return True
+
+
 def run(
     given: list[Request],
     pool: Pool,
@@ -139,14 +161,15 @@ def run(
     lookahead: int = 0,
     longest: int = 10**9,
     accepted: Callable[[Request], int] = lambda request: 0,
+    tiers: Tiers | None = None,
 ) -> list[Step]:
     """What was decided, step by step. `send_s`: of a request that is through, what its KV cache takes to another pool."""
     now_s, waiting, running, steps, coming, victims = 0.0, [], [], [], list(given), []
     link_s, sending = 0.0, []
     while coming or waiting or running or sending:
-        for request in [one for one in sending if one.sent_s <= now_s]:
-            pool.release(request)
-            sending.remove(request)
+        release_sent(sending, pool, now_s)
+        if tiers:
+            tiers.arrive(now_s)
         let_in(coming, waiting, now_s, most_waiting, most_wait_s)
         if by_priority:
             waiting.sort(key=lambda one: (*one.rank, one.number))
@@ -184,18 +207,41 @@ def run(
         passed = 0
         while not was_preempted and waiting[passed:] and budget > 0 and len(running) < most_requests:
             request = waiting[passed]
+            if tiers and request.stage == "loading":
+                passed += 1
+                continue
             others = {one.adapter for one in running} - {None}
             if most_adapters and request.adapter is not None and len(others | {request.adapter}) > most_adapters:
                 passed += 1
                 continue
-            hits = pool.hits(request)
+            hits = [] if request.stage else pool.hits(request)
             brought = request.prompt if request.is_brought and not request.restarts else 0
+            if tiers and request.stage:
+                brought = min(len(request.blocks) * pool.size, request.known - 1)
+                pool.allocate(request, brought, [])  # from now on others find them
+            elif tiers:
+                ahead = tiers.look_up(request, len(hits), now_s)
+                if ahead is None:
+                    passed += 1
+                    continue
+                if ahead:
+                    reach = (len(hits) + len(ahead)) * pool.size
+                    if pool.allocate(request, reach, hits, len(hits) * pool.size):
+                        tiers.load(request, len(hits), ahead, now_s)
+                        passed += 1
+                        continue
+                    if not step and not running and not sending and make_room(waiting, request, pool, tiers):
+                        continue
+                    break
             tokens = min(request.known - max(brought, len(hits) * pool.size), chunk or 10**9)
             if not chunked and tokens > budget:
                 break
             tokens = min(tokens, budget)
             if not pool.allocate(request, max(brought, len(hits) * pool.size) + tokens, hits):
+                if tiers and not step and not running and not sending and make_room(waiting, request, pool, tiers):
+                    continue
                 break
+            request.stage = ""
             running.append(waiting.pop(passed))
             request.begun = True
             request.computed = max(brought, len(hits) * pool.size)
@@ -204,14 +250,20 @@ def run(
             found += request.computed
             budget -= tokens
         if not step:
-            assert was_preempted or sending, "nothing can ever be computed"
+            loads_s = tiers.next_s() if tiers else []
+            assert was_preempted or sending or loads_s, "nothing can ever be computed"
             if not was_preempted:
-                now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in sending])
+                now_s = min([one.arrived_s for one in coming[:1]] + [one.sent_s for one in sending] + loads_s)
             continue
+        if tiers:
+            tiers.offer(step, admitted, now_s)
         names = tuple((request.number, tokens) for request, tokens in step)
         steps.append(Step(now_s, names, tuple(admitted), tuple(victims), found, len(pool.free)))
         victims = []
         now_s += 1.0
+        release_sent(sending, pool, now_s)
+        for store in tiers.stores if tiers else ():
+            store.copy(now_s)
         for request, tokens in step:
             if (
                 request.is_decoding
@@ -229,7 +281,10 @@ def run(
                     request.done_s = now_s
                     running.remove(request)
                     takes_s = None if send_s is None else send_s(request)
-                    if takes_s is None:
+                    if request.kept_s > now_s:
+                        request.sent_s = request.kept_s
+                        sending.append(request)
+                    elif takes_s is None:
                         pool.release(request)
                     else:
                         request.sent_s = link_s = max(link_s, now_s) + takes_s

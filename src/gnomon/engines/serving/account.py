@@ -97,7 +97,8 @@ def of_shared_devices(
 def _computed_flop(scenario: Scenario, made: Outcome) -> float:
     """Arithmetic of the requests that are through, but for what a cache had."""
     done = made.is_completed
-    prompts = made.arrivals.prefill_tokens[done] - made.requests.found[done]
+    found = made.requests.found if made.tiered is None else made.requests.found + made.tiered.tokens
+    prompts = made.arrivals.prefill_tokens[done] - found[done]
     return model_flop(scenario.workload, np.maximum(prompts, 1), made.arrivals.decode_tokens[done])
 
 

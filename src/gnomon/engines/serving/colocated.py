@@ -84,6 +84,8 @@ def check_plans(plan: ServingPlan) -> None:
             raise Unsupported("of a model beside another prompts and answers are computed by the same replicas")
         if one.autoscale is not None:
             raise Unsupported("of a model beside another replicas stay: autoscale is not simulated there")
+        if one.has_kv_tiers:
+            raise Unsupported("of a model beside another no slower memories of the KV cache are simulated")
         if one.ep > 1:
             raise Unsupported("of a model beside another no expert parallelism across replicas is simulated")
 

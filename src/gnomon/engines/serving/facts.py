@@ -15,6 +15,7 @@ from gnomon.core.service_facts import (
     ClassFacts,
     Energy,
     Estimate,
+    KvTierFacts,
     PoolFacts,
     ServiceFacts,
     Spread,
@@ -50,6 +51,8 @@ class RequestTimes:
     # Beside another model: that steps took longer for it, and of that what was before the first token.
     device_wait: Floats | None = None
     device_wait_first: Floats | None = None
+    kv_load: Floats | None = None  # of slower memories: until blocks were there; nan of one for which none came
+    first_kv_load: Floats | None = None  # of that before the first step; 0 of one for which none came
 
     @property
     def waiting(self) -> Floats:
@@ -83,6 +86,8 @@ def request_times(made: Outcome, warmup_s: float | None = None, among: Flags | N
         decode_queueing=None if handover is None else (handover.begun_s - handover.sent_s)[order],
         device_wait=None if made.together is None else made.together.waits_s[order].sum(axis=1),
         device_wait_first=None if made.together is None else made.together.waits_s[order, FIRST],
+        kv_load=None if made.tiered is None else made.tiered.waits_s[order],
+        first_kv_load=None if made.tiered is None else made.tiered.first_waits_s[order],
     )
 
 
@@ -140,6 +145,7 @@ def facts(
         classes=tuple(_classes(made, warmup_s)),
         after_warmup=None if warmup_s is None else _after(made, warmup_s),
         beside=beside,
+        kv_tiers=tuple(_tiers(made)),
     )
 
 
@@ -157,6 +163,25 @@ def _after(made: Outcome, warmup_s: float) -> AfterWarmup:
         answer_tokens=int(made.requests.asked[through].sum()),
         span_s=made.span_s - warmup_s,
     )
+
+
+def _tiers(made: Outcome) -> Iterator[KvTierFacts]:
+    """Each slower memory of the KV cache."""
+    tiers, tiered = made.pool.tiers, made.tiered
+    if tiers is None or tiered is None:
+        return
+    for name, tier, tokens, stored in (
+        ("cpu", tiers.cpu, tiered.cpu_tokens, tiered.cpu_stored_blocks),
+        ("remote", tiers.remote, tiered.remote_tokens, tiered.remote_stored_blocks),
+    ):
+        if tier is not None:
+            yield KvTierFacts(
+                name=name,
+                blocks=tier.blocks,
+                hit_tokens=int(tokens[made.is_completed].sum()),
+                loaded_bytes=float(tokens.sum()) / made.batching.block_tokens * tiers.block_bytes,
+                stored_bytes=stored * tiers.block_bytes,
+            )
 
 
 def _pools(made: Outcome) -> Iterator[PoolFacts]:
@@ -194,7 +219,7 @@ def _classes(made: Outcome, warmup_s: float | None) -> Iterator[ClassFacts]:
 
 
 def _spreads(times: RequestTimes) -> Iterator[Spread]:
-    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing", "device_wait"):
+    for name in ("ttft", "tpot", "e2e", "queueing", "kv_transfer", "decode_queueing", "device_wait", "kv_load"):
         series = getattr(times, name)
         if series is None:
             continue

@@ -39,6 +39,23 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TieredRun:
+    """What slower memories of the KV cache were used for, by request; all times that it was admitted together."""
+
+    cpu_tokens: Ints  # that were loaded from the host's memory
+    remote_tokens: Ints  # from the store that replicas share
+    waits_s: Floats  # for them; nan of one for which nothing was loaded
+    first_waits_s: Floats  # of that before its first step
+    cpu_stored_blocks: int
+    remote_stored_blocks: int
+
+    @property
+    def tokens(self) -> Ints:
+        """That were loaded from either."""
+        return self.cpu_tokens + self.remote_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """Requests and what became of them, in the order of their arrival."""
 
@@ -60,6 +77,7 @@ class Outcome:
     adapter_loads: int = 0  # LoRA adapters copied to the devices of a replica
     drafted_tokens: int = 0  # computed beside the tokens that were known
     accepted_tokens: int = 0  # that came of them
+    tiered: TieredRun | None = None  # where there are slower memories of the KV cache
 
     @property
     def pool(self) -> Pool:

@@ -56,6 +56,10 @@ def check(pool: Pool) -> None:
         raise Unsupported("serving does not simulate speculative decoding on several pipeline stages")
     if batching.speculation is not None and pool.steps_ahead:
         raise Unsupported("no step is made up ahead of one whose drafts are not accepted yet")
+    if pool.tiers is not None and (batching.speculation is not None or batching.most_adapters is not None):
+        raise Unsupported(
+            "slower memories of the KV cache are not simulated with speculative decoding or LoRA adapters"
+        )
 
 
 def _check_is_plain(pool: Pool) -> None:
@@ -64,6 +68,7 @@ def _check_is_plain(pool: Pool) -> None:
         "priorities": batching.scheduling != "fcfs",
         "LoRA adapters": batching.most_adapters is not None,
         "speculative decoding": batching.speculation is not None,
+        "slower memories of the KV cache": pool.tiers is not None,
     }
     for what, is_asked in asked.items():
         if is_asked:

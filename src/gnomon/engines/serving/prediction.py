@@ -19,6 +19,7 @@ from gnomon.engines.serving.colocated import ASSUMPTIONS as OF_TWO_MODELS
 from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
 from gnomon.engines.serving.drafting import OF_DRAFTS
 from gnomon.engines.serving.facts import RequestTimes
+from gnomon.engines.serving.kv_tiers import ASSUMPTIONS as OF_TIERS
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.set_up import Ready
 from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS
@@ -108,6 +109,8 @@ def _notes(plan: ServingPlan) -> tuple[str, ...]:
         found.append(OF_DRAFTS)
     if plan.beside is not None:
         found += [*OF_TWO_MODELS, f"memory is that of the model itself, without {plan.beside.name}"]
+    if plan.has_kv_tiers:
+        found += OF_TIERS
     return tuple(found)
 
 
@@ -137,12 +140,15 @@ def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | Non
 
 
 def _parts(quantity: Quantity, run: Run) -> tuple[Part, ...]:
-    """Waiting, prompt and answer: they add up to the mean. Of two pools also what lies between prompt and answer."""
+    """Waiting, prompt and answer: they add up to the mean. Of two pools also what lies between prompt and answer, and of slower
+    memories what passes before a first step until blocks are there."""
     times = run.times
     waits, first = float(times.queueing.mean()), float(times.ttft.mean())
     before = 0.0 if times.device_wait_first is None else float(times.device_wait_first.mean())
-    prompt: tuple[Part, ...] = (
-        Part(name="waiting", value=waits, kind="idle"),
+    loads = () if times.first_kv_load is None else (float(times.first_kv_load.mean()),)
+    prompt = (
+        Part(name="waiting", value=waits - sum(loads), kind="idle"),
+        *(Part(name="KV load", value=load, kind="network") for load in loads),
         Part(name="prompt", value=first - waits - before, kind="compute"),
     )
     if quantity == "ttft":

@@ -31,6 +31,7 @@ from gnomon.engines.serving.defaults import (
 from gnomon.engines.serving.disaggregated import check_pools
 from gnomon.engines.serving.drafting import draft_of, speculation_of
 from gnomon.engines.serving.kv_link import at_rate_s, kv_transfer, link_bytes, network_s
+from gnomon.engines.serving.kv_tiers import check_alone, tiers_of
 from gnomon.engines.serving.policies import check, policy_named
 from gnomon.engines.serving.routers import routing_of
 from gnomon.engines.serving.step_times.adapters import RANK, AdapterSizes, adapter_bytes, with_adapters
@@ -193,6 +194,7 @@ def _pool(
         times=times,
         draft_times=draft_times,
         device=system.device.name,
+        tiers=tiers_of(plan, system, memory.block_bytes, layout.tensor * layout.stages),
     )
     check(pool)
     return pool, memory
@@ -227,6 +229,7 @@ def _transfer(
 def _check_together(plan: ServingPlan) -> None:
     """Unsupported for what is simulated alone and not together."""
     check_plans(plan)
+    check_alone(plan)
     if plan.autoscale is not None and plan.max_loras is not None:
         raise Unsupported("where replicas come and go, serving does not simulate which LoRA adapters a new one has")
     has_more = plan.scheduling != "fcfs" or plan.max_loras is not None or plan.num_speculative_tokens is not None
@@ -269,11 +272,11 @@ def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
 def as_planned(arrivals: Arrivals, plan: ServingPlan) -> Arrivals:
     """The requests with what a cache knows them by, or without.
 
-    SGLang's tree also holds prompts that have nothing in common: who had to go finds his own again.
+    SGLang's tree, and slower memories, also hold prompts that have nothing in common: who had to go finds his own again.
     """
     if not plan.prefix_caching:
         return replace(arrivals, prefixes=None)
-    if plan.policy != "sglang" or arrivals.prefixes is not None:
+    if not (plan.policy == "sglang" or plan.has_kv_tiers) or arrivals.prefixes is not None:
         return arrivals
     count = len(arrivals)
     own = Prefixes(

@@ -18,7 +18,7 @@ from gnomon.core.service import (
     StageTimes,
     StepTimes,
 )
-from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.outcome import Outcome, TieredRun
 from gnomon.engines.serving.policies import check, policy_named
 from gnomon.engines.serving.routers import follow_routes, static_routes
 from gnomon.engines.serving.scaling import scaling_of
@@ -48,6 +48,7 @@ from gnomon.engines.serving.simulator.state import (
     new_stages,
 )
 from gnomon.engines.serving.simulator.step_costs import grids
+from gnomon.engines.serving.simulator.tiers import Tiers, blocks_stored, new_tiers
 
 _SIZES = {
     cost.MOST_TOKENS: "tokens in a batch",
@@ -153,6 +154,7 @@ class Begun:
             adapter_loads=int(world.adapters.loads.sum()),
             drafted_tokens=int(world.draws.counts[DRAFTED]),
             accepted_tokens=int(world.draws.counts[ACCEPTED]),
+            tiered=_tiered(world.tiers) if rules.has_tiers else None,
         )
 
 
@@ -200,11 +202,12 @@ def begin(
         replicas=replicas,
         batches=new_batches(pool.replicas, rules),
         stages=new_stages(pool.replicas, rules),
-        queue=new_events(pool.replicas, rules.slots, len(arrivals) if rules.sends else 0),
+        queue=new_events(pool.replicas, rules.slots, len(arrivals) if rules.sends or rules.has_tiers else 0),
         log=new_log(),
         touched=np.zeros(pool.replicas, np.int64),
         took_s=np.zeros((pool.replicas, steady.MOST)),
         cache=new_cache(arrivals, pool.replicas, rules),
+        tiers=new_tiers(arrivals, pool.replicas, rules, pool.tiers),
         adapters=new_adapters(arrivals, pool.replicas, rules),
         draws=new_draws(pool.batching.speculation, len(arrivals)),
         coming=new_coming(arrivals, requests, rules),
@@ -213,6 +216,19 @@ def begin(
         clocks=new_clocks(),
     )
     return Begun(service=service, arrivals=arrivals, world=world)
+
+
+def _tiered(tiers: Tiers) -> TieredRun:
+    cpu, remote = blocks_stored(tiers)
+    waits_s = np.where(tiers.courses.cpu_tokens + tiers.courses.remote_tokens > 0, tiers.courses.waited_s, np.nan)
+    return TieredRun(
+        cpu_tokens=tiers.courses.cpu_tokens,
+        remote_tokens=tiers.courses.remote_tokens,
+        waits_s=waits_s,
+        first_waits_s=tiers.courses.first_waited_s,
+        cpu_stored_blocks=cpu,
+        remote_stored_blocks=remote,
+    )
 
 
 def _rules(
@@ -228,7 +244,7 @@ def _rules(
     has_adapters: bool,
     model: int,
 ) -> Rules:
-    batching, drafts = pool.batching, pool.batching.speculation
+    batching, drafts, tiers = pool.batching, pool.batching.speculation, pool.tiers
     check(pool)
     before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
@@ -258,6 +274,9 @@ def _rules(
         has_step_times=isinstance(pool.times, StepTimes),
         is_chunked=batching.is_chunked,
         has_cache=has_cache and batching.policy == "vllm-v1",
+        has_tiers=has_cache and tiers is not None,
+        cpu_block_s=0.0 if tiers is None or tiers.cpu is None else float(tiers.cpu.block_s),
+        remote_block_s=0.0 if tiers is None or tiers.remote is None else float(tiers.remote.block_s),
         has_tree=has_cache and batching.policy == "sglang",
         is_longest_first=has_cache and batching.order == "lpm",
         is_mixed=batching.is_mixed,

@@ -9,8 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LABELS = {"time": "", "ttft": "TTFT", "tpot": "TPOT", "e2e": "E2E"}
-SPREAD_LABELS = LABELS | {"queueing": "waiting", "kv_transfer": "KV transfer", "decode_queueing": "to decode"}
-SPREAD_LABELS |= {"device_wait": "other model"}  # that has the devices
+SPREAD_LABELS = LABELS | {
+    "queueing": "waiting",
+    "kv_transfer": "KV transfer",
+    "decode_queueing": "to decode",
+    "device_wait": "other model",  # that has the devices
+    "kv_load": "KV load",
+}
 LONG_LABELS = {
     "time": "Time",
     "ttft": "Time to first token",

@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.core.jit import inner
 from gnomon.engines.serving.simulator.state import Records
 
-ROUTE, FORM, ENTER, SERVE, END_STAGE, END_BATCH, END_STEPS, SENT, ASK = range(9)
+ROUTE, FORM, ENTER, SERVE, END_STAGE, END_BATCH, END_STEPS, SENT, LOADED, ASK = range(10)
 _NEVER = np.inf
 _EVENT = np.dtype([("time_s", "f8"), ("number", "i8"), ("what", "i8"), ("whom", "i8")])
 _MARKS = np.dtype([("created", "i8"), ("head", "i8"), ("tail", "i8"), ("heaped", "i8")])
@@ -24,7 +24,7 @@ class Events(NamedTuple):
 
 
 def new_events(replicas: int, stages: int, sent: int = 0) -> Events:
-    """Room for what one moment can hold; `sent`: KV caches that may be on their way at once."""
+    """Room for what one moment can hold; `sent`: requests whose KV cache may be on its way at once."""
     room = 8 * replicas * stages + 64 + sent
     return Events(
         marks=np.zeros(1, _MARKS).view(np.recarray),

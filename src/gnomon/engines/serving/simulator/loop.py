@@ -30,6 +30,7 @@ from gnomon.engines.serving.simulator import (
 from gnomon.engines.serving.simulator import coming as comers
 from gnomon.engines.serving.simulator import costs as cost
 from gnomon.engines.serving.simulator import front as door
+from gnomon.engines.serving.simulator import tiers as stores
 from gnomon.engines.serving.simulator.adapters import Adapters
 from gnomon.engines.serving.simulator.beside import Beside
 from gnomon.engines.serving.simulator.coming import Coming
@@ -42,6 +43,7 @@ from gnomon.engines.serving.simulator.policies import (
     sglang,
     vidur_vllm,
     vllm_v1,
+    vllm_v1_tiers,
 )
 from gnomon.engines.serving.simulator.prefix_cache import Cache
 from gnomon.engines.serving.simulator.speculation import Draws
@@ -61,6 +63,7 @@ from gnomon.engines.serving.simulator.state import (
     Rules,
     Stages,
 )
+from gnomon.engines.serving.simulator.tiers import Tiers
 
 ENDED, OUT_OF_MEMORY, NO_ROOM, PAUSED = range(4)
 _CLOCK = np.dtype(
@@ -90,6 +93,7 @@ class World(NamedTuple):
     touched: Ints
     took_s: Floats
     cache: Cache
+    tiers: Tiers
     adapters: Adapters
     draws: Draws
     coming: Coming
@@ -113,11 +117,17 @@ def form(
     replicas: Replicas,
     members: Records,
     cache: Cache,
+    tiers: Tiers,
     adapters: Adapters,
+    queue: events.Events,
     replica: int,
+    slot: int,
+    now_s: float,
 ) -> int:
     """How many requests are in a new batch, by the policy."""
     mine, ready = replicas.each[replica], replicas.ready[replica]
+    if rules.has_tiers:
+        return vllm_v1_tiers.form(rules, requests, mine, ready, members, cache, tiers, queue, replica, slot, now_s)
     if rules.policy == VLLM_V1:
         return vllm_v1.form(rules, requests, mine, ready, members, cache, adapters, replica)
     if rules.policy == SGLANG:
@@ -149,8 +159,11 @@ def next_batch(
     replicas: Replicas,
     batches: Batches,
     cache: Cache,
+    tiers: Tiers,
     adapters: Adapters,
+    queue: events.Events,
     replica: int,
+    now_s: float,
 ) -> tuple[int, int]:
     """The slot of the next batch, and how many requests are in it: one that goes on before a new one."""
     mine = replicas.each[replica]
@@ -164,7 +177,8 @@ def next_batch(
     slot = free_slot(rules, batches, replica)
     if slot == NONE:
         return slot, 0
-    return slot, form(rules, requests, replicas, batches.members[slot], cache, adapters, replica)
+    members = batches.members[slot]
+    return slot, form(rules, requests, replicas, members, cache, tiers, adapters, queue, replica, slot, now_s)
 
 
 @passing_on
@@ -261,6 +275,7 @@ def begin_batches(
     queue: events.Events,
     took_s: Floats,
     cache: Cache,
+    tiers: Tiers,
     adapters: Adapters,
     replica: int,
     made: int,
@@ -278,7 +293,7 @@ def begin_batches(
     first, mine = made, replicas.each[replica]
     while mine.running < rules.slots:
         queued = mine.queued
-        slot, size = next_batch(rules, requests, replicas, batches, cache, adapters, replica)
+        slot, size = next_batch(rules, requests, replicas, batches, cache, tiers, adapters, queue, replica, now_s)
         if size == lightllm.OUT_OF_MEMORY:
             return size
         if size == 0 and mine.queued > queued and not rules.has_defects:
@@ -303,6 +318,8 @@ def begin_batches(
         is_whole = mine.readies == (size if rules.policy == VLLM_V1 else 0)  # nobody is left out
         if is_steady and rules.has_cache:
             is_steady = not vllm_v1.may_find_more(rules, requests, mine, members, size, cache)
+        if rules.has_tiers:  # the first that waits is looked up in every step: what comes for one may come for others
+            is_steady = is_steady and mine.queued == 0
         if is_steady and may_hurry and is_whole and events.is_quiet(queue.marks[0]):
             courses.begin_stage(requests, members, size, now_s)
             until_s = arrives_s
@@ -431,6 +448,7 @@ def advance(
     touched: Ints,
     took_s: Floats,
     cache: Cache,
+    tiers: Tiers,
     adapters: Adapters,
     draws: Draws,
     coming: Coming,
@@ -447,6 +465,8 @@ def advance(
     )
     if front.router == door.PREFIX_AWARE:  # it looks into caches while steps are under way
         may_hurry = may_hurry and not rules.has_cache
+    if rules.remote_block_s > 0:  # replicas find what others store
+        may_hurry = False
     room = (2 * rules.slots + 2) * (rules.most_admitted * rules.slots + 2)  # what one event may write
     marks, first = queue.marks[0], queue.heap[0]
     while not is_over:
@@ -509,6 +529,7 @@ def advance(
                 queue,
                 took_s,
                 cache,
+                tiers,
                 adapters,
                 whom,
                 made,
@@ -555,8 +576,15 @@ def advance(
             batch = batches.each[whom]
             took = took_s[whom, : batch.steps]
             mine, members = replicas.each[whom], batches.members[whom]
+            if rules.has_tiers:
+                vllm_v1_tiers.store_by_steps(
+                    rules, requests, mine, members, batch.count, took, cache, tiers, whom, whom
+                )
+                stores.keep(tiers, requests, members, batch.count, now_s)
             steady.catch_up(rules, requests, mine, members, batch.count, now_s, took, cache, whom)
             take_back(rules, requests, replicas, batches, cache, whom)
+            if rules.has_tiers:
+                stores.let_go_later(tiers, requests, members, batch.count, whom, queue)
             if front.counts:
                 door.leave(requests, front, members, batch.count, now_s)
             if rules.waits_for_ends:
@@ -565,11 +593,23 @@ def advance(
         elif what == events.SENT:
             replica = requests[whom].replica
             vllm_v1.let_go(rules, requests, replicas.each[replica], cache, replica, whom)
+            if rules.has_tiers:
+                tiers.links[replica].kept -= 1
+            events.now(queue, events.FORM, replica)
+        elif what == events.LOADED:
+            replica = requests[whom].replica
+            vllm_v1_tiers.end_load(rules, requests, replicas.each[replica], cache, tiers, whom, now_s)
             events.now(queue, events.FORM, replica)
         else:
             if rules.records:
                 log.steps_s[batches.each[whom].number, 1] = now_s
+            if rules.has_tiers:
+                stores.store(tiers, rules, whom // rules.slots, whom, now_s)
+                stores.keep(tiers, requests, batches.members[whom], batches.each[whom].count, now_s)
             end_batch(rules, requests, replicas, batches, cache, draws, whom, now_s)
+            if rules.has_tiers:
+                members, size = batches.members[whom], batches.each[whom].count
+                stores.let_go_later(tiers, requests, members, size, whom // rules.slots, queue)
             if front.counts:
                 door.leave(requests, front, batches.members[whom], batches.each[whom].count, now_s)
             if rules.sends:

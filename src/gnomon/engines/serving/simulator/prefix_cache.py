@@ -78,7 +78,8 @@ def new_cache(arrivals: Arrivals, replicas: int, rules: Rules) -> Cache:
     entries["block"] = NONE
     drafts = rules.draft_tokens + rules.draft_lookahead
     longest = (int((arrivals.prefill_tokens + arrivals.decode_tokens).max()) + drafts) // rules.block_tokens + 2
-    most = rules.most_admitted + (min(len(arrivals), rules.blocks) if rules.sends else 0)  # who is sent keeps its seat
+    # Beside those that run who is sent, loaded or stored has a seat.
+    most = rules.most_admitted + (min(len(arrivals), rules.blocks) if rules.sends or rules.has_tiers else 0)
     seats = np.zeros((replicas, most + 1), np.int64)
     seats[:, :-1], seats[:, -1] = np.arange(most), most
     has_answer = given.answers >= 0

@@ -39,7 +39,7 @@ _REQUEST = np.dtype(
         ("turned_away", "i8"),  # why it is not served, as in admission.py; 0: it is
         ("turned_away_s", "f8"),
         ("has_left", "?"),  # it is not counted among those of its replica any more
-        ("goes_on", "?"),  # with its KV cache to another pool, which computes the answer
+        ("goes_on", "?"),  # with its KV cache to another pool, which computes the answer; or some of it is being copied
         ("is_brought", "?"),  # the KV cache of its prompt comes with it, and it has its first token
         ("scheduled_s", "f8"),  # this and all that follow: 0 before the time has come
         ("first_token_s", "f8"),
@@ -144,6 +144,9 @@ class Rules(NamedTuple):
     brings: bool  # requests come from another pool with them
     last_share: float  # of a KV cache that cannot be sent before its prompt is through
     lead_share: float  # of a prompt's time that is left when the first of the rest can be
+    has_tiers: bool  # also in slower memories
+    cpu_block_s: float  # of a block, between the devices and the memory of their host
+    remote_block_s: float  # likewise, and a store that all replicas share
     has_tree: bool  # tokens are, by what is before them
     is_longest_first: bool  # of sglang: whoever waits and finds the most of his prompt comes first
     is_mixed: bool  # of sglang: answers go on in batches of prompts

@@ -33,7 +33,7 @@ def form(
 ) -> int:
     """Requests of the next step. `ready` is all that run, in the order of admission, also those in flight."""
     lost, before = mine.victims, NONE
-    size, budget = _running(rules, requests, mine, ready, members, cache, replica)
+    size, budget = running(rules, requests, mine, ready, members, cache, replica)
     if rules.most_adapters > 0:
         loras.begin(adapters, replica, mine, ready)
     if mine.victims > lost:
@@ -80,7 +80,7 @@ def form(
 
 
 @inner
-def _running(
+def running(
     rules: Rules, requests: Records, mine: Records, ready: Ints, members: Records, cache: Cache, replica: int
 ) -> tuple[int, int]:
     """How many that ran before are in the step, and the tokens that are left of it. Who came last, or counts least, makes room."""
@@ -269,7 +269,7 @@ def take_back(
 ) -> None:
     """Requests that are through give their blocks back, in the order of the step; the others run on in theirs.
 
-    Those whose KV cache goes on to another pool keep them until it is there. [vLLM 0.15, connectors of KV caches]
+    Those whose KV cache goes on to another pool, or is being stored, keep them until it is there. [vLLM 0.15, connectors of KV caches]
     """
     gone = 0
     for at in range(size):
