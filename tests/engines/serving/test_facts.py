@@ -53,6 +53,7 @@ def made_up(
         scaling=None,
         notes=notes,
         handover=None,
+        tiered=None,
         adapter_loads=0,
         drafted_tokens=0,
         accepted_tokens=0,
