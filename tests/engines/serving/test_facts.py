@@ -54,6 +54,7 @@ def made_up(
         notes=notes,
         handover=None,
         together=None,
+        tiered=None,
         adapter_loads=0,
         drafted_tokens=0,
         accepted_tokens=0,

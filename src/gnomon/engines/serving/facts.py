@@ -167,9 +167,9 @@ def _after(made: Outcome, warmup_s: float) -> AfterWarmup:
 
 def _tiers(made: Outcome) -> Iterator[KvTierFacts]:
     """Each slower memory of the KV cache."""
-    tiers, tiered = made.pool.tiers, made.tiered
-    if tiers is None or tiered is None:
+    if made.tiered is None or made.pool.tiers is None:
         return
+    tiers, tiered = made.pool.tiers, made.tiered
     for name, tier, tokens, stored in (
         ("cpu", tiers.cpu, tiered.cpu_tokens, tiered.cpu_stored_blocks),
         ("remote", tiers.remote, tiered.remote_tokens, tiered.remote_stored_blocks),
