@@ -56,9 +56,9 @@ def test_there_are_as_many_replicas_as_the_devices_make():
 def test_experts_are_shared_by_replicas_that_step_together():
     assert layout_of(ServingPlan(tp=2, ep=8)) == Layout(tensor=2, experts=8)
     assert replicas("hgx-h100", tp=2, ep=8) == 4
-    with pytest.raises(BadInput, match="replicas: 3 replicas cannot be divided into groups of 4 .* try replicas 4"):
+    with pytest.raises(BadInput, match=r"replicas: 3 replicas cannot be divided into groups of 4 .* try replicas 4"):
         replicas("hgx-h100", tp=2, ep=8, replicas=3)
-    with pytest.raises(BadInput, match="replicas: 8 replicas cannot be divided into groups of 3 .* try replicas 6"):
+    with pytest.raises(BadInput, match=r"replicas: 8 replicas cannot be divided into groups of 3 .* try replicas 6"):
         replicas("hgx-h100", ep=3)
 
 
