@@ -254,7 +254,8 @@ WRONG = [
     ("traffic:", "trafic:", (), 3, "service.yaml:6: trafic: unknown key; did you mean 'traffic'?"),
     ("", "", ("--slo", "tttf=1s"), 3, "slo: unknown 'tttf'; did you mean 'ttft'?"),
     ("", "", ("--slo", "ttft=fast"), 3, "slo: ttft: "),
-    ("", "", ("--requests", "r.txt"), 3, "r.txt: a table is written as .csv or .parquet"),
+    ("", "", ("--requests", "r.txt"), 3, "--requests: r.txt: is written as .csv or .parquet"),
+    ("", "", ("--decisions", "r.parquet"), 3, "--decisions: r.parquet: is written as .csv"),
     ("", "", ("--set", "serving.tmer=x"), 3, "no setting of serving's; did you mean 'timer'?"),
     ("", "", ("--set", "serving.software=vllm"), 3, "unknown 'vllm'; did you mean 'vllm-v1'?"),
     ("", "", ("--set", "training.host=graphs"), 3, ""),
@@ -324,3 +325,30 @@ def test_an_option_of_a_service_is_refused_of_other_modes(gnomon, flag):
     run = gnomon("predict", "llama-2-7b", "--on", "h100-sxm", flag, word)
     assert run.code == 3
     assert "only a service has it: use mode serve" in run.err
+
+
+FLAGGED = ("predict", "gpt2", "--on", "h100-sxm", "--mode", "serve", "--engine", "serving", *SET)
+FLAGGED += ("--prompt-tokens", "300", "--answer-tokens", "20", "--requests", "20", "--qps", "5")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--arrivals", "posson"), "not 'posson'; did you mean 'poisson'?"),
+        (("--seed", "-1"), "--seed: '-1' is not a whole number from 0 to "),
+        (("--max-model-len", "4096"), "--max-model-len: 4096 tokens are more than the 1024 positions of gpt2"),
+        (("--gpu-memory-utilization", "190%"), "--gpu-memory-utilization: 1.9 is not a share"),
+        (("--gpu-memory-utilization", "most"), "--gpu-memory-utilization: 'most' is not a number"),
+        (("--duration", "1hr"), "--duration: '1hr': unknown unit 'hr'; did you mean 'h'?"),
+    ],
+)
+def test_a_flag_that_is_wrong_is_one_line_with_its_name(gnomon, words, said):
+    run = gnomon(*FLAGGED, *words)
+    assert (run.code, len(run.err.splitlines())) == (3, 1)
+    assert said in run.err
+
+
+def test_a_share_may_be_in_percent_and_a_time_have_a_unit(gnomon):
+    words = ("--gpu-memory-utilization", "50%", "--duration", "1min", "--max-wait", "500ms", "--json")
+    said = gnomon(*FLAGGED, *words).json["rows"][0]["serving"]
+    assert (said["gpu_memory_utilization"], said["max_wait_s"], said["traffic"]["duration_s"]) == (0.5, 0.5, 60.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -216,7 +217,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         max_num_batched_tokens=wholes["max-num-batched-tokens"],
         max_model_len=wholes["max-model-len"],
         block_size=wholes["block-size"],
-        gpu_memory_utilization=number("--gpu-memory-utilization", found.gpu_memory_utilization),
+        gpu_memory_utilization=_share("--gpu-memory-utilization", found.gpu_memory_utilization),
         kv_blocks=wholes["kv-blocks"],
         prefix_caching=None if found.prefix_caching is None else _YES_NO[found.prefix_caching],
         chunk_tokens=wholes["chunk-tokens"],
@@ -229,7 +230,7 @@ def serving_options(found: argparse.Namespace) -> Options:
         max_loras=wholes["max-loras"],
         max_lora_rank=wholes["max-lora-rank"],
         num_speculative_tokens=wholes["num-speculative-tokens"],
-        draft_acceptance=number("--draft-acceptance", found.draft_acceptance),
+        draft_acceptance=_share("--draft-acceptance", found.draft_acceptance),
         draft_model=found.draft_model,
         beside=None if found.beside is None else read_beside(found.beside),
         usd_per_device_hour=number("--usd-per-device-hour", found.usd_per_device_hour),
@@ -374,7 +375,9 @@ def _zero(text: str | None) -> int | None:
 
 
 def _seed(text: str) -> int:
-    return 0 if text == "0" else whole("seed", text) or 0
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise BadInput(f"{text!r:.40} is not a whole number from 0 to 999999999", field="--seed")
+    return int(text)
 
 
 def number(flag: str, text: str | None) -> float | None:
@@ -385,6 +388,13 @@ def number(flag: str, text: str | None) -> float | None:
         return float(text)
     except ValueError:
         raise BadInput(f"{text!r:.40} is not a number", field=flag) from None
+
+
+def _share(flag: str, text: str | None) -> float | None:
+    """A number, or one in percent. BadInput."""
+    is_percent = text is not None and text.endswith("%")
+    found = number(flag, text[:-1] if text is not None and is_percent else text)
+    return found / 100 if found is not None and is_percent else found
 
 
 def seconds(flag: str, text: str | None) -> float | None:

@@ -13,6 +13,7 @@ from gnomon.cli.predict import print_answers, settings_of
 from gnomon.cli.progress import telling
 from gnomon.cli.run_options import WARMUP, seconds
 from gnomon.cli.service_tables import print_services
+from gnomon.core.errors import BadInput
 from gnomon.core.in_words import rate, share
 from gnomon.core.slo import Limit, limits_text, parse_limits
 from gnomon.core.units import show
@@ -21,6 +22,7 @@ from gnomon.formats.files import check_writable
 
 _FEWEST_TURNOVERS = 20  # of the requests in the service; below it the service is only being filled
 _FILES = ("requests", "series", "decisions", "timeline")
+_KINDS = {"requests": (".csv", ".parquet"), "series": (".csv", ".parquet"), "decisions": (".csv",)}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -30,6 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     for name in _FILES:
         if (path := getattr(found, name)) is not None:
             check_writable(Path(path))
+            _check_kind(name, path)
     with telling() as tell:
         made = serve(
             found.scenario,
@@ -68,6 +71,13 @@ def capacity(arguments: Sequence[str]) -> int:
     else:
         _print_capacity(made)
     return 0
+
+
+def _check_kind(name: str, path: str) -> None:
+    """BadInput for a file whose name promises another kind than is written, told before a service runs."""
+    kinds = _KINDS.get(name, ())
+    if kinds and Path(path).suffix not in kinds:
+        raise BadInput(f"{path}: is written as {' or '.join(kinds)}", field=f"--{name}")
 
 
 def _write(made: ServiceRun, requests: str | None, series: str | None, decisions: str | None) -> None:
@@ -137,7 +147,9 @@ def _run_parser() -> Parser:
     parser.add_argument("--warmup", metavar="TIME", help=WARMUP)
     parser.add_argument("--requests", metavar="FILE", help="write a row for every request: .csv or .parquet")
     parser.add_argument("--series", metavar="FILE", help="write queue, batch and KV use over time: .csv or .parquet")
-    parser.add_argument("--decisions", metavar="FILE", help="write what the scheduler decided: a row for every step")
+    parser.add_argument(
+        "--decisions", metavar="FILE", help="write what the scheduler decided: .csv, a row for every step"
+    )
     parser.add_argument("--timeline", metavar="FILE", help="write the steps as a Chrome trace, for Perfetto")
     add_output_options(parser, csv=False)
     return parser

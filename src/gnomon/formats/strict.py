@@ -202,6 +202,9 @@ def _explain(shape: type[BaseModel], fault: dict[str, Any]) -> str:
         case "too_short" | "too_long" as kind:
             limit = fault["ctx"]["min_length" if kind == "too_short" else "max_length"]
             return f"{'at least' if kind == 'too_short' else 'at most'} {limit} expected, not {len(fault['input'])}"
+        case "literal_error":
+            known = re.findall(r"'([^']*)'", str(fault["ctx"]["expected"]))
+            return f"{fault['msg']}, not {fault['input']!r:.60}{near_match(str(fault['input']), known)}"
         case "model_type" | "dict_type":
             return f"expected a mapping of keys, not {fault['input']!r}"
     message = str(fault["msg"]).removeprefix("Value error, ")

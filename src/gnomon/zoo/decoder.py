@@ -85,7 +85,8 @@ def _lengths(config: Decoder, plan: Plan) -> tuple[int, int]:
             raise BadInput(f"only a decode step has one; mode {plan.mode!r} takes seq", field="context")
         keys = queries = plan.seq or min(USUAL_TOKENS, config.positions)
     if config.position == "learned" and keys > config.positions:
-        raise BadInput(f"{keys} tokens are more than the {config.positions} positions of {config.name}", field="seq")
+        field = "seq" if plan.serving is None else "max_model_len"
+        raise BadInput(f"{keys} tokens are more than the {config.positions} positions of {config.name}", field=field)
     return queries, keys
 
 
