@@ -79,7 +79,9 @@ def test_draws_that_are_alike_leave_no_doubt_and_others_give_the_interval():
     apart = Service(spread=0.05).search("ttft=500ms")
     draws = [known(0.5, TOP * (1 + 0.05 * (seed - 2))) for seed in SEEDS]
     assert apart.draws_per_s == pytest.approx(draws, rel=0.01)
-    half = 2.132 * np.std(apart.draws_per_s, ddof=1) / np.sqrt(5)  # [any table of Student's t: 4 degrees of freedom, 0.95]
+    half = (
+        2.132 * np.std(apart.draws_per_s, ddof=1) / np.sqrt(5)
+    )  # [any table of Student's t: 4 degrees of freedom, 0.95]
     assert apart.high_per_s - apart.rate_per_s == pytest.approx(half, rel=1e-3)
     assert apart.rate_per_s - apart.low_per_s == pytest.approx(half, rel=1e-3)
 

@@ -10,9 +10,10 @@ from statistics import fmean, stdev
 import numpy as np
 
 from gnomon.core.errors import BadInput, Unsupported
-from gnomon.core.slo import Limit
+from gnomon.core.slo import SHARES, Limit
 from gnomon.core.tell import Tell, silent
-from gnomon.engines.serving.facts import SHARES, RequestTimes
+from gnomon.engines.serving.facts import RequestTimes
+from gnomon.stats.quantiles import quantiles
 
 DRAWS = 5  # of the traffic, each with a capacity of its own
 PRECISION = 0.01  # relative, of each draw's capacity
@@ -78,7 +79,7 @@ def statistic(times: RequestTimes, limit: Limit) -> float:
         return 0.0
     if limit.statistic == "mean":
         return float(series.mean())
-    return float(np.quantile(series, SHARES[limit.statistic], method="inverted_cdf"))
+    return float(quantiles(series, [SHARES[limit.statistic]])[0])
 
 
 def broken(probed: Probed, limits: Sequence[Limit]) -> str:
