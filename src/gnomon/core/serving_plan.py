@@ -21,6 +21,7 @@ Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 KvSent = Literal["whole", "layerwise"]
 KV_SENT: tuple[KvSent, ...] = get_args(KvSent)
+BLOCK_SIZE, GPU_MEMORY_UTILIZATION = 16, 0.9  # vLLM's defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,10 @@ class ServingPlan:
     max_num_seqs: int | None = None  # requests of a step; None: as vLLM, or SGLang, chooses by the device
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
-    block_size: int = 16  # tokens of a block of the KV cache
-    gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
+    block_size: int = BLOCK_SIZE  # tokens of a block of the KV cache
+    gpu_memory_utilization: float = (
+        GPU_MEMORY_UTILIZATION  # share of a device's memory that weights, activations and KV cache may take
+    )
     kv_blocks: int | None = None  # of a replica; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
     max_loras: int | None = None  # different LoRA adapters of a step, for which memory is kept; None: there are none

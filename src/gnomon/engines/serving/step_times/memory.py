@@ -10,14 +10,12 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput
 from gnomon.core.footprint import peak_live_bytes
 from gnomon.core.op import Attention
+from gnomon.core.serving_plan import BLOCK_SIZE, GPU_MEMORY_UTILIZATION
 from gnomon.core.workload import Node, Workload
 from gnomon.engines.serving.step_times.device_share import DeviceShare, device_share, of_step
 from gnomon.engines.serving.step_times.layout import Layout, Limits
 from gnomon.parallel.piece import Piece
 from gnomon.parallel.weights import weights_of
-
-UTILISATION = 0.9  # share of the memory that a server may take: vLLM's default, gpu_memory_utilization
-BLOCK_TOKENS = 16  # of a block: vLLM's default
 
 _GB, _GIB = 1e9, 2**30
 # Data sheets count memory in GB where boards hold as many GiB, of which the driver leaves this share: 79.22 GiB of an A100 of
@@ -63,8 +61,8 @@ def kv_memory(
     layout: Layout,
     limits: Limits,
     *,
-    utilisation: float = UTILISATION,
-    block_tokens: int = BLOCK_TOKENS,
+    utilisation: float = GPU_MEMORY_UTILIZATION,
+    block_tokens: int = BLOCK_SIZE,
     is_static: bool = False,
     more_bytes: float = 0.0,
     draft: Workload | None = None,
