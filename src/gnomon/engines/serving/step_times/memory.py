@@ -81,9 +81,8 @@ def kv_memory(
         beside = device_share(draft, layout)
         weights += _weights_bytes(beside, layout)
         block += _block_bytes(beside, layout, block_tokens)
-    left = usable - weights - activations - _RUNTIME_BYTES
-    if is_static:
-        left = usable - weights - utilisation * _RUNTIME_BYTES
+    at_once, runtime = (0.0, utilisation * _RUNTIME_BYTES) if is_static else (activations, _RUNTIME_BYTES)
+    left = usable - weights - at_once - runtime
     named = (
         workload.name
         + (f", with {draft.name} to draft," if draft else "")
@@ -93,7 +92,7 @@ def kv_memory(
     if blocks < 1:
         raise BadInput(
             f"{named} does not fit on {layout.tensor * layout.stages} x {device.name}: {weights / _GIB:.1f} GiB of "
-            f"weights, {activations / _GIB:.1f} of activations and {_RUNTIME_BYTES / _GIB:.1f} of the runtime leave nothing of "
+            f"weights{'' if is_static else f', {at_once / _GIB:.1f} of activations'} and {runtime / _GIB:.1f} of the runtime leave nothing of "
             f"the {usable / _GIB:.1f} GiB that {100 * utilisation:g} % of a device's memory are",
             field="tensor",
         )
