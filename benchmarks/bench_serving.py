@@ -26,7 +26,7 @@ from gnomon.formats.vidur.tables import read_stage_times
 from gnomon.formats.vidur.trace import read_trace
 
 _RUN_CPU_S, _WHOLE_CPU_S = 11.3, 12.1  # Vidur: 10,000 requests, vllm, 4 per second
-_LEAST = 40  # of the ratios; the machine is not ours alone
+_LEAST = 40  # of the ratios, a third of what is measured on a machine of one's own: others may run beside
 _CASE = SHARED / "bench" / "X10k_vllm_qps4"
 _ROUNDS = 7
 
@@ -53,7 +53,7 @@ def _ten_thousand() -> tuple[Service, Arrivals]:
     return configured.service(len(given), times, kv_sequences=plan.sequences, kv_blocks=plan.blocks), given
 
 
-def test_ten_thousand_requests_cost_a_hundredth_of_vidurs(report, tmp_path):
+def test_ten_thousand_requests_cost_a_fortieth_of_vidurs_at_most_with_their_files_too(report, tmp_path):
     service, given = _ten_thousand()
 
     def whole():
@@ -68,6 +68,7 @@ def test_ten_thousand_requests_cost_a_hundredth_of_vidurs(report, tmp_path):
     )
     assert (tmp_path / "requests.csv").read_bytes() == (_CASE / "requests.csv").read_bytes()
     assert _RUN_CPU_S / alone_s > _LEAST
+    assert _WHOLE_CPU_S / whole_s > _LEAST
 
 
 @pytest.mark.parametrize("stages", [1, 2])

@@ -11,6 +11,7 @@ import numpy as np
 
 from gnomon.core.errors import BadInput
 from gnomon.core.service import Floats
+from gnomon.core.slo import SHARES
 from gnomon.engines.serving.decisions import decisions_csv
 from gnomon.engines.serving.memory import planned
 from gnomon.engines.serving.outcome import Outcome
@@ -24,9 +25,9 @@ from gnomon.formats.vidur.config import read_vidur_config
 from gnomon.formats.vidur.requests import BatchRow, RequestRows, batches_csv, requests_csv
 from gnomon.formats.vidur.tables import read_stage_times
 from gnomon.formats.vidur.trace import read_trace
+from gnomon.stats.quantiles import quantiles
 
 SCHEMA = "gnomon/serving-simulation/1"
-_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,9 @@ def summary(values: Floats) -> dict[str, float] | None:
     """Mean and quantiles; None of nothing."""
     if not len(values):
         return None
-    return {"mean": float(values.mean())} | {name: float(np.quantile(values, share)) for name, share in _SHARES.items()}
+    return {"mean": float(values.mean())} | dict(
+        zip(SHARES, quantiles(values, [*SHARES.values()]).tolist(), strict=True)
+    )
 
 
 def _batch_rows(log: Log, ids: list[int]) -> Iterator[BatchRow]:

@@ -22,8 +22,7 @@ Quantity = Literal["ttft", "tpot", "e2e"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 KvSent = Literal["whole", "layerwise"]
 KV_SENT: tuple[KvSent, ...] = get_args(KvSent)
-
-
+GPU_MEMORY_UTILIZATION = 0.9  # [vLLM: --gpu-memory-utilization]
 BLOCK_TOKENS = 16  # of a block of the KV cache [vLLM: --block-size on CUDA]
 BY_TOKEN: tuple[Policy, ...] = (
     "sglang",
@@ -54,7 +53,9 @@ class ServingPlan:
     max_num_batched_tokens: int | None = None  # tokens of a step; None: likewise
     max_model_len: int | None = None  # tokens of a prompt with its answer; None: the positions of the model
     block_size: int | None = None  # tokens of a block of the KV cache; None: 16 as of vLLM, of sglang and lightllm 1
-    gpu_memory_utilization: float = 0.9  # share of a device's memory that weights, activations and KV cache may take
+    gpu_memory_utilization: float = (
+        GPU_MEMORY_UTILIZATION  # share of a device's memory that weights, activations and KV cache may take
+    )
     kv_blocks: int | None = None  # of a replica, of two pools of one for answers; None: as many as that memory holds
     prefix_caching: bool = True  # policies that know of it
     kv_offloading_size_gib: float | None = (

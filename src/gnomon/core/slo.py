@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gnomon.core.errors import BadInput, near_match
 from gnomon.core.units import parse, show
 
 METRICS = ("ttft", "tpot", "e2e", "queueing")
-STATISTICS = ("mean", "p50", "p90", "p95", "p99")
+SHARES: Mapping[str, float] = {
+    "p50": 0.5,
+    "p90": 0.9,
+    "p95": 0.95,
+    "p99": 0.99,
+}  # of the values, which a quantile is not below
+STATISTICS = ("mean", *SHARES)
 USUAL_STATISTIC = "p99"
 
 

@@ -52,6 +52,14 @@ def test_who_would_begin_at_the_moment_at_which_his_patience_ends_is_gone():
     assert made.turned_away.tolist() == [0, WAITED_TOO_LONG]
 
 
+@pytest.mark.parametrize("leavers", [75, 200])
+def test_any_number_may_lose_patience_at_the_moment_at_which_a_step_ends(leavers):
+    made = made_of([(0, 4, 20), *[(0.0, 4, 1)] * leavers], most_wait_s=4)
+    assert made.requests.turned_away.tolist() == [0, *[WAITED_TOO_LONG] * leavers]
+    assert made.requests.completed_s[0] == 20.0
+    assert (made.batches, made.busy_s) == (20, 20.0)
+
+
 def test_who_leaves_makes_room_for_who_comes_at_the_same_moment():
     made = made_of([(0, 4, 9), (1.0, 4, 1), (3.0, 4, 1)], most_waiting=1, most_wait_s=2).requests
     assert made.turned_away.tolist() == [0, WAITED_TOO_LONG, WAITED_TOO_LONG]

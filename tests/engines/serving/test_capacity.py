@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gnomon.core.errors import Unsupported
+from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.slo import parse_limits
 from gnomon.engines.serving.capacity import Capacity, NoCapacity, Probed, broken, capacity, statistic
 from gnomon.engines.serving.facts import RequestTimes
@@ -50,8 +50,10 @@ class Service:
     def saturated(self, seed: int) -> Probed:
         return Probed(times=times(1e6), completed_per_s=self.top(seed), is_overloaded=False)
 
-    def search(self, slo: str, tell: Callable[[str], None] = lambda _: None) -> Capacity | NoCapacity:
-        return capacity(self.probe, self.saturated, parse_limits(slo), seeds=SEEDS, tell=tell)
+    def search(
+        self, slo: str, tell: Callable[[str], None] = lambda _: None, seeds: range = SEEDS
+    ) -> Capacity | NoCapacity:
+        return capacity(self.probe, self.saturated, parse_limits(slo), seeds=seeds, tell=tell)
 
 
 def known(most_s: float, top: float = TOP) -> float:
@@ -77,9 +79,23 @@ def test_draws_that_are_alike_leave_no_doubt_and_others_give_the_interval():
     apart = Service(spread=0.05).search("ttft=500ms")
     draws = [known(0.5, TOP * (1 + 0.05 * (seed - 2))) for seed in SEEDS]
     assert apart.draws_per_s == pytest.approx(draws, rel=0.01)
-    half = 2.132 * np.std(apart.draws_per_s, ddof=1) / np.sqrt(5)
-    assert apart.high_per_s - apart.rate_per_s == pytest.approx(half)
-    assert apart.rate_per_s - apart.low_per_s == pytest.approx(half)
+    half = (
+        2.132 * np.std(apart.draws_per_s, ddof=1) / np.sqrt(5)
+    )  # [any table of Student's t: 4 degrees of freedom, 0.95]
+    assert apart.high_per_s - apart.rate_per_s == pytest.approx(half, rel=1e-3)
+    assert apart.rate_per_s - apart.low_per_s == pytest.approx(half, rel=1e-3)
+
+
+@pytest.mark.parametrize(("draws", "student"), [(2, 6.314), (3, 2.920), (10, 1.833)])  # of such a table
+def test_of_fewer_draws_less_is_known(draws, student):
+    found = Service(spread=0.01).search("ttft=500ms", seeds=range(draws))
+    half = student * np.std(found.draws_per_s, ddof=1) / np.sqrt(draws)
+    assert found.high_per_s - found.rate_per_s == pytest.approx(half, rel=1e-3)
+
+
+def test_of_one_draw_nothing_would_be_known():
+    with pytest.raises(BadInput, match="seeds: of one draw of the traffic no interval is known"):
+        Service().search("ttft=500ms", seeds=range(1))
 
 
 def test_where_only_the_queue_grows_overload_binds():

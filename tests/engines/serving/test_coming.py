@@ -46,6 +46,38 @@ def test_whoever_waits_for_one_that_is_refused_is_told():
     assert made.why_waiting(1) == "the request whose end it waits for is never through"
 
 
+def test_a_client_whose_request_is_refused_sends_its_next_at_once():
+    made = simulate(replace(a_service(), most_open=1), arrivals((0, 4, 2), (0, 60, 2), (0, 4, 2), (0, 4, 2)))
+    assert made.requests.arrived_s.tolist() == [0.0, 2.0, 2.0, 4.0]
+    assert made.requests.completed_s.tolist() == [2.0, 0.0, 4.0, 6.0]
+    assert made.waiting.tolist() == [1]
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=12),
+    refused=st.lists(st.integers(0, 9), max_size=6),
+    most_open=st.integers(1, 3),
+)
+def test_refused_requests_of_a_closed_loop_change_nothing_for_others(rows, refused, most_open):
+    given_service = replace(a_service(), most_open=most_open)
+    alone = simulate(given_service, arrivals(*sorted(rows, key=lambda row: row[0]))).requests
+    all_rows = sorted([*rows, *((at, 60, 1) for at in refused)], key=lambda row: row[0])
+    among = simulate(given_service, arrivals(*all_rows)).requests[[prompt < 60 for _, prompt, _ in all_rows]]
+    assert among.arrived_s.tolist() == alone.arrived_s.tolist()
+    assert among.completed_s.tolist() == alone.completed_s.tolist()
+
+
+def test_whoever_is_held_back_by_one_that_is_never_through_is_told_so():
+    stuck = replace(service("vidur-vllm", blocks=2), most_open=1)
+    made = simulate(stuck, arrivals((0, 8, 1), (0, 8, 1), (0, 24, 1), (0, 8, 1), (0, 8, 1)))
+    assert sorted(made.waiting.tolist()) == [2, 3, 4]
+    assert made.why_waiting(3) == "it is held back, and none of the requests under way, 1 at most, is ever through"
+    assert list(made.notes) == [
+        "3 requests can never be scheduled, from request 2, of 24 tokens in its prompt on: it needs 3 blocks of the KV cache, of 2 "
+        "with those that stay free; 2 of them never come, waiting for the end of others"
+    ]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @given(
     rows=ROWS,

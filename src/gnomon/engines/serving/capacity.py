@@ -9,15 +9,14 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from gnomon.core.errors import Unsupported
-from gnomon.core.slo import Limit
+from gnomon.core.errors import BadInput, Unsupported
+from gnomon.core.slo import SHARES, Limit
 from gnomon.core.tell import Tell, silent
-from gnomon.engines.serving.facts import SHARES, RequestTimes
+from gnomon.engines.serving.facts import RequestTimes
+from gnomon.stats.quantiles import quantiles
 
 DRAWS = 5  # of the traffic, each with a capacity of its own
 PRECISION = 0.01  # relative, of each draw's capacity
-# Student's t for a 90 % interval of a mean of DRAWS values. [any table: 4 degrees of freedom, 0.95]
-_STUDENT = 2.132
 _LEAST_SHARE = 1e-3  # of the throughput under any load: at that rate requests hardly meet
 _MOST_SHARE = 100.0  # of it: requests come all but at once
 _STEP = 1.1  # from one rate to the next; squared each time, until they lie on either side
@@ -80,7 +79,7 @@ def statistic(times: RequestTimes, limit: Limit) -> float:
         return 0.0
     if limit.statistic == "mean":
         return float(series.mean())
-    return float(np.quantile(series, SHARES[limit.statistic], method="inverted_cdf"))
+    return float(quantiles(series, [SHARES[limit.statistic]])[0])
 
 
 def broken(probed: Probed, limits: Sequence[Limit]) -> str:
@@ -105,8 +104,10 @@ def capacity(
     """The highest rate that keeps the limits. `saturated`: all requests of a draw at once.
 
     Each draw has the same requests at every rate, only closer together, so that its own capacity is a sharp number; what
-    they differ by is the confidence.
+    they differ by is the confidence. BadInput for less than two draws, of which nothing would be known.
     """
+    if len(seeds) < 2:
+        raise BadInput("of one draw of the traffic no interval is known: give two at least", field="seeds")
     found, throughputs, counted = [], [], _Counted(probe, limits)
     start: float | None = None  # the last draw's capacity: the next one's is near
     for number, seed in enumerate(seeds, start=1):
@@ -124,7 +125,7 @@ def capacity(
         found.append(low.rate_per_s)
         start = low.rate_per_s
     mean = fmean(found)
-    half = _STUDENT * stdev(found) / math.sqrt(len(found)) if len(found) > 1 else 0.0
+    half = _student(len(found)) * stdev(found) / math.sqrt(len(found))
     binding = [one.broken for one in counted.lowest.values()]
     at = [counted.ran(mean, seed).times for seed in seeds]
     return Capacity(
@@ -139,6 +140,13 @@ def capacity(
         runs=len(counted.curve) + len(throughputs),
         curve=tuple(counted.curve),
     )
+
+
+def _student(count: int) -> float:
+    """By what to multiply the error of a mean of so many values for its 90 % interval. [Student 1908]"""
+    from scipy.stats import t  # a quarter of a second, of a search that takes seconds
+
+    return float(t.ppf(0.95, count - 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

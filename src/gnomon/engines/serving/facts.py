@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +20,14 @@ from gnomon.core.service_facts import (
     ServiceFacts,
     Spread,
 )
+from gnomon.core.slo import SHARES
 from gnomon.core.units import show
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.policies import follows
 from gnomon.engines.serving.simulator.beside import FIRST
 from gnomon.stats.bootstrap import block_bootstrap
+from gnomon.stats.quantiles import quantiles
 
-SHARES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _CURVE = np.linspace(0.0, 1.0, 101)
 _LEVEL = 0.9
 # A queue that grows: who comes last waits so many times as long as who came in the second quarter of the run, and this share
@@ -236,7 +237,7 @@ def _spreads(times: RequestTimes) -> Iterator[Spread]:
                     ("mean", *SHARES), found.values, found.lows, found.highs, strict=True
                 )
             ),
-            quantiles=tuple(np.quantile(series, _CURVE).tolist()),
+            quantiles=tuple(quantiles(series, _CURVE).tolist()),
             level=_LEVEL,
         )
 

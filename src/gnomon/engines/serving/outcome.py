@@ -151,9 +151,11 @@ class Outcome:
                 "there in an assertion"
             )
         if len(self.waiting):
-            first = int(self.waiting[0])
+            came = [request for request in self.waiting.tolist() if not self._never_comes(request)]
+            first, others = int((came or self.waiting)[0]), len(self.waiting) - len(came)
             one = f"request {self.arrivals.ids[first]}, of {self.requests.prefill[first]:,} tokens in its prompt"
-            yield f"{len(self.waiting):,} requests can never be scheduled, from {one} on: {self.why_waiting(first)}"
+            held = f"; {others:,} of them never come, waiting for the end of others" if others else ""
+            yield f"{len(self.waiting):,} requests can never be scheduled, from {one} on: {self.why_waiting(first)}{held}"
         turned_away = int(np.count_nonzero(self.requests.turned_away))
         if turned_away:
             yield (
@@ -165,12 +167,19 @@ class Outcome:
             yield f"{unfinished:,} requests are not through when the time limit ends the run"
         yield from self.outside
 
+    def _never_comes(self, request: int) -> bool:
+        """Whether a request waits for the end of others, and not in a queue."""
+        return bool(self.requests.replica[request] < 0 and not self.requests.is_refused[request])
+
     def why_waiting(self, request: int) -> str:
         """What the first request in a queue lacks."""
         batching, prompt = self.batching, int(self.requests.prefill[request])
         blocks = -(-prompt // batching.block_tokens)
-        if self.requests.replica[request] < 0:
-            return "the request whose end it waits for is never through"
+        if self._never_comes(request):
+            before = -1 if self.arrivals.after is None else self.arrivals.after[request]
+            if before >= 0 and not (self.is_completed[before] or self.requests.turned_away[before]):
+                return "the request whose end it waits for is never through"
+            return f"it is held back, and none of the requests under way, {self.service.most_open:,} at most, is ever through"
         if self.requests.is_refused[request]:
             return f"with its answer it is longer than the {min(pool.kv_blocks for pool in self.service.pools):,} blocks of the KV cache, or than a step that takes it whole"
         if batching.most_requests < self.pool.stages:

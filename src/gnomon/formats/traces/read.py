@@ -32,7 +32,6 @@ _OBJECTS: tuple[tuple[str, tuple[str, ...], Reader], ...] = (
     ("chat messages", sharegpt.KEYS[1:], sharegpt.read_sharegpt),
     ("vLLM benchmark", ("completed", "request_throughput"), vllm.read_vllm_benchmark),
 )
-_NAMED = 6  # of those kinds: all tables
 _SEEN = 1 << 16  # letters of a file that are looked at; a line of a trace in JSON may be longer
 
 
@@ -61,7 +60,7 @@ def _reader(path: Path, names: list[str], kinds: tuple[tuple[str, tuple[str, ...
 
     best = max(kinds, key=likeness)
     if likeness(best) < 0.5:
-        known = "; ".join(f"{name}: {', '.join(required)}" for name, required, _ in kinds[:_NAMED])
+        known = "; ".join(f"{name}: {', '.join(required)}" for name, required, _ in kinds)
         raise BadInput(
             f"no trace of requests that is known here, its {what}s are {', '.join(names)[:200] or 'none'} "
             f"(known {what}s of {known})",

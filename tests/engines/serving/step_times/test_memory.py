@@ -70,6 +70,14 @@ def test_a_model_that_does_not_fit_is_one_line_with_its_numbers() -> None:
     assert "\n" not in str(fault.value)
 
 
+def test_where_activations_come_on_top_they_are_not_what_leaves_nothing() -> None:
+    llama, device = graph("llama-2-70b"), system("h100-sxm").device
+    with pytest.raises(BadInput, match=r"128.5 GiB of weights and 0.9 of the runtime leave nothing of the 71.3 GiB"):
+        kv_memory(llama, device, Layout(), VLLM_LIMITS, is_static=True)
+    with pytest.raises(BadInput, match=r"128.5 GiB of weights, [\d.]+ of activations and 0.9 of the runtime leave"):
+        kv_memory(llama, device, Layout(), VLLM_LIMITS)
+
+
 def test_a_request_that_does_not_fit_is_one_line_with_its_numbers() -> None:
     limits = Limits(step_tokens=2048, requests=128, sequence_tokens=200_000)
     with pytest.raises(BadInput, match="fewer than the 200,000 that a request may have"):

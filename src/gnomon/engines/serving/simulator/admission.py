@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.core.jit import inner
-from gnomon.engines.serving.simulator import queues
+from gnomon.engines.serving.simulator import events, queues
 from gnomon.engines.serving.simulator.coming import Coming, let_next_come
 from gnomon.engines.serving.simulator.front import Front, one_less
 from gnomon.engines.serving.simulator.state import Records, Replicas, Rules
@@ -54,6 +54,15 @@ def drop(rules: Rules, requests: Records, replicas: Replicas, coming: Coming, fr
     requests[request].has_left = True
     turn_away(rules, requests, coming, request, WAITED_TOO_LONG, now_s)
     return replica
+
+
+@inner
+def look_again(front: Front, queue: events.Events, replica: int) -> None:
+    """A replica looks whether it can begin a batch since somebody left its queue: once, however many leave at a moment."""
+    if events.is_in_line(queue, front.each[replica].looks):
+        return
+    front.each[replica].looks = queue.marks[0].created
+    events.now(queue, events.FORM, replica)
 
 
 @inner

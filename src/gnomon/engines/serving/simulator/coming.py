@@ -105,8 +105,8 @@ def come(rules: Rules, coming: Coming, requests: Records, arrived: int) -> bool:
             marks.tail += 1
             return False
         marks.open += 1
-    if requests[request].is_refused:  # nobody waits for it
-        marks.open -= 1
+    if requests[request].is_refused:  # nobody waits for its end, but for its place
+        let_next_in(rules, coming, requests, requests[request].arrived_s)
     coming.line[arrived] = request
     return True
 
@@ -124,13 +124,19 @@ def let_come(rules: Rules, coming: Coming, requests: Records, members: Records, 
 @inner
 def let_next_come(rules: Rules, coming: Coming, requests: Records, request: int, known_s: float) -> None:
     """Whoever waited for the end of a request comes, once its client knows of it."""
-    marks = coming.marks[0]
     requests[request].has_let_come = True
     follower = coming.first[request]
     while follower != NONE:
         requests[follower].arrived_s += known_s
         push(coming, follower, requests[follower].arrived_s)
         follower = coming.other[follower]
+    let_next_in(rules, coming, requests, known_s)
+
+
+@inner
+def let_next_in(rules: Rules, coming: Coming, requests: Records, known_s: float) -> None:
+    """One less is under way: the first that was held back comes, once its client knows."""
+    marks = coming.marks[0]
     marks.open -= 1
     if marks.head < marks.tail:
         held = coming.held[marks.head]

@@ -24,7 +24,15 @@ class Events(NamedTuple):
 
 
 def new_events(replicas: int, stages: int, sent: int = 0) -> Events:
-    """Room for what one moment can hold; `sent`: requests whose KV cache may be on its way at once."""
+    """Room for what one moment can hold; `sent`: KV caches that may be on their way at once.
+
+    A batch in its slot is in one place: about to enter a stage, waiting for it, on it (which is in the heap), or about to end. So the
+    heap holds one event of each slot, beside another model a second (ASK), and `sent`. The line is drained in the order in which it was
+    filled: while an event x is in it, only what was there before x happens, be it of the line or of the heap. What x has behind it came
+    of that: of each slot one SERVE or one FORM, of all that come one ROUTE, of an earlier ROUTE a FORM of each replica, a FORM of each
+    KV cache that was sent or loaded, and of all that leave the queue of a replica one FORM (`is_in_line`). With the one ENTER or
+    END_BATCH of each slot these are at most 2 slots + 2 replicas + 1 + `sent`: whoever adds a kind of event adds it here.
+    """
     room = 8 * replicas * stages + 64 + sent
     return Events(
         marks=np.zeros(1, _MARKS).view(np.recarray),
@@ -72,6 +80,14 @@ def is_quiet(marks: Records) -> bool:
     """Whether nothing more happens at the present time, as far as the line knows."""
     quiet: bool = marks.head == marks.tail
     return quiet
+
+
+@inner
+def is_in_line(events: Events, number: int) -> bool:
+    """Whether an event, that was put in the line as the so manieth, has not happened yet."""
+    marks = events.marks[0]
+    still: bool = marks.head != marks.tail and events.line[marks.head % len(events.line)].number <= number
+    return still
 
 
 @inner

@@ -39,7 +39,16 @@ _MARKS = np.dtype(
     ],
     align=True,
 )
-_REPLICA = np.dtype([("outstanding", "i8"), ("state", "i8"), ("ready_s", "f8"), ("since_s", "f8")], align=True)
+_REPLICA = np.dtype(
+    [
+        ("outstanding", "i8"),
+        ("state", "i8"),
+        ("ready_s", "f8"),
+        ("since_s", "f8"),
+        ("looks", "i8"),  # number of the last event by which it looks again since somebody left its queue; -1: none
+    ],
+    align=True,
+)
 _ROW = np.dtype([("time_s", "f8"), ("ready", "i8"), ("starting", "i8"), ("leaving", "i8")])
 ROOM = 4  # rows that one event may write
 
@@ -79,7 +88,7 @@ def new_front(service: Service, arrived_s: Floats, replicas: int, *, has_static_
     marks, each = np.zeros(1, _MARKS).view(np.recarray), np.zeros(replicas, _REPLICA).view(np.recarray)
     at_start = service.replicas_at_start or replicas
     begin_s = float(arrived_s.min()) if len(arrived_s) else 0.0
-    each.state[:at_start], each.since_s[:] = READY, begin_s
+    each.state[:at_start], each.since_s[:], each.looks[:] = READY, begin_s, -1
     marks.ready[0] = at_start
     marks.next_s[0] = _NEVER if autoscale is None else begin_s + autoscale.every_s
     course = np.zeros(64, _ROW).view(np.recarray)

@@ -493,7 +493,8 @@ def advance(
         if leaves_s <= min(arrives_s, ahead_s) and leaves_s < np.inf and (leaves_s <= now_s or events.is_quiet(marks)):
             now_s = leaves_s
             is_over = now_s > rules.time_limit_s
-            events.now(queue, events.FORM, admission.drop(rules, requests, replicas, coming, front, now_s))
+            replica = admission.drop(rules, requests, replicas, coming, front, now_s)
+            admission.look_again(front, queue, replica)
             continue
         if arrives_s < np.inf and arrives_s <= ahead_s and (arrives_s <= now_s or events.is_quiet(marks)):
             now_s = arrives_s

@@ -18,7 +18,7 @@ _PRIMES = 2**31 - 1, 2**31 - 19  # both prime; a product of two remainders fits 
 _BASES = 1_220_703_125, 1_664_525  # any two; of the remainders' polynomials
 _LANE = 2**31
 UNKNOWN = -1  # in place of a hash: nobody can find the block
-_OWN = -2  # the answer of request r that no prompt continues is the segment _OWN - r
+OWN = -2  # the answer of request r that no prompt continues is the segment OWN - r
 _BLOCK = np.dtype(
     [
         ("users", "i8"),  # requests that hold it; of none it is in the line of free blocks
@@ -200,7 +200,7 @@ def next_hash(cache: Cache, rules: Rules, request: int, before: int, piece: int,
         else:
             segment, taken = cache.answers[request], left
             if segment < 0:
-                segment = _OWN - request
+                segment = OWN - request
         if taken > 0:
             for number in (segment, offset, taken):
                 low = (low * _BASES[0] + number + 1) % _PRIMES[0]

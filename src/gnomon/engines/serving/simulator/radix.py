@@ -12,10 +12,10 @@ import numpy as np
 
 from gnomon.core.jit import inner
 from gnomon.core.service import Arrivals, Ints
+from gnomon.engines.serving.simulator.prefix_cache import OWN
 from gnomon.engines.serving.simulator.state import NONE, Records, Rules
 
 ROOT = 0  # of every replica's tree; it holds nothing, and is both ends of the line by last use
-_OWN = -2  # the answer of request r that no prompt continues is the segment _OWN - r
 _PRIME, _BASES = (
     2**31 - 1,
     (48_271, 69_621, 16_807),
@@ -97,7 +97,7 @@ def segment_of(radix: Radix, request: int, piece: int) -> int:
         prompt: int = radix.segments[piece]
         return prompt
     answer: int = radix.answers[request]
-    return answer if answer >= 0 else _OWN - request
+    return answer if answer >= 0 else OWN - request
 
 
 @inner

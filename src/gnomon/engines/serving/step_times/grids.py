@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from gnomon.core.service import Ints
 
 _TILE = 64  # rows of a tile of a product, mostly: products take a little longer past each multiple
 

@@ -10,14 +10,12 @@ from gnomon.core.dtype import DTYPES
 from gnomon.core.errors import BadInput
 from gnomon.core.footprint import peak_live_bytes
 from gnomon.core.op import Attention
+from gnomon.core.serving_plan import BLOCK_TOKENS, GPU_MEMORY_UTILIZATION
 from gnomon.core.workload import Node, Workload
 from gnomon.engines.serving.step_times.device_share import DeviceShare, device_share, of_step
 from gnomon.engines.serving.step_times.layout import Layout, Limits
 from gnomon.parallel.piece import Piece
 from gnomon.parallel.weights import weights_of
-
-UTILISATION = 0.9  # share of the memory that a server may take: vLLM's default, gpu_memory_utilization
-BLOCK_TOKENS = 16  # of a block: vLLM's default
 
 _GB, _GIB = 1e9, 2**30
 # Data sheets count memory in GB where boards hold as many GiB, of which the driver leaves this share: 79.22 GiB of an A100 of
@@ -63,7 +61,7 @@ def kv_memory(
     layout: Layout,
     limits: Limits,
     *,
-    utilisation: float = UTILISATION,
+    utilisation: float = GPU_MEMORY_UTILIZATION,
     block_tokens: int = BLOCK_TOKENS,
     is_static: bool = False,
     more_bytes: float = 0.0,
@@ -83,9 +81,8 @@ def kv_memory(
         beside = device_share(draft, layout)
         weights += _weights_bytes(beside, layout)
         block += _block_bytes(beside, layout, block_tokens)
-    left = usable - weights - activations - _RUNTIME_BYTES
-    if is_static:
-        left = usable - weights - utilisation * _RUNTIME_BYTES
+    at_once, runtime = (0.0, utilisation * _RUNTIME_BYTES) if is_static else (activations, _RUNTIME_BYTES)
+    left = usable - weights - at_once - runtime
     named = (
         workload.name
         + (f", with {draft.name} to draft," if draft else "")
@@ -95,7 +92,7 @@ def kv_memory(
     if blocks < 1:
         raise BadInput(
             f"{named} does not fit on {layout.tensor * layout.stages} x {device.name}: {weights / _GIB:.1f} GiB of "
-            f"weights, {activations / _GIB:.1f} of activations and {_RUNTIME_BYTES / _GIB:.1f} of the runtime leave nothing of "
+            f"weights{'' if is_static else f', {at_once / _GIB:.1f} of activations'} and {runtime / _GIB:.1f} of the runtime leave nothing of "
             f"the {usable / _GIB:.1f} GiB that {100 * utilisation:g} % of a device's memory are",
             field="tensor",
         )

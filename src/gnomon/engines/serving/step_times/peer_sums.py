@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gnomon.core.exchange import Exchange, ExchangeTimer
+from gnomon.core.service import Floats
 from gnomon.core.system import System
-
-Floats = NDArray[np.float64]
 
 MEMBERS = (2, 4, 6, 8)
 LARGEST_BYTES = 8 * 2**20  # from there on NCCL [vLLM's custom_all_reduce]

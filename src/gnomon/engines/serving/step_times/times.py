@@ -7,14 +7,13 @@ from dataclasses import replace
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gnomon.core.dtype import DTYPES
 from gnomon.core.engine import OpTimer
 from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.exchange import Exchange, ExchangeTimer
 from gnomon.core.op import Elementwise, MatMul, Op, Softmax
-from gnomon.core.service import StepTimes
+from gnomon.core.service import Floats, StepTimes
 from gnomon.core.system import System
 from gnomon.core.workload import Node, Workload, op_table
 from gnomon.engines.serving.step_times.attention import decode_ops, prefill_ops
@@ -25,8 +24,6 @@ from gnomon.engines.serving.step_times.overheads import Overheads
 from gnomon.engines.serving.step_times.peer_sums import serving_exchange_times_s
 from gnomon.parallel.layout import spread, strips
 from gnomon.parallel.piece import AxisExchange, Boundary, Piece
-
-Floats = NDArray[np.float64]
 
 _BETWEEN_STAGES = 2  # arrays sent on: the stream and what the last block is yet to add to it [vLLM's models]
 # Passes over logits in FP32, twice as wide as they came: converted, then weighed and drawn from. [vLLM v1, sampler]
