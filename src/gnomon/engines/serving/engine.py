@@ -123,7 +123,8 @@ class ServingEngine:
     def predict(self, scenario: Scenario) -> Prediction:
         """The mean over requests of what the plan asks for. Raises Unsupported with the reasons of `missing`."""
         _check_second_tokens(scenario, self._set_up(scenario))
-        return prediction(scenario, self._run(scenario), self._provenance(scenario))
+        settings = {name: self._setting(name) for name in _SETTINGS}
+        return prediction(scenario, self._run(scenario), self._provenance(scenario), settings)
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
         """The answers in order."""

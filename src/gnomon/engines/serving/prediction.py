@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from gnomon.engines.serving.facts import RequestTimes
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.set_up import Ready
 from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS
-from gnomon.engines.serving.validated import ELSEWHERE, outside
+from gnomon.engines.serving.validated import ELSEWHERE, no_interval, unlike
 
 _ASSUMPTIONS = (
     "every answer has as many tokens as its request says; none ends before",
@@ -46,12 +46,14 @@ class Run:
     flop: float  # of the model, for all requests that are through
 
 
-def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Prediction:
-    """The mean over requests of what the plan asks for."""
+def prediction(scenario: Scenario, run: Run, provenance: Provenance, settings: Mapping[str, str]) -> Prediction:
+    """The mean over requests of what the plan asks for. `settings`: the engine's own, all of them."""
     plan = scenario.plan.serving
     assert plan is not None  # as it was set up
     value = float(np.nanmean(getattr(run.times, plan.quantity)))
-    parts, unlike = _parts(plan.quantity, run), outside(scenario, plan)
+    parts, void = _parts(plan.quantity, run), no_interval(plan, run.ready, settings)
+    reasons = unlike(scenario, plan)
+    interval = None if void else _interval(plan.quantity, run, is_alike=not reasons)
     memory = run.ready.memories[-1]
     cache = memory.block_bytes * run.made.pool.kv_blocks
     fits = all(
@@ -63,7 +65,7 @@ def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Predicti
         quantity=plan.quantity,
         value=value,
         unit="s",
-        interval=_interval(plan.quantity, run, is_alike=not unlike),
+        interval=interval,
         parts=parts,
         bound=_bound(parts),
         memory=Footprint(
@@ -76,8 +78,8 @@ def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Predicti
         flop=run.flop,
         moved_bytes=0.0,
         assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_of_pools(plan), *_notes(plan)),
-        outside=(*scenario.workload.outside, *unlike, *run.made.outside),
-        provenance=provenance,
+        outside=(*scenario.workload.outside, *void, *reasons, *run.made.outside),
+        provenance=provenance if interval else replace(provenance, calibration="", calibration_sha256=""),
         service=run.facts,
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gnomon.core.op import Attention, GroupedMatMul
 from gnomon.core.scenario import Scenario
 from gnomon.core.serving_plan import ServingPlan
+from gnomon.engines.serving.set_up import Ready
 
 MEASURED_DEVICE = "h100-sxm"
 _MEASURED_FORMATS = ("fp16", "bf16")
@@ -17,9 +18,25 @@ _MOST_EXPERTS = 8  # Mixtral 8x7B
 ELSEWHERE = 4.0
 
 
-def outside(scenario: Scenario, plan: ServingPlan) -> tuple[str, ...]:
+def no_interval(plan: ServingPlan, ready: Ready, settings: Mapping[str, str]) -> tuple[str, ...]:
+    """Why the residuals of measured services say nothing of this one."""
+    return tuple(_void(plan, ready, settings))
+
+
+def unlike(scenario: Scenario, plan: ServingPlan) -> tuple[str, ...]:
     """Why a service is none of the kind that was measured."""
     return tuple(_reasons(scenario, plan))
+
+
+def _void(plan: ServingPlan, ready: Ready, settings: Mapping[str, str]) -> Iterator[str]:
+    software = ready.software
+    if software is None:
+        return
+    if (timer := settings["timer"]) != software.timer:
+        yield f"what the software adds was fitted to operator times of {software.timer}, not of {timer}: no interval"
+    does_exchange = plan.ep > plan.tp or plan.has_prefill_pool or any(pool.devices > 1 for pool in ready.service.pools)
+    if does_exchange and (exchanges := settings["exchanges"]) != software.exchanges:
+        yield f"what the software adds was fitted to exchanges of {software.exchanges}, not of {exchanges}: no interval"
 
 
 def _reasons(scenario: Scenario, plan: ServingPlan) -> Iterator[str]:

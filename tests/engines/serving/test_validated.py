@@ -1,0 +1,53 @@
+"""What an answer says of services that are unlike those that were measured, and which of them have no interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gnomon.api import plugins
+from gnomon.api.questions import question
+from gnomon.core.prediction import Prediction
+
+pytestmark = pytest.mark.xdist_group("compiled")
+TRAFFIC = {"qps": 2, "prompts": 200, "answers": 8, "requests": 20}
+
+
+def told(
+    name: str = "llama-2-7b",
+    on: str = "h100-sxm",
+    settings: dict[str, str] | None = None,
+    traffic: Any = None,
+    **options: Any,
+) -> Prediction:
+    asked = question(name, on, mode="serve", traffic={**TRAFFIC, **(traffic or {})}, **options).scenarios()
+    return plugins.tuned("serving", settings or {}).predict(asked["e2e"])
+
+
+def width(found: Prediction) -> float:
+    assert found.interval is not None
+    return found.interval.high / found.interval.low
+
+
+def test_a_service_like_those_that_were_measured_has_an_interval_and_nothing_to_say():
+    found = told()
+    assert found.outside == ()
+    assert width(found) < 1.2
+    assert found.provenance.calibration
+
+
+def test_operator_times_that_the_software_was_not_fitted_to_leave_no_interval():
+    found = told(settings={"timer": "roofline"})
+    assert found.interval is None
+    assert found.outside == (
+        "what the software adds was fitted to operator times of kernel, not of roofline: no interval",
+    )
+    assert found.provenance.calibration == found.provenance.calibration_sha256 == ""
+
+
+def test_exchanges_that_the_software_was_not_fitted_to_leave_no_interval_where_devices_exchange():
+    assert told(settings={"exchanges": "astra-sim"}).outside == ()  # one device exchanges nothing
+    found = told("llama-2-70b", "hgx-h100", {"exchanges": "astra-sim"}, tp=4)
+    assert found.interval is None
+    assert found.outside == ("what the software adds was fitted to exchanges of nccl, not of astra-sim: no interval",)
