@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import gnomon
 from gnomon.api import plugins
 from gnomon.api.questions import question
 from gnomon.core.prediction import Prediction
@@ -51,3 +52,26 @@ def test_exchanges_that_the_software_was_not_fitted_to_leave_no_interval_where_d
     found = told("llama-2-70b", "hgx-h100", {"exchanges": "astra-sim"}, tp=4)
     assert found.interval is None
     assert found.outside == ("what the software adds was fitted to exchanges of nccl, not of astra-sim: no interval",)
+
+
+def test_numbers_of_the_users_own_leave_no_interval():
+    found = told(overrides=gnomon.Overrides(memory_bandwidth="4 TB/s"))
+    assert found.interval is None
+    assert found.provenance.overrides
+    assert found.outside == (
+        "numbers of the device were overridden, and services were measured on devices as they are: no interval",
+    )
+
+
+def test_a_model_smaller_than_any_measured_one_has_a_wider_interval():
+    found = told("gpt2")
+    assert width(found) > width(told()) ** 3
+    assert any("takes the host longer than the device is predicted too fast" in one for one in found.outside)
+
+
+def test_a_service_under_more_load_than_it_can_take_has_a_wider_interval():
+    found = told(traffic={"qps": 200, "requests": 120}, max_num_seqs=4)
+    assert found.outside == (
+        "services were measured below saturation, and here the queue grows as long as requests come",
+    )
+    assert width(found) > width(told()) ** 3

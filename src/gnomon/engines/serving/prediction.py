@@ -17,7 +17,7 @@ from gnomon.core.serving_plan import Quantity, ServingPlan
 from gnomon.core.traffic.played import PlayedTrace
 from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
 from gnomon.engines.serving.drafting import OF_DRAFTS
-from gnomon.engines.serving.facts import RequestTimes
+from gnomon.engines.serving.facts import RequestTimes, is_overloaded
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.set_up import Ready
 from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS
@@ -51,8 +51,10 @@ def prediction(scenario: Scenario, run: Run, provenance: Provenance, settings: M
     plan = scenario.plan.serving
     assert plan is not None  # as it was set up
     value = float(np.nanmean(getattr(run.times, plan.quantity)))
-    parts, void = _parts(plan.quantity, run), no_interval(plan, run.ready, settings)
-    reasons = unlike(scenario, plan)
+    parts, void = _parts(plan.quantity, run), no_interval(scenario, plan, run.ready, settings)
+    reasons = unlike(scenario, plan, run.ready)
+    if is_overloaded(run.times):
+        reasons += ("services were measured below saturation, and here the queue grows as long as requests come",)
     interval = None if void else _interval(plan.quantity, run, is_alike=not reasons)
     memory = run.ready.memories[-1]
     cache = memory.block_bytes * run.made.pool.kv_blocks
