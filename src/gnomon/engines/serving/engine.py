@@ -24,7 +24,7 @@ from gnomon.engines.serving.capacity import DRAWS, PRECISION, Capacity, NoCapaci
 from gnomon.engines.serving.disaggregated import simulated
 from gnomon.engines.serving.facts import facts, is_overloaded, request_times
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.prediction import Run, prediction
+from gnomon.engines.serving.prediction import Grounds, Run, grounds, prediction
 from gnomon.engines.serving.set_up import Ready, Sources, as_planned, seed_of, set_up
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.overheads import Software, vllm_v1
@@ -123,8 +123,12 @@ class ServingEngine:
     def predict(self, scenario: Scenario) -> Prediction:
         """The mean over requests of what the plan asks for. Raises Unsupported with the reasons of `missing`."""
         _check_second_tokens(scenario, self._set_up(scenario))
+        return prediction(scenario, self._run(scenario), self.grounds(scenario))
+
+    def grounds(self, scenario: Scenario) -> Grounds:
+        """What an answer to a scenario rests on, a capacity's too. Unsupported, BadInput."""
         settings = {name: self._setting(name) for name in _SETTINGS}
-        return prediction(scenario, self._run(scenario), self._provenance(scenario), settings)
+        return grounds(scenario, self._set_up(scenario), self._provenance(scenario), settings)
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
         """The answers in order."""

@@ -32,6 +32,7 @@ _OF_SGLANG = (
     "gpu_memory_utilization stands for SGLang's mem_fraction_static, the share of weights and KV cache: activations come on top",
     "SGLang, which guesses the room that answers will need, is told how long each may get: as long as it does",
 )
+_SATURATED = ("services were measured below saturation, and here the queue grows as long as requests come",)
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 
 
@@ -46,16 +47,38 @@ class Run:
     flop: float  # of the model, for all requests that are through
 
 
-def prediction(scenario: Scenario, run: Run, provenance: Provenance, settings: Mapping[str, str]) -> Prediction:
-    """The mean over requests of what the plan asks for. `settings`: the engine's own, all of them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What an answer rests on, whatever its requests come to."""
+
+    assumptions: tuple[str, ...]
+    void: tuple[str, ...]  # why the residuals of measured services say nothing of it
+    unlike: tuple[str, ...]  # why it is none of the kind that was measured
+    outside: tuple[str, ...]  # these, and what the model itself is outside of
+    provenance: Provenance
+
+
+def grounds(scenario: Scenario, ready: Ready, provenance: Provenance, settings: Mapping[str, str]) -> Grounds:
+    """Those of a scenario's service. `settings`: the engine's own, all of them."""
+    plan = scenario.plan.serving
+    assert plan is not None  # as it was set up
+    void, other = no_interval(scenario, plan, ready, settings), unlike(scenario, plan, ready)
+    return Grounds(
+        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_of_pools(plan), *_notes(plan)),
+        void=void,
+        unlike=other,
+        outside=(*scenario.workload.outside, *void, *other),
+        provenance=provenance,
+    )
+
+
+def prediction(scenario: Scenario, run: Run, on: Grounds) -> Prediction:
+    """The mean over requests of what the plan asks for."""
     plan = scenario.plan.serving
     assert plan is not None  # as it was set up
     value = float(np.nanmean(getattr(run.times, plan.quantity)))
-    parts, void = _parts(plan.quantity, run), no_interval(scenario, plan, run.ready, settings)
-    reasons = unlike(scenario, plan, run.ready)
-    if is_overloaded(run.times):
-        reasons += ("services were measured below saturation, and here the queue grows as long as requests come",)
-    interval = None if void else _interval(plan.quantity, run, is_alike=not reasons)
+    parts, saturated = _parts(plan.quantity, run), _SATURATED if is_overloaded(run.times) else ()
+    interval = None if on.void else _interval(plan.quantity, run, is_alike=not (on.unlike or saturated))
     memory = run.ready.memories[-1]
     cache = memory.block_bytes * run.made.pool.kv_blocks
     fits = all(
@@ -79,9 +102,9 @@ def prediction(scenario: Scenario, run: Run, provenance: Provenance, settings: M
         fits=fits,
         flop=run.flop,
         moved_bytes=0.0,
-        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_of_pools(plan), *_notes(plan)),
-        outside=(*scenario.workload.outside, *void, *reasons, *run.made.outside),
-        provenance=provenance if interval else replace(provenance, calibration="", calibration_sha256=""),
+        assumptions=on.assumptions,
+        outside=(*on.outside, *saturated, *run.made.outside),
+        provenance=on.provenance if interval else replace(on.provenance, calibration="", calibration_sha256=""),
         service=run.facts,
     )
 
