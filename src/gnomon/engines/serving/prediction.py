@@ -32,6 +32,10 @@ _OF_SGLANG = (
     "gpu_memory_utilization stands for SGLang's mem_fraction_static, the share of weights and KV cache: activations come on top",
     "SGLang, which guesses the room that answers will need, is told how long each may get: as long as it does",
 )
+_OF_SHARED_EXPERTS = (
+    "replicas that share experts step each by itself; in truth all wait for the longest step, and the answer is too fast where "
+    "their steps differ"
+)
 _SATURATED = ("services were measured below saturation, and here the queue grows as long as requests come",)
 _BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 
@@ -115,10 +119,12 @@ def _of_pools(plan: ServingPlan) -> tuple[str, ...]:
 
 
 def _notes(plan: ServingPlan) -> tuple[str, ...]:
-    """What the reader of a trace took for granted, and whoever takes vLLM's figures for another's; what is of adapters and drafts."""
+    """What the reader of a trace took for granted, and whoever takes vLLM's figures for another's; of shared experts, adapters, drafts."""
     found = list(plan.traffic.notes) if isinstance(plan.traffic, PlayedTrace) else []
     if plan.policy == "sglang":
         found += _OF_SGLANG
+    if plan.ep > plan.tp:
+        found.append(_OF_SHARED_EXPERTS)
     if plan.max_loras is not None:
         found.append(OF_ADAPTERS)
     if plan.num_speculative_tokens is not None:
