@@ -133,7 +133,7 @@ def _notes(plan: ServingPlan) -> tuple[str, ...]:
 
 
 def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | None:
-    """Of measured services left out of the fit, wider for those that are not like them; None without a fit.
+    """Of measured stages whose model was left out of the fit, wider for those that are not like them; None without a fit.
 
     Measured services had long answers: a whole request is no better known than its first token, which counts where answers are short.
     """
@@ -149,11 +149,14 @@ def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | Non
     if quantity == "e2e":
         first, first_low, first_high = ends("ttft")
         low, high = min(low, value - first + first_low), max(high, value - first + first_high)
-    method = f"split-conformal, held out by model ({band.groups} models, {band.rows} measured services)"
+    method = (
+        f"split-conformal over {band.rows} stages of {band.groups} models, each model left out of the fit: for another one no "
+        f"more than {band.groups} in {band.groups + 1} is promised"
+    )
     return Interval(
         low=low,
         high=high,
-        method=method if is_alike else f"{method}, {ELSEWHERE:g} times as wide: unlike those",
+        method=method if is_alike else f"{method}; {ELSEWHERE:g} times as wide: unlike those",
     )
 
 
