@@ -317,5 +317,5 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "by kind": ", ".join(f"{name} {show(size, 'B', 2)}" for name, size in kinds if size),
         "fits": "yes" if found.fits else "NO",
         "flop/B": ratio(found.flop / found.moved_bytes if found.moved_bytes else None),
-        "bound": found.bound,
+        "bound": found.bound or "-",
     }

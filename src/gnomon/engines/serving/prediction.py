@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gnomon.core.footprint import Footprint
-from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
+from gnomon.core.prediction import Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Floats
 from gnomon.core.service_facts import ServiceFacts
@@ -96,7 +96,7 @@ def prediction(scenario: Scenario, run: Run, on: Grounds) -> Prediction:
         unit="s",
         interval=interval,
         parts=parts,
-        bound=_bound(parts),
+        bound=None,  # steps are of prompts and answers, and what each of them waits for is not kept
         memory=Footprint(
             weights_bytes=memory.weights_bytes,
             kv_cache_bytes=cache,
@@ -105,7 +105,7 @@ def prediction(scenario: Scenario, run: Run, on: Grounds) -> Prediction:
         ),
         fits=fits,
         flop=run.flop,
-        moved_bytes=0.0,
+        moved_bytes=None,
         assumptions=on.assumptions,
         outside=(*on.outside, *saturated, *run.made.outside),
         provenance=on.provenance if interval else replace(on.provenance, calibration="", calibration_sha256=""),
@@ -164,16 +164,16 @@ def _parts(quantity: Quantity, run: Run) -> tuple[Part, ...]:
     """Waiting, prompt and answer: they add up to the mean. Of two pools also what lies between prompt and answer."""
     times = run.times
     waits, first = float(times.queueing.mean()), float(times.ttft.mean())
-    prompt = (Part(name="waiting", value=waits, kind="idle"), Part(name="prompt", value=first - waits, kind="compute"))
+    prompt = (Part(name="waiting", value=waits, kind="idle"), Part(name="prompt", value=first - waits, kind="mixed"))
     if quantity == "ttft":
         return prompt
     if quantity == "e2e":
         between = _between(times, np.ones(len(times.e2e)))
         rest = float(times.e2e.mean()) - first - sum(part.value for part in between)
-        return (*prompt, *between, Part(name="answer", value=rest, kind="memory"))
+        return (*prompt, *between, Part(name="answer", value=rest, kind="mixed"))
     between = _between(times, (times.e2e - times.ttft) / times.tpot)  # tokens after the first
     rest = float(np.nanmean(times.tpot)) - sum(part.value for part in between)
-    return (*between, Part(name="answer", value=rest, kind="memory"))
+    return (*between, Part(name="answer", value=rest, kind="mixed"))
 
 
 def _between(times: RequestTimes, over: Floats) -> tuple[Part, ...]:
@@ -189,9 +189,3 @@ def _between(times: RequestTimes, over: Floats) -> tuple[Part, ...]:
         Part(name="KV transfer", value=mean(times.kv_transfer), kind="network"),
         Part(name="waiting to decode", value=mean(times.decode_queueing), kind="idle"),
     )
-
-
-def _bound(parts: Sequence[Part]) -> Bound:
-    """What the largest part waits for."""
-    largest = max(parts, key=lambda one: one.value)
-    return {"idle": "overhead", "compute": "compute", "memory": "memory", "network": "network"}[largest.kind]  # type: ignore[return-value]
