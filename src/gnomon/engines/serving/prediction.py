@@ -37,7 +37,7 @@ _OF_SHARED_EXPERTS = (
     "their steps differ"
 )
 _SATURATED = ("services were measured below saturation, and here the queue grows as long as requests come",)
-_BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
+BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +142,10 @@ def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | Non
         return None
 
     def ends(name: Quantity) -> tuple[float, float, float]:
-        value, band = float(np.nanmean(getattr(run.times, name))), software.bands[_BAND[name]]
+        value, band = float(np.nanmean(getattr(run.times, name))), software.bands[BAND[name]]
         return value, value * math.exp(factor * band.low), value * math.exp(factor * band.high)
 
-    (value, low, high), band = ends(quantity), software.bands[_BAND[quantity]]
+    (value, low, high), band = ends(quantity), software.bands[BAND[quantity]]
     if quantity == "e2e":
         first, first_low, first_high = ends("ttft")
         low, high = min(low, value - first + first_low), max(high, value - first + first_high)
