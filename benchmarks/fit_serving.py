@@ -26,7 +26,7 @@ from gnomon.engines.serving.step_times.overheads import NAMES, Overheads, Softwa
 Array = NDArray[np.float64]
 
 OUT = Path(__file__).parent.parent / "src/gnomon/engines/serving/step_times/vllm_v1.json"
-TIMER = "kernel"
+TIMER, EXCHANGES = "kernel", "nccl"
 # What is believed before: shares near 1; of the host what others have fitted to the same software [BLIS: 0.13 ms a step,
 # 4 us a request in it, ~16 ms of a request's API, of which half is what asynchronous scheduling is seen to explain].
 PRIOR = Overheads(
@@ -142,6 +142,7 @@ def main() -> None:
         data=f"{TABLE}: {len(found)} stages of {len(set(models.tolist()))} models on H100",
         sha256=hashlib.sha256(table.read_bytes()).hexdigest(),
         timer=TIMER,
+        exchanges=EXCHANGES,
         steps_ahead=STEPS_AHEAD,
         overheads=Overheads(**{name: float(f"{getattr(fitted, name):.4g}") for name in NAMES}),
         bands={name: conformal_band(np.array(ratios[name]), by_model) for name in METRICS},

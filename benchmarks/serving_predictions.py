@@ -66,16 +66,16 @@ def arrivals(row: Row, count: int) -> Arrivals:
     )
 
 
-def service(times: StepTimes, limits: Limits, blocks: int, tensor: int, steps_ahead: int = STEPS_AHEAD) -> Service:
-    """One replica of vLLM."""
+def service(times: StepTimes, limits: Limits, blocks: int, tensor: int, replicas: int = 1) -> Service:
+    """Replicas of vLLM, to which requests go in turn."""
     pool = Pool(
         name="all",
         role="both",
-        replicas=1,
+        replicas=replicas,
         tensor_parallel=tensor,
         stages=1,
         kv_blocks=blocks,
-        steps_ahead=steps_ahead,
+        steps_ahead=STEPS_AHEAD,
         batching=Batching(
             policy="vllm-v1",
             most_requests=limits.requests,

@@ -133,6 +133,17 @@ def test_a_capacity_is_found_and_told(file: Path):
     assert set(found["at_rate_s"]) == {"ttft_p90"}
 
 
+def test_a_capacity_says_what_it_rests_on_and_what_its_interval_leaves_out(file: Path):
+    found = gnomon.serve_capacity(file, "ttft_p90=50ms", settings={"timer": "roofline"}).to_dict()
+    answer = gnomon.serve(file, settings={"timer": "roofline"}).answer.to_dict()["quantities"][0]
+    assert "the error of the times themselves is not in it" in found["rate"]["interval"]["method"]
+    assert found["assumptions"] == answer["assumptions"]
+    assert found["outside"] == answer["outside"]
+    assert any("not of roofline: no interval" in one for one in found["outside"])
+    assert found["provenance"]["settings"] == answer["provenance"]["settings"]
+    assert found["provenance"]["calibration"]
+
+
 def test_limits_that_no_rate_keeps_are_said_with_what_is(file: Path):
     with pytest.raises(Unsupported, match=r"no rate keeps ttft_p99 <= 1\.00 us: where requests hardly meet, ttft_p99 "):
         gnomon.serve_capacity(file, "ttft=1us", settings=SETTINGS)

@@ -130,6 +130,10 @@ def test_a_sweep_under_way_or_without_rows_and_an_empty_folder_are_refused(tmp_p
         read_folder(tmp_path / "empty")
 
 
+def test_what_binds_need_not_be_known():
+    assert document_of("x.json", predictions(answer("toy", quantity(bound=None)))).kind == "predictions"
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -154,7 +154,7 @@ class Outcome:
                 "provenance": plain(found.provenance),
             }
             | ({} if found.mapped is None else {"mapped": plain(found.mapped)})
-            | ({} if found.service is None else {"moved_bytes": None, "service": plain(found.service)})
+            | ({} if found.service is None else {"service": plain(found.service)})
             | ({} if found.step is None else {"hfu": self.hfu, "step": plain(found.step)})
         )
 

@@ -51,7 +51,7 @@ class Pass:
         if found is None:
             return f"{name}: not answered: {'; '.join(self.outcome.reasons)}"
         words, unit = (_BOUND, "pass") if found.step is None else (_BOUND_OF_A_STEP, "step")
-        lines = [f"{name}: {show(found.value, 's')}. {words[found.bound]}"]
+        lines = [f"{name}: {show(found.value, 's')}." + (f" {words[found.bound]}" if found.bound else "")]
         shares = [_share(part, found.value) for part in found.parts if part.value >= WORTH_A_WORD * found.value]
         lines.append("  Where it goes: " + "; ".join(shares))
         if not found.fits:

@@ -49,5 +49,5 @@ def _cells(answer: Answer, outcome: Outcome) -> tuple[str, ...]:
         interval(found.interval.low, found.interval.high) if found.interval else "none",
         rate(outcome.items_per_s, outcome.scenario.workload.item),
         show(found.memory.total_bytes, "B") + ("" if found.fits else ", does not fit"),
-        found.bound,
+        found.bound or "-",
     )

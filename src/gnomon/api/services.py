@@ -27,6 +27,7 @@ from gnomon.engines.serving.decisions import decisions, decisions_csv, decisions
 from gnomon.engines.serving.engine import ServingEngine
 from gnomon.engines.serving.facts import request_times
 from gnomon.engines.serving.outcome import Outcome
+from gnomon.engines.serving.prediction import Grounds
 from gnomon.engines.serving.simulator import records
 from gnomon.engines.serving.simulator.admission import QUEUE_FULL, WAITED_TOO_LONG
 from gnomon.formats.files import write_whole
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ENGINE = "serving"
+OF_THE_DRAWS = "Student's t of draws of the traffic; the error of the times themselves is not in it"
 _TURNED_AWAY = {0: None, QUEUE_FULL: "queue full", WAITED_TOO_LONG: "waited too long"}
 
 
@@ -194,6 +196,7 @@ class ServiceCapacity:
     scenario: ScenarioQuestion
     limits: tuple[Limit, ...]
     found: Capacity
+    grounds: Grounds
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object."""
@@ -205,7 +208,7 @@ class ServiceCapacity:
             "rate": {
                 "value": one.rate_per_s,
                 "unit": "request/s",
-                "interval": {"low": one.low_per_s, "high": one.high_per_s, "level": 0.9},
+                "interval": {"low": one.low_per_s, "high": one.high_per_s, "level": 0.9, "method": OF_THE_DRAWS},
             },
             "draws_per_s": list(one.draws_per_s),
             "throughput_per_s": one.throughput_per_s,
@@ -214,6 +217,9 @@ class ServiceCapacity:
             "turnovers": one.turnovers,
             "runs": one.runs,
             "curve": [plain(run) for run in one.curve],
+            "assumptions": list(self.grounds.assumptions),
+            "outside": list(self.grounds.outside),
+            "provenance": plain(self.grounds.provenance),
         }
 
 
@@ -260,10 +266,11 @@ def serve_capacity(
     engine = _engine(settings, tell)
     with asked.placed():
         found = engine.capacity(_one(asked), limits, tell=tell)
+        rests_on = engine.grounds(_one(asked))
     if isinstance(found, NoCapacity):
         alone = ", ".join(f"{name} {show(value, 's')}" for name, value in found.alone.items())
         raise Unsupported(f"no rate keeps {', '.join(map(str, limits))}: where requests hardly meet, {alone}")
-    return ServiceCapacity(scenario=asked, limits=limits, found=found)
+    return ServiceCapacity(scenario=asked, limits=limits, found=found, grounds=rests_on)
 
 
 def _service(scenario: str | Path, warmup_s: float | None) -> ScenarioQuestion:

@@ -123,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
                 )
             ),
         )
-    _warn(answers)
+    warn(answers)
     if found.operators and (silent := [answer for answer in answers if not operator_table([answer])]):
         told = f"no times of single operators from {', '.join(dict.fromkeys(one.engine for one in silent))}"
         if found.csv and len(silent) == len(answers):
@@ -231,7 +231,7 @@ def _save(answers: Sequence[Answer], path: Path) -> None:
     answers[0].write_scenario(path)
 
 
-def _warn(answers: Sequence[Answer]) -> None:
+def warn(answers: Sequence[Answer]) -> None:
     """What a reader of the numbers must not miss, each thing once."""
     lines: dict[str, None] = {}
     for answer in answers:
@@ -317,5 +317,5 @@ def _cells(answer: Answer, outcome: Outcome) -> dict[str, str]:
         "by kind": ", ".join(f"{name} {show(size, 'B', 2)}" for name, size in kinds if size),
         "fits": "yes" if found.fits else "NO",
         "flop/B": ratio(found.flop / found.moved_bytes if found.moved_bytes else None),
-        "bound": found.bound,
+        "bound": found.bound or "-",
     }

@@ -9,7 +9,7 @@ from gnomon.api.services import ServiceCapacity, ServiceRun, serve, serve_capaci
 from gnomon.api.trace import write_trace
 from gnomon.cli.arguments import Parser, add_output_options
 from gnomon.cli.output import print_json, print_table, print_text, say
-from gnomon.cli.predict import print_answers, settings_of
+from gnomon.cli.predict import print_answers, settings_of, warn
 from gnomon.cli.progress import telling
 from gnomon.cli.run_options import WARMUP, seconds
 from gnomon.cli.service_tables import print_services
@@ -47,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     if found.json:
         print_json(made.to_dict(limits))
         return 0
+    warn([made.answer])
     print_answers([made.answer])
     print_services([made.answer])
     if limits:
@@ -98,9 +99,12 @@ def _print_goodput(made: ServiceRun, limits: tuple[Limit, ...]) -> None:
 
 def _print_capacity(made: ServiceCapacity) -> None:
     found = made.found
+    for reason in made.grounds.outside:
+        say(f"{made.scenario.name}: outside the validated range: {reason}")
     print_text(
         f"{made.scenario.name} keeps {limits_text(made.limits)} up to {rate(found.rate_per_s, 'request')} "
-        f"(mean of {len(found.draws_per_s)} draws of its traffic, 90 % interval {found.low_per_s:.3g} to {found.high_per_s:.3g})"
+        f"(mean of {len(found.draws_per_s)} draws of its traffic, 90 % interval {found.low_per_s:.3g} to {found.high_per_s:.3g} of the draws "
+        "alone: the error of the times themselves is not in it)"
     )
     rows = [
         [

@@ -57,11 +57,11 @@ class Prediction:
     unit: str  # SI
     interval: Interval | None
     parts: tuple[Part, ...]  # add up to the value
-    bound: Bound  # what takes most of the value
+    bound: Bound | None  # what takes most of the value; None where that is not known
     memory: Footprint
     fits: bool  # whether that memory is at most the device's
     flop: float  # work of the whole pass
-    moved_bytes: float  # traffic of the whole pass
+    moved_bytes: float | None  # traffic of the whole pass; None where it is not counted
     assumptions: tuple[str, ...]
     outside: tuple[str, ...]  # why this is extrapolation; empty inside the validated range
     provenance: Provenance

@@ -99,7 +99,7 @@ class _Quantity(_Shape):
 
 class _Answered(_Quantity):
     value: NonNegativeFloat
-    bound: str
+    bound: str | None  # null where it is not known
     parts: list[_Part]
     interval: _Interval | None
     throughput: _Throughput

@@ -90,6 +90,12 @@ def test_parts_are_waiting_prompt_and_answer():
     assert found["e2e"].value == pytest.approx(found["ttft"].value + 29 * found["tpot"].value)  # 30 tokens each
 
 
+def test_what_is_not_known_of_a_service_is_not_told():
+    for found in engine().predict_many(list(asked().values())):
+        assert (found.bound, found.moved_bytes) == (None, None)
+        assert {part.kind for part in found.parts} <= {"idle", "mixed"}
+
+
 def test_the_answer_is_the_mean_over_the_requests_that_were_simulated():
     this = engine()
     scenarios = asked()

@@ -243,6 +243,7 @@ class KernelEngine:
         value = float(times.sum())
         bounds = np.array(self.bounds(table, device))
         by_bound: dict[Bound, float] = {bound: float(times[bounds == bound].sum()) for bound in _BOUNDS}
+        most: Bound = max(_BOUNDS, key=lambda bound: by_bound[bound])
         need = workload.footprint
         overrides = device.overrides()
         residuals = None if overrides or self._fitted is not None else calibration("models")
@@ -253,7 +254,7 @@ class KernelEngine:
             unit="s",
             interval=None if residuals is None else residuals.interval(value, MODEL_STRATUM),
             parts=_parts(table, times, bounds),
-            bound=max(_BOUNDS, key=lambda bound: by_bound[bound]),
+            bound=most,
             memory=need,
             fits=need.total_bytes <= device.memory_bytes.value,
             flop=table.total_flop,

@@ -30,7 +30,7 @@ from gnomon.engines.serving.colocated import alone_notes, simulate_together
 from gnomon.engines.serving.disaggregated import simulated
 from gnomon.engines.serving.facts import FEWEST_JUDGED, RequestTimes, facts, is_overloaded, is_warm, request_times
 from gnomon.engines.serving.outcome import Outcome
-from gnomon.engines.serving.prediction import Run, prediction
+from gnomon.engines.serving.prediction import Grounds, Run, grounds, prediction
 from gnomon.engines.serving.set_up import Ready, Sources, as_planned, of_beside, seed_of, set_up
 from gnomon.engines.serving.spans import timeline
 from gnomon.engines.serving.step_times.overheads import Software, vllm_v1
@@ -131,7 +131,12 @@ class ServingEngine:
         _check_second_tokens(scenario, self._set_up(scenario))
         run = self._run(scenario)
         _check_counted(scenario, run)
-        return prediction(scenario, run, self._provenance(scenario))
+        return prediction(scenario, run, self.grounds(scenario))
+
+    def grounds(self, scenario: Scenario) -> Grounds:
+        """What an answer to a scenario rests on, a capacity's too. Unsupported, BadInput."""
+        settings = {name: self._setting(name) for name in _SETTINGS}
+        return grounds(scenario, self._set_up(scenario), self._provenance(scenario), settings)
 
     def predict_many(self, scenarios: Sequence[Scenario]) -> list[Prediction]:
         """The answers in order."""

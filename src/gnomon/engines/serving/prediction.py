@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gnomon.core.footprint import Footprint
-from gnomon.core.prediction import Bound, Interval, Part, Prediction, Provenance
+from gnomon.core.prediction import Interval, Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.service import Floats, Pool
 from gnomon.core.service_facts import ServiceFacts
@@ -18,13 +18,13 @@ from gnomon.core.traffic.played import PlayedTrace
 from gnomon.engines.serving.colocated import ASSUMPTIONS as OF_TWO_MODELS
 from gnomon.engines.serving.disaggregated import ASSUMPTIONS as OF_TWO_POOLS
 from gnomon.engines.serving.drafting import OF_DRAFTS
-from gnomon.engines.serving.facts import RequestTimes
+from gnomon.engines.serving.facts import RequestTimes, is_overloaded
 from gnomon.engines.serving.kv_tiers import ASSUMPTIONS as OF_TIERS
 from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.set_up import Ready
 from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS
 from gnomon.engines.serving.step_times.memory import KvMemory
-from gnomon.engines.serving.validated import ELSEWHERE, outside
+from gnomon.engines.serving.validated import ELSEWHERE, no_interval, unlike
 
 _ASSUMPTIONS = (
     "every answer has as many tokens as its request says; none ends before",
@@ -35,8 +35,13 @@ _OF_SGLANG = (
     "gpu_memory_utilization stands for SGLang's mem_fraction_static, the share of weights and KV cache: activations come on top",
     "SGLang, which guesses the room that answers will need, is told how long each may get: as long as it does",
 )
+_OF_SHARED_EXPERTS = (
+    "replicas that share experts step each by itself; in truth all wait for the longest step, and the answer is too fast where "
+    "their steps differ"
+)
+_SATURATED = ("services were measured below saturation, and here the queue grows as long as requests come",)
 _FOR_THE_OTHER = "waits for the other model"  # that has the devices
-_BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
+BAND = {"ttft": "ttft", "tpot": "itl", "e2e": "e2e"}  # quantity -> of Software.bands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +55,38 @@ class Run:
     flop: float  # of the model, for all requests that are through
 
 
-def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Prediction:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What an answer rests on, whatever its requests come to."""
+
+    assumptions: tuple[str, ...]
+    void: tuple[str, ...]  # why the residuals of measured services say nothing of it
+    unlike: tuple[str, ...]  # why it is none of the kind that was measured
+    outside: tuple[str, ...]  # these, and what the model itself is outside of
+    provenance: Provenance
+
+
+def grounds(scenario: Scenario, ready: Ready, provenance: Provenance, settings: Mapping[str, str]) -> Grounds:
+    """Those of a scenario's service. `settings`: the engine's own, all of them."""
+    plan = scenario.plan.serving
+    assert plan is not None  # as it was set up
+    void, other = no_interval(scenario, plan, ready, settings), unlike(scenario, plan, ready)
+    return Grounds(
+        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_of_pools(plan), *_notes(plan)),
+        void=void,
+        unlike=other,
+        outside=(*scenario.workload.outside, *void, *other),
+        provenance=provenance,
+    )
+
+
+def prediction(scenario: Scenario, run: Run, on: Grounds) -> Prediction:
     """The mean over requests of what the plan asks for."""
     plan = scenario.plan.serving
     assert plan is not None  # as it was set up
     value = float(np.nanmean(getattr(run.times, plan.quantity)))
-    parts, unlike = _parts(plan.quantity, run), outside(scenario, plan)
+    parts, saturated = _parts(plan.quantity, run), _SATURATED if is_overloaded(run.times) else ()
+    interval = None if on.void else _interval(plan.quantity, run, is_alike=not (on.unlike or saturated))
     memory = run.ready.memories[-1]
     cache = memory.block_bytes * run.made.pool.kv_blocks
     other = run.ready.beside
@@ -68,9 +99,9 @@ def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Predicti
         quantity=plan.quantity,
         value=value,
         unit="s",
-        interval=_interval(plan.quantity, run, is_alike=not unlike),
+        interval=interval,
         parts=parts,
-        bound=_bound(parts),
+        bound=None,  # steps are of prompts and answers, and what each of them waits for is not kept
         memory=Footprint(
             weights_bytes=memory.weights_bytes,
             kv_cache_bytes=cache,
@@ -79,10 +110,10 @@ def prediction(scenario: Scenario, run: Run, provenance: Provenance) -> Predicti
         ),
         fits=fits,
         flop=run.flop,
-        moved_bytes=0.0,
-        assumptions=(*scenario.workload.assumptions, *_ASSUMPTIONS, *_of_pools(plan), *_notes(plan)),
-        outside=(*scenario.workload.outside, *unlike, *run.made.outside),
-        provenance=provenance,
+        moved_bytes=None,
+        assumptions=on.assumptions,
+        outside=(*on.outside, *saturated, *run.made.outside),
+        provenance=on.provenance if interval else replace(on.provenance, calibration="", calibration_sha256=""),
         service=run.facts,
     )
 
@@ -99,10 +130,12 @@ def _of_pools(plan: ServingPlan) -> tuple[str, ...]:
 
 
 def _notes(plan: ServingPlan) -> tuple[str, ...]:
-    """What the reader of a trace took for granted, and whoever takes vLLM's figures for another's; what is of adapters and drafts."""
+    """What the reader of a trace took for granted, and whoever takes vLLM's figures for another's; of shared experts, adapters, drafts."""
     found = list(plan.traffic.notes) if isinstance(plan.traffic, PlayedTrace) else []
     if plan.policy == "sglang":
         found += _OF_SGLANG
+    if plan.ep > plan.tp:
+        found.append(_OF_SHARED_EXPERTS)
     if plan.max_loras is not None:
         found.append(OF_ADAPTERS)
     if plan.num_speculative_tokens is not None:
@@ -115,7 +148,7 @@ def _notes(plan: ServingPlan) -> tuple[str, ...]:
 
 
 def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | None:
-    """Of measured services left out of the fit, wider for those that are not like them; None without a fit.
+    """Of measured stages whose model was left out of the fit, wider for those that are not like them; None without a fit.
 
     Measured services had long answers: a whole request is no better known than its first token, which counts where answers are short.
     """
@@ -124,18 +157,21 @@ def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | Non
         return None
 
     def ends(name: Quantity) -> tuple[float, float, float]:
-        value, band = float(np.nanmean(getattr(run.times, name))), software.bands[_BAND[name]]
+        value, band = float(np.nanmean(getattr(run.times, name))), software.bands[BAND[name]]
         return value, value * math.exp(factor * band.low), value * math.exp(factor * band.high)
 
-    (value, low, high), band = ends(quantity), software.bands[_BAND[quantity]]
+    (value, low, high), band = ends(quantity), software.bands[BAND[quantity]]
     if quantity == "e2e":
         first, first_low, first_high = ends("ttft")
         low, high = min(low, value - first + first_low), max(high, value - first + first_high)
-    method = f"split-conformal, held out by model ({band.groups} models, {band.rows} measured services)"
+    method = (
+        f"split-conformal over {band.rows} stages of {band.groups} models, each model left out of the fit: for another one no "
+        f"more than {band.groups} in {band.groups + 1} is promised"
+    )
     return Interval(
         low=low,
         high=high,
-        method=method if is_alike else f"{method}, {ELSEWHERE:g} times as wide: unlike those",
+        method=method if is_alike else f"{method}; {ELSEWHERE:g} times as wide: unlike those",
     )
 
 
@@ -149,7 +185,7 @@ def _parts(quantity: Quantity, run: Run) -> tuple[Part, ...]:
     prompt = (
         Part(name="waiting", value=waits - sum(loads), kind="idle"),
         *(Part(name="KV load", value=load, kind="network") for load in loads),
-        Part(name="prompt", value=first - waits - before, kind="compute"),
+        Part(name="prompt", value=first - waits - before, kind="mixed"),
     )
     if quantity == "ttft":
         return prompt if times.device_wait is None else (*prompt, Part(name=_FOR_THE_OTHER, value=before, kind="idle"))
@@ -159,14 +195,14 @@ def _parts(quantity: Quantity, run: Run) -> tuple[Part, ...]:
             whole = float(times.device_wait.mean())
             between = (Part(name=_FOR_THE_OTHER, value=whole, kind="idle"),)
             rest = float(times.e2e.mean()) - (first - before) - whole
-            return (*prompt, *between, Part(name="answer", value=rest, kind="memory"))
+            return (*prompt, *between, Part(name="answer", value=rest, kind="mixed"))
         rest = float(times.e2e.mean()) - first - sum(part.value for part in between)
-        return (*prompt, *between, Part(name="answer", value=rest, kind="memory"))
+        return (*prompt, *between, Part(name="answer", value=rest, kind="mixed"))
     between = _between(times, (times.e2e - times.ttft) / times.tpot)  # tokens after the first
     if times.device_wait is not None:
         between = (Part(name=_FOR_THE_OTHER, value=_further_wait_s(times), kind="idle"),)
     rest = float(np.nanmean(times.tpot)) - sum(part.value for part in between)
-    return (*between, Part(name="answer", value=rest, kind="memory"))
+    return (*between, Part(name="answer", value=rest, kind="mixed"))
 
 
 def _further_wait_s(times: RequestTimes) -> float:
@@ -190,9 +226,3 @@ def _between(times: RequestTimes, over: Floats) -> tuple[Part, ...]:
         Part(name="KV transfer", value=mean(times.kv_transfer), kind="network"),
         Part(name="waiting to decode", value=mean(times.decode_queueing), kind="idle"),
     )
-
-
-def _bound(parts: Sequence[Part]) -> Bound:
-    """What the largest part waits for."""
-    largest = max(parts, key=lambda one: one.value)
-    return {"idle": "overhead", "compute": "compute", "memory": "memory", "network": "network"}[largest.kind]  # type: ignore[return-value]

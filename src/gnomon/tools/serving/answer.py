@@ -8,7 +8,7 @@ from typing import Literal
 
 from gnomon.core.errors import ToolError
 from gnomon.core.footprint import Footprint
-from gnomon.core.prediction import Bound, Part, Prediction, Provenance
+from gnomon.core.prediction import Part, Prediction, Provenance
 from gnomon.core.scenario import Scenario
 from gnomon.core.serving_plan import ServingPlan
 from gnomon.core.version import version
@@ -80,7 +80,7 @@ def prediction(
         unit="s",
         interval=None,
         parts=parts,
-        bound=_BOUND[max(parts, key=lambda part: part.value).name],
+        bound=None,  # no tool says what its steps wait for
         memory=memory,
         fits=memory.total_bytes <= scenario.system.device.memory_bytes.value,
         flop=scenario.workload.table.total_flop,
@@ -102,7 +102,6 @@ _MEANS = (
     "means over requests; time per output token is what a request takes after its first token over the tokens after it",
     "work and traffic are those of a decode step of one sequence; memory is the weights and what the plan leaves to the KV cache",
 )
-_BOUND: dict[str, Bound] = {"waiting": "overhead", "prompt": "compute", "answer": "memory"}
 
 
 def _parts(quantity: str, figures: Figures, value: float) -> tuple[Part, ...]:

@@ -36,6 +36,7 @@ class Software:
     data: str  # which rows it was fitted on
     sha256: str  # of their table's file
     timer: str  # operator times that the shares are of
+    exchanges: str  # source of communication times that the share of exchanges is of
     # Steps that are made up before the one under way has ended: who arrives meanwhile waits for all of them. [vLLM 0.14 on:
     # asynchronous scheduling, by default]
     steps_ahead: int
