@@ -24,7 +24,7 @@ from gnomon.engines.serving.outcome import Outcome
 from gnomon.engines.serving.set_up import Ready
 from gnomon.engines.serving.step_times.adapters import OF_ADAPTERS
 from gnomon.engines.serving.step_times.memory import KvMemory
-from gnomon.engines.serving.validated import ELSEWHERE, no_interval, unlike
+from gnomon.engines.serving.validated import no_interval, unlike, widening
 
 _ASSUMPTIONS = (
     "every answer has as many tokens as its request says; none ends before",
@@ -86,7 +86,7 @@ def prediction(scenario: Scenario, run: Run, on: Grounds) -> Prediction:
     assert plan is not None  # as it was set up
     value = float(np.nanmean(getattr(run.times, plan.quantity)))
     parts, saturated = _parts(plan.quantity, run), _SATURATED if is_overloaded(run.times) else ()
-    interval = None if on.void else _interval(plan.quantity, run, is_alike=not (on.unlike or saturated))
+    interval = None if on.void else _interval(plan.quantity, run, widening(plan, is_alike=not (on.unlike or saturated)))
     memory = run.ready.memories[-1]
     cache = memory.block_bytes * run.made.pool.kv_blocks
     other = run.ready.beside
@@ -147,12 +147,12 @@ def _notes(plan: ServingPlan) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | None:
+def _interval(quantity: Quantity, run: Run, factor: float) -> Interval | None:
     """Of measured stages whose model was left out of the fit, wider for those that are not like them; None without a fit.
 
     Measured services had long answers: a whole request is no better known than its first token, which counts where answers are short.
     """
-    software, factor = run.ready.software, 1.0 if is_alike else ELSEWHERE
+    software = run.ready.software
     if software is None:
         return None
 
@@ -171,7 +171,7 @@ def _interval(quantity: Quantity, run: Run, *, is_alike: bool) -> Interval | Non
     return Interval(
         low=low,
         high=high,
-        method=method if is_alike else f"{method}; {ELSEWHERE:g} times as wide: unlike those",
+        method=method if factor == 1.0 else f"{method}; {factor:g} times as wide: unlike those",
     )
 
 
