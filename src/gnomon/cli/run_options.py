@@ -256,7 +256,11 @@ def add_training_options(parser: Parser) -> None:
     shared = parser.add_argument_group("devices that share a model (--mode train or serve)")
     shared.add_argument("--tp", metavar="N", help="tensor parallel: devices that share every layer")
     shared.add_argument("--pp", metavar="N", help="pipeline parallel: stages")
-    shared.add_argument("--ep", metavar="N", help="expert parallel: groups that share the experts of a mixture")
+    shared.add_argument(
+        "--ep",
+        metavar="N",
+        help="expert parallel: who shares the experts of a mixture: replicas of a training step; devices of a service, a multiple of --tp",
+    )
     group = parser.add_argument_group("a step of training (--mode train)")
     group.add_argument(
         "--microbatch",
