@@ -159,7 +159,8 @@ def add_serving_options(parser: Parser) -> None:
     asked.add_argument(
         "--trace",
         metavar="FILE",
-        help="requests of a file: of Azure, BurstGPT, Mooncake, ShareGPT, vLLM, Vidur, or CSV; without --mode serve the same as --timeline",
+        help="with --mode serve a file of requests that is read: of Azure, BurstGPT, Mooncake, ShareGPT, vLLM, Vidur, or CSV; else a "
+        "timeline that is written, as by --timeline",
     )
     asked.add_argument("--requests", metavar="N", help="how many at most (default 1000, or the whole trace)")
     asked.add_argument("--duration", metavar="SECONDS", help="nothing arrives after it")
