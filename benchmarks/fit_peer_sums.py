@@ -84,9 +84,7 @@ def main(truth: Path) -> None:
     """Print the fit, and the errors of what is shipped."""
     rows = measured(truth)
     own = [row for row in rows if row.device in FITTED]
-    start = np.array(
-        [peer_sums.ONE_PASS_S, peer_sums.TWO_PASS_S, peer_sums.ONE_PASS_SHARE, peer_sums.TWO_PASS_SHARE]
-    )
+    start = np.array([peer_sums.ONE_PASS_S, peer_sums.TWO_PASS_S, peer_sums.ONE_PASS_SHARE, peer_sums.TWO_PASS_SHARE])
     print("one pass {:.3g} s, two {:.3g} s, shares {:.3f} and {:.3f}".format(*fitted(own, start)))
     print(f"as shipped, {', '.join(FITTED)}: {_said(own)}")
     for device in dict.fromkeys(row.device for row in rows):

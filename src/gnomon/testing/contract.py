@@ -163,7 +163,9 @@ class EngineContract:
         assert math.isfinite(found.flop), f"flop is {found.flop!r}; it counts the work of the whole pass"
         assert found.flop >= 0, f"flop is {found.flop!r}; it counts the work of the whole pass"
         if found.moved_bytes is not None:
-            assert math.isfinite(found.moved_bytes), f"moved_bytes is {found.moved_bytes!r}; give None where it is not counted"
+            assert math.isfinite(found.moved_bytes), (
+                f"moved_bytes is {found.moved_bytes!r}; give None where it is not counted"
+            )
             assert found.moved_bytes >= 0, f"moved_bytes is {found.moved_bytes!r}"
 
     def test_memory_is_never_negative(self, answered: Scenario) -> None:
@@ -195,7 +197,9 @@ class EngineContract:
             f"unit {found.unit!r} is not SI; give seconds, not milliseconds (known: {', '.join(SI_UNITS)})"
         )
         assert found.quantity != "time" or found.unit == "s", f"a time is given in 's', not in {found.unit!r}"
-        assert found.bound is None or found.bound in get_args(Bound), f"bound {found.bound!r} is none of {', '.join(get_args(Bound))}"
+        assert found.bound is None or found.bound in get_args(Bound), (
+            f"bound {found.bound!r} is none of {', '.join(get_args(Bound))}"
+        )
 
     def test_provenance_names_engine_and_scenario(self, answered: Scenario) -> None:
         origin = self.answer(answered).provenance
