@@ -191,7 +191,8 @@ def add_serving_options(parser: Parser) -> None:
     asked.add_argument(
         "--trace",
         metavar="FILE",
-        help="requests of a file: of Azure, BurstGPT, Mooncake, ShareGPT, vLLM, Vidur, or CSV; without --mode serve the same as --timeline",
+        help="with --mode serve a file of requests that is read: of Azure, BurstGPT, Mooncake, ShareGPT, vLLM, Vidur, or CSV; else a "
+        "timeline that is written, as by --timeline",
     )
     asked.add_argument("--requests", metavar="N", help="how many at most (default 1000, or the whole trace)")
     asked.add_argument("--duration", metavar="TIME", help="like 60 or 10min: nothing arrives after it")
@@ -295,7 +296,11 @@ def add_training_options(parser: Parser) -> None:
     shared = parser.add_argument_group("devices that share a model (--mode train or serve)")
     shared.add_argument("--tp", metavar="N", help="tensor parallel: devices that share every layer")
     shared.add_argument("--pp", metavar="N", help="pipeline parallel: stages")
-    shared.add_argument("--ep", metavar="N", help="expert parallel: groups that share the experts of a mixture")
+    shared.add_argument(
+        "--ep",
+        metavar="N",
+        help="expert parallel: who shares the experts of a mixture: replicas of a training step; devices of a service, a multiple of --tp",
+    )
     group = parser.add_argument_group("a step of training (--mode train)")
     group.add_argument(
         "--microbatch",

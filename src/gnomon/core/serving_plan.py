@@ -41,7 +41,8 @@ class ServingPlan:
     policy: Policy = "vllm-v1"
     tp: int = 1  # tensor parallel: devices that share every layer
     pp: int = 1  # pipeline parallel: stages of a replica
-    ep: int = 1  # expert parallel: devices that share the experts of a mixture; 1: each expert is divided among the tp
+    # Expert parallel: devices that share the experts of a mixture, a multiple of tp; 1: each expert is divided among the tp.
+    ep: int = 1
     replicas: int | None = None  # None: as many as the devices allow
     router: RouterName = "round_robin"
     scheduling: Scheduling = "fcfs"  # of vllm-v1; priority: by the priorities of the requests, the lowest first

@@ -129,7 +129,10 @@ class _Alone(Strict):
         description="train: what is sharded across replicas: 1 optimizer state, 2 also gradients, 3 also weights (FSDP); 0",
     )
     ep: int | None = Field(
-        default=None, ge=1, strict=True, description="train: replicas that share the experts of a mixture; 1"
+        default=None,
+        ge=1,
+        strict=True,
+        description="train: replicas that share the experts of a mixture; serve: devices that do, a multiple of tp; 1",
     )
     cp: int | None = Field(
         default=None, ge=1, strict=True, description="train: devices that share the tokens of each sequence; 1"

@@ -23,7 +23,7 @@ FITTED_ON = "a100-sxm-80gb"
 LOW, HIGH = 0.87, 1.13
 # On other devices one pair of figures is known: 300 and 600 W of an H100 that serves one request and 128 at once [ML.ENERGY
 # benchmark v3, in the fleet simulator of vLLM's semantic router, which does not name the model]. For Llama-3.1-8B, 200 tokens in and 400
-# out, this gives 573 and 700 W.
+# out, this gives 573 and 700 W: half as much may be true. That a fifth more may be is assumed, and no measurement says it.
 LOW_ELSEWHERE, HIGH_ELSEWHERE = 0.5, 1.2
 
 

@@ -17,8 +17,9 @@ from gnomon.core.system import System
 MEMBERS = (2, 4, 6, 8)
 LARGEST_BYTES = 8 * 2**20  # from there on NCCL [vLLM's custom_all_reduce]
 
-# Fitted to 225 rows of vLLM 0.14 to 0.24 from recorded graphs, on A100, H100, L40S and RTX PRO 6000 (2 to 8 GPUs, below 8 MiB):
-# 6.3 % off in the median, 14.0 % at the 90th percentile; 17 % and 34 % on GB200 and B200, which it was not fitted to.
+# Fitted by hand to 240 rows of vLLM 0.14 to 0.24, launched or from recorded graphs, on A100, H100, L40S and RTX PRO 6000 (2 to 8 GPUs,
+# below 8 MiB): 6.6 % off in the median, 17.7 % at the 90th percentile, of RTX PRO 6000 alone 30 and 73 %; 17 and 34 % in the median on
+# GB200 and B200, which it was not fitted to. Least squares come within 2 % of each number. [python -m benchmarks.fit_peer_sums]
 ONE_PASS_S = 4.67e-6  # every GPU reads all arrays of the others
 TWO_PASS_S = 9.36e-6  # every GPU sums a share, and reads the other sums
 ONE_PASS_SHARE = 0.603  # of the links' bandwidth
