@@ -141,9 +141,7 @@ class StepTimes:
     prefill_s: Floats  # (b, c): its attention, all layers of a stage; chunks of one step add up
     host_step_s: float = 0.0  # of the host, for each step
     host_request_s: float = 0.0  # likewise, for each request in it
-    is_host_hidden: bool = False  # the host works on the next step while the device runs this one: the longer counts
     request_s: float = 0.0  # before a request reaches the queue
-    token_s: float = 0.0  # before an output token reaches the client
     adapted: Ints | None = None  # (a): tokens of a step that have a LoRA adapter; None: none has
     adapters: Ints | None = None  # (l): different adapters of a step
     adapters_s: Floats | None = None  # (a, l): their products, all layers of a stage

@@ -10,11 +10,13 @@ import numpy as np
 
 from gnomon.api.serving_simulation import ServingSimulation, simulate_service
 from gnomon.core.service import Arrivals, Batching, Pool, Routing, Service, StageTimes, StepTimes
+from gnomon.engines.serving.step_times.layout import Limits
 
 ROOT = Path(__file__).parents[3]
 OWN = ROOT / "tests" / "golden" / "vidur"
 SHARED = ROOT / os.environ.get("GNOMON_SHARED", "../shared") / "reference" / "vidur"
 TOKENS, KV_STEP, KV_COLUMNS, REQUESTS = 128, 64, 3, 8  # that the tables of the cases by hand cover
+VLLM_LIMITS = Limits(step_tokens=2048, requests=128, sequence_tokens=4096)  # of the runs that the calibration is of
 BY_TOKEN = ("lightllm", "sglang")  # policies whose blocks hold a token, on one stage
 _OPERATORS = (
     *("attn_post_proj", "attn_rope", "attn_kv_cache_save", "input_layernorm", "mlp_up_proj", "mlp_down_proj"),

@@ -24,8 +24,8 @@ def test_a_turn_comes_after_the_one_before_it_and_the_time_to_think():
     assert made.completed_s.tolist() == [2.0, 3.5, 4.75]
 
 
-def test_a_client_knows_of_the_end_when_the_last_token_is_there():
-    times = step_times(request_s=0.25, token_s=0.5)
+def test_a_turn_is_on_its_way_to_the_queue_as_long_as_any_other():
+    times = step_times(request_s=0.25)
     stream = replace(arrivals((0, 4, 2), (1.0, 4, 1)), after=np.array([-1, 0]))
     made = simulate(service("vllm-v1", times=times), stream).requests
     assert made.arrived_s[1] == pytest.approx(made.completed_s[0] + 1.0)

@@ -179,7 +179,7 @@ def test_layer_by_layer_is_never_later_than_whole_where_no_prompt_waits_for_bloc
 def test_without_a_link_and_without_others_a_request_takes_what_one_pool_takes():
     """Then each step is the same, only at another replica; what comes before the queue is passed once."""
     stream = arrivals((0.0, 16, 9), (1.0, 5, 3), (2.0, 30, 2))
-    one = service("vllm-v1", times=step_times(request_s=0.003, token_s=0.004), blocks=12)
+    one = service("vllm-v1", times=step_times(request_s=0.003), blocks=12)
     alone, apart = simulate(one, stream).requests, simulated(two(one, NEVER_LATE), stream).requests
     assert apart.first_token_s == pytest.approx(alone.first_token_s)
     assert apart.completed_s == pytest.approx(alone.completed_s)

@@ -139,7 +139,7 @@ def _joined(service: Service, arrivals: Arrivals, first: Outcome, second: Outcom
     requests.restarts[came] += later.restarts
     left_s, sent_s, begun_s = (np.full(count, np.nan) for _ in range(3))
     replica = np.full(count, NONE)
-    left_s[came] = first.requests.completed_s[came] - _client_s(service.pools[0])
+    left_s[came] = first.requests.completed_s[came]
     sent_s[came], replica[came] = first.requests.sent_s[came], later.replica
     begun_s[came] = np.where(later.is_begun, later.scheduled_s, np.nan)
     return Outcome(
@@ -159,8 +159,3 @@ def _joined(service: Service, arrivals: Arrivals, first: Outcome, second: Outcom
             left_s=left_s, sent_s=sent_s, begun_s=begun_s, decode_replica=replica, prefill=first, decode=second
         ),
     )
-
-
-def _client_s(pool: Pool) -> float:
-    """What passes before a token is with the client."""
-    return pool.times.token_s if isinstance(pool.times, StepTimes) else 0.0

@@ -246,7 +246,6 @@ def _rules(
 ) -> Rules:
     batching, drafts, tiers = pool.batching, pool.batching.speculation, pool.tiers
     check(pool)
-    before_s, after_s = _client_s(pool.times)
     sequence_blocks = service.sequence_tokens // batching.block_tokens
     sequences = pool.kv_blocks // max(sequence_blocks, 1) if pool.kv_sequences is None else pool.kv_sequences
     return Rules(
@@ -268,8 +267,7 @@ def _rules(
         time_limit_s=float("inf") if service.time_limit_s is None else float(service.time_limit_s),
         waits_for_ends=waits_for_ends,
         most_open=service.most_open or 0,
-        client_s=after_s,
-        door_s=before_s,
+        door_s=pool.times.request_s if isinstance(pool.times, StepTimes) else 0.0,
         layers=pool.times.layers if isinstance(pool.times, StageTimes) else 0,
         has_step_times=isinstance(pool.times, StepTimes),
         is_chunked=batching.is_chunked,
@@ -331,11 +329,6 @@ def _costs(times: StageTimes | StepTimes, draft: StepTimes | None) -> Costs:
     )
 
 
-def _client_s(times: StageTimes | StepTimes) -> tuple[float, float]:
-    """What passes before a request is in the queue, and before a token is with the client."""
-    return (times.request_s, times.token_s) if isinstance(times, StepTimes) else (0.0, 0.0)
-
-
 def _refuse(rules: Rules, requests: Records) -> None:
     """Of vllm-v1 requests that would run for ever alone: longer than the cache, or than a step where a prompt is in one."""
     if rules.policy == VLLM_V1:
@@ -363,11 +356,9 @@ def _hand_on(handed_on: HandedOn, requests: Records) -> None:
 
 
 def _as_seen_by_clients(rules: Rules, requests: Records, arrivals: Arrivals) -> None:
-    """From sending the request to receiving tokens, where until now the queue and the step counted."""
+    """From sending the request on, where until now the queue counted."""
     came_later = requests.is_let_in.copy() if arrivals.after is None else requests.is_let_in | (arrivals.after >= 0)
     requests.arrived_s[:] = np.where(came_later, requests.arrived_s - rules.door_s, arrivals.arrived_s)
-    for times_s in (requests.first_token_s, requests.completed_s):
-        times_s[times_s != 0] += rules.client_s
 
 
 def _never(requests: Records, replicas: Replicas) -> Ints:

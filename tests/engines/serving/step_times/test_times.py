@@ -14,9 +14,10 @@ from gnomon.core.plan import Plan
 from gnomon.core.service import StepTimes
 from gnomon.core.workload import Workload
 from gnomon.engines.nccl.timer import NcclTimer
-from gnomon.engines.serving.step_times.layout import VLLM_LIMITS, Layout, Limits
+from gnomon.engines.serving.step_times.layout import Layout, Limits
 from gnomon.engines.serving.step_times.overheads import NO_OVERHEADS, Overheads, vllm_v1
 from gnomon.engines.serving.step_times.times import step_times
+from tests.engines.serving.cases import VLLM_LIMITS
 
 MS = 1e3
 

@@ -113,12 +113,12 @@ def come(rules: Rules, coming: Coming, requests: Records, arrived: int) -> bool:
 
 @inner
 def let_come(rules: Rules, coming: Coming, requests: Records, members: Records, size: int, now_s: float) -> None:
-    """Those of a batch that are through let others come, once their clients know."""
+    """Those of a batch that are through let others come."""
     for at in range(size):
         request = members[at].request
         if not requests[request].is_completed or requests[request].has_let_come:
             continue
-        let_next_come(rules, coming, requests, request, now_s + rules.client_s)
+        let_next_come(rules, coming, requests, request, now_s)
 
 
 @inner

@@ -169,11 +169,11 @@ def set_times_by_steps(rules: Rules, costs: Costs, requests: Records, batch: Rec
     device_s += attention_s
     host_s, last_s = step.host_s(grids, batch.count), step.last_s(grids, sampled)
     if rules.stages > 1:
-        batch.first_stage_s = step.with_host_s(grids, device_s + first_s + send_s, host_s)
-        batch.stage_s = step.with_host_s(grids, device_s + send_s, host_s)
-        batch.last_stage_s = step.with_host_s(grids, device_s + last_s, host_s)
+        batch.first_stage_s = host_s + (device_s + first_s + send_s)
+        batch.stage_s = host_s + (device_s + send_s)
+        batch.last_stage_s = host_s + (device_s + last_s)
     else:
-        batch.last_stage_s = step.with_host_s(grids, device_s + first_s + last_s, host_s)
+        batch.last_stage_s = host_s + (device_s + first_s + last_s)
     batch.total, batch.decodes, batch.kv = total, decodes, kv
     note_largest(costs.largest, total, decodes, kv, longest_before, longest_chunk)
     return kv_sum

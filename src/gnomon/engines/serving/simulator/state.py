@@ -135,7 +135,6 @@ class Rules(NamedTuple):
     layers: int  # of a stage
     waits_for_ends: bool  # some come only when others are through
     most_open: int  # under way at once; 0: as many as come
-    client_s: float  # before a client has a token
     door_s: float  # before a request is in a queue
     has_step_times: bool  # Costs.grids, not the tables before it
     is_chunked: bool  # a prompt may be computed in several batches

@@ -92,7 +92,7 @@ def steps_ahead(
             if mean_kv >= stretch.high_kv:
                 stretch = step.decode_stretch(costs.grids, size, mean_kv)
             device_s = pace.device_s + step.decode_s(stretch, mean_kv) + pace.first_s + pace.last_s
-            length_s = step.with_host_s(costs.grids, device_s, pace.host_s) + besides_s
+            length_s = pace.host_s + device_s + besides_s
         else:
             length_s = layer_ms(pace.parts, steady_decode_ms(costs, size, kv_sum), 0.0) * rules.layers * 1e-3
         if not (now_s + length_s < rules.time_limit_s and now_s < until_s):

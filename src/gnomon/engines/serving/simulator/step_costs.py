@@ -41,7 +41,6 @@ class Grids(NamedTuple):
     adapters_s: int
     host_step_s: float
     host_request_s: float
-    is_host_hidden: bool
     adapter_load_s: float
 
 
@@ -49,7 +48,7 @@ def grids(times: StepTimes | None) -> Grids:
     """The same times; None: of nothing."""
     if times is None:
         nothing = Grid(0, 1)
-        return Grids(np.zeros(1), *(nothing,) * 8, *(0,) * 7, 0.0, 0.0, False, 0.0)
+        return Grids(np.zeros(1), *(nothing,) * 8, *(0,) * 7, 0.0, 0.0, 0.0)
     given = {name: getattr(times, name) for name in (*_GRIDS, *_CURVES)}
     parts = {name: np.asarray([0.0] if one is None else one, np.float64).ravel() for name, one in given.items()}
     places = dict(zip(parts, np.cumsum([0, *map(len, parts.values())]).tolist(), strict=False))
@@ -73,7 +72,6 @@ def grids(times: StepTimes | None) -> Grids:
         adapters_s=places["adapters_s"],
         host_step_s=float(times.host_step_s),
         host_request_s=float(times.host_request_s),
-        is_host_hidden=times.is_host_hidden,
         adapter_load_s=float(times.adapter_load_s),
     )
 
@@ -195,9 +193,3 @@ def host_s(grids: Grids, requests: int) -> float:
     """Of the host, for a step of so many requests."""
     total_s: float = grids.host_step_s + requests * grids.host_request_s
     return total_s
-
-
-@inner
-def with_host_s(grids: Grids, device_s: float, of_host_s: float) -> float:
-    """A stage's step: the host before the device, or beside it."""
-    return max(device_s, of_host_s) if grids.is_host_hidden else of_host_s + device_s

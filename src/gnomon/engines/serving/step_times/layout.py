@@ -48,6 +48,3 @@ class Limits:
     requests: int  # running at once
     sequence_tokens: int  # prompt and answer of a request
     decode_tokens: int = 1  # that a step computes of a request which decodes: one, and those drafted
-
-
-VLLM_LIMITS = Limits(step_tokens=2048, requests=128, sequence_tokens=4096)  # of the runs that the calibration is of

@@ -40,11 +40,6 @@ class KvMemory:
     block_tokens: int
     blocks: int  # of the replica's cache
 
-    @property
-    def tokens(self) -> int:
-        """Tokens that the cache holds."""
-        return self.blocks * self.block_tokens
-
 
 def board_bytes(device: Device) -> float:
     """Bytes that the driver offers: more than the data sheet's GB, as boards hold GiB."""

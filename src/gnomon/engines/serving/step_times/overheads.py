@@ -17,9 +17,8 @@ class Overheads:
 
     step_s: float = 0.0  # of each step, by which the device waits
     request_in_step_s: float = 0.0  # likewise, for each request in it
-    arrival_s: float = (
-        0.0  # from a request's arrival at the server to the queue, and of its first token back: HTTP, tokens
-    )
+    # from a request's arrival at the server to the queue, with what its first token takes back, as if that came before: HTTP, tokens
+    arrival_s: float = 0.0
     attention_share: float = 1.0  # of the timer's attention
     exchange_share: float = 1.0  # of the timer's exchanges between devices of a stage
     kernel_share: float = 1.0  # of all else that the timer gives

@@ -226,7 +226,6 @@ class TimedSteps:
             prefill_s=beyond_least(self._prefill),
             host_step_s=own.step_s,
             host_request_s=own.request_in_step_s,
-            is_host_hidden=False,
             request_s=own.arrival_s,
         )
 
