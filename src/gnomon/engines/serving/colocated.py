@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gnomon.core.errors import BadInput, Unsupported
-from gnomon.core.service import Arrivals, Service, StepTimes
+from gnomon.core.service import Arrivals, Service
 from gnomon.core.serving_plan import ServingPlan
 from gnomon.engines.serving.outcome import Outcome, Together
 from gnomon.engines.serving.simulate import Begun, begin
@@ -60,11 +60,6 @@ def _check(service: Service, other: Service) -> None:
         if one.autoscale is not None or one.time_limit_s is not None:
             raise Unsupported(
                 "of two models on the same devices neither replicas that come and go nor a time limit is simulated"
-            )
-        times = one.pools[0].times
-        if isinstance(times, StepTimes) and times.is_host_hidden:
-            raise Unsupported(
-                "of two models on the same devices the host's time comes before the device's, not beside it"
             )
     layouts = [(one.pools[0].replicas, one.pools[0].tensor_parallel, one.pools[0].stages) for one in (service, other)]
     if layouts[0] != layouts[1]:
