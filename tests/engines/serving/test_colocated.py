@@ -237,7 +237,6 @@ def test_services_that_do_not_lie_alike_are_refused():
 def test_what_is_not_simulated_beside_another_model_is_refused():
     came, plain = arrivals((0.0, 4, 2)), service("vllm-v1")
     scaled = replace(plain, autoscale=Autoscale(max=1, target_outstanding=2.0, start_s=0.0))
-    hidden = service("vllm-v1", times=step_times(is_host_hidden=True))
-    for other in (scaled, replace(plain, time_limit_s=1.0), hidden):
+    for other in (scaled, replace(plain, time_limit_s=1.0)):
         with pytest.raises(Unsupported, match="two models on the same devices"):
             simulate_together(plain, came, other, came)
