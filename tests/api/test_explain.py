@@ -68,3 +68,17 @@ def test_a_change_that_the_plan_of_a_step_cannot_have_is_not_proposed():
     found = _step(global_batch=8)
     assert "twice the micro-batch" not in _changes(found, "time")
     assert "a step)" in str(found.parts.explain())
+
+
+@pytest.mark.xdist_group("compiled")
+def test_of_a_service_the_time_is_what_a_change_makes_shorter_and_nothing_is_said_to_bind():
+    found = gnomon.predict(
+        "llama-2-7b",
+        "h100-sxm",
+        mode="serve",
+        engine="serving",
+        traffic={"qps": 2, "prompts": 100, "answers": 4, "requests": 5},
+    )
+    one = next(one for one in found.parts.explain().passes if one.outcome.quantity == "tpot")
+    assert one.changes[0].times_as_fast > 1.2
+    assert "binds" not in str(one)

@@ -33,7 +33,7 @@ class Change:
 
     name: str  # what is changed, in words
     value_s: float  # predicted time of the pass with it, seconds
-    times_as_fast: float  # items per second with it over items per second without
+    times_as_fast: float  # items per second with it over without; of a service its time without over with
     fits: bool  # whether the pass still fits into the device's memory
 
 
@@ -110,6 +110,7 @@ def explain(answer: Answer, engine: Engine) -> Explanation:
 def _changes(answer: Answer, outcome: Outcome, engine: Engine) -> Iterator[Change]:
     """The engine's answers with one thing changed; what it cannot answer is left out."""
     assert outcome.items_per_s is not None
+    assert outcome.prediction is not None
     for name, scenario in _variants(answer, outcome.scenario):
         try:
             if engine.missing(scenario):
@@ -119,10 +120,12 @@ def _changes(answer: Answer, outcome: Outcome, engine: Engine) -> Iterator[Chang
             continue
         changed = replace(outcome, scenario=scenario, prediction=found)
         assert changed.items_per_s is not None
+        # A service has no more tokens a second than its requests ask for: what is shorter is their time.
+        of_a_service = outcome.prediction.value / found.value
         yield Change(
             name=name,
             value_s=found.value,
-            times_as_fast=changed.items_per_s / outcome.items_per_s,
+            times_as_fast=changed.items_per_s / outcome.items_per_s if found.service is None else of_a_service,
             fits=found.fits,
         )
 
@@ -139,7 +142,7 @@ def _variants(answer: Answer, scenario: Scenario) -> Iterator[tuple[str, Scenari
     if system.dimensions:
         yield "twice the network bandwidth", replace(scenario, system=faster_network(system, 2))
     batch = "batch" if plan.training is None else "micro-batch"
-    plans = [(f"twice the {batch}", replace(plan, batch=2 * plan.batch))]
+    plans = [] if plan.serving is not None else [(f"twice the {batch}", replace(plan, batch=2 * plan.batch))]
     stored = DTYPES[plan.weight_dtype or plan.dtype].bytes
     if (narrower := _narrower(scenario)) is not None:
         plans.append((f"products in {narrower}", replace(plan, dtype=narrower)))
