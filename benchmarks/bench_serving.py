@@ -26,7 +26,7 @@ from gnomon.formats.vidur.tables import read_stage_times
 from gnomon.formats.vidur.trace import read_trace
 
 _RUN_CPU_S, _WHOLE_CPU_S = 11.3, 12.1  # Vidur: 10,000 requests, vllm, 4 per second
-_LEAST = 40  # of the ratios: far below what is measured, for others may run beside
+_LEAST = 40  # of the ratios, a third of the smaller (209 and 110 when this was written): others may run beside
 _CASE = SHARED / "bench" / "X10k_vllm_qps4"
 _ROUNDS = 7
 

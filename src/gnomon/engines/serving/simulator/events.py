@@ -84,7 +84,7 @@ def is_quiet(marks: Records) -> bool:
 
 @inner
 def is_in_line(events: Events, number: int) -> bool:
-    """Whether an event, that was put in the line as the so manieth, has not happened yet."""
+    """Whether the event of the line that was created with this number has not happened yet."""
     marks = events.marks[0]
     still: bool = marks.head != marks.tail and events.line[marks.head % len(events.line)].number <= number
     return still
