@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gnomon.core.errors import Unsupported
 from gnomon.core.service import Batching, KvTier, KvTiers, Routing, Speculation
-from gnomon.engines.serving.simulate import simulate
+from gnomon.engines.serving.simulate import begin, simulate
 from tests.engines.serving.cases import arrivals, service, step_times
 from tests.engines.serving.plain_tiers import tiers
 from tests.engines.serving.plain_v1 import Pool, run
@@ -62,20 +62,38 @@ def test_decisions_are_those_of_the_plain_twin(rows, blocks, cpu, remote, cpu_s,
     assert not made.requests.in_flight.any()
 
 
-@pytest.mark.parametrize("stages", [1, 2, 3])
 @pytest.mark.parametrize("steps_ahead", [0, 1])
-def test_no_block_is_lost_with_stages_and_steps_ahead(stages, steps_ahead):
-    rng = np.random.default_rng(stages)
-    rows = [
-        (quarter, [int(one) for one in rng.choice([0, 1, 2, 7, 8], size=3)], int(rng.integers(1, 14)), -1)
-        for quarter in sorted(rng.integers(0, 80, size=40).tolist())
-    ]
-    given_service = tiered(cpu=30, remote=60, blocks=16, stages=stages, steps_ahead=steps_ahead)
-    made = simulate(given_service, drawn(rows))
+@given(
+    rows=st.lists(REQUEST, min_size=1, max_size=14),
+    stages=st.integers(1, 3),
+    blocks=st.integers(14, 20),
+    cpu=st.sampled_from([0, 30, 200]),
+    remote=st.sampled_from([0, 60]),
+    cpu_s=st.sampled_from([CPU_S, 5.0]),
+)
+@example(  # a late token ends the second request while it is in the next step, and its copies take long
+    rows=[(8, [4], 7, -1), (10, [2, 3, 5], 5, -1), (13, [5, 0, 11], 2, -1), (13, [8, 10, 0], 5, -1), (14, [6], 15, -1)],
+    stages=1,
+    blocks=14,
+    cpu=200,
+    remote=0,
+    cpu_s=5.0,
+)
+def test_nothing_is_lost_or_given_back_twice_with_stages_and_steps_ahead(
+    steps_ahead, rows, stages, blocks, cpu, remote, cpu_s
+):
+    limits = {"stages": stages, "steps_ahead": steps_ahead, "most_requests": 3, "most_tokens": 16}
+    given_service, stream = tiered(cpu, remote, cpu_s, blocks=blocks, **limits), drawn(rows)
+    begun = begin(given_service, given_service.pools[0], stream)
+    begun.run()
+    made, cache, links = begun.outcome(), begun.world.cache, begun.world.tiers.links
     assert made.requests.is_completed.all()
     assert made.held_blocks == 0
     assert not made.requests.in_flight.any()
-    assert made.tiered.tokens.sum() > 0
+    *free, count = cache.seats[0].tolist()
+    assert sorted(free[:count]) == list(range(len(free)))
+    assert not cache.blocks.users.any()
+    assert (links.kept.sum(), links.loading.sum()) == (0, 0)
     assert (made.tiered.first_waits_s <= made.requests.scheduled_s - made.requests.arrived_s).all()
 
 

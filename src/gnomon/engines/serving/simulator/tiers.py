@@ -24,7 +24,9 @@ from gnomon.engines.serving.simulator.prefix_cache import UNKNOWN, Cache
 from gnomon.engines.serving.simulator.state import NONE, Records, Rules
 
 CPU, REMOTE, COMING = range(3)  # shelves: the last is of what is on its way to the devices
-LOADING, LOADED = 1, 2  # stages of a request that waits; 0: nothing is, or was, on its way for it
+# Stages of a request that waits, and of one that is through and keeps its blocks until copies of them are there; 0: nothing is, or was,
+# on its way for it.
+LOADING, LOADED, KEPT = 1, 2, 3
 DELAYED = -1  # in place of blocks found: some of them are on their way for another request
 _NEVER = np.inf
 _SLOT = np.dtype(
@@ -388,22 +390,24 @@ def copy(tiers: Tiers, batch: int, which: int, free_s: float, block_s: float) ->
 
 @inner
 def keep(tiers: Tiers, requests: Records, members: Records, size: int, now_s: float) -> None:
-    """Who of a step has copies under way would not give his blocks back yet if he were through."""
+    """Who of a step has copies under way would not give its blocks back yet if it were through."""
     for at in range(size):
         course = tiers.courses[members[at].request]
-        requests[members[at].request].goes_on = course.kept_s > now_s or course.stage == LOADING
+        is_awaited = course.stage == LOADING or course.stage == KEPT
+        requests[members[at].request].goes_on = course.kept_s > now_s or is_awaited
 
 
 @inner
 def let_go_later(
     tiers: Tiers, requests: Records, members: Records, size: int, replica: int, queue: events.Events
 ) -> None:
-    """Who is through and has copies under way gives his blocks back when they are there."""
+    """Who is through and has copies under way gives its blocks back when they are there: once, also where a late token ended it while
+    it was in the next step."""
     for at in range(size):
         request = members[at].request
         one, course = requests[request], tiers.courses[request]
-        if one.is_completed and one.goes_on and one.blocks > 0 and course.stage != LOADING:
-            one.goes_on = False
+        if one.is_completed and one.goes_on and one.blocks > 0 and course.stage != LOADING and course.stage != KEPT:
+            course.stage = KEPT
             tiers.links[replica].kept += 1
             events.later(queue, course.kept_s, events.SENT, request)
 
