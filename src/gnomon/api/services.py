@@ -117,6 +117,11 @@ class ServiceRun:
             columns["priority"] = made.arrivals.priorities
         if made.together is not None:
             columns["device_wait_s"] = where(is_through, made.together.waits_s.sum(axis=1))
+        if made.tiered is not None:
+            columns |= {
+                "loaded_tokens": made.tiered.tokens,
+                "kv_load_s": where(made.tiered.tokens > 0, made.tiered.waits_s),
+            }
         if (between := made.handover) is not None:
             columns |= {
                 "decode_replica": pl.Series(

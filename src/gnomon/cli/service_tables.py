@@ -60,7 +60,7 @@ def _print_service(title: str, service: ServiceFacts) -> None:
         )
     lines += [
         f"{share(tier.hit_tokens / service.prompt_tokens, 1)} of prompt tokens loaded from {_TIERS[tier.name]}: "
-        f"{show(tier.loaded_bytes, 'B')}, and {show(tier.stored_bytes, 'B')} stored in {counted(tier.blocks, 'block')}"
+        f"{show(tier.loaded_bytes, 'B')}, {show(tier.stored_bytes, 'B')} stored there; it holds {counted(tier.blocks, 'block')}"
         for tier in service.kv_tiers
     ]
     if service.adapter_loads:
@@ -86,7 +86,7 @@ def _warmup_words(left: AfterWarmup) -> str:
     """What is left out, and of what not."""
     return (
         f"warm-up: {counted(left.left_out, 'request')} of the first {show(left.warmup_s, 's')} left out of times, rates and goodput; "
-        "cost, energy, MFU and the share of time are of the whole run"
+        "cost, energy, MFU, the share of time and slower memories are of the whole run"
     )
 
 

@@ -169,6 +169,11 @@ class ServingPlan:
         """Whether prompts are computed by replicas of their own."""
         return self.prefill_replicas is not None or self.prefill_on is not None
 
+    @property
+    def has_kv_tiers(self) -> bool:
+        """Whether there are slower memories behind the KV cache."""
+        return self.kv_offloading_size_gib is not None or self.kv_remote_size_gib is not None
+
     def _check_beside(self) -> None:
         """BadInput where two models cannot share their devices."""
         if self.beside is None:
@@ -195,11 +200,6 @@ class ServingPlan:
                 if self.gpu_memory_utilization < 1
                 else (),
             )
-
-    @property
-    def has_kv_tiers(self) -> bool:
-        """Whether there are slower memories behind the KV cache."""
-        return self.kv_offloading_size_gib is not None or self.kv_remote_size_gib is not None
 
     def _check_tiers(self) -> None:
         """BadInput where of slower memories something is said and not all, or nothing could be found there."""

@@ -18,7 +18,6 @@ class Server:
     device_left: float = 0.0
     is_serving: bool = False
     ends: list[float] = field(default_factory=list)
-    firsts: list[float] = field(default_factory=list)
 
     def on_device(self) -> bool:
         return self.is_serving and self.host_left <= 0

@@ -12,7 +12,7 @@ from gnomon.core.errors import BadInput, Unsupported
 from gnomon.core.service import Arrivals, Routing
 from gnomon.engines.serving.colocated import simulate_together
 from gnomon.engines.serving.simulate import simulate
-from gnomon.engines.serving.simulator.records import MEMBERS, NUMBER, ROWS, SIZE
+from gnomon.engines.serving.simulator.records import DECODING, KV, MEMBERS, REPLICA, ROWS, SIZE, STAGE, TOTAL
 from tests.engines.serving.cases import BY_TOKEN, arrivals, service, stage_times, step_times
 from tests.engines.serving.plain_sharing import Server, run
 from tests.long import LONG
@@ -183,9 +183,11 @@ def _overlapping_s(made):
         count = int(one.log.counts[ROWS])
         rows, times_s = one.log.rows[:count], one.log.times_s[:count]
         spans.append(
-            [(int(row[1]), int(row[2]), begin, begin + took) for row, (begin, took) in zip(rows, times_s, strict=True)]
+            [
+                (int(row[REPLICA]), int(row[STAGE]), begin, begin + took)
+                for row, (begin, took) in zip(rows, times_s, strict=True)
+            ]
         )
-        assert NUMBER == 0
     return sum(
         max(0.0, min(mine[3], its[3]) - max(mine[2], its[2]))
         for mine in spans[0]
@@ -219,7 +221,7 @@ def _alone_s(made):
 
 
 def _length_s(times, row):
-    tokens, decodes, kv = int(row[4]), int(row[6]), int(row[7])
+    tokens, decodes, kv = int(row[TOTAL]), int(row[DECODING]), int(row[KV])
     rounded = -(-tokens // 8) * 8
     prompts = int(row[SIZE]) - decodes
     ms = times.projections_ms[rounded - 1] + times.kv_save_ms[tokens - 1]

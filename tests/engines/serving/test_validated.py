@@ -82,3 +82,41 @@ def test_replicas_that_share_experts_are_said_to_step_each_by_itself(ep, is_said
     found = told("mixtral-8x7b", "hgx-h100:4", tp=2, ep=ep)
     assert any("replicas that share experts step each by itself" in one for one in found.assumptions) == is_said
     assert ("10 times as wide" in found.interval.method) == is_said
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"kv_offloading_size_gib": 50.0}, "no service was measured with slower memories behind its KV cache"),
+        (
+            {
+                "gpu_memory_utilization": 0.5,
+                "beside": {"model": "gpt2", "gpu_memory_utilization": 0.4, "traffic": TRAFFIC},
+            },
+            "no service was measured beside another model on its devices",
+        ),
+    ],
+)
+def test_what_no_measured_service_had_makes_the_interval_wider_and_is_said(options, reason):
+    found = told(**options)
+    assert reason in found.outside
+    assert "4 times as wide" in found.interval.method
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"kv_offloading_size_gib": 50.0}, "is not asked for services with slower memories behind the KV cache"),
+        (
+            {
+                "gpu_memory_utilization": 0.5,
+                "beside": {"model": "gpt2", "gpu_memory_utilization": 0.4, "traffic": TRAFFIC},
+            },
+            "is not asked for services with another model on their devices",
+        ),
+    ],
+)
+@pytest.mark.parametrize("tool", ["genz", "aiconfigurator"])
+def test_tools_that_know_of_neither_are_not_asked(tool, options, reason):
+    asked = question("llama-2-7b", "h100-sxm", mode="serve", traffic=TRAFFIC, **options).scenarios()["e2e"]
+    assert any(reason in one for one in plugins.tuned(tool, {}).missing(asked))

@@ -325,7 +325,10 @@ def _facts_of_two(
     if not second.is_completed.any():
         raise Unsupported(f"{beside.name}: {_nobody(second)}")
     warmup_s = None if scenario.plan.serving is None else scenario.plan.serving.warmup_s
-    all_times = (times, _counted(second, warmup_s))
+    try:
+        all_times = (times, _counted(second, warmup_s))
+    except BadInput as fault:
+        raise BadInput(f"{beside.name}: {fault.what}", field=fault.field) from None
     devices = of_shared_devices(scenarios, runs, (ready.memories[0], other.memories[0]))
     names = (scenario.workload.name, beside.name)
     told: BesideFacts | None = None

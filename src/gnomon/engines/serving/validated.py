@@ -82,6 +82,8 @@ def _reasons(scenario: Scenario, plan: ServingPlan, ready: Ready) -> Iterator[st
         yield "no service was measured whose prompts and answers are computed by replicas of their own"
         if plan.prefill_on is not None and plan.prefill_on.device.name not in (MEASURED_DEVICE, device):
             yield f"services were measured on {MEASURED_DEVICE}, not on {plan.prefill_on.device.name}"
+    if plan.has_kv_tiers:
+        yield "no service was measured with slower memories behind its KV cache"
     if plan.beside is not None:
         yield "no service was measured beside another model on its devices"
     if plan.pp > 1:

@@ -30,6 +30,8 @@ class Asked:
             return (f"{self.name} answers for services alone: use mode serve",)
         if plan.has_prefill_pool:
             return (f"{self.name} is not asked for services whose prompts are computed by replicas of their own",)
+        if plan.has_kv_tiers:
+            return (f"{self.name} is not asked for services with slower memories behind the KV cache",)
         if plan.warmup_s is not None:
             return (of_the_warmup(self.name),)
         if plan.beside is not None:

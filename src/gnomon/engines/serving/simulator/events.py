@@ -23,7 +23,7 @@ class Events(NamedTuple):
     heap: Records
 
 
-def new_events(replicas: int, stages: int, sent: int = 0) -> Events:
+def new_events(replicas: int, slots: int, sent: int = 0) -> Events:
     """Room for what one moment can hold; `sent`: KV caches that may be on their way at once.
 
     A batch in its slot is in one place: about to enter a stage, waiting for it, on it (which is in the heap), or about to end. So the
@@ -33,7 +33,7 @@ def new_events(replicas: int, stages: int, sent: int = 0) -> Events:
     KV cache that was sent or loaded, and of all that leave the queue of a replica one FORM (`is_in_line`). With the one ENTER or
     END_BATCH of each slot these are at most 2 slots + 2 replicas + 1 + `sent`: whoever adds a kind of event adds it here.
     """
-    room = 8 * replicas * stages + 64 + sent
+    room = 8 * replicas * slots + 64 + sent
     return Events(
         marks=np.zeros(1, _MARKS).view(np.recarray),
         line=np.zeros(room, _EVENT).view(np.recarray),
