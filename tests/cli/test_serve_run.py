@@ -243,6 +243,7 @@ WRONG = [
         "service.yaml:5: replicas: 2 at the start, where autoscale keeps between 1 and 1",
     ),
     ("mode: serve", "mode: serve\nbatch: 2", (), 3, "service.yaml:5: batch: a service makes batches by its policy"),
+    ("  requests: 60\n", "  duration_s: 0.001\n", (), 3, "service.yaml:10: traffic.duration_s: nothing arrives"),
     ("mode: serve", "mode: serve\nkv_blocks: 2", (), 4, "60 requests can never be scheduled"),
     (
         "  requests: 60\n",

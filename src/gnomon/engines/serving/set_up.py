@@ -81,7 +81,11 @@ def set_up(scenario: Scenario, sources: Sources) -> Ready:
     _check_together(plan)
     drafting = draft_of(scenario, plan)
     limits, taken = limits_of(plan, system, workload), 0
-    arrivals = _checked(requests_of(plan.traffic), limits, plan)
+    try:
+        asked = requests_of(plan.traffic)
+    except BadInput as fault:
+        raise _within("traffic", fault) from None
+    arrivals = _checked(asked, limits, plan)
     service = Service(
         pools=(),
         routing=Routing(name=plan.router),
