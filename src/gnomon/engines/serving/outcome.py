@@ -195,7 +195,10 @@ class Outcome:
             return "the blocks that it would need are those that were never given back"
         if batching.most_tokens is not None and prompt > batching.most_tokens:
             return f"a batch takes {batching.most_tokens:,} tokens"
-        if batching.policy in _RESERVING and self.pool.kv_blocks < self.service.sequence_tokens // batching.block_tokens:
+        if (
+            batching.policy in _RESERVING
+            and self.pool.kv_blocks < self.service.sequence_tokens // batching.block_tokens
+        ):
             return (
                 f"{batching.policy} keeps room for a whole sequence of {self.service.sequence_tokens:,} tokens, and the "
                 f"{self.pool.kv_blocks:,} blocks of the KV cache hold none"
