@@ -243,6 +243,7 @@ WRONG = [
         "service.yaml:5: replicas: 2 at the start, where autoscale keeps between 1 and 1",
     ),
     ("mode: serve", "mode: serve\nbatch: 2", (), 3, "service.yaml:5: batch: a service makes batches by its policy"),
+    ("  requests: 60\n", "  duration_s: 0.001\n", (), 3, "service.yaml:10: traffic.duration_s: nothing arrives"),
     ("mode: serve", "mode: serve\nkv_blocks: 2", (), 4, "60 requests can never be scheduled"),
     (
         "  requests: 60\n",
@@ -279,6 +280,7 @@ def test_what_is_wrong_is_one_line(gnomon, old, new, words, code, said):
         ("1,200,20", "1,-200,20", "t.csv:3: num_prefill_tokens: "),
         ("1,200,20", "5,200,20", "t.csv:4: arrived_at: "),
         ("1,200,20", "1,9000,20", "request 1 has 9,000 tokens in its prompt"),
+        ("3,300,2", "1700000000000,300,2", "request 2 comes 1.7e+12 s after the beginning"),
         (TRACE.partition("\n")[2], "", "t.csv"),
     ],
 )

@@ -34,6 +34,28 @@ def test_a_request_that_needs_more_blocks_than_there_are_is_named():
     ]
 
 
+@pytest.mark.parametrize(
+    ("policy", "blocks", "why"),
+    [
+        ("orca", 3, "orca keeps room for a whole sequence of 32 tokens, and the 3 blocks of the KV cache hold none"),
+        (
+            "faster-transformer",
+            3,
+            "faster-transformer keeps room for a whole sequence of 32 tokens, and the 3 blocks of the KV cache hold none",
+        ),
+        (
+            "lightllm",
+            15,
+            "with its answer it takes 15 tokens of the KV cache, and lightllm lets in fewer than the 15 that it holds",
+        ),
+    ],
+)
+def test_what_a_policy_would_keep_room_for_is_told_where_there_is_none(policy, blocks, why):
+    made = simulate(service(policy, blocks=blocks), arrivals((0, 8, 8)))
+    assert made.why_waiting(0) == why
+    assert simulate(service(policy, blocks=blocks + 1), arrivals((0, 8, 8))).requests.is_completed.all()
+
+
 def test_who_was_evicted_last_is_looked_at_again_but_for_the_defects_of_vidur():
     rows = arrivals((0, 8, 4))
     sound, as_vidur = (

@@ -50,10 +50,17 @@ def test_counts_and_costs_are_of_the_whole_run():
         assert getattr(found, name) == getattr(whole, name), name
 
 
-def test_times_of_each_priority_leave_them_out_too():
-    (urgent, other) = figures(4.0, priorities=np.array([0, 1] * 5)).classes
-    assert (urgent.requests, urgent.spreads[0].count, urgent.spreads[0]["mean"]) == (5, 3, pytest.approx(2.0))
-    assert other.spreads[0].count == 3
+def test_each_priority_leaves_them_out_too():
+    found = figures(4.0, priorities=np.array([0, 1] * 5))
+    (urgent, other) = found.classes
+    assert (urgent.requests, urgent.completed) == (urgent.spreads[0].count, 3) == (3, 3)
+    assert urgent.spreads[0]["mean"] == pytest.approx(2.0)
+    assert urgent.requests + other.requests == found.after_warmup.requests
+
+
+def test_a_priority_that_only_they_have_is_none_of_the_others():
+    (other,) = figures(4.0, priorities=np.array([7] * 4 + [1] * 6)).classes
+    assert (other.priority, other.requests) == (1, 6)
 
 
 def test_who_is_not_through_is_of_those_that_came_and_not_of_those_that_are_through():

@@ -204,12 +204,12 @@ def _pools(made: Outcome) -> Iterator[PoolFacts]:
 
 
 def _classes(made: Outcome, warmup_s: float | None) -> Iterator[ClassFacts]:
-    """Of each priority, the lowest first; none where requests have none."""
-    priorities = made.arrivals.priorities
+    """Of each priority that comes after the warm-up, the lowest first; none where requests have none."""
+    priorities, warm = made.arrivals.priorities, is_warm(made, warmup_s)
     if priorities is None:
         return
-    for priority in np.unique(priorities).tolist():
-        own = priorities == priority
+    for priority in np.unique(priorities[warm]).tolist():
+        own = warm & (priorities == priority)
         yield ClassFacts(
             priority=priority,
             requests=int(own.sum()),

@@ -15,6 +15,8 @@ from gnomon.engines.serving.simulator.admission import QUEUE_FULL, WAITED_TOO_LO
 from gnomon.engines.serving.simulator.records import Log
 from gnomon.engines.serving.simulator.state import Records
 
+_RESERVING = ("orca", "faster-transformer")  # policies that keep room for the longest sequence
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
@@ -171,6 +173,11 @@ class Outcome:
         """Whether a request waits for the end of others, and not in a queue."""
         return bool(self.requests.replica[request] < 0 and not self.requests.is_refused[request])
 
+    def _peak(self, request: int) -> int:
+        """Tokens of a request in the cache before its last one, as lightllm foresees them where it is alone."""
+        one = self.requests[request]
+        return int(one.prefill) + 1 + max(int(one.decode) - 2, 0)
+
     def why_waiting(self, request: int) -> str:
         """What the first request in a queue lacks."""
         batching, prompt = self.batching, int(self.requests.prefill[request])
@@ -188,6 +195,19 @@ class Outcome:
             return "the blocks that it would need are those that were never given back"
         if batching.most_tokens is not None and prompt > batching.most_tokens:
             return f"a batch takes {batching.most_tokens:,} tokens"
+        if (
+            batching.policy in _RESERVING
+            and self.pool.kv_blocks < self.service.sequence_tokens // batching.block_tokens
+        ):
+            return (
+                f"{batching.policy} keeps room for a whole sequence of {self.service.sequence_tokens:,} tokens, and the "
+                f"{self.pool.kv_blocks:,} blocks of the KV cache hold none"
+            )
+        if batching.policy == "lightllm" and self._peak(request) >= self.pool.kv_blocks:
+            return (
+                f"with its answer it takes {self._peak(request):,} tokens of the KV cache, and lightllm lets in fewer than the "
+                f"{self.pool.kv_blocks:,} that it holds"
+            )
         if blocks + int(batching.watermark * self.pool.kv_blocks) <= self.pool.kv_blocks:
             return (
                 "it was evicted when no batch was in flight, after whose end it would be looked at: a defect of Vidur"

@@ -44,6 +44,7 @@ from gnomon.engines.serving.step_times.times import step_times
 _OF_PROMPTS = {
     name: f"prefill_{name}" for name in ("tp", "pp", "replicas")
 }  # field of a plan of prompts -> of the plan
+_LATEST_S = 1e10  # at which doubles are 2 us apart; dates in ms or ns since 1970, told as seconds, are beyond it
 _OF_A_PLAN = {"tensor": "tp", "sequence_tokens": "max_model_len"}  # field of a layout or of limits -> of a plan
 
 
@@ -80,7 +81,11 @@ def set_up(scenario: Scenario, sources: Sources) -> Ready:
     _check_together(plan)
     drafting = draft_of(scenario, plan)
     limits, taken = limits_of(plan, system, workload), 0
-    arrivals = _checked(requests_of(plan.traffic), limits, plan)
+    try:
+        asked = requests_of(plan.traffic)
+    except BadInput as fault:
+        raise _within("traffic", fault) from None
+    arrivals = _checked(asked, limits, plan)
     service = Service(
         pools=(),
         routing=Routing(name=plan.router),
@@ -257,6 +262,7 @@ def _adapters(plan: ServingPlan) -> AdapterSizes | None:
 def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
     """The requests as the plan has them. BadInput where one is longer than a sequence may be, Unsupported."""
     _check_said(arrivals, plan)
+    _check_moments(arrivals, plan)
     whole = arrivals.prefill_tokens + arrivals.decode_tokens
     longest = int(np.argmax(whole))
     if whole[longest] > limits.sequence_tokens:
@@ -267,6 +273,17 @@ def _checked(arrivals: Arrivals, limits: Limits, plan: ServingPlan) -> Arrivals:
             field="traffic.trace" if isinstance(plan.traffic, PlayedTrace) else "traffic.prompts",
         )
     return as_planned(arrivals, plan)
+
+
+def _check_moments(arrivals: Arrivals, plan: ServingPlan) -> None:
+    """BadInput where a request comes so late that steps of milliseconds are lost in its time."""
+    last = int(np.argmax(arrivals.arrived_s))
+    if arrivals.arrived_s[last] > _LATEST_S:
+        raise BadInput(
+            f"request {arrivals.ids[last]} comes {arrivals.arrived_s[last]:.3g} s after the beginning, where times are told to a "
+            f"microsecond up to {_LATEST_S:.0e} s: arrivals are in seconds",
+            field="traffic.trace" if isinstance(plan.traffic, PlayedTrace) else "traffic.qps",
+        )
 
 
 def as_planned(arrivals: Arrivals, plan: ServingPlan) -> Arrivals:
