@@ -115,7 +115,7 @@ def _print_capacity(made: ServiceCapacity) -> None:
         ]
         for one in made.limits
     ]
-    print_table(["objective", "at that rate", "limit", "binds"], rows)
+    print_table(["objective", "mean of draws", "limit", "binds"], rows)
     if found.binding == "overload":
         print_text("above that rate the queue grows without end before any limit is broken")
     if found.binding == "turned away":

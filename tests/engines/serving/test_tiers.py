@@ -219,3 +219,8 @@ def test_drafts_are_not_simulated_with_slower_memories():
     pool = replace(given_service.pools[0], batching=batching)
     with pytest.raises(Unsupported, match="slower memories of the KV cache are not simulated with speculative"):
         simulate(replace(given_service, pools=(pool,)), arrivals((0, 8, 2)))
+
+
+def test_with_requests_that_leave_their_queue_it_is_refused():
+    with pytest.raises(Unsupported, match="not simulated with replicas that come and go, nor with requests that leave"):
+        simulate(replace(tiered(cpu=9), most_wait_s=1.0), arrivals((0, 4, 2)))

@@ -58,8 +58,10 @@ class Capacity:
     draws_per_s: tuple[float, ...]
     throughput_per_s: float  # when every request is there at once, until the last is through
     binding: str  # what is broken first above it: a limit's name, "turned away" or "overload"
-    at_rate: dict[str, float]  # the limited statistics at the rate, seconds, mean over the draws
-    turnovers: float  # how many times as long requests come as one takes, at the rate
+    at_rate: dict[
+        str, float
+    ]  # the limited statistics, seconds: mean over the draws, of each at the rate that it keeps them
+    turnovers: float  # likewise: how many times as long requests come as one takes
     runs: int
     curve: tuple[RateRun, ...]  # those of them at a rate, in the order in which they were tried
 
@@ -108,7 +110,8 @@ def capacity(
     """
     if len(seeds) < 2:
         raise BadInput("of one draw of the traffic no interval is known: give two at least", field="seeds")
-    found, throughputs, counted = [], [], _Counted(probe, limits)
+    kept: list[_Tried] = []
+    throughputs, counted = [], _Counted(probe, limits)
     start: float | None = None  # the last draw's capacity: the next one's is near
     for number, seed in enumerate(seeds, start=1):
         top = saturated(seed).completed_per_s
@@ -122,12 +125,12 @@ def capacity(
             middle = counted.tried(_between(low, high), seed)
             low, high = (low, middle) if middle.excess > 0 else (middle, high)
             tell(f"draw {number} of {len(seeds)}: {low.rate_per_s:.4g} to {high.rate_per_s:.4g} requests per second")
-        found.append(low.rate_per_s)
+        kept.append(low)
         start = low.rate_per_s
+    found = [one.rate_per_s for one in kept]
     mean = fmean(found)
     half = _student(len(found)) * stdev(found) / math.sqrt(len(found))
     binding = [one.broken for one in counted.lowest.values()]
-    at = [counted.ran(mean, seed).times for seed in seeds]
     return Capacity(
         rate_per_s=mean,
         low_per_s=max(mean - half, 0.0),
@@ -135,8 +138,8 @@ def capacity(
         draws_per_s=tuple(found),
         throughput_per_s=fmean(throughputs),
         binding=max(set(binding), key=binding.count),
-        at_rate={one.name: fmean(statistic(times, one) for times in at) for one in limits},
-        turnovers=fmean(float(np.ptp(times.arrived) / times.e2e.mean()) for times in at),
+        at_rate={one.name: fmean(statistic(draw.times, one) for draw in kept) for one in limits},
+        turnovers=fmean(float(np.ptp(draw.times.arrived) / draw.times.e2e.mean()) for draw in kept),
         runs=len(counted.curve) + len(throughputs),
         curve=tuple(counted.curve),
     )
@@ -156,6 +159,7 @@ class _Tried:
     rate_per_s: float
     excess: float
     broken: str
+    times: RequestTimes
 
 
 class _Counted:
@@ -166,19 +170,14 @@ class _Counted:
         self.curve: list[RateRun] = []
         self.lowest: dict[int, _Tried] = {}
 
-    def ran(self, rate_per_s: float, seed: int) -> Probed:
-        found = self._probe(rate_per_s, seed)
-        at = {one.name: statistic(found.times, one) for one in self._limits}
-        fault = broken(found, self._limits)
-        self.curve.append(RateRun(draw=seed, rate_per_s=rate_per_s, statistics_s=at, broken=fault))
-        return found
-
     def tried(self, rate_per_s: float, seed: int) -> _Tried:
-        self.ran(rate_per_s, seed)
-        run = self.curve[-1]
+        made = self._probe(rate_per_s, seed)
+        at = {one.name: statistic(made.times, one) for one in self._limits}
+        run = RateRun(draw=seed, rate_per_s=rate_per_s, statistics_s=at, broken=broken(made, self._limits))
+        self.curve.append(run)
         ratios = [run.statistics_s[one.name] / one.most_s for one in self._limits]
         worst = math.log(max(*ratios, _LEAST_RATIO, _OVERLOADED if run.broken in (OVERLOAD, TURNED_AWAY) else 0.0))
-        found = _Tried(rate_per_s=rate_per_s, excess=worst, broken=run.broken)
+        found = _Tried(rate_per_s=rate_per_s, excess=worst, broken=run.broken, times=made.times)
         if run.broken and (seed not in self.lowest or rate_per_s < self.lowest[seed].rate_per_s):
             self.lowest[seed] = found
         return found

@@ -173,6 +173,10 @@ def begin(
 
     `model`: which of two that share their devices, of which `shared` keeps the steps.
     """
+    if pool.tiers is not None and (service.most_wait_s is not None or service.autoscale is not None):
+        raise Unsupported(
+            "slower memories of the KV cache are not simulated with replicas that come and go, nor with requests that leave their queue"
+        )
     service = replace(service, pools=(pool,))
     routes = None if service.autoscale else static_routes(service.routing, len(arrivals), pool.replicas)
     rules = _rules(
