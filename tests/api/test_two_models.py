@@ -19,7 +19,7 @@ from gnomon.core.slo import parse_limits
 from gnomon.engines.serving.capacity import Capacity
 from gnomon.engines.serving.engine import ServingEngine
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 SETTINGS = {"timer": "roofline", "software": "none"}
 TRAFFIC = {"qps": 300, "prompts": 100, "answers": 10, "requests": 60}
 OTHERS = {"qps": 300, "prompts": [50, 200], "answers": 20, "requests": 50}

@@ -19,7 +19,7 @@ from gnomon.core.slo import parse_limits
 from gnomon.engines.serving.capacity import Capacity
 from gnomon.engines.serving.engine import ServingEngine
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 SETTINGS = {"timer": "roofline", "software": "none"}
 TRAFFIC = {"qps": 20, "prompts": 400, "answers": [1, 20, 40], "requests": 60}
 SERVICE = """schema: gnomon/scenario/1

@@ -29,7 +29,7 @@ from tests.engines.serving.test_vllm_v1 import (
     steps_of,
 )
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 BARE = {"qps": 5.0, "prompts": 20, "answers": 3, "requests": 6}
 ASKING = {**BARE, "adapters": {"count": 8}}
 SERVED = question("llama-2-7b", "h100-sxm", mode="serve", traffic=ASKING, max_loras=4, max_lora_rank=64)

@@ -17,7 +17,7 @@ from tests.engines.serving.cases import BY_TOKEN, arrivals, service, stage_times
 from tests.engines.serving.plain_sharing import Server, run
 from tests.long import LONG
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 MANY = 5_000 if LONG else 40
 ROWS_OF = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=8)
 QUICK_ROWS = st.lists(st.tuples(st.floats(0, 0.1), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=8)

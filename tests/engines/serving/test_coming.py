@@ -13,7 +13,7 @@ from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import BY_TOKEN, arrivals, service, step_times
 from tests.engines.serving.test_vllm_v1 import a_service
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 ROWS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=12)
 
 

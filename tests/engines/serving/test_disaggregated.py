@@ -17,7 +17,7 @@ from tests.engines.serving.cases import arrivals, service, step_times
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, drawn, spelled_out
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 NEVER_LATE = KvTransfer(blocks=np.array([1]), seconds=np.zeros(1))
 ROWS = st.lists(st.tuples(st.floats(0, 0.2), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=12)
 LAYERS = 4

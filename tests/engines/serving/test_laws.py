@@ -16,7 +16,7 @@ from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import BY_TOKEN, arrivals, service, stage_times, step_times
 from tests.long import LONG
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 ROWS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=12)
 MANY = 20_000 if LONG else 60  # for each policy
 

@@ -18,7 +18,7 @@ from tests.engines.serving.cases import arrivals, service
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, decided, drawn, spelled_out
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 
 
 def by_priority(given_service: Service) -> Service:

@@ -8,7 +8,7 @@ from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving.cases import service
 from tests.engines.serving.test_vllm_v1 import one_second_steps
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 REQUESTS, PARTS = 200_000, 40
 T_99 = 2.708  # of 39 degrees of freedom, both sides
 

@@ -19,7 +19,7 @@ from tests.engines.serving.cases import BY_TOKEN, arrivals, service
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, drawn, spelled_out
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 ROWS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 16), st.integers(1, 16)), min_size=1, max_size=14)
 WATCHING = ("join_shortest_queue", "least_outstanding", "power_of_two")
 

@@ -14,7 +14,7 @@ from tests.engines.serving.plain_sglang import OutOfMemory, Request, Scheduler
 from tests.engines.serving.test_vllm_v1 import decided, drawn, one_second_steps
 from tests.long import LONG
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 TOKENS = {0: 1, 1: 40, 2: 3, 3: 7, 4: 2, 5: 33, 7: 6, 8: 9}  # of each segment; around the 32 that make prompts alike
 PROMPT = st.lists(st.sampled_from(list(TOKENS)), min_size=1, max_size=4)
 REQUEST = st.tuples(

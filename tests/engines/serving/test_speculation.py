@@ -21,7 +21,7 @@ from tests.engines.serving.cases import arrivals, service, step_times
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, decided, drawn, spelled_out, steps_of
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 LONGEST = 72  # tokens of a sequence
 
 

@@ -14,7 +14,7 @@ from gnomon.engines.serving.simulate import simulate
 from tests.engines.serving import vllm_v1_oracle as oracle
 from tests.engines.serving.test_vllm_v1 import BLOCK, TOKENS, a_service, drawn
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 
 
 def rising_times() -> StepTimes:

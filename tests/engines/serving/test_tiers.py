@@ -15,7 +15,7 @@ from tests.engines.serving.plain_tiers import tiers
 from tests.engines.serving.plain_v1 import Pool, run
 from tests.engines.serving.test_vllm_v1 import BLOCK, REQUEST, a_service, decided, drawn, spelled_out, steps_of
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 CPU_S, REMOTE_S = 0.1307, 0.3011  # of a block: no sum of some is a time at which a step ends
 
 

@@ -11,7 +11,7 @@ from gnomon.api import plugins
 from gnomon.api.questions import question
 from gnomon.core.prediction import Prediction
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("compiled")]
 TRAFFIC = {"qps": 2, "prompts": 200, "answers": 8, "requests": 20}
 
 

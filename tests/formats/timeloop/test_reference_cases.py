@@ -8,6 +8,8 @@ import pytest
 
 from gnomon.formats.timeloop.read import read
 
+# The cases are read once, by one worker.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reference-cases")]
 _TOLD = ("name", "size", "word_bits", "block_size", "cluster_size", "instances", "meshX", "meshY")
 
 
@@ -31,7 +33,6 @@ def inputs(cases):
     return found
 
 
-@pytest.mark.slow
 def test_levels_are_those_of_timeloop(inputs):
     for case, found, levels in inputs:
         if levels is None:
@@ -52,7 +53,6 @@ def test_what_is_kept_is_what_timeloop_keeps(inputs):
         assert [tiling.kept for tiling in found.nest.tilings] == kept, case
 
 
-@pytest.mark.slow
 def test_accesses_cost_what_timeloop_says(inputs):
     """Counts and energies of each memory are in the report; where instances share accesses the shares are not."""
     compared = 0

@@ -65,6 +65,7 @@ def test_interleaved_stages_wait_less_by_their_chunks(stages: int, microbatches:
     assert end == microbatches * 36_000 + (stages - 1) * 36_000 // virtual
 
 
+@pytest.mark.slow
 def test_compiled_and_interpreted_runs_are_the_same() -> None:
     of = pipeline(4, 8)
     plain = timed(of, 12_000, 24_000)
