@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gnomon.core.autoscale import Autoscale
@@ -201,6 +201,7 @@ def _overlapping_s(made):
 def test_without_hosts_the_devices_do_each_step_once(rows, others):
     one = service("vllm-v1", blocks=64, times=stage_times())
     made = simulate_together(one, _sorted(rows), one, _sorted(others), records=True)
+    assume(not made.outside and not _other(made).outside)  # beyond a table times are no longer those of its rows
     worked_s = sum(run.busy_s for run in (made, _other(made)))
     slowed_s = sum(_step_waits_s(run) for run in (made, _other(made)))
     assert made.together.busy_s == pytest.approx(worked_s - slowed_s)
