@@ -130,7 +130,7 @@ def test_a_model_without_requests_beside_it_changes_nothing_to_the_last_bit(poli
 def test_two_alike_fare_alike(rows, stages, times):
     one, came = service("vllm-v1", blocks=64, stages=stages, times=times), _sorted(rows)
     made = simulate_together(one, came, one, came)
-    near_s = 1e-3  # of steps of 0.2 s and more: by how much rounding sets them apart doubles with every step that they share
+    near_s = 1e-5  # steps take 1 ms and more; how far rounding sets both apart doubles with every step that they share
     np.testing.assert_allclose(made.requests.completed_s, _other(made).requests.completed_s, rtol=0, atol=near_s)
     np.testing.assert_allclose(made.together.waits_s, _other(made).together.waits_s, rtol=0, atol=near_s)
 
