@@ -142,7 +142,7 @@ class MappingSearch:
         """Of each objective the best that was found, what no mapping of the space is below, and the gap between them."""
         told = {}
         for at, objective in enumerate(self.search.objectives):
-            value = self.search.populations[at].best()
+            value = self.search.best(at)
             bound = self.search.bound(at)
             told[objective.name.lower()] = {
                 "found": value,

@@ -31,11 +31,11 @@ pytestmark = [
 class _Ticks:
     """A clock that goes on when it is looked at, so that a search does the same work on any machine."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, step_s: float = 0.05) -> None:
+        self.now, self.step_s = 0.0, step_s
 
     def __call__(self) -> float:
-        self.now += 0.05
+        self.now += self.step_s
         return self.now
 
 
@@ -126,6 +126,18 @@ def test_the_front_is_that_of_all_mappings(one):
         if not front or energy_pj[at] < front[-1][1] * (1 - 1e-12):
             front.append((cycles[at], energy_pj[at]))
     assert front == found
+
+
+@pytest.mark.parametrize("is_ragged", [False, True])
+@pytest.mark.parametrize("one", small(range(20, 24)))
+def test_an_objective_that_the_time_did_not_reach_has_what_was_found_under_another(one, is_ragged):
+    search = _search(one, *Objective, is_ragged=is_ragged)
+    search.run(0.2, clock=_Ticks(0.02))
+    assert search.populations[-1].members is None
+    found = search.found()
+    for at, objective in enumerate(Objective):
+        assert search.best(at) == min(objective.of(best.cycles, best.weighed_pj) for best in found)
+        assert 0 < search.bound(at) <= search.best(at)
 
 
 @pytest.mark.parametrize("is_ragged", [False, True])

@@ -66,9 +66,13 @@ class Judge:
         if self._makes_up:
             energy_pj = whole_pj(self._space.problem, self._space.accelerator, coded, figures)
         found = Judged(genes=genes.at(fits), cycles=figures.cycles, energy_pj=energy_pj).at(figures.fits)
+        self.keep(found)
+        return found
+
+    def keep(self, found: Judged) -> None:
+        """Of these, and those kept before, the ones that no other is better than, where they are wanted."""
         if self._keeps_front and len(found):
             self.front = front(self.front.with_all(found) if self.front else found)
-        return found
 
     def forget(self) -> None:
         """Everything that was judged."""

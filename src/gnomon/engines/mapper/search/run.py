@@ -112,28 +112,37 @@ class Search:
         coded, _ = even.coder.coded(members.genes)
         genes = replace(members.genes, way=np.array(places), wanted=coded.temporal)
         is_here = genes.way >= 0
-        self.populations[at].add(replace(members, genes=genes).at(is_here))
+        taken = replace(members, genes=genes).at(is_here)
+        self.judge.keep(taken)
+        self.populations[at].add(taken)
 
     def _raise_bound(self, at: int, until: float, clock: Callable[[], float]) -> None:
         population, bounding = self.populations[at], self.boundings[at]
         while clock() < until:
-            pointed = bounding.work(population.best(), lambda: clock() < until)
+            pointed = bounding.work(self.best(at), lambda: clock() < until)
             if not pointed:
                 return
             for genes in pointed:
                 population.add(self.judge.judged(genes))
+
+    def best(self, at: int) -> float:
+        """The least of this objective that was found, under whichever objective; inf: none was found."""
+        front = self.judge.front
+        if front is None:
+            return self.populations[at].best()
+        return min(map(self.objectives[at].of, front.cycles, front.energy_pj))
 
     def is_proved(self) -> bool:
         """Whether nothing of the space is better than what is found, under each objective."""
         return len(self.objectives) == 1 and self._is_proved(0)
 
     def _is_proved(self, at: int) -> bool:
-        best, bounding = self.populations[at].best(), self.boundings[at]
+        best, bounding = self.best(at), self.boundings[at]
         return bounding.is_done(best) or bounding.value >= best * (1 - _EQUAL)
 
     def bound(self, at: int) -> float:
         """No mapping has less of this objective."""
-        best = self.populations[at].best()
+        best = self.best(at)
         return best if self._is_proved(at) else min(self.boundings[at].value, best)
 
     def found(self) -> list[Found]:
