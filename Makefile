@@ -57,7 +57,7 @@ test-lowest: .venv-lowest/installed ## the tests with the lowest versions that p
 
 test-newest: newest ## the tests with the newest versions, not those of requirements/locked.txt
 	@echo "==> pytest, newest versions"
-	@.venv-newest/bin/python -m pytest $(at_once) -m "not slow" --junit-xml=build/pytest-newest.xml
+	@.venv-newest/bin/python -m pytest $(at_once) -m "not slow and not compiled" --junit-xml=build/pytest-newest.xml
 
 # Of what repeats, every run of the tests does a part; the files that know of this one do all of it here.
 test-long: $(READY) ## what takes minutes: runs killed 200 times at random moments or taken up at every record, all by events

@@ -22,6 +22,12 @@ settings.load_profile("gnomon")
 _ROOT = Path(__file__).parent.parent
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A mark to choose by for what compiles: xdist's group cannot be chosen by."""
+    if any("compiled" in mark.args for mark in item.iter_markers("xdist_group")):
+        item.add_marker("compiled")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Groups of xdist for pytest 9.2 too: xdist 3.8 writes them after an id that this pytest reads no more (its issue 1386)."""

@@ -126,6 +126,7 @@ def test_what_it_cannot_be_asked_is_told_in_words(made, stream, told):
         engine(made, stream).predict(scenario(requests=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROUNDED_NOWHERE)
 def test_recorded_runs_are_what_our_simulator_makes_of_the_same_service(name):
     said = json.loads(recorded(f"vidur/{name}")["result.json"])
