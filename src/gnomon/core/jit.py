@@ -45,7 +45,7 @@ def passing_on(function: _F) -> _F:
 
 
 def inner_making_arrays(function: _F) -> _F:
-    """The same of a function that makes arrays or hands them back."""
+    """The same of a function that makes arrays, takes parts of them or hands them back."""
     from numba import njit
 
     counting: dict[str, Any] = {**_UNSEEN, "_nrt": True}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gnomon.core.jit import compiled
+from gnomon.core.jit import compiled, inner_making_arrays
 from gnomon.engines.mapper.compiled import Flags, Ints, Machine, Moved
 
 
@@ -92,12 +92,12 @@ def all_moved(
                 _of_space(machine, spatial[at], nest, in_time, in_space, at, space, moved)
 
 
-@compiled
+@inner_making_arrays
 def _no_loops(most: int) -> Loops:
     return Loops(np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64), np.zeros(most, np.int64))
 
 
-@compiled
+@inner_making_arrays
 def _flattened(temporal: Ints, order: Ints, spatial: Ints, spatial_order: Ints, nest: Nest) -> tuple[int, int]:
     """Write the loops and the extents at each memory. -> how many loops there are in time and in space."""
     levels, dims = temporal.shape
@@ -124,12 +124,12 @@ def _flattened(temporal: Ints, order: Ints, spatial: Ints, spatial_order: Ints, 
     return in_time, in_space
 
 
-@compiled
+@inner_making_arrays
 def _set(loops: Loops, at: int, level: int, dim: int, count: int, stride: int) -> None:
     loops.level[at], loops.dim[at], loops.iterations[at], loops.stride[at] = level, dim, count, stride
 
 
-@compiled
+@inner_making_arrays
 def _set_instances(nest: Nest, in_time: int, in_space: int, at: int, moved: Moved) -> None:
     """Write what is at work, and for how long."""
     for level in range(nest.tiles.shape[0]):
@@ -146,7 +146,7 @@ def _set_instances(nest: Nest, in_time: int, in_space: int, at: int, moved: Move
     moved.cycles[at], moved.macs[at] = cycles, cycles * places
 
 
-@compiled
+@inner_making_arrays
 def _words(coefficients: Ints, extents: Ints) -> int:
     """Words of the box of one data space; coefficients (rank, dim)."""
     product = 1
@@ -155,7 +155,7 @@ def _words(coefficients: Ints, extents: Ints) -> int:
     return product
 
 
-@compiled
+@inner_making_arrays
 def _length(coefficients: Ints, extents: Ints) -> int:
     length = 1
     for dim in range(extents.shape[0]):
@@ -163,7 +163,7 @@ def _length(coefficients: Ints, extents: Ints) -> int:
     return length
 
 
-@compiled
+@inner_making_arrays
 def _fits(machine: Machine, kept: Flags, words: Ints) -> bool:
     for level in range(kept.shape[1]):
         if machine.room_words[level] >= 0:
@@ -176,7 +176,7 @@ def _fits(machine: Machine, kept: Flags, words: Ints) -> bool:
     return True
 
 
-@compiled
+@inner_making_arrays
 def _of_space(
     machine: Machine, spatial: Ints, nest: Nest, in_time: int, in_space: int, at: int, space: int, moved: Moved
 ) -> None:
@@ -215,7 +215,7 @@ def _of_space(
         moved.asked[at, space, level], moved.came[at, space, level], moved.lent[at, space, level] = asked, came, lent
 
 
-@compiled
+@inner_making_arrays
 def _product(counts: Ints) -> int:
     product = 1
     for count in counts:
@@ -223,7 +223,7 @@ def _product(counts: Ints) -> int:
     return product
 
 
-@compiled
+@inner_making_arrays
 def _places(coefficients: Ints, place_values: Ints, loops: Loops, in_space: int, level: int, count: int) -> Ints:
     """Where each child of a memory finds its words, in the order of children."""
     places = np.zeros(count, np.int64)
@@ -241,7 +241,7 @@ def _places(coefficients: Ints, place_values: Ints, loops: Loops, in_space: int,
     return places
 
 
-@compiled
+@inner_making_arrays
 def _groups(places: Ints, is_lent: Flags) -> int:
     """How many different places there are among the children that are not lent their words."""
     asking = np.empty(places.shape[0], np.int64)
@@ -260,7 +260,7 @@ def _groups(places: Ints, is_lent: Flags) -> int:
     return groups
 
 
-@compiled
+@inner_making_arrays
 def _moves(coefficients: Ints, place_values: Ints, loops: Loops, first: int, in_time: int, extents: Ints) -> Moves:
     """How a tile of these extents (rank) moves by each loop from the first on."""
     ranks, outside = extents.shape[0], in_time - first
@@ -287,7 +287,7 @@ def _moves(coefficients: Ints, place_values: Ints, loops: Loops, first: int, in_
     return moves
 
 
-@compiled
+@inner_making_arrays
 def _traffic(
     moves: Moves, counts: Ints, words: int, is_always_whole: bool, children: Children, may_lend: bool
 ) -> tuple[float, float, float]:
@@ -310,7 +310,7 @@ def _traffic(
     return children.groups * brought, children.places.shape[0] * brought, 0.0
 
 
-@compiled
+@inner_making_arrays
 def _nested(
     moves: Moves, counts: Ints, words: int, is_always_whole: bool, children: Children, may_lend: bool
 ) -> tuple[float, float, float]:
@@ -349,7 +349,7 @@ def _nested(
     return groups * words + asked[1], present * words + came[1], lent[1]
 
 
-@compiled
+@inner_making_arrays
 def _step(alike: int, strip: int, state: int, words: int, is_always_whole: bool) -> tuple[int, int]:
     """Words that a tile brings when a loop goes on by which it moves like this one, and the state after it."""
     if is_always_whole:
@@ -361,7 +361,7 @@ def _step(alike: int, strip: int, state: int, words: int, is_always_whole: bool)
     return words, 1
 
 
-@compiled
+@inner_making_arrays
 def _lend(children: Children, by: int, is_lent: Flags) -> int:
     """Mark the children whose words a neighbour had in the visit before, when all moved by so much. -> how many."""
     places, width, height, found = children.places, children.width, children.height, 0
@@ -378,7 +378,7 @@ def _lend(children: Children, by: int, is_lent: Flags) -> int:
     return found
 
 
-@compiled
+@inner_making_arrays
 def _can_lend(children: Children, moves: Ints) -> bool:
     """Whether any of some moves of a tile is the way from a child to its neighbour, there or back."""
     places, width = children.places, children.width

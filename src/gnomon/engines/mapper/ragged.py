@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gnomon.core.jit import compiled
+from gnomon.core.jit import compiled, inner_making_arrays
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine, Moved
 
 _WALKED = 4  # iterations of a loop that are walked, at most
@@ -175,7 +175,7 @@ def all_moved(
 # -- the loops ---------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner_making_arrays
 def _nest(
     temporal: Ints, temporal_last: Ints, order: Ints, spatial: Ints, spatial_last: Ints, spatial_order: Ints
 ) -> Nest:
@@ -211,13 +211,13 @@ def _nest(
     return nest
 
 
-@compiled
+@inner_making_arrays
 def _copy(numbers: Ints, to: Ints) -> None:
     for at in range(numbers.shape[0]):
         to[at] = numbers[at]
 
 
-@compiled
+@inner_making_arrays
 def _empty_nest(temporal: Ints, temporal_last: Ints, spatial: Ints, spatial_last: Ints) -> Nest:
     """Which dimensions have parts that do not divide them, and room for the rest."""
     levels, dims = temporal.shape
@@ -253,7 +253,7 @@ def _empty_nest(temporal: Ints, temporal_last: Ints, spatial: Ints, spatial_last
     )
 
 
-@compiled
+@inner_making_arrays
 def _not_beside(nest: Nest, outer: int, inner: int) -> int:
     """The dimensions whose last pass the first child of each of these memories sees, down to but without the inner one."""
     left = nest.every
@@ -262,7 +262,7 @@ def _not_beside(nest: Nest, outer: int, inner: int) -> int:
     return left
 
 
-@compiled
+@inner_making_arrays
 def _passes(nest: Nest) -> Passes:
     loops, most = nest.level.shape[0], 0
     for loop in range(loops):
@@ -302,7 +302,7 @@ def _passes(nest: Nest) -> Passes:
     return passes
 
 
-@compiled
+@inner_making_arrays
 def _walk(nest: Nest, loop: int, ended: int, one: int, passes: Passes) -> None:
     """Write the iterations of a loop that are walked in a pass that ends these dimensions."""
     bit = nest.bits[nest.dim[loop]]
@@ -323,14 +323,14 @@ def _walk(nest: Nest, loop: int, ended: int, one: int, passes: Passes) -> None:
         passes.last_of[one, step] = ended if ends else ended & ~bit
 
 
-@compiled
+@inner_making_arrays
 def _add_step(passes: Passes, one: int, index: int, stands_for: int, is_repeat: bool) -> None:
     at = passes.steps[one]
     passes.at[one, at], passes.stands_for[one, at], passes.is_repeat[one, at] = index, stands_for, is_repeat
     passes.steps[one] += 1
 
 
-@compiled
+@inner_making_arrays
 def _leaves(nest: Nest, passes: Passes, level: int) -> Leaves:
     """Those of the tile inside of a memory's children."""
     loops = nest.level.shape[0]
@@ -362,7 +362,7 @@ def _leaves(nest: Nest, passes: Passes, level: int) -> Leaves:
 # -- sizes and instances -----------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner_making_arrays
 def _set_sizes(machine: Machine, nest: Nest, spatial: Ints, at: int, moved: Moved) -> None:
     """Write the words of tiles and how many children there are: at the first visit, for no other has more."""
     ended, loop = nest.every, nest.level.shape[0] - 1
@@ -386,7 +386,7 @@ def _set_sizes(machine: Machine, nest: Nest, spatial: Ints, at: int, moved: Move
         ended &= ~nest.beside[level]
 
 
-@compiled
+@inner_making_arrays
 def _product(counts: Ints) -> int:
     product = 1
     for count in counts:
@@ -394,7 +394,7 @@ def _product(counts: Ints) -> int:
     return product
 
 
-@compiled
+@inner_making_arrays
 def _box(coefficients: Ints, extents: Ints, last_extents: Ints, bits: Ints, ended: int, lows: Ints, highs: Ints) -> int:
     """Write the ends of a tile's words (rank) from the place of its first loop indices. -> words."""
     words = 1
@@ -412,7 +412,7 @@ def _box(coefficients: Ints, extents: Ints, last_extents: Ints, bits: Ints, ende
     return words
 
 
-@compiled
+@inner_making_arrays
 def _fits(machine: Machine, kept: Flags, words: Ints) -> bool:
     for level in range(kept.shape[1]):
         if machine.room_words[level] >= 0:
@@ -425,7 +425,7 @@ def _fits(machine: Machine, kept: Flags, words: Ints) -> bool:
     return True
 
 
-@compiled
+@inner_making_arrays
 def _set_instances(
     temporal: Ints, temporal_last: Ints, spatial: Ints, spatial_last: Ints, spatial_order: Ints, at: int, moved: Moved
 ) -> int:
@@ -449,7 +449,7 @@ def _set_instances(
     return int(innermost * moved.fanout[at, 0])
 
 
-@compiled
+@inner_making_arrays
 def _unit_work(nest: Nest, passes: Passes, leaves: Leaves, loops: Ints) -> tuple[float, float]:
     """Visits of the innermost memory's children, and the multiply-accumulates of a unit, averaged over all that ever work."""
     no_places, every = np.zeros(nest.bits.shape[0], np.int64), np.zeros(_product(loops[:, 1]), np.bool_)
@@ -478,7 +478,7 @@ def _unit_work(nest: Nest, passes: Passes, leaves: Leaves, loops: Ints) -> tuple
     return visits[0], work[0] / workers
 
 
-@compiled
+@inner_making_arrays
 def _innermost(passes: Passes, leaves: Leaves) -> int:
     """The first pass outside of a tile that has no other inside."""
     outer = leaves.first_loop + 1
@@ -488,7 +488,7 @@ def _innermost(passes: Passes, leaves: Leaves) -> int:
 # -- children ----------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner_making_arrays
 def _over_children(spatial: Ints, spatial_last: Ints, spatial_order: Ints) -> Ints:
     """The loops over the children of a memory, the innermost first: dimension, count, last, axis."""
     loops, size = np.zeros((spatial.shape[0] * spatial.shape[1], 4), np.int64), 0
@@ -501,7 +501,7 @@ def _over_children(spatial: Ints, spatial_last: Ints, spatial_order: Ints) -> In
     return loops[:size]
 
 
-@compiled
+@inner_making_arrays
 def _places(nest: Nest, loops: Ints, strides: Ints, ended: int) -> Ints:
     """Where each child finds its words, by number of the child, as `movement` numbers them; strides (loop)."""
     size = 1
@@ -525,7 +525,7 @@ def _places(nest: Nest, loops: Ints, strides: Ints, ended: int) -> Ints:
     return found
 
 
-@compiled
+@inner_making_arrays
 def _groups(places: Ints, is_out: Flags) -> int:
     """How many different places there are among the children that are there and not left out."""
     asking, count = np.empty(places.shape[0], np.int64), 0
@@ -540,7 +540,7 @@ def _groups(places: Ints, is_out: Flags) -> int:
     return groups
 
 
-@compiled
+@inner_making_arrays
 def _lend(layout: Layout, before: int, leaf: int, by: int, is_lent: Flags) -> int:
     """Mark the children whose words a neighbour had in the visit before, when all moved by so much. -> how many."""
     had, places = layout.places[before], layout.places[leaf]
@@ -563,7 +563,7 @@ def _lend(layout: Layout, before: int, leaf: int, by: int, is_lent: Flags) -> in
 # -- the tile of a data space ------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner_making_arrays
 def _layout(
     machine: Machine, nest: Nest, passes: Passes, leaves: Leaves, loops: Ints, level: int, space: int
 ) -> Layout:
@@ -598,7 +598,7 @@ def _layout(
     )
 
 
-@compiled
+@inner_making_arrays
 def _across(of_machine: int, loops: Ints, axis: int) -> int:
     """Children along an axis: those that are there, or where a mapping takes more, those."""
     mapped = 1
@@ -607,7 +607,7 @@ def _across(of_machine: int, loops: Ints, axis: int) -> int:
     return max(of_machine, mapped)
 
 
-@compiled
+@inner_making_arrays
 def _set_leaves(nest: Nest, leaves: Leaves, loops: Ints, level: int, shares: bool, tile: Tile) -> Ints:
     """Write the tile of each kind of visit. -> where its children find their words (leaf, child)."""
     children = _product(loops[:, 1])
@@ -634,13 +634,13 @@ def _set_leaves(nest: Nest, leaves: Leaves, loops: Ints, level: int, shares: boo
     return places
 
 
-@compiled
+@inner_making_arrays
 def _clear(numbers: Ints) -> None:
     for at in range(numbers.shape[0]):
         numbers[at] = 0
 
 
-@compiled
+@inner_making_arrays
 def _strides(nest: Nest, loops: Ints, level: int, tile: Tile) -> Ints:
     """How far from one child to the next, for each loop over them, as one number."""
     reach = np.ones(nest.bits.shape[0], np.int64)
@@ -655,7 +655,7 @@ def _strides(nest: Nest, loops: Ints, level: int, tile: Tile) -> Ints:
     return strides
 
 
-@compiled
+@inner_making_arrays
 def _interned(tile: Tile) -> int:
     """The number of the strip that was written behind those known, which may be one of them."""
     known = tile.sizes[1]
@@ -666,7 +666,7 @@ def _interned(tile: Tile) -> int:
     return int(known)
 
 
-@compiled
+@inner_making_arrays
 def _are_alike(one: Ints, other: Ints, columns: int) -> bool:
     """Whether so many columns, the first ones, are."""
     alike = 0
@@ -675,7 +675,7 @@ def _are_alike(one: Ints, other: Ints, columns: int) -> bool:
     return alike == columns
 
 
-@compiled
+@inner_making_arrays
 def _steps(nest: Nest, passes: Passes, leaves: Leaves, tile: Tile) -> Ints:
     """How the tile moves at each step of each pass, and what it brings when it moved so before."""
     loop, innermost = leaves.first_loop, _innermost(passes, leaves)
@@ -703,7 +703,7 @@ def _steps(nest: Nest, passes: Passes, leaves: Leaves, tile: Tile) -> Ints:
     return steps
 
 
-@compiled
+@inner_making_arrays
 def _set_step(by: Ints, before: int, leaf: int, tile: Tile, step: Ints) -> None:
     """Write what happens when a tile as in one kind of visit becomes one of another that begins so far from it."""
     move, words, common = 0, 1, 1
@@ -726,7 +726,7 @@ def _set_step(by: Ints, before: int, leaf: int, tile: Tile, step: Ints) -> None:
         step[_STRIP] = _interned(tile)
 
 
-@compiled
+@inner_making_arrays
 def _write_strip(by: Ints, before: int, leaf: int, common: int, tile: Tile) -> None:
     """The words of a tile that it had not before, in the one form that each such set has, as in `boxes.new_in`."""
     ranks, strip = by.shape[0], tile.strips[tile.sizes[1]]
@@ -758,7 +758,7 @@ def _write_strip(by: Ints, before: int, leaf: int, common: int, tile: Tile) -> N
 # -- visits ------------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@inner_making_arrays
 def _walked(passes: Passes, leaves: Leaves, layout: Layout) -> tuple[float, float, float]:
     """What the children of a memory ask of it in the whole nest: words read, words that arrive, words lent."""
     first = layout.leaves[leaves.start]
@@ -781,7 +781,7 @@ def _walked(passes: Passes, leaves: Leaves, layout: Layout) -> tuple[float, floa
         room *= 4
 
 
-@compiled
+@inner_making_arrays
 def _work_out(passes: Passes, layout: Layout, memo: Memo, opened: Open, state: int) -> bool:
     """Note what all visits after the first ask for, as the last entry. -> whether there was room for it all."""
     depth = 0
@@ -813,7 +813,7 @@ def _work_out(passes: Passes, layout: Layout, memo: Memo, opened: Open, state: i
             _open(opened, depth, inner, frame[_NOW])
 
 
-@compiled
+@inner_making_arrays
 def _open(opened: Open, depth: int, one: int, state: int) -> None:
     """Begin a pass, after its first visit."""
     frame = opened.frames[depth]
@@ -821,7 +821,7 @@ def _open(opened: Open, depth: int, one: int, state: int) -> None:
     opened.sums[depth, 0] = opened.sums[depth, 1] = opened.sums[depth, 2] = 0.0
 
 
-@compiled
+@inner_making_arrays
 def _known(memo: Memo, one: int, state: int) -> int:
     """The entry of a pass that begins so; -1: none."""
     entry = memo.heads[one]
@@ -830,7 +830,7 @@ def _known(memo: Memo, one: int, state: int) -> int:
     return int(entry)
 
 
-@compiled
+@inner_making_arrays
 def _note(memo: Memo, opened: Open, depth: int) -> None:
     """Make an entry of a pass that is at its end."""
     frame, entry = opened.frames[depth], memo.size[0]
@@ -842,7 +842,7 @@ def _note(memo: Memo, opened: Open, depth: int) -> None:
     memo.size[0] += 1
 
 
-@compiled
+@inner_making_arrays
 def _go_on(passes: Passes, opened: Open, depth: int, memo: Memo, entry: int) -> None:
     """Add what the pass inside of a step asked for."""
     frame = opened.frames[depth]
@@ -853,7 +853,7 @@ def _go_on(passes: Passes, opened: Open, depth: int, memo: Memo, entry: int) -> 
     frame[_AT] += 1
 
 
-@compiled
+@inner_making_arrays
 def _visit(passes: Passes, layout: Layout, memo: Memo, opened: Open, depth: int) -> None:
     """Add what the first visit of a step asks for, or what the one before it asked for where that is meant."""
     frame = opened.frames[depth]
@@ -867,7 +867,7 @@ def _visit(passes: Passes, layout: Layout, memo: Memo, opened: Open, depth: int)
     opened.sums[depth, 2] += float(times * frame[_BORROWED])
 
 
-@compiled
+@inner_making_arrays
 def _visited(layout: Layout, memo: Memo, step: Ints, state: int) -> tuple[int, int, int, int]:
     """What is remembered after a step, and what it asks for: words read, words that arrive, words lent."""
     before, move = state // layout.moves, state % layout.moves
@@ -891,7 +891,7 @@ def _visited(layout: Layout, memo: Memo, step: Ints, state: int) -> tuple[int, i
     return strip * layout.moves + move, groups * words, children * words, borrowers * words
 
 
-@compiled
+@inner_making_arrays
 def _lent(layout: Layout, memo: Memo, before: int, leaf: int, by: int) -> int:
     """The row of what neighbours can lend, when all have the same shape of words before and now, so far from there."""
     for pair in range(min(memo.size[1], _PAIRS)):

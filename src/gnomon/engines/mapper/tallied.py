@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.core.jit import compiled
+from gnomon.core.jit import compiled, inner_making_arrays
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine, Moved
 
 READS, FILLS, UPDATES, PARTITION = range(4)  # columns of counts
@@ -36,7 +36,7 @@ def all_tallied(machine: Machine, kept: Flags, moved: Moved, counts: Floats, cyc
         energy_pj[at] = _energy_pj(machine, counts[at], moved.active[at], moved.places[at], moved.macs[at], busy)
 
 
-@compiled
+@inner_making_arrays
 def _outermost(kept: Flags) -> int:
     level: int = kept.shape[0] - 1
     while not kept[level]:
@@ -44,7 +44,7 @@ def _outermost(kept: Flags) -> int:
     return level
 
 
-@compiled
+@inner_making_arrays
 def _partition(words: Ints, child_words: Ints, counts: Floats) -> None:
     """Different words of one data space that an instance of each memory deals with in all, from outside in."""
     found = words[-1]
@@ -54,14 +54,14 @@ def _partition(words: Ints, child_words: Ints, counts: Floats) -> None:
         counts[level, PARTITION] = found
 
 
-@compiled
+@inner_making_arrays
 def _arrived(came: Floats, fanout: Ints, outermost: int, counts: Floats) -> None:
     """Words that come to one instance from outside, before anything is bypassed, in the place of fills."""
     for level in range(came.shape[0]):
         counts[level, FILLS] = came[level + 1] / fanout[level + 1] if level < outermost else 0.0
 
 
-@compiled
+@inner_making_arrays
 def _bypassed(kept: Flags, fanout: Ints, asked: Floats, came: Floats, lent: Floats) -> None:
     """What is asked of a memory that keeps nothing is asked of the next outside."""
     for level in range(kept.shape[0] - 1):
@@ -72,7 +72,7 @@ def _bypassed(kept: Flags, fanout: Ints, asked: Floats, came: Floats, lent: Floa
             lent[level + 1] = 0.0
 
 
-@compiled
+@inner_making_arrays
 def _counted(machine: Machine, moved: Moved, at: int, space: int, kept: Flags, outermost: int, counts: Floats) -> None:
     """Write reads, fills and updates of one data space at each memory, from what arrived and the partition."""
     for level in range(kept.shape[0]):
@@ -92,7 +92,7 @@ def _counted(machine: Machine, moved: Moved, at: int, space: int, kept: Flags, o
             counts[level, UPDATES] = np.floor(asked + 0.5)
 
 
-@compiled
+@inner_making_arrays
 def _busy_cycles(machine: Machine, counts: Floats, active: Ints, places: Ints, cycles: int) -> float:
     """Cycles of the slowest memory or of the units, without those in which the networks fill and drain."""
     slowest = float(cycles)
@@ -114,7 +114,7 @@ def _busy_cycles(machine: Machine, counts: Floats, active: Ints, places: Ints, c
     return slowest
 
 
-@compiled
+@inner_making_arrays
 def _energy_pj(machine: Machine, counts: Floats, active: Ints, places: Ints, macs: int, busy: float) -> float:
     """Of the units, of accesses in blocks and of leaks."""
     total_pj = macs * machine.mac_pj

@@ -21,7 +21,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from gnomon.core.jit import compiled
+from gnomon.core.jit import compiled, inner_making_arrays
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine
 from gnomon.engines.mapper.exact.found import (
     ASKED,
@@ -141,7 +141,7 @@ def flattened(
     return in_time
 
 
-@compiled
+@inner_making_arrays
 def begin_of(nest: Nest, dim: int, child: int) -> int:
     """The first place in the chain of a dimension outside of the tile of a memory."""
     begin: int = nest.length[dim]
@@ -150,7 +150,7 @@ def begin_of(nest: Nest, dim: int, child: int) -> int:
     return begin
 
 
-@compiled
+@inner_making_arrays
 def first_row(nest: Nest, dim: int, child: int) -> int:
     """The row of sums over first tiles: that of the outermost loop in time."""
     for place in range(nest.length[dim] - 1, -1, -1):
@@ -170,7 +170,7 @@ def is_even(nest: Nest, dim: int) -> bool:
 # -- passes along one dimension ----------------------------------------------------------------------------------------
 
 
-@compiled
+@inner_making_arrays
 def write_kind(
     chain: Ints, begin: int, end: int, split: int, is_beyond: bool, each: Ints, before: Ints, moved: Ints
 ) -> None:
@@ -204,7 +204,7 @@ def write_kind(
             moved[loop] = so_far
 
 
-@compiled
+@inner_making_arrays
 def write_kinds(
     nest: Nest, kinds: Kinds, dim: int, child: int, parent: int, first_free: int, last_free: int, alone: Flags
 ) -> None:
@@ -256,7 +256,7 @@ def write_kinds(
     kinds.inner[dim], kinds.number[dim] = inner if inner >= 0 else found, found + 1
 
 
-@compiled
+@inner_making_arrays
 def write_sums(nest: Nest, kinds: Kinds, dim: int, child: int, sums: Ints) -> None:
     """Write the sums over passes and instances of a dimension, as the loops outside of a memory's tile are passed."""
     full, number, each = nest.full[child + 1, dim], kinds.number[dim], kinds.each[dim]
@@ -284,7 +284,7 @@ def write_sums(nest: Nest, kinds: Kinds, dim: int, child: int, sums: Ints) -> No
             sums[1 + loop, _EXTENTS] += many * ((made - 1) * full + extent)
 
 
-@compiled
+@inner_making_arrays
 def write_even_sums(
     nest: Nest, dim: int, child: int, first_free: int, last_free: int, alone: Flags, sums: Ints
 ) -> None:
@@ -305,7 +305,7 @@ def write_even_sums(
             sums[1 + loop, _STAYS], sums[1 + loop, _STAYING] = 0, 0
 
 
-@compiled
+@inner_making_arrays
 def sum_up(
     nest: Nest, kinds: Kinds, dim: int, child: int, first_free: int, last_free: int, alone: Flags, sums: Ints
 ) -> None:
@@ -317,7 +317,7 @@ def sum_up(
         write_sums(nest, kinds, dim, child, sums)
 
 
-@compiled
+@inner_making_arrays
 def last_along(kinds: Kinds, dim: int, factor: int) -> int:
     """Words along a dimension of the tiles of those instances that have work in the last step; factor 0: how many there are."""
     longest = words = 0
@@ -332,7 +332,7 @@ def last_along(kinds: Kinds, dim: int, factor: int) -> int:
 # -- ranks that more than one dimension moves along --------------------------------------------------------------------
 
 
-@compiled
+@inner_making_arrays
 def write_side(
     nest: Nest, is_one_kind: bool, child: int, parent: int, dim: int, factor: int, alone: Flags, far: int, side: Ints
 ) -> tuple[int, int]:
@@ -367,7 +367,7 @@ def write_side(
     return found, far
 
 
-@compiled
+@inner_making_arrays
 def write_places(
     nest: Nest,
     kinds: Kinds,
@@ -396,7 +396,7 @@ def write_places(
         base *= 1 if is_one_kind else kinds.number[dim] - kinds.inner[dim]
 
 
-@compiled
+@inner_making_arrays
 def write_masks(tables: Tables, rank: int, places: Ints) -> None:
     """Write which kinds of children stand at one place, and at how many places; places are sorted."""
     masks, sizes = tables.masks[rank], tables.places[rank]
@@ -445,7 +445,7 @@ def write_table(
     return True
 
 
-@compiled
+@inner_making_arrays
 def stepped_in(begin: int, end: int, count: int) -> int:
     """Passes from `begin` to before `end` in which a loop of `count` is not at its first iteration; 0: all of them."""
     if begin >= end:
@@ -455,13 +455,13 @@ def stepped_in(begin: int, end: int, count: int) -> int:
     return end - begin - ((end + count - 1) // count - (begin + count - 1) // count)
 
 
-@compiled
+@inner_making_arrays
 def made_by(kinds: Kinds, dim: int, kind: int, row: int) -> int:
     """Passes that a kind of instance makes of the loops of a dimension that have not been passed, as the row says."""
     return int(kinds.before[dim, kind, row - 1] if row else kinds.each[dim, kind, _PASSES_MADE])
 
 
-@compiled
+@inner_making_arrays
 def write_cell(kinds: Kinds, dim: int, kind: int, at: Loop, place: int, cell: Ints) -> None:
     """Write of one kind of instance in one pass: whether it has work, its extents after and before, and how far it moved."""
     made = made_by(kinds, dim, kind, at.row)
@@ -479,7 +479,7 @@ def write_cell(kinds: Kinds, dim: int, kind: int, at: Loop, place: int, cell: In
         cell[3] = at.reached - at.stride
 
 
-@compiled
+@inner_making_arrays
 def write_cells(kinds: Kinds, cells: Cells, dim: int, fan: int, at: Loop) -> None:
     """Write the kinds of passes of a dimension, and how many there are of each."""
     number, inner = kinds.number[dim], kinds.inner[dim]
@@ -520,7 +520,7 @@ def write_cells(kinds: Kinds, cells: Cells, dim: int, fan: int, at: Loop) -> Non
     cells.number[dim] = found
 
 
-@compiled
+@inner_making_arrays
 def write_key(
     kinds: Kinds, cells: Cells, coefficients: Ints, fan: Ints, at: Ints, combination: int, is_first: bool
 ) -> int:
@@ -548,7 +548,7 @@ def write_key(
     return many
 
 
-@compiled
+@inner_making_arrays
 def shared_in(tables: Tables, rank: int, keys: Ints, combinations: int) -> tuple[int, int]:
     """Lengths and overlaps of so many combinations, where children at one place with the same of both count once.
 
@@ -574,7 +574,7 @@ def shared_in(tables: Tables, rank: int, keys: Ints, combinations: int) -> tuple
     return length, overlap
 
 
-@compiled
+@inner_making_arrays
 def add_cell(
     kinds: Kinds,
     cells: Cells,
@@ -606,7 +606,7 @@ def add_cell(
     out[1] += weight * overlap
 
 
-@compiled
+@inner_making_arrays
 def along_uneven(
     nest: Nest,
     kinds: Kinds,
@@ -646,7 +646,7 @@ def along_uneven(
             return
 
 
-@compiled
+@inner_making_arrays
 def along_even(
     nest: Nest, tables: Tables, standing: Standing, child: int, rank: int, coefficients: Ints, mover: int, out: Ints
 ) -> None:
@@ -670,7 +670,7 @@ def along_even(
     out[0], out[1] = out[2] // children * groups, out[3] // children * groups
 
 
-@compiled
+@inner_making_arrays
 def along_one(standing: Standing, dim: int, factor: int, mover: int, out: Ints) -> None:
     """Write the sums of a rank of one dimension, along which a tile that moves shares nothing with the one before it."""
     row = standing.sums[dim, standing.row[dim]]
@@ -773,7 +773,7 @@ def prepare(
     return True
 
 
-@compiled
+@inner_making_arrays
 def write_others(
     nest: Nest, kinds: Kinds, child: int, parent: int, rank_of: Ints, alone: Flags, others: Ints
 ) -> tuple[int, int]:
@@ -877,7 +877,7 @@ def between(
     return True
 
 
-@compiled
+@inner_making_arrays
 def write_even_ends(nest: Nest, parent: int, words: int, is_output: bool, figures: Ints) -> None:
     """Write what the first parent reads for the first tiles of its children, and what the last ones give back to it.
 
@@ -893,7 +893,7 @@ def write_even_ends(nest: Nest, parent: int, words: int, is_output: bool, figure
     figures[LAST_WORDS] = words if is_output else 0
 
 
-@compiled
+@inner_making_arrays
 def write_ends(
     nest: Nest,
     kinds: Kinds,
@@ -952,7 +952,7 @@ def words_of(coefficients: Ints, extents: Ints) -> int:
     return product
 
 
-@compiled
+@inner_making_arrays
 def write_words(machine: Machine, nest: Nest, words: Ints) -> None:
     """Write the words of the largest tiles; words (space, level)."""
     spaces, levels = words.shape
@@ -964,7 +964,7 @@ def write_words(machine: Machine, nest: Nest, words: Ints) -> None:
             words[space, level] = words_of(machine.coefficients[space], extents)
 
 
-@compiled
+@inner_making_arrays
 def misfit(room: Ints, least: Floats, kept: Flags, words: Ints) -> int:
     """1 + the innermost memory that the tiles do not fit, or not fill enough; 0: none."""
     for level in range(kept.shape[1]):
@@ -977,7 +977,7 @@ def misfit(room: Ints, least: Floats, kept: Flags, words: Ints) -> int:
     return 0
 
 
-@compiled
+@inner_making_arrays
 def passes_of(nest: Nest, dim: int, level: int) -> int:
     """Steps along a dimension of all instances of a memory (-1: the units), as `activity` has them."""
     before, at_top = 0, 1
@@ -990,7 +990,7 @@ def passes_of(nest: Nest, dim: int, level: int) -> int:
     return before + at_top
 
 
-@compiled
+@inner_making_arrays
 def write_at_work(nest: Nest, at_work: Floats) -> int:
     """Write how many instances of each memory have work, on average over the steps; at the end, units. -> the steps."""
     levels, dims = nest.full.shape[0] - 1, nest.full.shape[1]
@@ -1005,7 +1005,7 @@ def write_at_work(nest: Nest, at_work: Floats) -> int:
     return steps
 
 
-@compiled
+@inner_making_arrays
 def most_children(spatial: Ints) -> int:
     """Units that any of the mappings takes, and so the most children that are told apart; spatial (mapping, level, axis, dim)."""
     most = 1
@@ -1019,7 +1019,7 @@ def most_children(spatial: Ints) -> int:
     return most
 
 
-@compiled
+@inner_making_arrays
 def room_for(levels: int, dims: int, ranks: int, children: int) -> tuple[Nest, Kinds, Cells, Tables, Standing]:
     """Room for any mapping of so many memories, dimensions, ranks and children."""
     loops, most = levels * dims, 4 * levels + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.core.jit import compiled
+from gnomon.core.jit import compiled, inner_making_arrays
 from gnomon.engines.mapper.compiled import Flags, Floats, Ints, Machine
 from gnomon.engines.mapper.exact.found import (
     ASKED,
@@ -24,7 +24,7 @@ from gnomon.engines.mapper.exact.found import (
 _SLACK = 1e-12  # of a time, so that a division that comes out even is not rounded up
 
 
-@compiled
+@inner_making_arrays
 def write_counts(is_output: bool, skips_first: Flags, kept: Flags, figures: Ints, counts: Ints) -> None:
     """Write what every memory does with one data space, over all instances; counts (level, 4), figures (1 + child, figure)."""
     counts[:] = 0
@@ -41,7 +41,7 @@ def write_counts(is_output: bool, skips_first: Flags, kept: Flags, figures: Ints
         child = parent
 
 
-@compiled
+@inner_making_arrays
 def at_ports(machine: Machine, level: int, reads: float, writes: float) -> float:
     """Cycles that one instance of a memory needs for so many words; an infinite limit gives 0."""
     return float(
@@ -53,7 +53,7 @@ def at_ports(machine: Machine, level: int, reads: float, writes: float) -> float
     )
 
 
-@compiled
+@inner_making_arrays
 def end_cycles(machine: Machine, kept: Flags, words: Ints, figures: Ints, child: int, is_drain: bool) -> float:
     """Cycles of the first fill of a memory, or of its last drain, as `costs` has them."""
     spaces, levels = kept.shape

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.core.jit import compiled
+from gnomon.core.jit import compiled, inner_making_arrays
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -184,7 +184,7 @@ def part_of(terms: Terms, spatial: Ints, kept: Flags, least: Ints, most: Ints, i
     )
 
 
-@compiled
+@inner_making_arrays
 def _least_used(spatial: Ints, level: int, dim: int) -> int:
     """Children of all memories outside of a level that have a part of a dimension, where the last one may have little of it."""
     used = 1
@@ -193,7 +193,7 @@ def _least_used(spatial: Ints, level: int, dim: int) -> int:
     return used
 
 
-@compiled
+@inner_making_arrays
 def _shared_across(terms: Terms, spatial: Ints, space: int, near: int, far: int) -> float:
     """What is left of reads at least where loops over children of several levels move one rank, and so meet in the same words."""
     left = 1.0
@@ -216,7 +216,7 @@ def _shared_across(terms: Terms, spatial: Ints, space: int, near: int, far: int)
     return left
 
 
-@compiled
+@inner_making_arrays
 def _write_rates(
     terms: Terms,
     spatial: Ints,
@@ -250,7 +250,7 @@ def _write_rates(
             rates[_FILL_FIRST] = terms.boxes[space] * alike[space, near - 1]
 
 
-@compiled
+@inner_making_arrays
 def _may_lend(terms: Terms, spatial: Ints, level: int, space: int) -> bool:
     """Whether a neighbour may have had the words that a child needs: where two dimensions move a rank, or nothing moves."""
     if not terms.lends[level, space]:
@@ -261,7 +261,7 @@ def _may_lend(terms: Terms, spatial: Ints, level: int, space: int) -> bool:
     return not terms.is_separable[space]
 
 
-@compiled
+@inner_making_arrays
 def _share(terms: Terms, spatial: Ints, space: int, may_lend: bool) -> float:
     """Of the words that the children of a memory take, the part that is read at least."""
     children, groups, most = 1.0, 1.0, 1.0
@@ -307,7 +307,7 @@ def swept(
     return runs, whole
 
 
-@compiled
+@inner_making_arrays
 def needing(terms: Terms, part: Part, space: int, holder: int, level: int, reach: Ints) -> float:
     """Runs of the loops up to a level, times instances of a holder at work in them, that need the same words.
 
@@ -393,7 +393,7 @@ def bound(terms: Terms, part: Part, temporal: Ints, known: int) -> tuple[float, 
     return max(part.steps, _slowest(terms, part, asked, filled)), energy_pj
 
 
-@compiled
+@inner_making_arrays
 def _brought(
     terms: Terms,
     part: Part,
@@ -440,7 +440,7 @@ def _brought(
         waits[space, near] = level
 
 
-@compiled
+@inner_making_arrays
 def has_loops(counts: Ints) -> bool:
     """Whether any of these loops runs more than once."""
     for dim in range(counts.shape[0]):  # noqa: SIM110  numba compiles no generator in any()
@@ -449,7 +449,7 @@ def has_loops(counts: Ints) -> bool:
     return False
 
 
-@compiled
+@inner_making_arrays
 def _slowest(terms: Terms, part: Part, asked: Floats, filled: Floats) -> float:
     """Cycles that the memories need for what is brought."""
     spaces, levels = part.far.shape
@@ -475,7 +475,7 @@ def _slowest(terms: Terms, part: Part, asked: Floats, filled: Floats) -> float:
     return float(cycles)
 
 
-@compiled
+@inner_making_arrays
 def _of_waiting(
     terms: Terms,
     part: Part,
@@ -543,7 +543,7 @@ def _of_waiting(
     return plain if cheapest == np.inf else cheapest
 
 
-@compiled
+@inner_making_arrays
 def _slides_further_out(terms: Terms, part: Part, known: int, dim: int) -> bool:
     """Whether a loop that is not known yet may move a tile over words that it touched, by more than one place."""
     if part.inside[part.spatial.shape[0], dim] == part.inside[known + 1, dim]:
@@ -554,7 +554,7 @@ def _slides_further_out(terms: Terms, part: Part, known: int, dim: int) -> bool:
     return False
 
 
-@compiled
+@inner_making_arrays
 def _further_runs(terms: Terms, part: Part, level: int, dim: int, extent: int) -> float:
     """Runs of a loop that is not known yet over those that its extent says: it may go around children that not all have a last one."""
     if part.is_even:
@@ -567,7 +567,7 @@ def _further_runs(terms: Terms, part: Part, level: int, dim: int, extent: int) -
     return float(most / runs)
 
 
-@compiled
+@inner_making_arrays
 def _least_count(terms: Terms, part: Part, wide: Ints, known: int, dim: int) -> int:
     """The least iterations of a loop in time that is not known yet; 1: there is none."""
     levels = part.spatial.shape[0]
@@ -584,7 +584,7 @@ def _least_count(terms: Terms, part: Part, wide: Ints, known: int, dim: int) -> 
     return 1
 
 
-@compiled
+@inner_making_arrays
 def _next_count(terms: Terms, part: Part, level: int, dim: int, left: int, count: int) -> int:
     """The next iterations to try after `count`; 0: none. Ragged: the smallest tile for each number of passes outside."""
     least, most = part.least[level, dim], min(part.most[level, dim], left)
@@ -608,7 +608,7 @@ def _next_count(terms: Terms, part: Part, level: int, dim: int, left: int, count
     return found if found <= most else 0
 
 
-@compiled
+@inner_making_arrays
 def _left_after(part: Part, left: int, level: int, dim: int, count: int) -> int:
     """What is left of a dimension outside of a loop in time, and of those over the children of the next memory; 0: it cannot be."""
     if part.is_even:
@@ -626,7 +626,7 @@ def _left_after(part: Part, left: int, level: int, dim: int, count: int) -> int:
     return left
 
 
-@compiled
+@inner_making_arrays
 def _can_end(part: Part, left: int, level: int, dim: int) -> bool:
     """Whether the loops outside of a level, and of the children there, can make up what is left."""
     levels, most = part.spatial.shape[0], 1
@@ -639,7 +639,7 @@ def _can_end(part: Part, left: int, level: int, dim: int) -> bool:
     return most >= left
 
 
-@compiled
+@inner_making_arrays
 def _fits(terms: Terms, part: Part, temporal: Ints, level: int) -> bool:
     """Whether the tile of a memory fits, as far as its loops are chosen; those that are not count once."""
     if terms.room_words[level] < 0:
