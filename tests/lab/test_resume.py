@@ -24,7 +24,7 @@ from tests.lab.samples import SOUND, bytes_of, changed
 from tests.long import LONG
 
 EVERY = (
-    1 if LONG else 40
+    1 if LONG else 15
 )  # of the records, a run goes on from one in so many, and from each that is followed as none before
 VARYING = {"timestamp", "run_id", "journal_head", "gpu_hours", "wall_clock_seconds", "attempts"}
 SMALL = {
